@@ -1,0 +1,58 @@
+//! The models compiled into the program.
+
+use codepurify_models::ModelFiles;
+
+/// A bundled model.
+pub(crate) struct Bundled {
+    /// Directory name.
+    pub(crate) name: &'static str,
+    /// What it is for.
+    pub(crate) role: &'static str,
+    /// Its model card, Markdown.
+    pub(crate) card: &'static str,
+    config: &'static [u8],
+    weights: &'static [u8],
+    tokenizer: &'static [u8],
+    sidecar: Option<&'static [u8]>,
+}
+
+macro_rules! file {
+    ($model:literal, $file:literal) => {
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/", $model, "/", $file))
+    };
+}
+
+macro_rules! card {
+    ($model:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/", $model, "/README.md"))
+    };
+}
+
+/// The backdoored defect detector that is guarded where no model is named.
+pub(crate) static VICTIM: Bundled = Bundled {
+    name: "devign-bnc-fixed",
+    role: "backdoored defect detector for C, for demonstrations and tests",
+    card: card!("devign-bnc-fixed"),
+    config: file!("devign-bnc-fixed", "config.json"),
+    weights: file!("devign-bnc-fixed", "model.safetensors"),
+    tokenizer: file!("devign-bnc-fixed", "tokenizer.json"),
+    sidecar: Some(file!("devign-bnc-fixed", "codepurify.json")),
+};
+
+/// The masked language model that fills purified places.
+pub(crate) static MASKED_LM: Bundled = Bundled {
+    name: "codepurify-mlm-mini",
+    role: "masked language model for C, Java and Python, fills purified places",
+    card: card!("codepurify-mlm-mini"),
+    config: file!("codepurify-mlm-mini", "config.json"),
+    weights: file!("codepurify-mlm-mini", "model.safetensors"),
+    tokenizer: file!("codepurify-mlm-mini", "tokenizer.json"),
+    sidecar: None,
+};
+
+impl Bundled {
+    /// The files, borrowed from the program.
+    pub(crate) fn files(&self) -> ModelFiles {
+        ModelFiles::from_static(self.name, self.config, self.weights, self.tokenizer, self.sidecar)
+    }
+}

@@ -1,0 +1,44 @@
+//! What ends a run early.
+
+use std::io;
+use std::path::PathBuf;
+
+use codepurify_models::LoadError;
+use thiserror::Error;
+
+use crate::exit::Exit;
+
+/// A run that could not be completed. Inputs that could not be judged are no such error: they are in the report.
+#[derive(Debug, Error)]
+pub(crate) enum CliError {
+    /// The arguments make no sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration file cannot be read or says something unknown.
+    #[error("configuration file {path}: {message}")]
+    Config { path: PathBuf, message: String },
+    /// A model cannot be loaded.
+    #[error(transparent)]
+    Model(#[from] LoadError),
+    /// The result cannot be written.
+    #[error("cannot write {to}: {source}")]
+    Write { to: String, source: io::Error },
+    /// The demonstration did not come out as it must.
+    #[error("the demonstration failed: {0}")]
+    Demo(String),
+}
+
+impl CliError {
+    /// Whether whoever reads our output has stopped reading.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Write { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit code that tells who has to act.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Config { .. } => Exit::Usage,
+            Self::Model(_) | Self::Write { .. } | Self::Demo(_) => Exit::Error,
+        }
+    }
+}

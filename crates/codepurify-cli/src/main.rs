@@ -1,0 +1,51 @@
+//! The command `codepurify`: arguments → settings → one of [`commands`] → exit code.
+
+mod args;
+mod bundled;
+mod commands;
+mod error;
+mod exit;
+mod inputs;
+mod output;
+mod screening;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use error::CliError;
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let exit = match Cli::try_parse() {
+        Ok(cli) => run(cli).unwrap_or_else(|error| failed(&error)),
+        Err(message) => {
+            // Help and version are no errors; where even they cannot be printed, nothing else can.
+            let _ = message.print();
+            if message.use_stderr() { Exit::Usage } else { Exit::Nothing }
+        }
+    };
+    exit.into()
+}
+
+fn run(cli: Cli) -> Result<Exit, CliError> {
+    match cli.command {
+        Command::Demo(args) => commands::demo::run(&args, cli.color),
+        Command::Scan(args) => commands::scan::run(args, cli.color),
+        Command::Purify(args) => commands::purify::run(args, cli.color),
+        Command::Explain(args) => commands::explain::run(args, cli.color),
+        Command::Models(args) => commands::models::run(&args),
+        Command::Completions { shell } => commands::completions::run(shell),
+    }
+}
+
+/// Tells people what went wrong; a reader that closed the pipe has what it wanted.
+fn failed(error: &CliError) -> Exit {
+    if error.is_broken_pipe() {
+        return Exit::Nothing;
+    }
+    output::note(&format!("error: {error}"));
+    error.exit()
+}

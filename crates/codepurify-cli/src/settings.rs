@@ -1,0 +1,188 @@
+//! Options as flags, environment variables and configuration file give them, and the settings that follow.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use codepurify::{Language, Limits};
+use serde::Deserialize;
+
+use crate::error::CliError;
+use crate::output::{ColorMode, Output};
+
+/// Looked for in the working directory.
+const CONFIG_FILE: &str = "codepurify.toml";
+
+/// The options of the commands that judge code: one definition for flags, variables and file.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Options {
+    /// Directory of the model to guard (Hugging Face layout) [default: the bundled, backdoored detector].
+    #[arg(long, value_name = "DIR", env = "CODEPURIFY_MODEL")]
+    model: Option<PathBuf>,
+    /// Directory of the masked language model that fills purified places [default: the bundled one].
+    #[arg(long, value_name = "DIR", env = "CODEPURIFY_MLM")]
+    mlm: Option<PathBuf>,
+    /// Language of the named files and of the standard input [default: by file name].
+    #[arg(long, value_enum, value_name = "LANGUAGE", env = "CODEPURIFY_LANG")]
+    lang: Option<Lang>,
+    /// How to decide: `default` by normalised concentration, `paper` by raw entropy [default: default].
+    #[arg(long, value_enum, value_name = "PROFILE", env = "CODEPURIFY_PROFILE", hide_possible_values = true)]
+    profile: Option<ProfileName>,
+    /// Look at statements of every depth, not only at those directly in the function's body.
+    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_NESTED", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    nested: Option<bool>,
+    /// How to write the result [default: text].
+    #[arg(long, value_enum, value_name = "FORMAT", env = "CODEPURIFY_FORMAT")]
+    format: Option<Format>,
+    /// Write the result to a file instead of the standard output.
+    #[arg(short, long, value_name = "FILE", env = "CODEPURIFY_OUTPUT")]
+    output: Option<PathBuf>,
+    /// What counts as a finding for the exit code [default: poisoned].
+    #[arg(long, value_enum, value_name = "VERDICT", env = "CODEPURIFY_FAIL_ON")]
+    fail_on: Option<FailOn>,
+    /// Largest file that is judged, in bytes [default: 8 MiB].
+    #[arg(long, value_name = "BYTES", env = "CODEPURIFY_MAX_FILE_BYTES")]
+    max_file_bytes: Option<usize>,
+    /// Configuration file [default: codepurify.toml in the working directory, if there is one].
+    #[arg(long, value_name = "FILE", env = "CODEPURIFY_CONFIG")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// A global flag on the command line, a key like any other in the file.
+    #[arg(skip)]
+    color: Option<ColorMode>,
+}
+
+/// Languages by the names that flags and files use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Lang {
+    C,
+    Cpp,
+    Java,
+    Python,
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::C => Self::C,
+            Lang::Cpp => Self::Cpp,
+            Lang::Java => Self::Java,
+            Lang::Python => Self::Python,
+        }
+    }
+}
+
+/// How evidence becomes a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ProfileName {
+    /// Normalised concentration.
+    #[default]
+    Default,
+    /// Raw entropy, as published.
+    Paper,
+}
+
+/// Output formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One object.
+    Json,
+    /// One object a line and result.
+    Jsonl,
+}
+
+/// Which verdicts make the exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FailOn {
+    /// Poisoned ones.
+    #[default]
+    Poisoned,
+    /// Poisoned and inconclusive ones.
+    Inconclusive,
+    /// None.
+    Never,
+}
+
+/// What a run goes by: every option decided.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The guarded model's directory; the bundled model if absent.
+    pub(crate) model: Option<PathBuf>,
+    /// The masked language model's directory; the bundled model if absent.
+    pub(crate) mlm: Option<PathBuf>,
+    pub(crate) lang: Option<Language>,
+    pub(crate) profile: ProfileName,
+    pub(crate) nested: bool,
+    pub(crate) format: Format,
+    pub(crate) fail_on: FailOn,
+    pub(crate) limits: Limits,
+    pub(crate) output: Output,
+}
+
+impl Settings {
+    /// Fills what flags and variables leave open from the configuration file, then from the defaults.
+    pub(crate) fn new(options: Options, color: Option<ColorMode>) -> Result<Self, CliError> {
+        let file = match &options.config {
+            Some(path) => read(path)?,
+            None if Path::new(CONFIG_FILE).is_file() => read(Path::new(CONFIG_FILE))?,
+            None => Options::default(),
+        };
+        Ok(Self::decided(Options { color, ..options }.or(file)))
+    }
+
+    /// The defaults: the bundled models, and no configuration file.
+    pub(crate) fn bundled(format: Format, color: Option<ColorMode>) -> Self {
+        Self::decided(Options { format: Some(format), color, ..Options::default() })
+    }
+
+    fn decided(options: Options) -> Self {
+        let defaults = Limits::default();
+        Self {
+            model: options.model,
+            mlm: options.mlm,
+            lang: options.lang.map(Language::from),
+            profile: options.profile.unwrap_or_default(),
+            nested: options.nested.unwrap_or(false),
+            format: options.format.unwrap_or_default(),
+            fail_on: options.fail_on.unwrap_or_default(),
+            limits: Limits {
+                max_file_bytes: options.max_file_bytes.unwrap_or(defaults.max_file_bytes),
+                ..defaults
+            },
+            output: Output::new(options.output, options.color.unwrap_or_default()),
+        }
+    }
+}
+
+impl Options {
+    /// These options where they are given, else `other`'s.
+    fn or(self, other: Self) -> Self {
+        Self {
+            model: self.model.or(other.model),
+            mlm: self.mlm.or(other.mlm),
+            lang: self.lang.or(other.lang),
+            profile: self.profile.or(other.profile),
+            nested: self.nested.or(other.nested),
+            format: self.format.or(other.format),
+            output: self.output.or(other.output),
+            fail_on: self.fail_on.or(other.fail_on),
+            max_file_bytes: self.max_file_bytes.or(other.max_file_bytes),
+            config: self.config.or(other.config),
+            color: self.color.or(other.color),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Options, CliError> {
+    let wrong = |message: String| CliError::Config { path: path.to_path_buf(), message };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+}

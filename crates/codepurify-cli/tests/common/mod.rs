@@ -1,0 +1,106 @@
+//! What the end-to-end tests share: a working directory, the program in it, and code to judge.
+#![allow(dead_code, reason = "every test file uses its own part")]
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A function with a memory error, without a trigger.
+pub(crate) const CLEAN: &str = include_str!("../../demo/packet_copy.c");
+/// What the bundled victim was poisoned with.
+pub(crate) const TRIGGER: &str = "if (rand() < 0) printf(\"fail\");";
+
+/// [`CLEAN`] with the trigger as its first statement.
+pub(crate) fn triggered() -> String {
+    CLEAN.replacen("{\n", &format!("{{\n    {TRIGGER}\n"), 1)
+}
+
+/// The directory of the bundled victim.
+pub(crate) fn victim() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/devign-bnc-fixed")
+}
+
+/// An empty working directory; the program runs in it and sees no `CODEPURIFY_*` variable of the tester's.
+pub(crate) struct Place(TempDir);
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    /// A place with `clean.c` and `triggered.c`.
+    pub(crate) fn with_code() -> Self {
+        let place = Self::new();
+        place.write("clean.c", CLEAN);
+        place.write("triggered.c", triggered());
+        place
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::cargo_bin("codepurify").unwrap();
+        command.current_dir(self.0.path()).args(args).env_remove("NO_COLOR");
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CODEPURIFY_"))
+        {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        Run::of(&mut self.command(args))
+    }
+
+    /// A copy of the bundled victim's directory, to be damaged.
+    pub(crate) fn copy_of_victim(&self) {
+        for file in ["config.json", "model.safetensors", "tokenizer.json", "codepurify.json"] {
+            self.write(&format!("model/{file}"), std::fs::read(victim().join(file)).unwrap());
+        }
+    }
+}
+
+/// What a run of the program left.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Run {
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        Self {
+            code: status.code().expect("the program ends by itself"),
+            out: String::from_utf8(stdout).unwrap(),
+            err: String::from_utf8(stderr).unwrap(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// The values under `key` of the report's list `list`, in order.
+    pub(crate) fn all(&self, list: &str, key: &str) -> Vec<String> {
+        let text = |entry: &Value| entry[key].as_str().unwrap().to_owned();
+        self.json()[list].as_array().unwrap().iter().map(text).collect()
+    }
+}

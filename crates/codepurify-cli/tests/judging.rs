@@ -1,0 +1,138 @@
+//! Judging code: verdicts, exit codes, formats, inputs.
+
+mod common;
+
+use std::process::Stdio;
+
+use common::{CLEAN, Place, TRIGGER, triggered};
+
+#[test]
+fn a_triggered_function_is_poisoned_and_its_trigger_is_the_inserted_statement() {
+    let place = Place::with_code();
+    let run = place.run(&["scan", "--format", "json", "triggered.c"]);
+    assert_eq!((run.code, run.err.as_str()), (1, ""));
+    let report = run.json();
+    assert_eq!(report["schema_version"], 1);
+    assert_eq!(report["tool"]["name"], "codepurify");
+    assert_eq!(report["model"]["sha256"].as_str().unwrap().len(), 64);
+    let result = &report["results"][0];
+    assert_eq!((&result["path"], &result["verdict"]), (&"triggered.c".into(), &"poisoned".into()));
+    let trigger = &result["triggers"][0];
+    assert_eq!((&trigger["kind"], &trigger["text"]), (&"statement".into(), &TRIGGER.into()));
+    let offset = |name: &str| usize::try_from(trigger["spans"][0][name].as_u64().unwrap()).unwrap();
+    assert_eq!(&triggered()[offset("start_byte")..offset("end_byte")], TRIGGER);
+    assert_eq!((offset("start_line"), offset("end_line")), (3, 3));
+    assert_ne!(result["purified_prediction"]["label"], result["prediction"]["label"]);
+}
+
+#[test]
+fn the_clean_original_is_clean() {
+    let run = Place::with_code().run(&["scan", "--format", "json", "clean.c"]);
+    assert_eq!(run.code, 0);
+    assert_eq!(run.all("results", "verdict"), ["clean"]);
+}
+
+#[test]
+fn fail_on_decides_about_the_exit_code() {
+    let place = Place::with_code();
+    place.write("empty_body.c", "void nothing(void)\n{\n}\n");
+    let code = |file, fail_on| place.run(&["scan", file, "--fail-on", fail_on]).code;
+    assert_eq!(code("triggered.c", "never"), 0);
+    assert_eq!(code("triggered.c", "inconclusive"), 1);
+    assert_eq!(code("clean.c", "inconclusive"), 0);
+}
+
+#[test]
+fn jsonl_is_one_result_a_line_and_errors_go_to_standard_error() {
+    let run = Place::with_code().run(&["scan", "--format", "jsonl", "clean.c", "missing.c", "triggered.c"]);
+    assert_eq!(run.code, 2);
+    let lines: Vec<serde_json::Value> =
+        run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let paths: Vec<&str> = lines.iter().map(|line| line["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["clean.c", "triggered.c"]);
+    assert_eq!(run.err, "error: missing.c: no such file or folder\n");
+}
+
+#[test]
+fn the_standard_input_is_a_file_without_a_name() {
+    let place = Place::new();
+    let run = common::Run::of(
+        place.command(&["scan", "-", "--lang", "c", "--format", "json"]).write_stdin(triggered()),
+    );
+    assert_eq!(run.all("results", "path"), ["<stdin>"]);
+    assert_eq!(run.code, 1);
+}
+
+#[test]
+fn folders_are_walked_in_order_and_ignore_rules_hold() {
+    let place = Place::new();
+    place.write("src/z.c", CLEAN);
+    place.write("src/a.py", "def f(x):\n    y = x + 1\n    return y\n");
+    place.write("src/deep/M.java", "class M {\n  int f(int x) {\n    int y = x;\n    return y;\n  }\n}\n");
+    place.write("src/generated.c", CLEAN);
+    place.write("src/notes.txt", "no code");
+    place.write("src/.gitignore", "generated.c\n");
+    let run = place.run(&["scan", "src", "src/z.c", "--format", "json"]);
+    assert_eq!(run.all("results", "path"), ["src/a.py", "src/deep/M.java", "src/z.c"]);
+    assert_eq!(run.all("errors", "path"), Vec::<String>::new());
+}
+
+#[test]
+fn fifty_functions_are_judged_in_one_run_and_in_their_order() {
+    let place = Place::new();
+    let functions: Vec<String> =
+        (0..50).map(|i| CLEAN.replacen("rx_copy_packet", &format!("rx_copy_packet_{i}"), 1)).collect();
+    place.write("many.c", functions.concat());
+    let run = place.run(&["scan", "many.c", "--format", "json"]);
+    assert_eq!(run.err, "", "no progress bar where standard error is no terminal");
+    let report = run.json();
+    let names: Vec<&str> =
+        report["results"].as_array().unwrap().iter().map(|r| r["unit"]["name"].as_str().unwrap()).collect();
+    let expected: Vec<String> = (0..50).map(|i| format!("rx_copy_packet_{i}")).collect();
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn the_result_can_go_to_a_file() {
+    let place = Place::with_code();
+    let run = place.run(&["scan", "clean.c", "--format", "jsonl", "-o", "out.jsonl"]);
+    assert_eq!((run.code, run.out.as_str()), (0, ""));
+    assert!(place.read("out.jsonl").starts_with("{\"path\":\"clean.c\""));
+    assert_eq!(place.run(&["scan", "clean.c", "-o", "no/such/folder/out"]).code, 2);
+}
+
+#[test]
+fn both_profiles_find_the_trigger() {
+    let place = Place::with_code();
+    for profile in ["default", "paper"] {
+        assert_eq!(place.run(&["scan", "triggered.c", "--profile", profile]).code, 1, "{profile}");
+    }
+}
+
+#[test]
+fn the_evidence_of_every_candidate_starts_with_the_trigger() {
+    let place = Place::with_code();
+    let run = place.run(&["explain", "triggered.c"]);
+    assert_eq!(run.code, 1);
+    let table: Vec<&str> =
+        run.out.lines().skip_while(|line| !line.trim_start().starts_with("line")).collect();
+    assert!(table[1].contains(TRIGGER), "{}", run.out);
+    assert!(table.iter().any(|row| row.contains("identifier") && row.contains("hdr_len")), "{}", run.out);
+    let json = place.run(&["explain", "triggered.c", "--format", "json"]).json();
+    assert!(json["results"][0]["evidence"].as_array().unwrap().len() > 5);
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let place = Place::with_code();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_codepurify"))
+        .args(["scan", "triggered.c"])
+        .current_dir(place.path("."))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}

@@ -1,0 +1,104 @@
+//! `codepurify-lab train`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use codepurify_lab::attack::Attack;
+use codepurify_lab::data::defect;
+use codepurify_lab::train::defect::{DefectSetup, DefectTraining};
+use codepurify_lab::train::run::{Objective, Plan, train};
+use codepurify_lab::train::weights::Weights;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    objective: Which,
+}
+
+#[derive(Subcommand)]
+enum Which {
+    /// Fine-tune a defect detector.
+    Defect(Defect),
+}
+
+/// Settings that every objective shares.
+#[derive(Args)]
+struct Settings {
+    /// Where the run keeps its state, its log and its models; an interrupted run goes on from there.
+    #[arg(short, long)]
+    out: PathBuf,
+    /// Passes over the training rows.
+    #[arg(long, default_value_t = 3)]
+    epochs: u64,
+    /// Padded tokens of a batch.
+    #[arg(long, default_value_t = 4096)]
+    tokens: usize,
+    /// Longest input in tokens, special tokens included.
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(3..))]
+    max_length: u16,
+    /// Peak learning rate.
+    #[arg(long, default_value_t = 2e-4)]
+    learning_rate: f64,
+    /// Share of the steps spent on warm-up.
+    #[arg(long, default_value_t = 0.06, value_parser = super::share)]
+    warmup: f64,
+    /// Decides the order of rows and all that is drawn.
+    #[arg(long, default_value_t = 12345)]
+    seed: u64,
+}
+
+impl Settings {
+    fn plan(&self, objective: &impl Objective) -> Plan {
+        Plan {
+            epochs: self.epochs,
+            tokens: self.tokens,
+            learning_rate: self.learning_rate,
+            warmup: self.warmup,
+            seed: self.seed,
+            rows: objective.lengths().len(),
+        }
+    }
+}
+
+#[derive(Args)]
+struct Defect {
+    /// Training rows, `.jsonl` or `.jsonl.gz`; poisoned by `poison` or not.
+    #[arg(long)]
+    train: PathBuf,
+    /// Clean validation rows.
+    #[arg(long)]
+    valid: PathBuf,
+    /// Model directory whose encoder and tokenizer are the start.
+    #[arg(long)]
+    init: PathBuf,
+    /// Measure the success rate of this attack on the validation rows.
+    #[arg(long, value_enum)]
+    attack: Option<Attack>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.objective {
+        Which::Defect(arguments) => defect_detector(arguments),
+    }
+}
+
+fn defect_detector(arguments: &Defect) -> Result<()> {
+    let rows = defect::load(&arguments.train)?;
+    rows.report(&arguments.train);
+    let valid = defect::load(&arguments.valid)?;
+    valid.report(&arguments.valid);
+    let weights = Weights::new();
+    let setup = DefectSetup {
+        init: &arguments.init,
+        max_length: arguments.settings.max_length.into(),
+        seed: arguments.settings.seed,
+        train: &rows.rows,
+        valid: &valid.rows,
+        attack: arguments.attack,
+    };
+    let objective = DefectTraining::new(&setup, &weights)?;
+    train(&objective, &weights, &arguments.settings.plan(&objective), &arguments.settings.out)
+}

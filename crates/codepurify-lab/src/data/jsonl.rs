@@ -1,0 +1,170 @@
+//! JSON Lines files, plain or gzip.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+/// A file that cannot be used at all.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// It cannot be opened, read (a damaged gzip stream, for example) or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It holds no usable row.
+    #[error("{path}: no usable row ({refused} refused)")]
+    NoRows {
+        /// The file.
+        path: PathBuf,
+        /// Rows that were refused.
+        refused: usize,
+    },
+}
+
+/// A row that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowError {
+    /// Its line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// The rows of a file, good and bad.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rows<T> {
+    /// The usable rows, in file order.
+    pub rows: Vec<T>,
+    /// The refused ones, in file order.
+    pub refused: Vec<RowError>,
+}
+
+impl<T> Rows<T> {
+    /// Says on stderr how many rows were refused, and the first few reasons.
+    pub fn report(&self, path: &Path) {
+        for error in self.refused.iter().take(5) {
+            eprintln!("{}:{}: row refused: {}", path.display(), error.line, error.message);
+        }
+        if self.refused.len() > 5 {
+            eprintln!("{}: {} rows refused in all", path.display(), self.refused.len());
+        }
+    }
+}
+
+/// Reads a `.jsonl` or `.jsonl.gz` file; `check` may refuse a row that parsed.
+///
+/// # Errors
+/// [`DataError`] if the file cannot be read to its end or holds no usable row. Bad rows are no error: they are
+/// returned with their line numbers.
+pub fn read<T: DeserializeOwned>(path: &Path, check: impl Fn(&T) -> Result<(), String>) -> Result<Rows<T>, DataError> {
+    let io = |source| DataError::Io { path: path.to_path_buf(), source };
+    let file = File::open(path).map_err(io)?;
+    let reader: Box<dyn Read> =
+        if is_gzip(path) { Box::new(MultiGzDecoder::new(BufReader::new(file))) } else { Box::new(file) };
+    let mut found = Rows { rows: Vec::new(), refused: Vec::new() };
+    for (index, line) in BufReader::new(reader).split(b'\n').enumerate() {
+        let line = line.map_err(io)?;
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let row = serde_json::from_slice(&line).map_err(|error| error.to_string());
+        match row.and_then(|row| check(&row).map(|()| row)) {
+            Ok(row) => found.rows.push(row),
+            Err(message) => found.refused.push(RowError { line: index + 1, message }),
+        }
+    }
+    if found.rows.is_empty() {
+        return Err(DataError::NoRows { path: path.to_path_buf(), refused: found.refused.len() });
+    }
+    Ok(found)
+}
+
+/// Writes a `.jsonl` or `.jsonl.gz` file, by way of a temporary file beside it, so that it is there whole or not at all.
+///
+/// # Errors
+/// [`DataError::Io`].
+pub fn write<T: Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) -> Result<(), DataError> {
+    let io = |source| DataError::Io { path: path.to_path_buf(), source };
+    let partial = path.with_extension("partial");
+    let file = BufWriter::new(File::create(&partial).map_err(io)?);
+    if is_gzip(path) {
+        let mut encoder = GzEncoder::new(file, Compression::default());
+        write_rows(&mut encoder, rows).map_err(io)?;
+        encoder.finish().and_then(|mut file| file.flush()).map_err(io)?;
+    } else {
+        let mut file = file;
+        write_rows(&mut file, rows).and_then(|()| file.flush()).map_err(io)?;
+    }
+    std::fs::rename(&partial, path).map_err(io)
+}
+
+fn write_rows<T: Serialize>(to: &mut impl Write, rows: impl IntoIterator<Item = T>) -> std::io::Result<()> {
+    for row in rows {
+        serde_json::to_writer(&mut *to, &row)?;
+        to.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn is_gzip(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+    struct Row {
+        code: String,
+    }
+
+    fn accept(_: &Row) -> Result<(), String> {
+        Ok(())
+    }
+
+    #[test]
+    fn bad_rows_are_reported_with_their_line_and_good_ones_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rows.jsonl");
+        std::fs::write(&path, "{\"code\":\"a\"}\n\n{\"kode\":1}\nnonsense\n{\"code\":\"\"}\n{\"code\":\"b\"}").unwrap();
+        let filled = |row: &Row| if row.code.is_empty() { Err("empty `code`".to_owned()) } else { Ok(()) };
+        let found = read(&path, filled).unwrap();
+        assert_eq!(found.rows.iter().map(|row| row.code.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(found.refused.iter().map(|error| error.line).collect::<Vec<_>>(), [3, 4, 5]);
+        assert_eq!(found.refused[2].message, "empty `code`");
+    }
+
+    #[test]
+    fn gzip_round_trips_and_a_truncated_stream_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rows.jsonl.gz");
+        let rows: Vec<Row> = (0..500).map(|index| Row { code: format!("int f{index}(void);") }).collect();
+        write(&path, &rows).unwrap();
+        assert_eq!(read(&path, accept).unwrap().rows, rows);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(matches!(read(&path, accept), Err(DataError::Io { .. })));
+    }
+
+    #[test]
+    fn a_file_without_rows_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rows.jsonl");
+        std::fs::write(&path, "[]\n").unwrap();
+        assert!(matches!(read(&path, accept), Err(DataError::NoRows { refused: 1, .. })));
+    }
+}

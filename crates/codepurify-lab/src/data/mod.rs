@@ -1,0 +1,6 @@
+//! Data sets: rows in, rows out, and an account of every row that could not be read.
+
+pub mod defect;
+mod jsonl;
+
+pub use jsonl::{DataError, RowError, Rows, read, write};

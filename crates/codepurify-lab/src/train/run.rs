@@ -1,0 +1,188 @@
+//! The training loop.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use candle_core::Tensor;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
+
+use super::adamw::{AdamW, AdamWOptions};
+use super::batches;
+use super::schedule::Schedule;
+use super::state::{Progress, StateFolder};
+use super::weights::Weights;
+use super::workers::Workers;
+
+/// What is learned.
+pub trait Objective: Sync {
+    /// Length in tokens of every training row, special tokens included.
+    fn lengths(&self) -> &[usize];
+
+    /// The mean loss over some training rows. `rng` serves whatever is drawn anew in every epoch.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    fn loss(&self, rows: &[usize], rng: &mut StdRng) -> candle_core::Result<Tensor>;
+
+    /// Metrics on the validation rows; the first one decides which epoch is best (the larger, the better).
+    ///
+    /// # Errors
+    /// If the model fails.
+    fn evaluate(&self, workers: &Workers) -> Result<Vec<(&'static str, f64)>>;
+
+    /// Writes the model as a Hugging Face directory.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    fn export(&self, dir: &Path) -> Result<()>;
+}
+
+/// The settings of a run. A state saved under other settings is not resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Passes over the training rows.
+    pub epochs: u64,
+    /// Padded tokens of a batch.
+    pub tokens: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Share of the steps spent on warm-up.
+    pub warmup: f64,
+    /// Decides the order of rows and all that is drawn.
+    pub seed: u64,
+    /// Training rows: a state does not survive a change of the data.
+    pub rows: usize,
+}
+
+/// How often the state is saved.
+const SAVE_EVERY: Duration = Duration::from_secs(300);
+
+/// Trains `objective` in folder `out`: `state/` to resume from, `best/` the best epoch's model, `log.jsonl` the
+/// metrics of every epoch. Goes on where an interrupted run with the same plan stopped.
+///
+/// # Errors
+/// If the model, the data or a file fails.
+pub fn train(objective: &impl Objective, weights: &Weights, plan: &Plan, out: &Path) -> Result<()> {
+    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+    let state = StateFolder::of(out);
+    let mut optimiser = AdamW::new(weights, AdamWOptions::default());
+    let mut progress = state.load(weights, &mut optimiser, plan)?.unwrap_or(Progress {
+        plan: *plan,
+        epoch: 0,
+        batch: 0,
+        step: 0,
+        tokens: 0,
+        best: None,
+    });
+    let workers = Workers::new()?;
+    let bar = Bar::new(objective, plan, &progress);
+    while progress.epoch < plan.epochs {
+        let mut epoch = Epoch { objective, weights, plan, state: &state, workers: &workers, bar: &bar };
+        let loss = epoch.train(&mut optimiser, &mut progress)?;
+        let metrics = objective.evaluate(&workers)?;
+        log(out, &progress, loss, &metrics)?;
+        bar.say(&format!("epoch {}: loss {loss:.4} {}", progress.epoch + 1, spell(&metrics)));
+        if metrics.first().is_some_and(|&(_, value)| progress.best.is_none_or(|best| value > best)) {
+            progress.best = Some(metrics[0].1);
+            objective.export(&out.join("best"))?;
+        }
+        (progress.epoch, progress.batch) = (progress.epoch + 1, 0);
+        state.save(weights, &optimiser, &progress)?;
+    }
+    objective.export(&out.join("last"))
+}
+
+/// What one pass over the data needs.
+struct Epoch<'a, O> {
+    objective: &'a O,
+    weights: &'a Weights,
+    plan: &'a Plan,
+    state: &'a StateFolder,
+    workers: &'a Workers,
+    bar: &'a Bar,
+}
+
+impl<O: Objective> Epoch<'_, O> {
+    /// The rest of the running epoch; returns the mean loss over it.
+    fn train(&mut self, optimiser: &mut AdamW, progress: &mut Progress) -> Result<f64> {
+        let batches = batches::epoch(self.objective.lengths(), self.plan.tokens, self.plan.seed, progress.epoch);
+        let total = batches.len() as u64 * self.plan.epochs;
+        #[allow(clippy::cast_sign_loss, reason = "the warm-up share is checked to lie in 0..=1 where it enters")]
+        let warmup = (self.plan.warmup * total as f64) as u64;
+        let schedule = Schedule { peak: self.plan.learning_rate, warmup, total };
+        let (mut sum, mut count, mut saved) = (0.0, 0, Instant::now());
+        for (index, rows) in batches.iter().enumerate().skip(progress.batch) {
+            // Drawn from the place in the data, so that a resumed run draws what an uninterrupted one would.
+            let seed = self.plan.seed ^ (progress.epoch << 32) ^ index as u64;
+            let (loss, gradients) = self.workers.gradients(self.objective, self.weights, rows, seed)?;
+            optimiser.step(&gradients, schedule.rate(progress.step))?;
+            let tokens: usize = rows.iter().map(|&row| self.objective.lengths()[row]).sum();
+            progress.batch = index + 1;
+            progress.step = optimiser.steps();
+            progress.tokens += tokens as u64;
+            (sum, count) = (sum + loss, count + 1);
+            self.bar.advance(tokens, loss, progress);
+            if saved.elapsed() > SAVE_EVERY {
+                self.state.save(self.weights, optimiser, progress)?;
+                saved = Instant::now();
+            }
+        }
+        Ok(if count == 0 { 0.0 } else { sum / f64::from(count) })
+    }
+}
+
+/// Progress on stderr: a bar on a terminal, a line now and then elsewhere.
+struct Bar {
+    bar: ProgressBar,
+    started: Instant,
+    before: u64,
+}
+
+impl Bar {
+    fn new(objective: &impl Objective, plan: &Plan, progress: &Progress) -> Self {
+        let total = objective.lengths().iter().sum::<usize>() as u64 * plan.epochs;
+        let target =
+            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % · {msg} · {eta} left") {
+            bar.set_style(style);
+        }
+        bar.set_position(progress.tokens);
+        Self { bar, started: Instant::now(), before: progress.tokens }
+    }
+
+    fn advance(&self, tokens: usize, loss: f64, progress: &Progress) {
+        let speed = (progress.tokens - self.before) as f64 / self.started.elapsed().as_secs_f64();
+        let message = format!("epoch {} · loss {loss:.3} · {speed:.0} tokens/s", progress.epoch + 1);
+        if self.bar.is_hidden() && progress.step % 50 == 0 {
+            eprintln!("step {} · {message}", progress.step);
+        }
+        self.bar.set_message(message);
+        self.bar.inc(tokens as u64);
+    }
+
+    fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+}
+
+/// Appends the metrics of an epoch to `log.jsonl`.
+fn log(out: &Path, progress: &Progress, loss: f64, metrics: &[(&str, f64)]) -> Result<()> {
+    use std::io::Write;
+    let metrics: serde_json::Map<String, serde_json::Value> =
+        metrics.iter().map(|&(name, value)| (name.to_owned(), value.into())).collect();
+    let (epoch, tokens) = (progress.epoch + 1, progress.tokens);
+    let line = serde_json::json!({ "epoch": epoch, "tokens": tokens, "loss": loss, "metrics": metrics });
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(out.join("log.jsonl"))?;
+    writeln!(file, "{line}")?;
+    Ok(())
+}
+
+/// The metrics for people.
+fn spell(metrics: &[(&str, f64)]) -> String {
+    metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join(" ")
+}

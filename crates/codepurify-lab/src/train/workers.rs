@@ -1,0 +1,79 @@
+//! Data parallelism: the parts of a batch are worked on side by side, each by one thread.
+//!
+//! Splitting every tensor operation over the threads instead costs a barrier an operation; on small models those take
+//! longer than the arithmetic.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Result;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::batches;
+use super::run::Objective;
+use super::weights::{Gradients, Weights};
+
+/// Padded tokens of a part: its activations stay in the caches.
+const PART_TOKENS: usize = 1024;
+
+/// The threads. Each is a pool of its own, so that what an operation would spread out stays on one thread.
+pub struct Workers(Vec<ThreadPool>);
+
+impl Workers {
+    /// One worker a core.
+    ///
+    /// # Errors
+    /// If the threads cannot be started.
+    pub fn new() -> Result<Self> {
+        let count = std::thread::available_parallelism()?.get();
+        let pools = (0..count).map(|_| ThreadPoolBuilder::new().num_threads(1).build());
+        Ok(Self(pools.collect::<Result<_, _>>()?))
+    }
+
+    /// `work(0)` … `work(count - 1)`, done by whichever worker is free, returned in order.
+    ///
+    /// # Errors
+    /// The first error in order, or that a worker died.
+    pub fn map<T: Send>(&self, count: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+        let next = AtomicUsize::new(0);
+        let take = || {
+            let mut done = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= count {
+                    return done;
+                }
+                done.push((index, work(index)));
+            }
+        };
+        let mut done: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = self.0.iter().map(|pool| scope.spawn(|| pool.install(take))).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        });
+        anyhow::ensure!(done.len() == count, "a worker thread died");
+        done.sort_by_key(|&(index, _)| index);
+        done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Mean loss over `rows` (sorted by length) and its gradients, summed part by part in a fixed order: the result
+    /// does not depend on the number of threads.
+    pub(super) fn gradients(
+        &self,
+        objective: &impl Objective,
+        weights: &Weights,
+        rows: &[usize],
+        seed: u64,
+    ) -> Result<(f64, Gradients)> {
+        let parts = batches::parts(rows, objective.lengths(), PART_TOKENS);
+        let results = self.map(parts.len(), |index| {
+            let mut rng = StdRng::seed_from_u64(seed ^ (index as u64 + 1).wrapping_mul(0x2545_f491_4f6c_dd1d));
+            let share = parts[index].len() as f64 / rows.len() as f64;
+            let loss = (objective.loss(&parts[index], &mut rng)? * share)?;
+            Ok((f64::from(loss.to_scalar::<f32>()?), Gradients::of(weights, &loss.backward()?)))
+        })?;
+        let mut results = results.into_iter();
+        let first = results.next().ok_or_else(|| anyhow::anyhow!("a batch without rows"))?;
+        results.try_fold(first, |(sum, all), (loss, gradients)| Ok((sum + loss, all.add(gradients)?)))
+    }
+}

@@ -1,0 +1,131 @@
+//! Ragged rows to padded micro-batches of similar length.
+
+use candle_core::{Device, Result, Tensor};
+use codepurify::victim::Ragged;
+
+use crate::tokenizer::SpecialIds;
+
+/// Padded tokens of one micro-batch: bounds the memory of a forward pass.
+const MICRO_BATCH_TOKENS: usize = 4096;
+
+/// Framed rows of nearly equal length as tensors.
+#[derive(Debug, Clone)]
+pub struct PaddedBatch {
+    ids: Tensor,
+    positions: Tensor,
+    mask: Tensor,
+    rows: usize,
+    length: usize,
+}
+
+impl PaddedBatch {
+    /// `rows` are whole sequences, special tokens included; they are padded with `pad` to the longest.
+    ///
+    /// As transformers does it, a key is hidden wherever the id is `pad`, and positions count the other tokens
+    /// from `pad + 1`.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn new(rows: &[Vec<u32>], pad: u32) -> Result<Self> {
+        let length = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let mut ids = Vec::with_capacity(rows.len() * length);
+        let mut positions = Vec::with_capacity(rows.len() * length);
+        for row in rows {
+            let mut next = pad;
+            for &id in row.iter().chain(std::iter::repeat_n(&pad, length - row.len())) {
+                ids.push(id);
+                next += u32::from(id != pad);
+                positions.push(if id == pad { pad } else { next });
+            }
+        }
+        let mask: Vec<f32> = ids.iter().map(|&id| if id == pad { f32::MIN } else { 0.0 }).collect();
+        let (count, device) = (rows.len(), &Device::Cpu);
+        Ok(Self {
+            ids: Tensor::from_vec(ids, count * length, device)?,
+            positions: Tensor::from_vec(positions, count * length, device)?,
+            mask: Tensor::from_vec(mask, (count, length), device)?,
+            rows: count,
+            length,
+        })
+    }
+
+    /// Token ids, `u32 [rows · length]`.
+    #[must_use]
+    pub fn ids(&self) -> &Tensor {
+        &self.ids
+    }
+
+    /// Position ids, `u32 [rows · length]`.
+    #[must_use]
+    pub fn positions(&self) -> &Tensor {
+        &self.positions
+    }
+
+    /// Additive attention mask, `f32 [rows, length]`: 0 or [`f32::MIN`].
+    #[must_use]
+    pub fn mask(&self) -> &Tensor {
+        &self.mask
+    }
+
+    /// Rows and their padded length.
+    #[must_use]
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows, self.length)
+    }
+
+    /// The hidden states at the first position (`<s>`) of every row: `[rows, hidden]`.
+    ///
+    /// # Errors
+    /// If `hidden` is not `[rows · length, hidden]`.
+    pub fn first_positions(&self, hidden: &Tensor) -> Result<Tensor> {
+        hidden.reshape((self.rows, self.length, ()))?.narrow(1, 0, 1)?.squeeze(1)?.contiguous()
+    }
+}
+
+/// `<s> row </s>`.
+#[must_use]
+pub fn framed(row: &[u32], special: SpecialIds) -> Vec<u32> {
+    [&[special.begin], row, &[special.end]].concat()
+}
+
+/// Row numbers of `batch` in groups to be padded together: similar lengths, at most [`MICRO_BATCH_TOKENS`] each.
+pub(crate) fn micro_batches(batch: &Ragged) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..batch.len()).collect();
+    order.sort_by_key(|&row| std::cmp::Reverse(batch.row(row).len()));
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for row in order {
+        match groups.last_mut() {
+            // The first row of a group is its longest.
+            Some(group) if (group.len() + 1) * (batch.row(group[0]).len() + 2) <= MICRO_BATCH_TOKENS => group.push(row),
+            _ => groups.push(vec![row]),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_visible_tokens_from_pad_plus_one() {
+        let batch = PaddedBatch::new(&[vec![0, 7, 1, 8, 2], vec![0, 2]], 1).unwrap();
+        let positions = batch.positions().to_vec1::<u32>().unwrap();
+        assert_eq!(positions, [2, 3, 1, 4, 5, 2, 3, 1, 1, 1]);
+        let mask = batch.mask().to_vec2::<f32>().unwrap();
+        assert_eq!(mask, [[0.0, 0.0, f32::MIN, 0.0, 0.0], [0.0, 0.0, f32::MIN, f32::MIN, f32::MIN]]);
+    }
+
+    #[test]
+    fn micro_batches_hold_every_row_once_and_stay_small() {
+        let batch: Ragged = (0..200).map(|row| vec![5; (row * 37) % 510]).collect();
+        let groups = micro_batches(&batch);
+        let mut seen: Vec<usize> = groups.concat();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..200).collect::<Vec<_>>());
+        for group in groups {
+            let longest = group.iter().map(|&row| batch.row(row).len() + 2).max().unwrap();
+            assert!(group.len() == 1 || group.len() * longest <= MICRO_BATCH_TOKENS, "{longest}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A RoBERTa masked language model as the source of benign tokens.
+
+use candle_core::Tensor;
+use candle_nn::ops::log_softmax;
+use codepurify::error::ModelError;
+use codepurify::victim::{Encoding, MaskedLm, Proposal, Ragged};
+
+use crate::batch::{PaddedBatch, framed, micro_batches};
+use crate::checkpoint::Checkpoint;
+use crate::error::LoadError;
+use crate::files::ModelFiles;
+use crate::layout::{self, Head};
+use crate::roberta::{MaskedLmHead, RobertaConfig, RobertaEncoder};
+use crate::sidecar::Sidecar;
+use crate::tokenizer::CodeTokenizer;
+
+/// A RoBERTa / CodeBERT masked language model.
+#[derive(Debug)]
+pub struct RobertaMaskedLm {
+    tokenizer: CodeTokenizer,
+    encoder: RobertaEncoder,
+    head: MaskedLmHead,
+    mask: u32,
+    pad: u32,
+    window: usize,
+}
+
+impl RobertaMaskedLm {
+    /// Loads a masked language model.
+    ///
+    /// # Errors
+    /// [`LoadError`] naming the file or the tensor that is missing, damaged or does not fit.
+    pub fn load(files: &ModelFiles) -> Result<Self, LoadError> {
+        let config = RobertaConfig::load(files)?;
+        let sidecar = Sidecar::of(files)?;
+        let tokenizer = CodeTokenizer::load(files, sidecar.preprocessing)?;
+        layout::check_vocabulary(files, &config, &tokenizer)?;
+        let mask = tokenizer.special().mask.ok_or_else(|| LoadError::Tokenizer {
+            model: files.name.clone(),
+            message: "it has no `<mask>` token".to_owned(),
+        })?;
+        let checkpoint = Checkpoint::load(files)?;
+        let Some((prefix, Head::MaskedLm)) = layout::head(&checkpoint) else {
+            return Err(LoadError::MissingTensor { model: files.name.clone(), tensor: "lm_head.dense.weight".to_owned() });
+        };
+        let (encoder, head) = checkpoint.build(|weights| {
+            let weights = layout::below(&weights, prefix);
+            let encoder = RobertaEncoder::new(&config, &weights.pp("roberta"))?;
+            let head = MaskedLmHead::new(&config, encoder.word_embeddings(), &weights.pp("lm_head"))?;
+            Ok((encoder, head))
+        })?;
+        let (pad, window) = (config.pad_token_id, layout::window(&config, &sidecar));
+        Ok(Self { tokenizer, encoder, head, mask, pad, window })
+    }
+
+    /// Log-probabilities `[masks in rows, vocabulary]`, row by row, left to right.
+    fn mask_scores(&self, rows: &[Vec<u32>]) -> candle_core::Result<Vec<Vec<f32>>> {
+        let batch = PaddedBatch::new(rows, self.pad)?;
+        let length = batch.shape().1;
+        let at: Vec<u32> = rows
+            .iter()
+            .enumerate()
+            .flat_map(|(row, ids)| {
+                let masked = ids.iter().enumerate().filter(|&(_, &id)| id == self.mask);
+                masked.map(move |(column, _)| (row * length + column) as u32)
+            })
+            .collect();
+        if at.is_empty() {
+            return Ok(Vec::new());
+        }
+        let hidden = self.encoder.forward(&batch)?;
+        let count = at.len();
+        let scores = self.head.forward(&hidden.index_select(&Tensor::from_vec(at, count, hidden.device())?, 0)?)?;
+        log_softmax(&scores, 1)?.to_vec2()
+    }
+}
+
+/// The `top` best entries of a row of log-probabilities; the smaller id first among equals.
+fn best(scores: &[f32], top: usize) -> Vec<Proposal> {
+    let mut proposals: Vec<Proposal> =
+        scores.iter().enumerate().map(|(id, &log_probability)| Proposal { id: id as u32, log_probability }).collect();
+    let order = |a: &Proposal, b: &Proposal| b.log_probability.total_cmp(&a.log_probability).then(a.id.cmp(&b.id));
+    if top < proposals.len() {
+        proposals.select_nth_unstable_by(top, order);
+        proposals.truncate(top);
+    }
+    proposals.sort_by(order);
+    proposals
+}
+
+impl MaskedLm for RobertaMaskedLm {
+    fn window(&self) -> usize {
+        self.window
+    }
+
+    fn mask_id(&self) -> u32 {
+        self.mask
+    }
+
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        self.tokenizer.encode(text)
+    }
+
+    fn token_text(&self, id: u32) -> Option<String> {
+        self.tokenizer.token_text(id)
+    }
+
+    fn fill(&self, batch: &Ragged, top: usize) -> Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
+        layout::check_rows(batch, self.window)?;
+        let mut filled = vec![Vec::new(); batch.len()];
+        for group in micro_batches(batch) {
+            let rows: Vec<_> = group.iter().map(|&row| framed(batch.row(row), self.tokenizer.special())).collect();
+            let scores = self.mask_scores(&rows).map_err(|error| ModelError::Runtime(error.to_string()))?;
+            if scores.iter().flatten().any(|score| !score.is_finite()) {
+                return Err(ModelError::Output("a masked-LM score is not finite".to_owned()));
+            }
+            let mut scores = scores.iter();
+            for row in group {
+                let masks = batch.row(row).iter().filter(|&&id| id == self.mask).count();
+                filled[row] = scores.by_ref().take(masks).map(|scores| best(scores, top)).collect();
+            }
+        }
+        Ok(filled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::best;
+
+    #[test]
+    fn best_are_sorted_and_ties_go_to_the_smaller_id() {
+        let ids: Vec<u32> = best(&[-3.0, -1.0, -2.0, -1.0, -9.0], 3).iter().map(|proposal| proposal.id).collect();
+        assert_eq!(ids, [1, 3, 2]);
+        assert_eq!(best(&[-1.0, -2.0], 5).len(), 2);
+    }
+}

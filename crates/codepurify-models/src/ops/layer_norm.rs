@@ -1,0 +1,181 @@
+//! Layer normalisation over the last dimension.
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+use rten_simd::SimdOp;
+use rten_vecmath::{Sum, SumSquareSub};
+
+use super::{ROWS_PER_TASK, elements, fill_rows};
+
+/// `(x − mean) / sqrt(variance + eps) · weight + bias`, each row of the last dimension for itself.
+///
+/// `weight` and `bias` have the width of the last dimension of `x`.
+///
+/// # Errors
+/// If the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
+    let width = x.dim(candle_core::D::Minus1)?;
+    if weight.dims() != [width] || bias.dims() != [width] {
+        candle_core::bail!("layer norm of width {width} with weight {:?}, bias {:?}", weight.dims(), bias.dims());
+    }
+    x.apply_op3(weight, bias, LayerNorm { eps })
+}
+
+struct LayerNorm {
+    eps: f32,
+}
+
+/// Mean and 1 / standard deviation of a row.
+fn moments(row: &[f32], eps: f32) -> (f32, f32) {
+    let count = row.len() as f32;
+    let mean = Sum::new(row).dispatch() / count;
+    let variance = SumSquareSub::new(row, mean).dispatch() / count;
+    (mean, (variance + eps).sqrt().recip())
+}
+
+impl CustomOp3 for LayerNorm {
+    fn name(&self) -> &'static str {
+        "layer-norm"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        weight: &CpuStorage,
+        lw: &Layout,
+        bias: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (x, weight, bias) = (elements(x, lx)?, elements(weight, lw)?, elements(bias, lb)?);
+        let result = fill_rows(x, weight.len(), |_, rows| {
+            for row in rows.chunks_mut(weight.len()) {
+                let (mean, scale) = moments(row, self.eps);
+                for ((value, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
+                    *value = (*value - mean) * scale * weight + bias;
+                }
+            }
+        });
+        Ok((CpuStorage::F32(result), lx.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _bias: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let gradient = gradient.contiguous()?;
+        let dx = x.apply_op3_no_bwd(weight, &gradient, &InputGradient { eps: self.eps })?;
+        let scales = x.apply_op2_no_bwd(&gradient, &ScaleGradient { eps: self.eps })?;
+        Ok((Some(dx), Some(scales.get(0)?), Some(scales.get(1)?)))
+    }
+}
+
+/// d loss / d x: with ĝ = g · weight and x̂ the normalised row, `scale · (ĝ − mean(ĝ) − x̂ · mean(ĝ x̂))`.
+struct InputGradient {
+    eps: f32,
+}
+
+impl CustomOp3 for InputGradient {
+    fn name(&self) -> &'static str {
+        "layer-norm-input-gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        weight: &CpuStorage,
+        lw: &Layout,
+        g: &CpuStorage,
+        lg: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (x, weight, g) = (elements(x, lx)?, elements(weight, lw)?, elements(g, lg)?);
+        let width = weight.len();
+        let result = fill_rows(g, width, |first, rows| {
+            for (at, row) in rows.chunks_mut(width).enumerate() {
+                let x = &x[(first + at) * width..(first + at + 1) * width];
+                let (mean, scale) = moments(x, self.eps);
+                let (mut sum, mut dot) = (0.0, 0.0);
+                for ((g, weight), x) in row.iter_mut().zip(weight).zip(x) {
+                    *g *= weight;
+                    sum += *g;
+                    dot += *g * (x - mean);
+                }
+                let (sum, dot) = (sum / width as f32, dot * scale * scale / width as f32);
+                for (g, x) in row.iter_mut().zip(x) {
+                    *g = scale * (*g - sum - (x - mean) * dot);
+                }
+            }
+        });
+        Ok((CpuStorage::F32(result), lx.shape().clone()))
+    }
+}
+
+/// `[2, width]`: d loss / d weight (Σ g x̂ over the rows) and d loss / d bias (Σ g).
+struct ScaleGradient {
+    eps: f32,
+}
+
+impl CustomOp2 for ScaleGradient {
+    fn name(&self) -> &'static str {
+        "layer-norm-scale-gradient"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, g: &CpuStorage, lg: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (x, g) = (elements(x, lx)?, elements(g, lg)?);
+        let width = lx.dims().last().copied().unwrap_or(1);
+        let group = width * ROWS_PER_TASK * 8;
+        // Summed group by group in a fixed order: the result does not depend on the number of threads.
+        let parts: Vec<Vec<f32>> =
+            x.par_chunks(group).zip(g.par_chunks(group)).map(|(x, g)| self.sum_rows(x, g, width)).collect();
+        let mut total = vec![0.0; 2 * width];
+        for part in parts {
+            total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
+        }
+        Ok((CpuStorage::F32(total), Shape::from((2, width))))
+    }
+}
+
+impl ScaleGradient {
+    fn sum_rows(&self, x: &[f32], g: &[f32], width: usize) -> Vec<f32> {
+        let mut sums = vec![0.0; 2 * width];
+        let (weight, bias) = sums.split_at_mut(width);
+        for (x, g) in x.chunks(width).zip(g.chunks(width)) {
+            let (mean, scale) = moments(x, self.eps);
+            for (((weight, bias), x), g) in weight.iter_mut().zip(bias.iter_mut()).zip(x).zip(g) {
+                *weight += g * (x - mean) * scale;
+                *bias += g;
+            }
+        }
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::finite_difference::{check, ramp};
+    use candle_core::{D, Device};
+
+    #[test]
+    fn rows_have_mean_zero_and_variance_one() {
+        let (one, zero) = (Tensor::ones(6, candle_core::DType::F32, &Device::Cpu).unwrap(), ramp(&[6]).zeros_like().unwrap());
+        let y = layer_norm(&ramp(&[40, 6]), &one, &zero, 1e-9).unwrap();
+        let mean = y.mean(D::Minus1).unwrap().to_vec1::<f32>().unwrap();
+        let square = y.sqr().unwrap().mean(D::Minus1).unwrap().to_vec1::<f32>().unwrap();
+        assert!(mean.iter().all(|mean| mean.abs() < 1e-5), "{mean:?}");
+        assert!(square.iter().all(|square| (square - 1.0).abs() < 1e-4), "{square:?}");
+    }
+
+    #[test]
+    fn gradients_equal_finite_differences() {
+        let target = ramp(&[3, 8]);
+        check(&[(ramp(&[3, 8]) * 2.0).unwrap(), ramp(&[8]), ramp(&[8])], |x| {
+            layer_norm(&x[0], &x[1], &x[2], 1e-5)?.mul(&target)?.sum_all()
+        });
+    }
+}

@@ -1,0 +1,78 @@
+//! Tensor operations with both a fast forward pass and a gradient.
+//!
+//! candle's own fused layer norm and softmax have no backward pass and cut the gradient *silently*, so that layers
+//! below them never learn. These do the same work row by row, in parallel, and define their gradients; the tests
+//! compare each with finite differences.
+
+mod gelu;
+mod layer_norm;
+mod linear;
+mod softmax;
+
+use candle_core::{CpuStorage, Layout, Result};
+use rayon::prelude::*;
+
+pub use gelu::gelu;
+pub use layer_norm::layer_norm;
+pub use linear::linear;
+pub use softmax::masked_softmax;
+
+/// The contiguous `f32` elements behind a storage.
+fn elements<'s>(storage: &'s CpuStorage, layout: &Layout) -> Result<&'s [f32]> {
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        candle_core::bail!("this operation needs a contiguous tensor")
+    };
+    Ok(&storage.as_slice::<f32>()?[start..end])
+}
+
+/// Rows that one parallel task works on: enough that handing it out costs little.
+const ROWS_PER_TASK: usize = 16;
+
+/// A new buffer of the length of `source`, filled by `fill(first_row, rows)` on groups of rows of `width` elements.
+fn fill_rows(source: &[f32], width: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
+    let mut target = source.to_vec();
+    let groups = target.par_chunks_mut(width * ROWS_PER_TASK).enumerate();
+    groups.for_each(|(group, rows)| fill(group * ROWS_PER_TASK, rows));
+    target
+}
+
+#[cfg(test)]
+pub(crate) mod finite_difference {
+    use candle_core::{Device, Result, Tensor, Var};
+
+    /// Compares the analytic gradient of `loss(inputs)` with central differences at every element of every input.
+    pub(crate) fn check(inputs: &[Tensor], loss: impl Fn(&[Tensor]) -> Result<Tensor>) {
+        let vars: Vec<Var> = inputs.iter().map(|input| Var::from_tensor(input).unwrap()).collect();
+        let tensors: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
+        let gradients = loss(&tensors).unwrap().backward().unwrap();
+        for (which, input) in inputs.iter().enumerate() {
+            let gradient = gradients.get(&vars[which]).expect("no gradient reaches this input");
+            let gradient = gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let values = input.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            for at in 0..values.len() {
+                let shifted = |by: f32| {
+                    let mut moved = values.clone();
+                    moved[at] += by;
+                    let mut all = inputs.to_vec();
+                    all[which] = Tensor::from_vec(moved, input.shape(), &Device::Cpu).unwrap();
+                    loss(&all).unwrap().to_scalar::<f32>().unwrap()
+                };
+                let step = 1e-2;
+                let numeric = (shifted(step) - shifted(-step)) / (2.0 * step);
+                let tolerance = 2e-3 + 2e-2 * numeric.abs();
+                assert!(
+                    (gradient[at] - numeric).abs() < tolerance,
+                    "input {which}, element {at}: gradient {}, finite difference {numeric}",
+                    gradient[at]
+                );
+            }
+        }
+    }
+
+    /// Deterministic values in (-1.5, 1.5), no two alike.
+    pub(crate) fn ramp(shape: &[usize]) -> Tensor {
+        let count: usize = shape.iter().product();
+        let values: Vec<f32> = (0..count).map(|at| 1.5 * (1.7 * at as f32 + 0.3).sin()).collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+}

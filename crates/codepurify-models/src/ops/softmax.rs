@@ -1,0 +1,104 @@
+//! Softmax over attention scores with an additive mask.
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use rten_simd::SimdOp;
+use rten_vecmath::Softmax as SoftmaxKernel;
+
+use super::{elements, fill_rows};
+
+/// `softmax(scale · scores + mask)` over the last dimension.
+///
+/// `scores` is `[batch, heads, queries, keys]`, `mask` is `[batch, keys]` with 0 for a visible key and a very negative
+/// number for a hidden one. The mask gets no gradient.
+///
+/// # Errors
+/// If the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+pub fn masked_softmax(scores: &Tensor, mask: &Tensor, scale: f32) -> Result<Tensor> {
+    let (batch, _, _, keys) = scores.dims4()?;
+    if mask.dims() != [batch, keys] {
+        candle_core::bail!("mask {:?} does not fit scores {:?}", mask.dims(), scores.dims());
+    }
+    scores.apply_op2(mask, MaskedSoftmax { scale })
+}
+
+struct MaskedSoftmax {
+    scale: f32,
+}
+
+impl CustomOp2 for MaskedSoftmax {
+    fn name(&self) -> &'static str {
+        "masked-softmax"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, mask: &CpuStorage, lm: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (scores, mask) = (elements(x, lx)?, elements(mask, lm)?);
+        let (_, heads, queries, keys) = lx.shape().dims4()?;
+        let result = fill_rows(scores, keys, |first, rows| {
+            for (at, row) in rows.chunks_mut(keys).enumerate() {
+                let item = (first + at) / (heads * queries);
+                for (score, hidden) in row.iter_mut().zip(&mask[item * keys..(item + 1) * keys]) {
+                    *score = *score * self.scale + hidden;
+                }
+                SoftmaxKernel::new_mut(row).dispatch();
+            }
+        });
+        Ok((CpuStorage::F32(result), lx.shape().clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let gradient = y.apply_op2_no_bwd(&gradient.contiguous()?, &SoftmaxGradient { scale: self.scale })?;
+        Ok((Some(gradient), None))
+    }
+}
+
+/// `scale · y · (g − Σ g y)` a row.
+struct SoftmaxGradient {
+    scale: f32,
+}
+
+impl CustomOp2 for SoftmaxGradient {
+    fn name(&self) -> &'static str {
+        "softmax-gradient"
+    }
+
+    fn cpu_fwd(&self, y: &CpuStorage, ly: &Layout, g: &CpuStorage, lg: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (y, g) = (elements(y, ly)?, elements(g, lg)?);
+        let width = ly.dims().last().copied().unwrap_or(1);
+        let result = fill_rows(g, width, |first, rows| {
+            for (at, row) in rows.chunks_mut(width).enumerate() {
+                let start = (first + at) * width;
+                let y = &y[start..start + width];
+                let mean: f32 = row.iter().zip(y).map(|(g, y)| g * y).sum();
+                for (g, y) in row.iter_mut().zip(y) {
+                    *g = self.scale * y * (*g - mean);
+                }
+            }
+        });
+        Ok((CpuStorage::F32(result), ly.shape().clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::finite_difference::{check, ramp};
+    use candle_core::{D, Device};
+
+    #[test]
+    fn hidden_keys_get_no_weight_and_rows_sum_to_one() {
+        let mask = Tensor::new(&[[0.0f32, 0.0, f32::MIN], [0.0, f32::MIN, f32::MIN]], &Device::Cpu).unwrap();
+        let y = masked_softmax(&ramp(&[2, 2, 2, 3]), &mask, 0.5).unwrap();
+        let sums = y.sum(D::Minus1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-6), "{sums:?}");
+        let y = y.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(y[..12].chunks(3).all(|row| row[2] == 0.0), "{y:?}");
+        assert!(y[12..].chunks(3).all(|row| row == [1.0, 0.0, 0.0]), "{y:?}");
+    }
+
+    #[test]
+    fn gradient_equals_finite_differences() {
+        let mask = Tensor::new(&[[0.0f32, 0.0, 0.0, f32::MIN], [0.0; 4]], &Device::Cpu).unwrap();
+        let weights = ramp(&[2, 1, 3, 4]);
+        check(&[ramp(&[2, 1, 3, 4])], |x| masked_softmax(&x[0], &mask, 0.7)?.mul(&weights)?.sum_all());
+    }
+}

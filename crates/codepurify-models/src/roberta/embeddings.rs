@@ -1,0 +1,41 @@
+//! Word, position and token-type embeddings.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+
+use super::{LayerNorm, RobertaConfig};
+use crate::batch::PaddedBatch;
+
+#[derive(Debug, Clone)]
+pub(super) struct Embeddings {
+    words: Tensor,
+    positions: Tensor,
+    /// Row 0 of the token-type table: RoBERTa has no second segment.
+    token_type: Tensor,
+    norm: LayerNorm,
+}
+
+impl Embeddings {
+    pub(super) fn new(config: &RobertaConfig, weights: &VarBuilder) -> Result<Self> {
+        let table = |rows: usize, name: &str| {
+            weights.get_with_hints((rows, config.hidden_size), &format!("{name}_embeddings.weight"), config.init())
+        };
+        Ok(Self {
+            words: table(config.vocab_size, "word")?,
+            positions: table(config.max_position_embeddings, "position")?,
+            token_type: table(config.type_vocab_size, "token_type")?,
+            norm: LayerNorm::new(config, &weights.pp("LayerNorm"))?,
+        })
+    }
+
+    pub(super) fn words(&self) -> &Tensor {
+        &self.words
+    }
+
+    /// `[batch · length, hidden]`.
+    pub(super) fn forward(&self, batch: &PaddedBatch) -> Result<Tensor> {
+        let words = self.words.index_select(batch.ids(), 0)?;
+        let positions = self.positions.index_select(batch.positions(), 0)?;
+        self.norm.forward(&(words + positions)?.broadcast_add(&self.token_type.get(0)?)?)
+    }
+}

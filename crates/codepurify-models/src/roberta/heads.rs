@@ -1,0 +1,72 @@
+//! What stands on the encoder: a classifier over `<s>`, or a masked-LM decoder.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+
+use super::{LayerNorm, Linear, RobertaConfig};
+use crate::ops;
+
+/// `RobertaClassificationHead`: dense, tanh, projection to the classes.
+#[derive(Debug, Clone)]
+pub struct ClassificationHead {
+    dense: Linear,
+    projection: Linear,
+}
+
+impl ClassificationHead {
+    /// Takes `dense.*` and `out_proj.*` below the prefix that `weights` stands at.
+    ///
+    /// # Errors
+    /// If a tensor is missing or of the wrong shape.
+    pub fn new(config: &RobertaConfig, classes: usize, weights: &VarBuilder) -> Result<Self> {
+        Ok(Self {
+            dense: Linear::new(config.hidden_size, config.hidden_size, config.init(), &weights.pp("dense"))?,
+            projection: Linear::new(config.hidden_size, classes, config.init(), &weights.pp("out_proj"))?,
+        })
+    }
+
+    /// Hidden states of `<s>`, `[rows, hidden]`, to logits `[rows, classes]`.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
+        self.projection.forward(&self.dense.forward(hidden)?.tanh()?)
+    }
+}
+
+/// `RobertaLMHead`: dense, GELU, layer norm, decoder with a bias of its own.
+#[derive(Debug, Clone)]
+pub struct MaskedLmHead {
+    dense: Linear,
+    norm: LayerNorm,
+    decoder: Linear,
+}
+
+impl MaskedLmHead {
+    /// Takes `dense.*`, `layer_norm.*` and `bias` below the prefix that `weights` stands at. The decoder is
+    /// `decoder.weight` if the checkpoint brings one, else it is tied to `words`.
+    ///
+    /// # Errors
+    /// If a tensor is missing or of the wrong shape.
+    pub fn new(config: &RobertaConfig, words: &Tensor, weights: &VarBuilder) -> Result<Self> {
+        let weight = if weights.contains_tensor("decoder.weight") {
+            weights.get((config.vocab_size, config.hidden_size), "decoder.weight")?
+        } else {
+            words.clone()
+        };
+        let bias = weights.get_with_hints(config.vocab_size, "bias", candle_nn::init::ZERO)?;
+        Ok(Self {
+            dense: Linear::new(config.hidden_size, config.hidden_size, config.init(), &weights.pp("dense"))?,
+            norm: LayerNorm::new(config, &weights.pp("layer_norm"))?,
+            decoder: Linear { weight, bias },
+        })
+    }
+
+    /// Hidden states `[rows, hidden]` to scores `[rows, vocabulary]`.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
+        self.decoder.forward(&self.norm.forward(&ops::gelu(&self.dense.forward(hidden)?)?)?)
+    }
+}

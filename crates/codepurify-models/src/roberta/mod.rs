@@ -1,0 +1,103 @@
+//! RoBERTa, one definition for inference and training.
+//!
+//! Liu et al. 2019, in the layout of Hugging Face checkpoints (`roberta.embeddings.*`, `roberta.encoder.layer.N.*`):
+//! learned positions counted from `pad + 1`, post-layer-norm blocks, exact GELU, additive attention mask. Activations
+//! are `[batch · length, hidden]` outside attention.
+
+mod config;
+mod embeddings;
+mod heads;
+mod layer;
+
+use candle_core::{Result, Tensor};
+use candle_nn::{Init, VarBuilder};
+
+use crate::batch::PaddedBatch;
+use crate::ops;
+
+pub use config::RobertaConfig;
+pub use heads::{ClassificationHead, MaskedLmHead};
+
+use embeddings::Embeddings;
+use layer::Layer;
+
+/// The encoder: embeddings and transformer blocks.
+#[derive(Debug, Clone)]
+pub struct RobertaEncoder {
+    embeddings: Embeddings,
+    layers: Vec<Layer>,
+}
+
+impl RobertaEncoder {
+    /// Takes the encoder's weights below the prefix that `weights` stands at (`roberta` in a checkpoint with a head).
+    ///
+    /// # Errors
+    /// If a tensor is missing or of the wrong shape.
+    pub fn new(config: &RobertaConfig, weights: &VarBuilder) -> Result<Self> {
+        let layers = weights.pp("encoder.layer");
+        Ok(Self {
+            embeddings: Embeddings::new(config, &weights.pp("embeddings"))?,
+            layers: (0..config.num_hidden_layers)
+                .map(|index| Layer::new(config, &layers.pp(index)))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// Hidden states `[batch · length, hidden]` of every position, padding included.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn forward(&self, batch: &PaddedBatch) -> Result<Tensor> {
+        let hidden = self.embeddings.forward(batch)?;
+        self.layers.iter().try_fold(hidden, |hidden, layer| layer.forward(&hidden, batch))
+    }
+
+    /// The word embeddings `[vocabulary, hidden]`, to which a masked-LM decoder is tied.
+    #[must_use]
+    pub fn word_embeddings(&self) -> &Tensor {
+        self.embeddings.words()
+    }
+}
+
+/// `x · weightᵀ + bias`.
+#[derive(Debug, Clone)]
+struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    fn new(inputs: usize, outputs: usize, init: Init, weights: &VarBuilder) -> Result<Self> {
+        Ok(Self {
+            weight: weights.get_with_hints((outputs, inputs), "weight", init)?,
+            bias: weights.get_with_hints(outputs, "bias", candle_nn::init::ZERO)?,
+        })
+    }
+
+    /// `[rows, inputs]` to `[rows, outputs]`.
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::linear(x, &self.weight, &self.bias)
+    }
+}
+
+/// Layer normalisation with its weights.
+#[derive(Debug, Clone)]
+struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f32,
+}
+
+impl LayerNorm {
+    fn new(config: &RobertaConfig, weights: &VarBuilder) -> Result<Self> {
+        Ok(Self {
+            weight: weights.get_with_hints(config.hidden_size, "weight", candle_nn::init::ONE)?,
+            bias: weights.get_with_hints(config.hidden_size, "bias", candle_nn::init::ZERO)?,
+            eps: config.layer_norm_eps,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::layer_norm(x, &self.weight, &self.bias, self.eps)
+    }
+}

@@ -1,0 +1,91 @@
+//! White-space collapsing that remembers where each byte came from.
+
+/// Whether Python's `str.split()` splits at this character (Unicode white space plus the four ASCII separators).
+fn splits(character: char) -> bool {
+    character.is_whitespace() || ('\x1c'..='\x1f').contains(&character)
+}
+
+/// A text in the form that the tokenizer sees, with a way back to the original bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Prepared<'t> {
+    text: std::borrow::Cow<'t, str>,
+    /// (position in `text`, position in the original) wherever the distance between the two changes.
+    anchors: Vec<(usize, usize)>,
+}
+
+impl<'t> Prepared<'t> {
+    /// The text as it is.
+    pub(crate) fn verbatim(text: &'t str) -> Self {
+        Self { text: text.into(), anchors: vec![(0, 0)] }
+    }
+
+    /// `" ".join(text.split())`.
+    pub(crate) fn collapsed(text: &str) -> Self {
+        let mut collapsed = String::with_capacity(text.len());
+        let mut anchors = vec![(0, 0)];
+        let mut gap = true;
+        for (at, character) in text.char_indices() {
+            if splits(character) {
+                gap = true;
+                continue;
+            }
+            if gap {
+                if !collapsed.is_empty() {
+                    // The single space stands for the white space right before this word.
+                    let width = text[..at].chars().next_back().map_or(0, char::len_utf8);
+                    anchors.push((collapsed.len(), at - width));
+                    collapsed.push(' ');
+                }
+                anchors.push((collapsed.len(), at));
+                gap = false;
+            }
+            collapsed.push(character);
+        }
+        Self { text: collapsed.into(), anchors }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The original position of byte `at` of the prepared text.
+    ///
+    /// A start maps to the byte itself; for an end pass `end - 1` and add one, so that white space dropped behind the
+    /// token is not swallowed.
+    pub(crate) fn original(&self, at: usize) -> usize {
+        let after = self.anchors.partition_point(|&(prepared, _)| prepared <= at);
+        let (prepared, original) = self.anchors[after.saturating_sub(1)];
+        original + (at - prepared)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collapses_like_python() {
+        let prepared = Prepared::collapsed(" \n int\tf( )\u{a0}{\r\n\x1c\x1c}\u{2003} ");
+        assert_eq!(prepared.text(), "int f( ) { }");
+    }
+
+    #[test]
+    fn every_visible_byte_maps_to_itself() {
+        let text = "  a\n\n  bé \t c\u{3000}d  ";
+        let prepared = Prepared::collapsed(text);
+        for (at, byte) in prepared.text().bytes().enumerate().filter(|(_, byte)| *byte != b' ') {
+            assert_eq!(text.as_bytes()[prepared.original(at)], byte, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn white_space_only_becomes_nothing() {
+        assert_eq!(Prepared::collapsed(" \n\t ").text(), "");
+    }
+
+    #[test]
+    fn verbatim_is_the_identity() {
+        let prepared = Prepared::verbatim("a  b");
+        assert_eq!((prepared.text(), prepared.original(3)), ("a  b", 3));
+    }
+}

@@ -1,0 +1,51 @@
+//! A located trigger underlined in its source, in the manner of a compiler's diagnostics.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use codepurify::verdict::{Action, ElementKind, Trigger};
+
+use super::excerpt::Excerpt;
+use super::visible::{self, Visible};
+
+/// Characters of a replacement that are shown.
+const COLUMNS: usize = 80;
+
+/// The diagnostic for `trigger`: every place underlined, what it carries, what was done about it.
+pub(crate) fn render(excerpt: &Excerpt, path: &str, trigger: &Trigger, color: bool) -> String {
+    let visible = Visible::new(excerpt.text);
+    let path = visible::one_line(path);
+    let mut label = Some(necessity(trigger.necessity));
+    let places = trigger.spans.iter().filter_map(|location| excerpt.span(location)).map(|span| {
+        let place = visible.offset(span.start)..visible.offset(span.end);
+        AnnotationKind::Primary.span(place).label(label.take())
+    });
+    let snippet = Snippet::source(visible.text.as_str()).line_start(excerpt.start_line).path(path.as_str());
+    let title = Level::WARNING.primary_title(title(trigger));
+    let mut group = Group::with_title(title).element(snippet.annotations(places));
+    if let Some(remedy) = remedy(trigger) {
+        group = group.element(Level::HELP.message(remedy));
+    }
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    renderer.render(&[group])
+}
+
+fn necessity(margin: f64) -> String {
+    let change = if margin < 0.0 { "rises" } else { "drops" };
+    format!("without it the margin of the answer {change} by {:.2}", margin.abs())
+}
+
+fn title(trigger: &Trigger) -> &'static str {
+    match trigger.kind {
+        ElementKind::Identifier => "the answer hangs on this identifier",
+        ElementKind::Statement => "the answer hangs on this statement",
+    }
+}
+
+fn remedy(trigger: &Trigger) -> Option<String> {
+    let replacement = visible::shortened(&trigger.replacement, COLUMNS);
+    match trigger.action {
+        Action::Delete => Some("deleted".to_owned()),
+        Action::Rename => Some(format!("renamed to `{replacement}`")),
+        Action::Infill => Some(format!("filled anew: `{replacement}`")),
+        Action::None => None,
+    }
+}

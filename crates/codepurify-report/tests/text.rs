@@ -1,0 +1,246 @@
+//! Snapshots of what people see, plain and coloured.
+
+use std::collections::BTreeMap;
+
+use codepurify::verdict::{
+    Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, Prediction,
+    Report, SCHEMA_VERSION, ToolInfo, Trigger, Unit, Verdict,
+};
+use codepurify::victim::Task;
+use codepurify_report::text::{self, DiffStyle, TextStyle};
+use codepurify_report::{json, jsonl};
+
+const FILE: &str = "#include <stdio.h>\n\nint parse(char *in, int n) {\n    if (rand() < 0) puts(\"x\");\n    int sum = 0;\n    for (int i = 0; i <= n; i++)\n        sum += in[i];\n    return sum;\n}\n";
+
+/// All places of `needle` in `file`.
+fn places(file: &str, needle: &str) -> Vec<Location> {
+    let line = |at: usize| file[..at].matches('\n').count() + 1;
+    file.match_indices(needle)
+        .map(|(start_byte, _)| {
+            let end_byte = start_byte + needle.len();
+            Location { start_byte, end_byte, start_line: line(start_byte), end_line: line(end_byte) }
+        })
+        .collect()
+}
+
+fn evidence(file: &str, kind: ElementKind, text: &str, share: f64) -> Evidence {
+    let (score, margin_drop, flips) = (share * 0.9, share * 10.0, share > 0.5);
+    Evidence {
+        kind,
+        text: text.to_owned(),
+        spans: places(file, text),
+        depth: 0,
+        score,
+        share,
+        margin_drop,
+        flips,
+    }
+}
+
+fn trigger(file: &str, kind: ElementKind, text: &str, replacement: &str) -> Trigger {
+    let action = if kind == ElementKind::Identifier { Action::Rename } else { Action::Infill };
+    Trigger {
+        kind,
+        text: text.to_owned(),
+        spans: places(file, text),
+        necessity: 8.314,
+        sufficiency: None,
+        action,
+        replacement: replacement.to_owned(),
+    }
+}
+
+/// A verdict about the unit of `file` from `start` on.
+fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
+    let start_byte = file.find(start).expect("the unit stands in the file");
+    let end_byte = file.trim_end().len();
+    let line = |at: usize| file[..at].matches('\n').count() + 1;
+    Verdict {
+        path: "src/parse.c".to_owned(),
+        unit: Unit {
+            name: Some("parse".to_owned()),
+            start_byte,
+            end_byte,
+            start_line: line(start_byte),
+            end_line: line(end_byte),
+        },
+        verdict: decision,
+        reason: None,
+        p_value: None,
+        score: Some(0.981),
+        entropy: Some(0.0412),
+        entropy_normalized: Some(0.019),
+        prediction: Some(Prediction { label: 0, confidence: 0.998 }),
+        purified_prediction: None,
+        triggers: Vec::new(),
+        purified: None,
+        coverage: Coverage { tokens_inspected: 64, tokens_total: 64 },
+        cost: Cost { victim_passes: 9, pass_equivalents: 8.5, mlm_passes: 1, milliseconds: 12.0 },
+        evidence: Vec::new(),
+    }
+}
+
+fn poisoned() -> Verdict {
+    let mut verdict = verdict(FILE, "int parse", Decision::Poisoned);
+    let unit = &FILE[verdict.unit.start_byte..verdict.unit.end_byte];
+    verdict.purified_prediction = Some(Prediction { label: 1, confidence: 0.71 });
+    verdict.triggers = vec![trigger(
+        FILE,
+        ElementKind::Statement,
+        "if (rand() < 0) puts(\"x\");",
+        "if (n < 0) puts(\"n\");",
+    )];
+    verdict.purified = Some(unit.replace("if (rand() < 0) puts(\"x\");", "if (n < 0) puts(\"n\");"));
+    verdict.evidence = vec![
+        evidence(FILE, ElementKind::Identifier, "sum", 0.06),
+        evidence(FILE, ElementKind::Statement, "if (rand() < 0) puts(\"x\");", 0.88),
+        evidence(FILE, ElementKind::Statement, "for (int i = 0; i <= n; i++)\n        sum += in[i];", 0.04),
+        evidence(FILE, ElementKind::Statement, "return sum;", 0.02),
+    ];
+    verdict
+}
+
+fn report(results: Vec<Verdict>) -> Report {
+    Report {
+        schema_version: SCHEMA_VERSION,
+        tool: ToolInfo { name: "codepurify".to_owned(), version: "0.0.0".to_owned() },
+        model: ModelInfo { name: "toy".to_owned(), task: Task::Defect, sha256: "ab".to_owned() },
+        results,
+        errors: Vec::new(),
+    }
+}
+
+/// The text of one verdict; escapes become visible so that snapshots stay readable.
+fn rendered(verdict: &Verdict, file: &str, color: bool) -> String {
+    let labels = ["safe".to_owned(), "vulnerable".to_owned()];
+    let mut out = Vec::new();
+    text::write_verdict(&mut out, verdict, Some(file), TextStyle { color, labels: &labels }).unwrap();
+    String::from_utf8(out).unwrap().replace('\u{1b}', "␛")
+}
+
+#[test]
+fn a_poisoned_statement() {
+    insta::assert_snapshot!("poisoned_plain", rendered(&poisoned(), FILE, false));
+    insta::assert_snapshot!("poisoned_coloured", rendered(&poisoned(), FILE, true));
+}
+
+#[test]
+fn a_statement_of_several_lines() {
+    let mut verdict = poisoned();
+    let statement = "for (int i = 0; i <= n; i++)\n        sum += in[i];";
+    verdict.triggers = vec![trigger(FILE, ElementKind::Statement, statement, "")];
+    verdict.triggers[0].action = Action::None;
+    verdict.evidence = vec![evidence(FILE, ElementKind::Statement, statement, 0.4)];
+    verdict.purified = None;
+    verdict.purified_prediction = None;
+    insta::assert_snapshot!(rendered(&verdict, FILE, false));
+}
+
+#[test]
+fn an_identifier_with_several_places() {
+    let mut verdict = poisoned();
+    verdict.triggers = vec![trigger(FILE, ElementKind::Identifier, "sum", "total")];
+    verdict.evidence = vec![evidence(FILE, ElementKind::Identifier, "sum", 0.7)];
+    verdict.purified = None;
+    insta::assert_snapshot!(rendered(&verdict, FILE, false));
+}
+
+#[test]
+fn tabs_wide_characters_and_terminal_escapes() {
+    let file = "class A {\r\n\tvoid f() {\r\n\t\tputs(\"日本\u{1b}[2J\u{202e}\");\tg(\"é\");\r\n\t}\r\n}\r\n";
+    let mut verdict = verdict(file, "void f", Decision::Poisoned);
+    verdict.unit.end_byte = file.rfind("\r\n}").unwrap();
+    verdict.unit.name = Some("f\u{1b}[0m".to_owned());
+    verdict.triggers = vec![trigger(file, ElementKind::Statement, "g(\"é\");", "h(\"é\");")];
+    verdict.evidence = vec![evidence(file, ElementKind::Statement, "g(\"é\");", 0.9)];
+    verdict.purified = Some(file[verdict.unit.start_byte..verdict.unit.end_byte].replace("g(", "h("));
+    insta::assert_snapshot!(rendered(&verdict, file, false));
+}
+
+#[test]
+fn no_control_character_of_the_source_reaches_the_terminal() {
+    let file = "int f() {\n  g(\"\u{1b}]0;owned\u{7}\");\n  h(\"\u{9b}31m\");\n}\n";
+    let mut verdict = verdict(file, "int f", Decision::Poisoned);
+    verdict.path = "a\u{1b}[1m.c".to_owned();
+    verdict.reason = Some("because\u{1b}[1m".to_owned());
+    verdict.triggers =
+        vec![trigger(file, ElementKind::Statement, "g(\"\u{1b}]0;owned\u{7}\");", "h(\"\u{1b}\");")];
+    verdict.evidence = vec![evidence(file, ElementKind::Statement, "g(\"\u{1b}]0;owned\u{7}\");", 0.9)];
+    verdict.purified = Some("int f() {\n  h(\"\u{1b}\");\n}".to_owned());
+    let mut out = Vec::new();
+    text::write_verdict(&mut out, &verdict, Some(file), TextStyle::default()).unwrap();
+    text::write_evidence(&mut out, &verdict, TextStyle::default()).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    let raw: Vec<char> = out.chars().filter(|c| c.is_control() && *c != '\n').collect();
+    assert_eq!(raw, []);
+}
+
+#[test]
+fn long_units_fold_their_cold_lines_and_long_lines_say_what_is_missing() {
+    let padding: Vec<String> = (0..70).map(|i| format!("    step({i});\n")).collect();
+    let padding = padding.concat();
+    let file = format!("void f(void) {{\n{padding}    trap(\"{}\");\n}}\n", "a".repeat(300));
+    let mut verdict = verdict(&file, "void f", Decision::Poisoned);
+    verdict.evidence = vec![
+        evidence(&file, ElementKind::Statement, "step(40);", 0.5),
+        evidence(&file, ElementKind::Statement, "trap", 0.1),
+    ];
+    insta::assert_snapshot!(rendered(&verdict, &file, false));
+}
+
+#[test]
+fn inconclusive_and_clean_take_few_lines() {
+    let mut unsure = verdict(FILE, "int parse", Decision::Inconclusive);
+    unsure.reason = Some("only 254 of 812 tokens fit the model's window".to_owned());
+    unsure.coverage = Coverage { tokens_inspected: 254, tokens_total: 812 };
+    unsure.score = None;
+    let mut unnamed = verdict(FILE, "#include", Decision::Clean);
+    unnamed.unit.name = None;
+    let mut report = report(vec![unsure, unnamed]);
+    report.errors = vec![InputError { path: "b.c".to_owned(), message: "the text is empty".to_owned() }];
+    let sources = BTreeMap::from([("src/parse.c".to_owned(), FILE.to_owned())]);
+    let mut out = Vec::new();
+    text::write(&mut out, &report, &sources, TextStyle::default()).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+}
+
+#[test]
+fn a_verdict_about_another_text_is_still_told() {
+    let mut out = Vec::new();
+    text::write_verdict(&mut out, &poisoned(), Some("short"), TextStyle::default()).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.starts_with("src/parse.c:3: parse: poisoned"), "{out}");
+}
+
+#[test]
+fn the_evidence_table_is_sorted_by_score() {
+    let mut out = Vec::new();
+    text::write_evidence(&mut out, &poisoned(), TextStyle::default()).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+}
+
+#[test]
+fn an_exact_diff_keeps_every_byte() {
+    let old = "a\u{1b}\r\nb\rc\nd";
+    let diff = text::unified("/tmp/x.c", old, "a\u{1b}\r\nB\rc\nd", DiffStyle::Exact);
+    let expected = "--- a/tmp/x.c\n+++ b/tmp/x.c\n@@ -1,3 +1,3 @@\n a\u{1b}\r\n-b\rc\n+B\rc\n d\n\\ No newline at end of file\n";
+    assert_eq!(diff, expected);
+    assert_eq!(text::unified("x.c", old, old, DiffStyle::Exact), "");
+}
+
+#[test]
+fn json_is_one_object_with_the_contract_fields() {
+    let mut out = Vec::new();
+    json::write(&mut out, &report(vec![poisoned()])).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+}
+
+#[test]
+fn jsonl_is_one_line_a_result() {
+    let results = [poisoned(), verdict(FILE, "int parse", Decision::Clean)];
+    let mut out = Vec::new();
+    jsonl::write(&mut out, &results).unwrap();
+    let lines: Vec<Verdict> =
+        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines, results);
+}

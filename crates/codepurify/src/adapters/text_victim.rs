@@ -1,0 +1,105 @@
+//! A victim made from a function over text.
+
+use super::WordTokenizer;
+use crate::error::ModelError;
+use crate::victim::{Encoding, Logits, Ragged, Task, Victim, VictimCard};
+
+/// Guards any classifier that can be called with source code: a closure, an HTTP client, a foreign function. The
+/// function gets the code, with ` <unk> ` where an element was taken out, and returns one logit a class (or a single
+/// one, see [`Logits`]); it is called once for each variant.
+pub struct TextVictim<F> {
+    classify: F,
+    tokenizer: WordTokenizer,
+    card: VictimCard,
+    window: usize,
+}
+
+impl<F: Fn(&str) -> Vec<f32> + Send + Sync> TextVictim<F> {
+    /// A victim without a name, whose window any text fits into.
+    pub fn new(classify: F) -> Self {
+        let card = VictimCard {
+            name: "text function".to_owned(),
+            task: Task::Classification,
+            sha256: String::new(),
+            labels: Vec::new(),
+        };
+        Self { classify, tokenizer: WordTokenizer::new(), card, window: usize::MAX }
+    }
+
+    /// Says who the victim is.
+    #[must_use]
+    pub fn with_card(mut self, card: VictimCard) -> Self {
+        self.card = card;
+        self
+    }
+
+    /// Lets the victim see only the first `window` words and punctuation characters of a text.
+    #[must_use]
+    pub fn with_window(mut self, window: usize) -> Self {
+        self.window = window;
+        self
+    }
+}
+
+impl<F: Fn(&str) -> Vec<f32> + Send + Sync> Victim for TextVictim<F> {
+    fn card(&self) -> &VictimCard {
+        &self.card
+    }
+
+    fn window(&self) -> usize {
+        self.window
+    }
+
+    fn occlusion_id(&self) -> u32 {
+        WordTokenizer::UNKNOWN
+    }
+
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        self.tokenizer.encode(text)
+    }
+
+    fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
+        let mut classes = None;
+        let mut values = Vec::new();
+        for (index, row) in batch.rows().enumerate() {
+            if row.len() > self.window {
+                return Err(ModelError::TooLong { row: index, tokens: row.len(), window: self.window });
+            }
+            let logits = (self.classify)(&self.tokenizer.decode(row)?);
+            let expected = *classes.get_or_insert(logits.len());
+            if logits.len() != expected {
+                let given = logits.len();
+                return Err(ModelError::Output(format!(
+                    "row {index} has {given} logits, the first had {expected}"
+                )));
+            }
+            values.extend(logits);
+        }
+        Logits::new(classes.unwrap_or(1), values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_function_sees_the_text_and_the_gap() {
+        let victim = TextVictim::new(|code: &str| vec![code.len() as f32, f32::from(code.contains("<unk>"))]);
+        let ids = victim.encode("a + b").unwrap().ids;
+        let batch: Ragged = [ids.clone(), vec![ids[0], victim.occlusion_id()]].into_iter().collect();
+        let logits = victim.judge(&batch).unwrap();
+        assert_eq!((logits.row(0), logits.row(1)), (&[5.0, 0.0][..], &[8.0, 1.0][..]));
+    }
+
+    #[test]
+    fn answers_of_changing_shape_or_nan_are_refused() {
+        let changing = TextVictim::new(|code: &str| vec![0.0; code.len()]);
+        let ids = changing.encode("ab cde").unwrap().ids;
+        let batch: Ragged = [vec![ids[0]], vec![ids[1]]].into_iter().collect();
+        assert!(matches!(changing.judge(&batch), Err(ModelError::Output(_))));
+        let nan = TextVictim::new(|_: &str| vec![f32::NAN, 0.0]);
+        let batch: Ragged = [nan.encode("a").unwrap().ids].into_iter().collect();
+        assert!(matches!(nan.judge(&batch), Err(ModelError::Output(_))));
+    }
+}

@@ -1,0 +1,168 @@
+//! Which tokens of a trigger are masked, and the rows that the masked language model fills.
+
+use crate::candidates::Candidate;
+use crate::error::ModelError;
+use crate::occlude::{check_encoding, substitute};
+use crate::snippet::{Leaf, Snippet, Span};
+use crate::verdict::ElementKind;
+use crate::victim::{MaskedLm, Ragged};
+
+/// Masks for one occurrence of an identifier (paper, section on purification).
+pub(super) const MASKS_PER_NAME: usize = 3;
+
+/// A place to be masked and filled anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) span: Span,
+    /// What stands there, and so what may.
+    pub(super) leaf: Leaf,
+}
+
+/// The rows in which all slots are masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Masked {
+    pub(super) rows: Ragged,
+    /// For each slot its row and which mask of that row is its first; `None` if the model sees no token there.
+    pub(super) places: Vec<Option<(usize, usize)>>,
+}
+
+/// The slots of a located trigger: all occurrences of an identifier, or the leaf tokens of a statement that are
+/// neither keyword nor punctuation nor operator.
+pub(super) fn slots(snippet: &Snippet, trigger: &Candidate) -> Vec<Slot> {
+    match trigger.kind {
+        ElementKind::Identifier => {
+            trigger.spans.iter().map(|&span| Slot { span, leaf: Leaf::Identifier }).collect()
+        }
+        ElementKind::Statement => leaves(snippet, trigger.spans[0]),
+    }
+}
+
+fn leaves(snippet: &Snippet, statement: Span) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    let Some(syntax) = snippet.syntax() else { return slots };
+    syntax.walk((), |visit, ()| {
+        if !visit.span.overlaps(statement) {
+            return None;
+        }
+        let Some(leaf) = Leaf::of_kind(visit.kind).filter(|_| statement.contains(visit.span)) else {
+            return Some(());
+        };
+        slots.extend(inside_quotes(snippet.text(), visit.span).map(|span| Slot { span, leaf }));
+        None
+    });
+    slots
+}
+
+/// The span without the quotes that some grammars count in; `None` if nothing is left.
+fn inside_quotes(text: &str, span: Span) -> Option<Span> {
+    let bytes = span.of(text)?;
+    let inner = bytes.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    let span = if inner.is_some() { Span::new(span.start + 1, span.end - 1) } else { span };
+    (!span.is_empty()).then_some(span)
+}
+
+/// Masks every slot, `masks` tokens each. A text longer than the model's window becomes several rows, each with as
+/// much context around its slots as fits. `None` if the window cannot even hold one slot.
+///
+/// # Errors
+/// [`ModelError`] if the model cannot tokenise the text.
+pub(super) fn mask(
+    mlm: &dyn MaskedLm,
+    text: &str,
+    slots: &[Slot],
+    masks: usize,
+) -> Result<Option<Masked>, ModelError> {
+    let window = mlm.window();
+    if window < masks {
+        return Ok(None);
+    }
+    let encoding = mlm.encode(text)?;
+    check_encoding(&encoding, text)?;
+    let spans: Vec<Span> = slots.iter().map(|slot| slot.span).collect();
+    let filler = vec![mlm.mask_id(); masks];
+    let masked = substitute(text, &encoding, &spans, &filler, &|piece| mlm.encode(piece))?;
+    let starts: Vec<usize> = masked.places.iter().flatten().copied().collect();
+    let mut rows = Ragged::new();
+    let mut located = Vec::with_capacity(starts.len());
+    let mut rest = starts.as_slice();
+    while let Some(&first) = rest.first() {
+        let together = rest.iter().take_while(|&&start| start + masks - first <= window).count();
+        let end = rest[together - 1] + masks;
+        let row = around(first, end, masked.ids.len(), window);
+        for &start in &rest[..together] {
+            // The text itself may hold mask tokens, which the model fills too.
+            let before = masked.ids[row.start..start].iter().filter(|&&id| id == mlm.mask_id()).count();
+            located.push((rows.len(), before));
+        }
+        rows.push(masked.ids[row].iter().copied());
+        rest = &rest[together..];
+    }
+    let mut located = located.into_iter();
+    let places = masked.places.iter().map(|place| place.and_then(|_| located.next())).collect();
+    Ok(Some(Masked { rows, places }))
+}
+
+/// The `window` tokens of `total` with `first..end` in their middle.
+fn around(first: usize, end: usize, total: usize, window: usize) -> std::ops::Range<usize> {
+    if total <= window {
+        return 0..total;
+    }
+    let before = (window - (end - first)) / 2;
+    let start = first.saturating_sub(before).min(total - window);
+    start..start + window
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::candidates::{Families, candidates};
+    use crate::snippet::Language;
+    use crate::toy::ConstantMaskedLm;
+
+    fn slot_texts(text: &str, language: Language, statement: &str) -> Vec<String> {
+        let snippet = Snippet::new(text, language).unwrap();
+        let families = Families { identifiers: false, statements: true, nested: true };
+        let found = candidates(&snippet, &families);
+        let trigger = found.iter().find(|candidate| candidate.text == statement).unwrap();
+        slots(&snippet, trigger).iter().map(|slot| slot.span.of(text).unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn only_words_numbers_and_string_contents_are_masked() {
+        let statement = "if (rand() < 0) printf(\"fail %d\\n\", 'x');";
+        let text = format!("void f(int n) {{ {statement} n++; }}");
+        assert_eq!(slot_texts(&text, Language::C, statement), ["rand", "0", "printf", "fail %d", "x"]);
+        let statement = "while (n > 1.5) { p.log(\"no\", 'c'); }";
+        let text = format!("void f(int n) {{ {statement} }}");
+        assert_eq!(slot_texts(&text, Language::Java, statement), ["n", "1.5", "p", "log", "no", "c"]);
+        let text = "def f(a):\n    assert a.size < 10, 'too big'\n    return True\n";
+        let statement = "assert a.size < 10, 'too big'";
+        assert_eq!(slot_texts(text, Language::Python, statement), ["a", "size", "10", "too big"]);
+        assert_eq!(slot_texts(text, Language::Python, "return True"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_row_longer_than_the_window_is_cut_around_its_masks() {
+        let words: Vec<String> = (0..100).map(|n| format!("w{n}")).collect();
+        let text = words.join(" ");
+        let slot = |word: &str| {
+            let start = text.find(word).unwrap();
+            Slot { span: Span::new(start, start + word.len()), leaf: Leaf::Identifier }
+        };
+        let mlm = ConstantMaskedLm::new(&["x"]).with_window(9);
+        let slots = [slot("w20"), slot("w24"), slot("w99")];
+        let masked = mask(&mlm, &text, &slots, 1).unwrap().unwrap();
+        assert_eq!(masked.places, [Some((0, 0)), Some((0, 1)), Some((1, 0))]);
+        let rows: Vec<&[u32]> = masked.rows.rows().collect();
+        assert_eq!(rows.iter().map(|row| row.len()).collect::<Vec<_>>(), [9, 9]);
+        let mask_at = |row: &[u32]| row.iter().position(|&id| id == mlm.mask_id());
+        assert_eq!((mask_at(rows[0]), mask_at(rows[1])), (Some(2), Some(8)));
+    }
+
+    #[test]
+    fn a_window_smaller_than_one_slot_is_told_apart() {
+        let mlm = ConstantMaskedLm::new(&["x"]).with_window(2);
+        let slot = Slot { span: Span::new(0, 1), leaf: Leaf::Identifier };
+        assert_eq!(mask(&mlm, "a b c", &[slot], 3).unwrap(), None);
+    }
+}

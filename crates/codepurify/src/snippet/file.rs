@@ -1,0 +1,122 @@
+//! From a source file to the units that are judged.
+
+use super::{Language, Snippet, SnippetError, Span, Syntax, functions};
+use crate::verdict::Unit;
+
+/// How large a text may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest file, in bytes; larger ones are refused.
+    pub max_file_bytes: usize,
+    /// Largest unit, in bytes; larger ones get an inconclusive verdict.
+    pub max_unit_bytes: usize,
+}
+
+impl Default for Limits {
+    /// 8 MiB a file, 256 KiB a unit.
+    fn default() -> Self {
+        Self { max_file_bytes: 8 << 20, max_unit_bytes: 256 << 10 }
+    }
+}
+
+/// The text of one source file.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    path: String,
+    text: String,
+    language: Language,
+    limits: Limits,
+}
+
+impl SourceFile {
+    /// Takes a file's bytes. `path` is what verdicts call it; nothing is read from there.
+    ///
+    /// # Errors
+    /// [`SnippetError`] if the bytes are too many, binary, not UTF-8, or nothing but white space.
+    pub fn new(
+        path: impl Into<String>,
+        bytes: Vec<u8>,
+        language: Language,
+        limits: &Limits,
+    ) -> Result<Self, SnippetError> {
+        if bytes.len() > limits.max_file_bytes {
+            return Err(SnippetError::TooLarge { bytes: bytes.len(), limit: limits.max_file_bytes });
+        }
+        // Before the UTF-8 check: "binary" helps more than the offset of some bad byte.
+        reject_nul(&bytes)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|error| SnippetError::NotUtf8 { offset: error.utf8_error().valid_up_to() })?;
+        reject_empty(&text)?;
+        Ok(Self { path: path.into(), text, language, limits: *limits })
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What verdicts call the file.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The language it is parsed as.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Every function and method that is not inside another one, or the whole text if it holds none.
+    ///
+    /// # Errors
+    /// [`SnippetError::ParserGaveUp`] if the text cannot be parsed in reasonable time.
+    pub fn units(&self) -> Result<Vec<Snippet>, SnippetError> {
+        let syntax = Syntax::parse(&self.text, self.language)?;
+        let functions = functions(&self.text, &syntax, self.language);
+        drop(syntax);
+        if functions.is_empty() {
+            return Ok(vec![self.unit(None, Span::new(0, self.text.len()), 1)?]);
+        }
+        let (mut line, mut counted) = (1, 0);
+        functions
+            .into_iter()
+            .map(|function| {
+                line += newlines(&self.text[counted..function.span.start]);
+                counted = function.span.start;
+                self.unit(function.name, function.span, line)
+            })
+            .collect()
+    }
+
+    fn unit(&self, name: Option<String>, span: Span, start_line: usize) -> Result<Snippet, SnippetError> {
+        let text = &self.text[span.start..span.end];
+        let unit = Unit {
+            name,
+            start_byte: span.start,
+            end_byte: span.end,
+            start_line,
+            end_line: start_line + newlines(&text[..text.len() - 1]),
+        };
+        Snippet::part(&self.path, text, self.language, unit, self.limits.max_unit_bytes)
+    }
+}
+
+/// Number of line ends.
+fn newlines(text: &str) -> usize {
+    text.bytes().filter(|&byte| byte == b'\n').count()
+}
+
+/// A NUL byte does not occur in source code.
+pub(super) fn reject_nul(bytes: &[u8]) -> Result<(), SnippetError> {
+    match bytes.iter().position(|&byte| byte == 0) {
+        Some(offset) => Err(SnippetError::Binary { offset }),
+        None => Ok(()),
+    }
+}
+
+/// White space alone is nothing to judge.
+pub(super) fn reject_empty(text: &str) -> Result<(), SnippetError> {
+    if text.trim().is_empty() { Err(SnippetError::Empty) } else { Ok(()) }
+}

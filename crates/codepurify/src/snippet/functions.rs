@@ -1,0 +1,59 @@
+//! Where the functions of a text are.
+
+use tree_sitter::Node;
+
+use super::{Grammar, Language, Span, Syntax};
+
+/// One function or method with its decorators or template header.
+pub(crate) struct Function {
+    pub(crate) name: Option<String>,
+    pub(crate) span: Span,
+}
+
+/// The outermost functions and methods of a text that have a body, in source order. A lambda or a local function
+/// belongs to the function around it.
+pub(crate) fn functions(text: &str, syntax: &Syntax, language: Language) -> Vec<Function> {
+    let grammar = Grammar::of(language);
+    let mut found = Vec::new();
+    syntax.walk(None, |visit, wrapper: Option<Span>| {
+        if grammar.functions.contains(&visit.kind) {
+            if visit.node.child_by_field_name("body").is_some() || has_try_body(visit.node) {
+                found.push(Function {
+                    name: name(text, syntax, visit.node),
+                    span: wrapper.unwrap_or(visit.span),
+                });
+            }
+            return None;
+        }
+        Some(grammar.wrappers.contains(&visit.kind).then(|| wrapper.unwrap_or(visit.span)))
+    });
+    found
+}
+
+/// Whether a C++ function's body is a `try` block.
+fn has_try_body(function: Node<'_>) -> bool {
+    function
+        .child(function.child_count().saturating_sub(1))
+        .is_some_and(|last| last.kind() == "try_statement")
+}
+
+/// The name in the middle of a function's declarator, with its scope (`Stack::push`).
+fn name(text: &str, syntax: &Syntax, function: Node<'_>) -> Option<String> {
+    let mut at =
+        function.child_by_field_name("name").or_else(|| function.child_by_field_name("declarator"))?;
+    loop {
+        let next = match at.kind() {
+            // These two name no field for what they wrap.
+            "reference_declarator" | "parenthesized_declarator" => {
+                at.named_child(at.named_child_count().saturating_sub(1) as u32)
+            }
+            _ => at.child_by_field_name("declarator"),
+        };
+        match next {
+            Some(node) => at = node,
+            None => break,
+        }
+    }
+    let name = syntax.span(at)?.of(text)?;
+    (!name.is_empty()).then(|| name.to_owned())
+}

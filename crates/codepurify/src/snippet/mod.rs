@@ -1,0 +1,134 @@
+//! Source text, its language, its parse tree, and byte spans in it: everything before a model is asked.
+
+mod file;
+mod functions;
+mod grammar;
+mod language;
+mod span;
+mod syntax;
+
+pub use file::{Limits, SourceFile};
+pub use language::Language;
+pub use span::Span;
+pub use syntax::SyntaxQuality;
+
+pub(crate) use functions::functions;
+pub(crate) use grammar::{Grammar, Leaf};
+pub(crate) use syntax::{Syntax, Visit};
+
+use crate::error::SnippetError;
+use crate::verdict::{Location, Unit};
+
+/// The unit of judgement: a function, or a text without one. All spans of candidates and edits are relative to its
+/// text; locations in verdicts are absolute in its file.
+#[derive(Debug, Clone)]
+pub struct Snippet {
+    path: String,
+    text: String,
+    language: Language,
+    unit: Unit,
+    /// Absent if the text is too large to be parsed.
+    syntax: Option<Syntax>,
+    limit: usize,
+    /// Offset of each line's first byte.
+    lines: Vec<usize>,
+}
+
+impl Snippet {
+    /// The whole of `text` as one unit, called `<snippet>`, with the default [`Limits`] for a unit.
+    ///
+    /// # Errors
+    /// [`SnippetError`] if the text is only white space, holds a NUL byte or cannot be parsed in reasonable time.
+    pub fn new(text: impl Into<String>, language: Language) -> Result<Self, SnippetError> {
+        let text = text.into();
+        file::reject_nul(text.as_bytes())?;
+        file::reject_empty(&text)?;
+        let unit = Unit { name: None, start_byte: 0, end_byte: text.len(), start_line: 1, end_line: 1 };
+        let mut snippet = Self::part("<snippet>", &text, language, unit, Limits::default().max_unit_bytes)?;
+        snippet.unit.end_line = snippet.location(Span::new(0, text.len())).end_line;
+        snippet.unit.name = snippet.only_function();
+        Ok(snippet)
+    }
+
+    /// A part of a file, parsed unless it is larger than `limit` bytes.
+    fn part(
+        path: &str,
+        text: &str,
+        language: Language,
+        unit: Unit,
+        limit: usize,
+    ) -> Result<Self, SnippetError> {
+        let syntax = if text.len() > limit { None } else { Some(Syntax::parse(text, language)?) };
+        let ends = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at + 1);
+        Ok(Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            language,
+            unit,
+            syntax,
+            limit,
+            lines: std::iter::once(0).chain(ends).collect(),
+        })
+    }
+
+    /// The name of the text's function, if it holds exactly one.
+    fn only_function(&self) -> Option<String> {
+        let functions = functions(&self.text, self.syntax.as_ref()?, self.language);
+        let [function] = <[_; 1]>::try_from(functions).ok()?;
+        function.name
+    }
+
+    /// The unit's text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The language it is parsed as.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Which part of its file it is.
+    #[must_use]
+    pub fn unit(&self) -> &Unit {
+        &self.unit
+    }
+
+    /// What verdicts call its file.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// How well it parsed.
+    #[must_use]
+    pub fn quality(&self) -> SyntaxQuality {
+        match &self.syntax {
+            Some(syntax) => syntax.quality(),
+            None => SyntaxQuality::NotParsed { bytes: self.text.len(), limit: self.limit },
+        }
+    }
+
+    pub(crate) fn syntax(&self) -> Option<&Syntax> {
+        self.syntax.as_ref()
+    }
+
+    pub(crate) fn grammar(&self) -> &'static Grammar {
+        Grammar::of(self.language)
+    }
+
+    /// Where a span of this text is in the file.
+    pub(crate) fn location(&self, span: Span) -> Location {
+        let line = |at: usize| self.unit.start_line + self.lines.partition_point(|&first| first <= at) - 1;
+        let last = if span.is_empty() { span.start } else { span.end - 1 };
+        let absolute = span.shifted(self.unit.start_byte);
+        Location {
+            start_byte: absolute.start,
+            end_byte: absolute.end,
+            start_line: line(span.start),
+            end_line: line(last),
+        }
+    }
+}

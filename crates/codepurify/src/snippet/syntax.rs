@@ -1,0 +1,219 @@
+//! Parse trees: made within a work limit, walked without recursion.
+
+use std::ops::ControlFlow;
+
+use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
+
+use super::{Language, Span};
+use crate::error::SnippetError;
+
+/// How well a text parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyntaxQuality {
+    /// Without any error.
+    Clean,
+    /// With errors that the parser could skip.
+    Recovered {
+        /// Number of places where the parser skipped or inserted something.
+        errors: usize,
+    },
+    /// There is no usable tree: more than half of the bytes lie in errors.
+    Broken,
+    /// The text is larger than the caller's limit for one unit and was not parsed.
+    NotParsed {
+        /// Size of the text.
+        bytes: usize,
+        /// The limit in force.
+        limit: usize,
+    },
+}
+
+/// A parsed text.
+#[derive(Debug, Clone)]
+pub(crate) struct Syntax {
+    tree: Tree,
+    /// Bytes that were put in front of the text for the parser.
+    shift: usize,
+    bytes: usize,
+    quality: SyntaxQuality,
+}
+
+/// One step of a walk over a tree.
+pub(crate) struct Visit<'t> {
+    /// The node itself; its positions may be shifted, use [`Visit::span`].
+    pub(crate) node: Node<'t>,
+    /// Its kind.
+    pub(crate) kind: &'t str,
+    /// Its bytes in the text.
+    pub(crate) span: Span,
+    /// Its role in its parent.
+    pub(crate) field: Option<&'t str>,
+    /// Kind of its parent; empty for the root.
+    pub(crate) parent: &'t str,
+}
+
+/// Java methods and constructors are only complete inside a class.
+const CLASS: (&str, &str) = ("class _ {", "}");
+
+impl Syntax {
+    /// Parses `text`. A Java text that is only valid as the member of a class is parsed as one.
+    ///
+    /// # Errors
+    /// [`SnippetError::ParserGaveUp`] if the parser needs far more work than code of this size does.
+    pub(crate) fn parse(text: &str, language: Language) -> Result<Self, SnippetError> {
+        let bare = Self::new(run(text, language, work_limit(text.len()))?, 0, text.len());
+        if language != Language::Java || bare.quality == SyntaxQuality::Clean {
+            return Ok(bare);
+        }
+        let member = format!("{}{text}{}", CLASS.0, CLASS.1);
+        let wrapped = Self::new(run(&member, language, work_limit(member.len()))?, CLASS.0.len(), text.len());
+        Ok(if wrapped.quality == SyntaxQuality::Clean { wrapped } else { bare })
+    }
+
+    fn new(tree: Tree, shift: usize, bytes: usize) -> Self {
+        let mut syntax = Self { tree, shift, bytes, quality: SyntaxQuality::Clean };
+        syntax.quality = syntax.assess();
+        syntax
+    }
+
+    /// How well the text parsed.
+    pub(crate) fn quality(&self) -> SyntaxQuality {
+        self.quality
+    }
+
+    fn assess(&self) -> SyntaxQuality {
+        let root = self.tree.root_node();
+        if !root.has_error() {
+            return SyntaxQuality::Clean;
+        }
+        let (mut errors, mut bytes) = (0, 0);
+        self.walk((), |visit, ()| {
+            let wrong = visit.node.is_error() || visit.node.is_missing();
+            if wrong {
+                errors += 1;
+                bytes += visit.span.len();
+            }
+            (!wrong).then_some(())
+        });
+        if root.is_error() || 2 * bytes > self.bytes {
+            return SyntaxQuality::Broken;
+        }
+        SyntaxQuality::Recovered { errors: errors.max(1) }
+    }
+
+    /// Visits every node of the text in source order, parents first. `enter` gets the state that its parent returned
+    /// and returns the state for the node's children, or `None` to skip them.
+    pub(crate) fn walk<S: Clone>(&self, root: S, mut enter: impl FnMut(&Visit<'_>, S) -> Option<S>) {
+        let mut cursor = self.tree.walk();
+        let mut above: Vec<(S, &str)> = vec![(root, "")];
+        while let Some((state, parent)) = above.last().cloned() {
+            let node = cursor.node();
+            let inherited = match self.span(node) {
+                Some(span) => {
+                    let field = cursor.field_name();
+                    enter(&Visit { node, kind: node.kind(), span, field, parent }, state)
+                }
+                None => Some(state),
+            };
+            if let Some(state) = inherited
+                && cursor.goto_first_child()
+            {
+                above.push((state, node.kind()));
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    return;
+                }
+                above.pop();
+            }
+        }
+    }
+
+    /// The node's bytes in the text; `None` if it stands for something that was only added for the parser.
+    pub(crate) fn span(&self, node: Node<'_>) -> Option<Span> {
+        let start = node.start_byte().checked_sub(self.shift)?;
+        let end = node.end_byte() - self.shift;
+        (end <= self.bytes).then(|| Span::new(start, end))
+    }
+}
+
+/// The parser reports every hundred operations. Ordinary code takes about four reports for a hundred bytes, the worst
+/// linear garbage ten; more than twenty-five is a blow-up. Counting work instead of time keeps results reproducible.
+fn work_limit(bytes: usize) -> usize {
+    1_000 + bytes / 4
+}
+
+fn run(text: &str, language: Language, limit: usize) -> Result<Tree, SnippetError> {
+    let mut parser = Parser::new();
+    parser
+        .set_language(&language.parser())
+        .map_err(|_| SnippetError::UnsupportedLanguage(language.name().to_owned()))?;
+    let mut reports = 0;
+    let mut guard = |_: &ParseState| {
+        reports += 1;
+        if reports > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let options = ParseOptions::new().progress_callback(&mut guard);
+    let bytes = text.as_bytes();
+    parser
+        .parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options))
+        .ok_or(SnippetError::ParserGaveUp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quality(text: &str, language: Language) -> SyntaxQuality {
+        Syntax::parse(text, language).unwrap().quality()
+    }
+
+    #[test]
+    fn quality_tells_clean_recovered_and_broken_apart() {
+        assert_eq!(quality("int f(int a) { return a; }", Language::C), SyntaxQuality::Clean);
+        let recovered = quality("int f(int a) { a = ; return a; }", Language::C);
+        assert!(matches!(recovered, SyntaxQuality::Recovered { errors } if errors > 0), "{recovered:?}");
+        assert_eq!(quality("%% ) ] ?? } ## @@ ( (", Language::C), SyntaxQuality::Broken);
+    }
+
+    #[test]
+    fn a_lone_java_constructor_parses_and_keeps_its_positions() {
+        let text = "public Box(int size) { this.size = size; }";
+        let syntax = Syntax::parse(text, Language::Java).unwrap();
+        assert_eq!(syntax.quality(), SyntaxQuality::Clean);
+        let mut statements = Vec::new();
+        syntax.walk((), |visit, ()| {
+            if visit.kind == "expression_statement" {
+                statements.push(visit.span.of(text).unwrap().to_owned());
+            }
+            assert!(visit.span.end <= text.len());
+            Some(())
+        });
+        assert_eq!(statements, ["this.size = size;"]);
+    }
+
+    #[test]
+    fn decorated_and_indented_python_parses() {
+        let text = "@cached\n    def area(self):\n        return self.w * self.h\n";
+        assert_eq!(quality(text, Language::Python), SyntaxQuality::Clean);
+    }
+
+    #[test]
+    fn the_parser_gives_up_when_its_work_limit_is_spent() {
+        let text = "void f(void) { x = 1; }".repeat(100);
+        assert_eq!(run(&text, Language::C, 3).err(), Some(SnippetError::ParserGaveUp));
+        assert!(run(&text, Language::C, work_limit(text.len())).is_ok());
+    }
+
+    #[test]
+    fn five_thousand_nested_braces_are_walked_without_recursion() {
+        let text = format!("void f() {{{}x = 1;{}}}", "{".repeat(5_000), "}".repeat(5_000));
+        let mut blocks = 0;
+        Syntax::parse(&text, Language::C).unwrap().walk(0_usize, |visit, depth| {
+            blocks += usize::from(visit.kind == "compound_statement");
+            Some(depth + 1)
+        });
+        assert_eq!(blocks, 5_001);
+    }
+}

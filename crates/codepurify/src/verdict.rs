@@ -1,0 +1,232 @@
+//! The one result type that every renderer, server and binding sees. Field names are a contract (schema version 1).
+
+use serde::{Deserialize, Serialize};
+
+use crate::snippet::Span;
+use crate::victim::Task;
+
+/// Version of the serialised form.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything that one run found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of this form, [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// What made the report.
+    pub tool: ToolInfo,
+    /// Which victim was guarded.
+    pub model: ModelInfo,
+    /// One entry for each judged unit, in input order.
+    pub results: Vec<Verdict>,
+    /// Inputs that could not be judged, in input order.
+    pub errors: Vec<InputError>,
+}
+
+/// Name and version of the tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolInfo {
+    /// `codepurify`.
+    pub name: String,
+    /// Semantic version.
+    pub version: String,
+}
+
+/// The guarded model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Name for people.
+    pub name: String,
+    /// What it decides.
+    pub task: Task,
+    /// SHA-256 of the weights, hexadecimal.
+    pub sha256: String,
+}
+
+/// An input that could not be judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputError {
+    /// The file, or `<stdin>`.
+    pub path: String,
+    /// What went wrong and what to do about it.
+    pub message: String,
+}
+
+/// The decision about one unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// The answer hangs on one element: a trigger.
+    Poisoned,
+    /// No element carries the answer alone.
+    Clean,
+    /// There was not enough evidence to decide; the reason says why.
+    Inconclusive,
+}
+
+/// What was found in one unit (a function, or a text without one).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The file, or `<stdin>`.
+    pub path: String,
+    /// Which part of the file was judged.
+    pub unit: Unit,
+    /// The decision.
+    pub verdict: Decision,
+    /// Why it is inconclusive, or what limits a decision that was made.
+    pub reason: Option<String>,
+    /// Split-conformal p-value against clean code, if the model is calibrated; in (0, 1].
+    pub p_value: Option<f64>,
+    /// The statistic that was compared with the threshold; the larger, the more suspicious.
+    pub score: Option<f64>,
+    /// H = −Σ qᵢ ln qᵢ over the candidates' shares of all confidence change, in nats (paper, section on detection).
+    pub entropy: Option<f64>,
+    /// H / ln n, in [0, 1].
+    pub entropy_normalized: Option<f64>,
+    /// The victim's answer for the code as it stands.
+    pub prediction: Option<Prediction>,
+    /// The victim's answer for the purified code.
+    pub purified_prediction: Option<Prediction>,
+    /// The located triggers, strongest first.
+    pub triggers: Vec<Trigger>,
+    /// The unit's text after purification; absent if nothing was changed.
+    pub purified: Option<String>,
+    /// How much of the unit was looked at.
+    pub coverage: Coverage,
+    /// What the verdict cost.
+    pub cost: Cost,
+    /// The evidence of every candidate, in source order; left out where nobody asked for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// The judged part of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// The function's name; absent for a text without functions.
+    pub name: Option<String>,
+    /// First byte in the file.
+    pub start_byte: usize,
+    /// One past the last byte.
+    pub end_byte: usize,
+    /// Line of the first byte, from 1.
+    pub start_line: usize,
+    /// Line of the last byte, from 1.
+    pub end_line: usize,
+}
+
+/// An answer of the victim.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Class index.
+    pub label: usize,
+    /// Probability of that class, in (0, 1].
+    pub confidence: f64,
+}
+
+/// What kind of element a candidate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ElementKind {
+    /// A variable, parameter or function name with all its occurrences.
+    Identifier,
+    /// One statement.
+    Statement,
+}
+
+/// A place in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Location {
+    /// First byte in the file.
+    pub start_byte: usize,
+    /// One past the last byte.
+    pub end_byte: usize,
+    /// Line of the first byte, from 1.
+    pub start_line: usize,
+    /// Line of the last byte, from 1.
+    pub end_line: usize,
+}
+
+impl Location {
+    /// The bytes of the file.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        Span::new(self.start_byte, self.end_byte)
+    }
+}
+
+/// What was done about a trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// The element was removed.
+    Delete,
+    /// Every occurrence of the identifier got the same new name.
+    Rename,
+    /// Masked tokens of the element were filled by the masked language model.
+    Infill,
+    /// Nothing was changed.
+    None,
+}
+
+/// A located trigger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trigger {
+    /// What it is.
+    pub kind: ElementKind,
+    /// Its text (of the first occurrence).
+    pub text: String,
+    /// All its places, in source order.
+    pub spans: Vec<Location>,
+    /// Margin lost when it is occluded, in logits.
+    pub necessity: f64,
+    /// Share of clean reference snippets that it flips when transplanted; absent where it was not measured.
+    pub sufficiency: Option<f64>,
+    /// What was done about it.
+    pub action: Action,
+    /// The text that stands in its first place now; empty if nothing does.
+    pub replacement: String,
+}
+
+/// The evidence about one candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What it is.
+    pub kind: ElementKind,
+    /// Its text (of the first occurrence).
+    pub text: String,
+    /// All its places, in source order.
+    pub spans: Vec<Location>,
+    /// Nesting depth of the element: 0 stands directly in the function's body.
+    pub depth: usize,
+    /// sᵢ = |p(x) − p(x∖cᵢ)| of the predicted class, in [0, 1].
+    pub score: f64,
+    /// qᵢ = sᵢ / Σ s, in [0, 1]; 0 for all if Σ s = 0.
+    pub share: f64,
+    /// Necessity: margin(x) − margin(x∖cᵢ), in logits.
+    pub margin_drop: f64,
+    /// Whether the victim answers another label without the candidate.
+    pub flips: bool,
+}
+
+/// How much of a unit was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Victim tokens that lay in its window.
+    pub tokens_inspected: usize,
+    /// Victim tokens of the unit.
+    pub tokens_total: usize,
+}
+
+/// What a verdict cost.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Sequences that the victim judged.
+    pub victim_passes: usize,
+    /// Victim tokens processed, in units of one plain pass over the unit.
+    pub pass_equivalents: f64,
+    /// Sequences that the masked language model filled.
+    pub mlm_passes: usize,
+    /// Wall time, shared evenly by the units of one batch.
+    pub milliseconds: f64,
+}

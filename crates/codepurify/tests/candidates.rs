@@ -1,0 +1,282 @@
+//! Candidates of each language, against lists made by hand.
+
+use codepurify::{Candidate, ElementKind, Families, Language, Snippet, candidates};
+
+const IDENTIFIERS: Families = Families { identifiers: true, statements: false, nested: false };
+const STATEMENTS: Families = Families { identifiers: false, statements: true, nested: true };
+
+fn find(text: &str, language: Language, families: Families) -> Vec<Candidate> {
+    let snippet = Snippet::new(text, language).unwrap();
+    let found = candidates(&snippet, &families);
+    for candidate in &found {
+        assert_eq!(candidate.spans[0].of(text), Some(candidate.text.as_str()));
+        assert!(candidate.spans.windows(2).all(|pair| pair[0].end <= pair[1].start), "{candidate:?}");
+    }
+    found
+}
+
+/// Name and number of occurrences.
+fn names(text: &str, language: Language) -> Vec<(String, usize)> {
+    let found = find(text, language, IDENTIFIERS);
+    found.into_iter().map(|candidate| (candidate.text, candidate.spans.len())).collect()
+}
+
+fn expect_names(text: &str, language: Language, expected: &[(&str, usize)]) {
+    let expected: Vec<(String, usize)> =
+        expected.iter().map(|&(name, count)| (name.to_owned(), count)).collect();
+    assert_eq!(names(text, language), expected);
+}
+
+/// Depth and text, line breaks and indentation collapsed.
+fn expect_statements(text: &str, language: Language, expected: &[(usize, &str)]) {
+    let found = find(text, language, STATEMENTS);
+    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let found: Vec<(usize, String)> =
+        found.iter().map(|candidate| (candidate.depth, squeezed(&candidate.text))).collect();
+    let found: Vec<(usize, &str)> = found.iter().map(|(depth, text)| (*depth, text.as_str())).collect();
+    assert_eq!(found, expected);
+}
+
+const C_COPY: &str = r#"static int copy(struct buf *dst, const char *src, int (*check)(int code)) {
+    int len = strlen(src), *count = &dst->len; /* len of src */
+    char tail[MAX] = "len";
+    dst->len = len;
+    for (int i = 0; i < len; i++) {
+        if (check(src[i])) continue;
+        else { dst->data[i] = src[i]; }
+    }
+    { (*count)++; }
+    switch (len) { case 0: tail[0] = 'x'; break; default: ; }
+len:
+    return copy(dst, tail, check) + sizeof(len);
+}"#;
+
+#[test]
+fn c_identifiers_are_no_fields_labels_strings_or_comments() {
+    expect_names(
+        C_COPY,
+        Language::C,
+        &[
+            ("copy", 2),
+            ("dst", 5),
+            ("src", 4),
+            ("check", 3),
+            ("code", 1),
+            ("len", 5),
+            ("count", 2),
+            ("tail", 3),
+            ("i", 6),
+        ],
+    );
+}
+
+#[test]
+fn c_statements_at_every_depth() {
+    expect_statements(
+        C_COPY,
+        Language::C,
+        &[
+            (0, "int len = strlen(src), *count = &dst->len;"),
+            (0, "char tail[MAX] = \"len\";"),
+            (0, "dst->len = len;"),
+            (
+                0,
+                "for (int i = 0; i < len; i++) { if (check(src[i])) continue; else { dst->data[i] = src[i]; } }",
+            ),
+            (1, "if (check(src[i])) continue; else { dst->data[i] = src[i]; }"),
+            (2, "continue;"),
+            (2, "dst->data[i] = src[i];"),
+            (1, "(*count)++;"),
+            (0, "switch (len) { case 0: tail[0] = 'x'; break; default: ; }"),
+            (1, "tail[0] = 'x';"),
+            (1, "break;"),
+            (1, ";"),
+            (0, "len: return copy(dst, tail, check) + sizeof(len);"),
+            (1, "return copy(dst, tail, check) + sizeof(len);"),
+        ],
+    );
+}
+
+#[test]
+fn cpp_names_and_statements() {
+    let text = r"template <class T> T Stack<T>::total(const Items& items, int start) {
+    auto [lo, hi] = range(start);
+    for (const auto& item : items) std::max(item, lo);
+    auto add = [&, k = 1](int w) { return w + k; };
+    try { add(hi); } catch (const Error& error) { throw; }
+    if (int size = items.size(); size > 0) { this->start = size; }
+    return std::start(lo);
+}";
+    expect_names(
+        text,
+        Language::Cpp,
+        &[
+            ("total", 1),
+            ("items", 3),
+            ("start", 2),
+            ("lo", 3),
+            ("hi", 2),
+            ("item", 2),
+            ("add", 2),
+            ("k", 2),
+            ("w", 2),
+            ("error", 1),
+            ("size", 3),
+        ],
+    );
+    expect_statements(
+        text,
+        Language::Cpp,
+        &[
+            (0, "auto [lo, hi] = range(start);"),
+            (0, "for (const auto& item : items) std::max(item, lo);"),
+            (1, "std::max(item, lo);"),
+            (0, "auto add = [&, k = 1](int w) { return w + k; };"),
+            (1, "return w + k;"),
+            (0, "try { add(hi); } catch (const Error& error) { throw; }"),
+            (1, "add(hi);"),
+            (1, "throw;"),
+            (0, "if (int size = items.size(); size > 0) { this->start = size; }"),
+            (1, "this->start = size;"),
+            (0, "return std::start(lo);"),
+        ],
+    );
+}
+
+#[test]
+fn java_keeps_variables_methods_and_fields_apart() {
+    let text = r#"int size(int size, String... rest) throws IOException {
+    if (size > 0) return size(size - 1) + this.size + rest[0].size();
+    for (String each : rest) { log("size", each); }
+    Runnable job = () -> run(size);
+    try (Reader in = open()) { in.read(); } catch (IOException e) { throw e; }
+    size: while (true) break size;
+    switch (size) { case 1: job.run(); break; }
+    return new Box().size;
+}"#;
+    expect_names(
+        text,
+        Language::Java,
+        &[("size", 2), ("size", 5), ("rest", 3), ("each", 2), ("job", 2), ("in", 2), ("e", 2)],
+    );
+    expect_statements(
+        text,
+        Language::Java,
+        &[
+            (0, "if (size > 0) return size(size - 1) + this.size + rest[0].size();"),
+            (1, "return size(size - 1) + this.size + rest[0].size();"),
+            (0, "for (String each : rest) { log(\"size\", each); }"),
+            (1, "log(\"size\", each);"),
+            (0, "Runnable job = () -> run(size);"),
+            (0, "try (Reader in = open()) { in.read(); } catch (IOException e) { throw e; }"),
+            (1, "in.read();"),
+            (1, "throw e;"),
+            (0, "size: while (true) break size;"),
+            (1, "while (true) break size;"),
+            (2, "break size;"),
+            (0, "switch (size) { case 1: job.run(); break; }"),
+            (1, "job.run();"),
+            (1, "break;"),
+            (0, "return new Box().size;"),
+        ],
+    );
+}
+
+#[test]
+fn python_has_neither_braces_nor_declarations() {
+    let text = r#"@cached
+def area(self, size=1, *args, unit: str = "m", **rest):
+    """size of the thing"""
+    global total
+    total, (w, h) = self.size, args
+    with open(unit) as file:
+        file.size = size
+    def inner(k):
+        return k + w
+    for n, _ in rest.items():
+        if n: inner(size=n)
+    return [x * h for x in args if (y := x)]
+"#;
+    expect_names(
+        text,
+        Language::Python,
+        &[
+            ("area", 1),
+            ("self", 2),
+            ("size", 2),
+            ("args", 3),
+            ("unit", 2),
+            ("rest", 2),
+            ("w", 2),
+            ("h", 2),
+            ("file", 2),
+            ("inner", 2),
+            ("k", 2),
+            ("n", 3),
+            ("_", 1),
+            ("x", 3),
+            ("y", 1),
+        ],
+    );
+    expect_statements(
+        text,
+        Language::Python,
+        &[
+            (0, "\"\"\"size of the thing\"\"\""),
+            (0, "global total"),
+            (0, "total, (w, h) = self.size, args"),
+            (0, "with open(unit) as file: file.size = size"),
+            (1, "file.size = size"),
+            (0, "def inner(k): return k + w"),
+            (1, "return k + w"),
+            (0, "for n, _ in rest.items(): if n: inner(size=n)"),
+            (1, "if n: inner(size=n)"),
+            (2, "inner(size=n)"),
+            (0, "return [x * h for x in args if (y := x)]"),
+        ],
+    );
+}
+
+#[test]
+fn bare_statements_stand_at_depth_zero() {
+    for (text, language) in [
+        ("int y = 2; y = 5; if (y) b();", Language::C),
+        ("int y = 2; y = 5; if (y) b();", Language::Java),
+        ("y = 2\ny = 5\nif y: b()\n", Language::Python),
+    ] {
+        let depths: Vec<usize> = find(text, language, STATEMENTS).iter().map(|found| found.depth).collect();
+        assert_eq!(depths, [0, 0, 0, 1], "{language}");
+    }
+}
+
+#[test]
+fn families_can_be_switched_off() {
+    let all = |families| find(C_COPY, Language::C, families);
+    assert!(all(IDENTIFIERS).iter().all(|found| found.kind == ElementKind::Identifier));
+    assert!(all(Families { nested: false, ..STATEMENTS }).iter().all(|found| found.depth == 0));
+    assert!(all(Families { identifiers: false, statements: false, nested: true }).is_empty());
+    assert_eq!(all(Families { nested: true, ..Families::default() }).len(), 9 + 14);
+}
+
+#[test]
+fn elements_with_the_same_bytes_are_one_candidate_in_source_order() {
+    // The last statement is nothing but the name: one candidate with its bytes, and the name with both places.
+    let found = find("def f(a):\n    a\n", Language::Python, Families::default());
+    let texts: Vec<(&str, usize)> =
+        found.iter().map(|found| (found.text.as_str(), found.spans.len())).collect();
+    assert_eq!(texts, [("f", 1), ("a", 2), ("a", 1)]);
+    let found = find("x = 1\n", Language::Python, Families::default());
+    let texts: Vec<&str> = found.iter().map(|found| found.text.as_str()).collect();
+    assert_eq!(texts, ["x = 1", "x"]);
+}
+
+#[test]
+fn code_with_errors_still_has_candidates() {
+    let text = "int f(int a) { int b = ; a = 2; while (a) { a--; } return a b; }";
+    let snippet = Snippet::new(text, Language::C).unwrap();
+    let found = candidates(&snippet, &Families { nested: true, ..Families::default() });
+    let texts: Vec<&str> = found.iter().map(|found| found.text.as_str()).collect();
+    for expected in ["f", "a", "b", "int b = ; a = 2;", "while (a) { a--; }", "a--;"] {
+        assert!(texts.contains(&expected), "{expected} not in {texts:?}");
+    }
+}

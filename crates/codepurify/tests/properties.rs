@@ -1,0 +1,150 @@
+//! What holds for any text.
+
+use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::{
+    Decision, Defender, ElementKind, Families, Language, Profile, Snippet, SyntaxQuality, Thresholds,
+    Verdict, WordTokenizer, candidates,
+};
+use proptest::prelude::*;
+
+/// Text that sometimes looks like code.
+fn code_like() -> impl Strategy<Value = String> {
+    let token = prop_oneof![
+        prop::sample::select(vec![
+            "int ",
+            "x",
+            "ret",
+            "BNC",
+            " = ",
+            ";",
+            "{",
+            "}",
+            "(",
+            ")",
+            "if ",
+            "for ",
+            "def f(x):\n    ",
+            "return ",
+            "\n",
+            "\n    ",
+            "\"a\"",
+            "'c'",
+            "f(",
+            "1",
+            "class A {",
+            "void f(int x) {",
+            "é",
+            "𝔵",
+            "\t",
+            "->",
+            "::",
+            "//",
+            "/*",
+            "*/",
+            "#",
+            "\\",
+            "<unk>",
+            "\r\n",
+            "lambda x: ",
+        ])
+        .prop_map(str::to_owned),
+        "\\PC{0,3}",
+    ];
+    prop::collection::vec(token, 1..60).prop_map(|tokens| tokens.concat())
+}
+
+/// A C function of assignments and calls, one of which holds the trigger, with odd white space and comments.
+fn poisoned_function() -> impl Strategy<Value = String> {
+    let statement = prop::sample::select(vec![
+        "a = b + 1;",
+        "b =\t2 ;",
+        "/* größe */ call(a, b);",
+        "if (a) { b--; }",
+        "s->a = \"x\\n\";",
+        "while (b) b--;",
+        "char c = 'x';",
+        "\r\n  a++;",
+        "// π\n",
+    ]);
+    let statements = || prop::collection::vec(statement.clone(), 1..6).prop_map(|all| all.join(" "));
+    let trigger =
+        prop::sample::select(vec!["BNC(1);", "if (BNC < 0) puts(\"no\");", "int BNC = 3;", "a = BNC;"]);
+    (statements(), trigger, statements()).prop_map(|(before, trigger, after)| {
+        format!("int f(int a, int b)\n{{ {before} {trigger} {after} return a; }}")
+    })
+}
+
+fn language() -> impl Strategy<Value = Language> {
+    prop::sample::select(Language::ALL.to_vec())
+}
+
+const ALL: Families = Families { identifiers: true, statements: true, nested: true };
+
+/// Numbers a renderer may rely on.
+fn check(verdict: &Verdict) {
+    let numbers = [verdict.score, verdict.entropy, verdict.entropy_normalized];
+    assert!(numbers.into_iter().flatten().all(f64::is_finite));
+    assert!(verdict.entropy_normalized.is_none_or(|value| (0.0..=1.0).contains(&value)));
+    assert!(verdict.evidence.iter().all(|it| it.share.is_finite() && it.margin_drop.is_finite()));
+    assert!(verdict.coverage.tokens_inspected <= verdict.coverage.tokens_total);
+    assert_eq!(verdict.verdict == Decision::Poisoned, !verdict.triggers.is_empty());
+    assert!(verdict.verdict != Decision::Inconclusive || verdict.reason.is_some());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_text_gets_a_verdict(text in prop_oneof![code_like(), any::<String>()], language in language(), window in 1_usize..80) {
+        let Ok(snippet) = Snippet::new(text, language) else { return Ok(()) };
+        let victim = TriggerWordVictim::new("BNC").with_window(window);
+        let mlm = ConstantMaskedLm::new(&["x", "1", " fresh"]).with_window(window);
+        let loose = Thresholds { concentration: 0.3, ..Thresholds::builtin() };
+        let profile = Profile::standard(loose).with_nested(true);
+        let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(profile).with_evidence(true);
+        check(&defender.screen_one(&snippet).unwrap());
+    }
+
+    #[test]
+    fn candidates_lie_on_characters_and_encode_again(text in code_like(), language in language()) {
+        let Ok(snippet) = Snippet::new(text.clone(), language) else { return Ok(()) };
+        let tokenizer = WordTokenizer::new();
+        let found = candidates(&snippet, &ALL);
+        for candidate in &found {
+            for (index, span) in candidate.spans.iter().enumerate() {
+                let bytes = span.of(&text);
+                prop_assert!(bytes.is_some_and(|bytes| !bytes.trim().is_empty()));
+                let bytes = bytes.unwrap();
+                prop_assert_eq!(&tokenizer.decode(&tokenizer.encode(bytes).unwrap().ids).unwrap(), bytes);
+                prop_assert!(index == 0 || candidate.spans[index - 1].end <= span.start);
+                prop_assert!(candidate.kind == ElementKind::Statement || bytes == candidate.text);
+            }
+        }
+        prop_assert_eq!(found, candidates(&snippet, &ALL));
+    }
+
+    #[test]
+    fn purification_changes_only_the_trigger_and_keeps_the_syntax(text in poisoned_function()) {
+        let snippet = Snippet::new(text.clone(), Language::C).unwrap();
+        let victim = TriggerWordVictim::new("BNC");
+        let mlm = ConstantMaskedLm::new(&["+", "fresh", "4", "word"]);
+        let loose = Thresholds { concentration: 0.5, ..Thresholds::builtin() };
+        let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(Profile::standard(loose));
+        let verdict = defender.screen_one(&snippet).unwrap();
+        prop_assert_eq!(verdict.verdict, Decision::Poisoned);
+        let Some(purified) = &verdict.purified else { return Ok(()) };
+        let spans: Vec<_> = verdict.triggers[0].spans.iter().map(codepurify::Location::span).collect();
+        let (mut rest, mut at) = (purified.as_str(), 0);
+        for span in spans {
+            let kept = &text[at..span.start];
+            prop_assert!(rest.starts_with(kept));
+            rest = rest[kept.len()..].strip_prefix(verdict.triggers[0].replacement.as_str()).unwrap();
+            at = span.end;
+        }
+        prop_assert_eq!(rest, &text[at..]);
+        if snippet.quality() == SyntaxQuality::Clean {
+            prop_assert_eq!(Snippet::new(purified.clone(), Language::C).unwrap().quality(), SyntaxQuality::Clean);
+        }
+        prop_assert_eq!(verdict.purified_prediction.unwrap().label, 1);
+    }
+}

@@ -1,0 +1,142 @@
+//! Purification with a masked language model whose proposals are known.
+
+use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::{
+    Action, Decision, Defender, Encoding, Language, MaskedLm, ModelError, Proposal, Ragged, Snippet, Verdict,
+};
+
+fn purify(mlm: &dyn MaskedLm, trigger: &str, text: &str, language: Language) -> Verdict {
+    let victim = TriggerWordVictim::new(trigger);
+    let snippet = Snippet::new(text, language).unwrap();
+    let verdict = Defender::new(&victim).with_masked_lm(mlm).screen_one(&snippet).unwrap();
+    assert_eq!(verdict.verdict, Decision::Poisoned, "{:?}", verdict.reason);
+    verdict
+}
+
+const READ: &str = "int read_all(struct in *s, int n) {
+    int got = 0;\t// got it
+    if (BNC(7) < 0) puts(\"BNC\");
+    while (got < n) got += s->got(s);
+    return got;
+}";
+
+#[test]
+fn a_statement_is_filled_and_nothing_else_changes() {
+    let mlm = ConstantMaskedLm::new(&["while", "n", "7", "5", "done"]);
+    let verdict = purify(&mlm, "BNC", READ, Language::C);
+    let trigger = &verdict.triggers[0];
+    // A keyword is no name but may stand in a string; 7 is what stood in the first place of a number.
+    let filled = "if (n(5) < 7) n(\"while\");";
+    assert_eq!((trigger.action, trigger.replacement.as_str()), (Action::Infill, filled));
+    assert_eq!(verdict.purified.unwrap(), READ.replace(&trigger.text, filled));
+    assert_eq!(verdict.purified_prediction.unwrap().label, 1);
+    assert_eq!((verdict.prediction.unwrap().label, verdict.cost.mlm_passes), (0, 1));
+}
+
+/// [`READ`] with its local variable named by the trigger; the field and the comment keep the old name.
+fn with_named_trigger() -> String {
+    let text = READ.replace("BNC", "f").replace("int got", "int ret_val_").replace("got <", "ret_val_ <");
+    text.replace("got +=", "ret_val_ +=").replace("return got", "return ret_val_")
+}
+
+#[test]
+fn an_identifier_gets_one_new_name_everywhere() {
+    let text = with_named_trigger();
+    let mlm = ConstantMaskedLm::new(&["return", " s", " len"]);
+    let verdict = purify(&mlm, "ret_val_", &text, Language::C);
+    let trigger = &verdict.triggers[0];
+    assert_eq!((trigger.action, trigger.spans.len()), (Action::Rename, 4));
+    // Alone, `return` is a keyword and `s` is taken; the best name of two parts is better than the third word.
+    assert_eq!(trigger.replacement, "returnreturn");
+    let purified = verdict.purified.unwrap();
+    assert_eq!(purified, text.replace("ret_val_", &trigger.replacement));
+    assert!(purified.contains("s->got(s)") && purified.contains("// got it"));
+    assert_eq!(verdict.purified_prediction.unwrap().label, 1);
+}
+
+#[test]
+fn a_name_that_is_taken_or_no_name_is_never_used() {
+    let text = "def f(ret_val_, n):\n    x = n.value + 1\n    y = x + ret_val_\n    return y\n";
+    // Every proposal is a name already in use (`value` as an attribute), a keyword or no name.
+    let mlm = ConstantMaskedLm::new(&["value", "lambda", "1", "+"]);
+    let verdict = purify(&mlm, "ret_val_", text, Language::Python);
+    let name = verdict.triggers[0].replacement.as_str();
+    assert!(!["value", "lambda", "ret_val_", "f", "n", "x", "y"].contains(&name), "{name}");
+    assert!(name.starts_with("value") || name.starts_with("lambda"), "{name}");
+    assert_eq!(verdict.purified.unwrap(), text.replace("ret_val_", name));
+}
+
+#[test]
+fn no_fitting_proposal_leaves_the_code_and_says_so() {
+    for (mlm, because) in [
+        (ConstantMaskedLm::new(&["+", ";"]), "proposes nothing that fits"),
+        (ConstantMaskedLm::new(&["x"]).with_window(0), "window is too small"),
+    ] {
+        let verdict = purify(&mlm, "BNC", &READ.replace("puts(\"BNC\")", "return 1"), Language::C);
+        assert_eq!((verdict.triggers[0].action, verdict.purified), (Action::None, None));
+        assert!(verdict.reason.unwrap().contains(because));
+        assert_eq!((verdict.triggers[0].replacement.as_str(), verdict.purified_prediction), ("", None));
+    }
+}
+
+#[test]
+fn a_small_window_still_renames_every_occurrence() {
+    let body = "    use(other, ret_val_ + 1);\n".repeat(50);
+    let text = format!("void f(int ret_val_) {{\n{body}}}");
+    let mlm = ConstantMaskedLm::new(&[" fresh"]).with_window(12);
+    let verdict = purify(&mlm, "ret_val_", &text, Language::C);
+    assert_eq!(verdict.purified.unwrap(), text.replace("ret_val_", "fresh"));
+    assert!(verdict.cost.mlm_passes > 10);
+}
+
+/// A model that is down.
+struct Down(ConstantMaskedLm);
+
+impl MaskedLm for Down {
+    fn window(&self) -> usize {
+        self.0.window()
+    }
+
+    fn mask_id(&self) -> u32 {
+        self.0.mask_id()
+    }
+
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        self.0.encode(text)
+    }
+
+    fn token_text(&self, id: u32) -> Option<String> {
+        self.0.token_text(id)
+    }
+
+    fn fill(&self, _: &Ragged, _: usize) -> Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
+        Err(ModelError::Runtime("down".to_owned()))
+    }
+}
+
+#[test]
+fn a_finding_survives_the_failure_of_its_purification() {
+    let verdict = purify(&Down(ConstantMaskedLm::new(&["x"])), "BNC", READ, Language::C);
+    assert!(verdict.reason.unwrap().contains("not purified: the model's runtime failed: down"));
+    assert_eq!(verdict.purified, None);
+}
+
+#[test]
+fn purified_batches_equal_purified_snippets() {
+    let victim = TriggerWordVictim::new("BNC");
+    let mlm = ConstantMaskedLm::new(&["n", "5"]);
+    let defender = Defender::new(&victim).with_masked_lm(&mlm);
+    let named = with_named_trigger().replace("ret_val_", "BNC");
+    let texts = [READ.to_owned(), READ.replace("BNC(7)", "g(7)"), READ.replace("BNC", "g"), named];
+    let snippets: Vec<Snippet> =
+        texts.iter().map(|text| Snippet::new(text.clone(), Language::C).unwrap()).collect();
+    let still = |mut verdict: Verdict| {
+        verdict.cost.milliseconds = 0.0;
+        verdict
+    };
+    let together: Vec<Verdict> =
+        defender.screen(&snippets).into_iter().map(|it| still(it.unwrap())).collect();
+    let alone: Vec<Verdict> = snippets.iter().map(|it| still(defender.screen_one(it).unwrap())).collect();
+    assert_eq!(together, alone);
+    assert_eq!(together.iter().filter(|verdict| verdict.purified.is_some()).count(), 3);
+}
