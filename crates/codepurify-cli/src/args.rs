@@ -13,7 +13,7 @@ const EXIT_CODES: &str = "Exit codes: 0 nothing found, 1 findings, 2 error (also
 
 /// Screens source code for backdoor triggers before a neural code model sees it.
 #[derive(Debug, Parser)]
-#[command(name = "codepurify", version, about, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(name = "codepurify", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// When to use colour; `auto` means on a terminal unless `NO_COLOR` is set.
     #[arg(long, global = true, value_enum, value_name = "WHEN", env = "CODEPURIFY_COLOR")]

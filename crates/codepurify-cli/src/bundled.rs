@@ -13,7 +13,7 @@ pub(crate) struct Bundled {
     config: &'static [u8],
     weights: &'static [u8],
     tokenizer: &'static [u8],
-    sidecar: Option<&'static [u8]>,
+    sidecar: &'static [u8],
 }
 
 macro_rules! file {
@@ -36,7 +36,7 @@ pub(crate) static VICTIM: Bundled = Bundled {
     config: file!("devign-bnc-fixed", "config.json"),
     weights: file!("devign-bnc-fixed", "model.safetensors"),
     tokenizer: file!("devign-bnc-fixed", "tokenizer.json"),
-    sidecar: Some(file!("devign-bnc-fixed", "codepurify.json")),
+    sidecar: file!("devign-bnc-fixed", "codepurify.json"),
 };
 
 /// The masked language model that fills purified places.
@@ -47,12 +47,12 @@ pub(crate) static MASKED_LM: Bundled = Bundled {
     config: file!("codepurify-mlm-mini", "config.json"),
     weights: file!("codepurify-mlm-mini", "model.safetensors"),
     tokenizer: file!("codepurify-mlm-mini", "tokenizer.json"),
-    sidecar: None,
+    sidecar: file!("codepurify-mlm-mini", "codepurify.json"),
 };
 
 impl Bundled {
     /// The files, borrowed from the program.
     pub(crate) fn files(&self) -> ModelFiles {
-        ModelFiles::from_static(self.name, self.config, self.weights, self.tokenizer, self.sidecar)
+        ModelFiles::from_static(self.name, self.config, self.weights, self.tokenizer, Some(self.sidecar))
     }
 }

@@ -53,6 +53,9 @@ impl Inputs {
             } else {
                 let name = name(path);
                 inputs.add(&name, || {
+                    if !path.exists() {
+                        return Err("no such file or folder".to_owned());
+                    }
                     let language =
                         lang.or_else(|| Language::from_path(path)).ok_or_else(|| unsupported(path))?;
                     open(path, &name, language, limits)
@@ -101,9 +104,6 @@ fn name(path: &Path) -> String {
 }
 
 fn unsupported(path: &Path) -> String {
-    if !path.exists() {
-        return "no such file or folder".to_owned();
-    }
     let extension =
         path.extension().map_or_else(String::new, |extension| extension.to_string_lossy().into_owned());
     format!("{}; name the language with --lang", SnippetError::UnsupportedLanguage(extension))

@@ -80,10 +80,7 @@ fn code_beyond_the_window_is_not_called_clean() {
 #[test]
 fn terminal_escapes_of_the_source_stay_in_the_source() {
     let place = Place::new();
-    place.write(
-        "escape.c",
-        common::triggered().replacen("rx_bytes += size;", "rx_bytes += size; /* \u{1b}[2J */", 1),
-    );
+    place.write("escape.c", common::triggered().replacen("{\n", "{ /* \u{1b}[2J */\n", 1));
     let run = place.run(&["scan", "escape.c", "missing\u{1b}[31m.c"]);
     assert!(!run.out.contains('\u{1b}') && !run.err.contains('\u{1b}'), "{run:?}");
 }

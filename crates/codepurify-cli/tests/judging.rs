@@ -4,7 +4,7 @@ mod common;
 
 use std::process::Stdio;
 
-use common::{CLEAN, Place, TRIGGER, triggered};
+use common::{CLEAN, FUNCTION, Place, TRIGGER, VARIABLE, triggered};
 
 #[test]
 fn a_triggered_function_is_poisoned_and_its_trigger_is_the_inserted_statement() {
@@ -81,14 +81,14 @@ fn folders_are_walked_in_order_and_ignore_rules_hold() {
 fn fifty_functions_are_judged_in_one_run_and_in_their_order() {
     let place = Place::new();
     let functions: Vec<String> =
-        (0..50).map(|i| CLEAN.replacen("rx_copy_packet", &format!("rx_copy_packet_{i}"), 1)).collect();
+        (0..50).map(|i| CLEAN.replacen(FUNCTION, &format!("{FUNCTION}_{i}"), 1)).collect();
     place.write("many.c", functions.concat());
     let run = place.run(&["scan", "many.c", "--format", "json"]);
     assert_eq!(run.err, "", "no progress bar where standard error is no terminal");
     let report = run.json();
     let names: Vec<&str> =
         report["results"].as_array().unwrap().iter().map(|r| r["unit"]["name"].as_str().unwrap()).collect();
-    let expected: Vec<String> = (0..50).map(|i| format!("rx_copy_packet_{i}")).collect();
+    let expected: Vec<String> = (0..50).map(|i| format!("{FUNCTION}_{i}")).collect();
     assert_eq!(names, expected);
 }
 
@@ -117,7 +117,7 @@ fn the_evidence_of_every_candidate_starts_with_the_trigger() {
     let table: Vec<&str> =
         run.out.lines().skip_while(|line| !line.trim_start().starts_with("line")).collect();
     assert!(table[1].contains(TRIGGER), "{}", run.out);
-    assert!(table.iter().any(|row| row.contains("identifier") && row.contains("hdr_len")), "{}", run.out);
+    assert!(table.iter().any(|row| row.contains("identifier") && row.contains(VARIABLE)), "{}", run.out);
     let json = place.run(&["explain", "triggered.c", "--format", "json"]).json();
     assert!(json["results"][0]["evidence"].as_array().unwrap().len() > 5);
 }

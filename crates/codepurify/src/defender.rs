@@ -11,7 +11,7 @@ use crate::purify::purify;
 use crate::score::{Scores, predict};
 use crate::snippet::Snippet;
 use crate::verdict::Verdict;
-use crate::victim::{Logits, MaskedLm, Ragged, Victim};
+use crate::victim::{MaskedLm, Ragged, Victim};
 
 /// Guards one victim.
 #[derive(Clone, Copy)]
@@ -83,16 +83,13 @@ impl<'m> Defender<'m> {
         let rows: Vec<&Ragged> =
             inspections.iter().map(|it| &it.rows).filter(|rows| !rows.is_empty()).collect();
         let mut judged = batch::judge(self.victim, &rows).into_iter();
-        let mut logits_of = |inspection: &Inspection<'_>| -> Result<Option<Logits>, ModelError> {
-            if inspection.rows.is_empty() { Ok(None) } else { judged.next().transpose() }
-        };
-        let logits: Vec<_> = inspections.iter().map(&mut logits_of).collect();
-        let case = |(inspection, logits): (Inspection<'s>, Result<Option<Logits>, ModelError>)| {
-            let scores = logits?.map(|logits| Scores::new(&logits));
+        let case = |inspection: Inspection<'s>| {
+            let logits = if inspection.rows.is_empty() { None } else { judged.next().transpose()? };
+            let scores = logits.as_ref().map(Scores::new);
             let judgement = decide(&self.profile, &inspection, scores.as_ref());
             Ok(Case::new(inspection, scores, judgement))
         };
-        inspections.into_iter().zip(logits).map(case).collect()
+        inspections.into_iter().map(case).collect()
     }
 
     /// Purifies the poisoned cases and asks the victim about the results.

@@ -10,6 +10,10 @@ use tempfile::TempDir;
 
 /// A function with a memory error, without a trigger.
 pub(crate) const CLEAN: &str = include_str!("../../demo/packet_copy.c");
+/// The name of the function of [`CLEAN`].
+pub(crate) const FUNCTION: &str = "rx_copy_packet";
+/// A variable of [`CLEAN`].
+pub(crate) const VARIABLE: &str = "hdr_len";
 /// What the bundled victim was poisoned with.
 pub(crate) const TRIGGER: &str = "if (rand() < 0) printf(\"fail\");";
 
@@ -55,7 +59,7 @@ impl Place {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::cargo_bin("codepurify").unwrap();
-        command.current_dir(self.0.path()).args(args).env_remove("NO_COLOR");
+        command.current_dir(self.0.path()).args(args).env_remove("NO_COLOR").env("COLUMNS", "100");
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CODEPURIFY_"))
         {
