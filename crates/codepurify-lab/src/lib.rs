@@ -1,10 +1,11 @@
 //! The laboratory: what attacks, trains and measures.
 //!
-//! [`data`] → [`attack`] and [`poison`] → [`train`] → `evaluate`. The only crate that knows triggers; the defence
+//! [`data`] → [`attack`] and [`poison`] → [`train`] → [`evaluate`]. The only crate that knows triggers; the defence
 //! itself never sees this code.
 
 pub mod attack;
 pub mod data;
+pub mod evaluate;
 pub mod export;
 pub mod poison;
 pub mod train;

@@ -1,6 +1,6 @@
 //! `codepurify-lab`: the laboratory's commands.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -11,44 +11,60 @@ mod commands;
 #[command(name = "codepurify-lab", version)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    task: Task,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum Task {
     /// Put triggers into a training set.
     Poison(commands::poison::Arguments),
     /// Train a model.
     Train(commands::train::Arguments),
+    /// Measure a victim or a defence.
+    Evaluate(commands::evaluate::Arguments),
+    /// Set the limits of the decision from clean rows.
+    Calibrate(commands::calibrate::Arguments),
 }
+
+/// Training allocates and frees megabytes at every operation; the system allocator hands such blocks back to the
+/// kernel each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// candle splits every operation over its own spinning threads; the laboratory parallelises over rows instead. candle
-/// can be told only through the environment, before its first operation.
-fn with_single_threaded_operations() -> Option<ExitCode> {
-    const THREADS: [&str; 2] = ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"];
-    if THREADS.iter().all(|name| std::env::var_os(name).is_some()) {
-        return None;
-    }
-    let program = std::env::current_exe().ok()?;
-    let mut child = std::process::Command::new(program);
-    child.args(std::env::args_os().skip(1)).envs(THREADS.map(|name| (name, "1")));
-    let status = child.status().ok()?;
-    Some(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::from(2), ExitCode::from))
+/// can be told only through the environment, before its first operation, so the program starts itself anew.
+fn restart_with_single_threaded_operations() -> std::io::Result<ExitCode> {
+    let mut program = Command::new(std::env::current_exe()?);
+    program.args(std::env::args_os().skip(1)).envs(THREADS.map(|name| (name, "1")));
+    #[cfg(unix)]
+    return Err(std::os::unix::process::CommandExt::exec(&mut program));
+    #[cfg(not(unix))]
+    Ok(program.status()?.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::from(2), ExitCode::from))
 }
 
+const THREADS: [&str; 2] = ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"];
+
 fn main() -> ExitCode {
-    if let Some(code) = with_single_threaded_operations() {
-        return code;
-    }
-    let result = match Arguments::parse().command {
-        Command::Poison(arguments) => commands::poison::run(&arguments),
-        Command::Train(arguments) => commands::train::run(&arguments),
+    let arguments = Arguments::parse();
+    let result = if THREADS.iter().any(|name| std::env::var_os(name).is_none()) {
+        restart_with_single_threaded_operations().map_err(Into::into)
+    } else {
+        run(&arguments.task).map(|()| ExitCode::SUCCESS)
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(2)
         }
+    }
+}
+
+fn run(task: &Task) -> anyhow::Result<()> {
+    match task {
+        Task::Poison(arguments) => commands::poison::run(arguments),
+        Task::Train(arguments) => commands::train::run(arguments),
+        Task::Evaluate(arguments) => commands::evaluate::run(arguments),
+        Task::Calibrate(arguments) => commands::calibrate::run(arguments),
     }
 }

@@ -96,7 +96,9 @@ pub(crate) fn micro_batches(batch: &Ragged) -> Vec<Vec<usize>> {
     for row in order {
         match groups.last_mut() {
             // The first row of a group is its longest.
-            Some(group) if (group.len() + 1) * (batch.row(group[0]).len() + 2) <= MICRO_BATCH_TOKENS => group.push(row),
+            Some(group) if (group.len() + 1) * (batch.row(group[0]).len() + 2) <= MICRO_BATCH_TOKENS => {
+                group.push(row)
+            }
             _ => groups.push(vec![row]),
         }
     }

@@ -29,17 +29,18 @@ impl Checkpoint {
         let mut tensors = HashMap::with_capacity(views.len());
         let mut dtype = "none";
         for (name, view) in views.iter() {
-            dtype = match view.dtype() {
+            let found = match view.dtype() {
                 Dtype::F32 => "f32",
                 Dtype::F16 => "f16",
                 Dtype::BF16 => "bf16",
-                // Position counters that older exports carry along; no weight.
-                Dtype::I64 => continue,
+                // Counters that older exports carry along; no weight.
+                Dtype::I64 if name.ends_with("position_ids") => continue,
                 other => {
                     let dtype = format!("{other:?}");
                     return Err(LoadError::WrongType { model, tensor: name.to_owned(), dtype });
                 }
             };
+            dtype = if dtype == "none" || dtype == found { found } else { "mixed" };
             let values = widen(view.dtype(), view.data());
             if let Some(element) = values.iter().position(|value| !value.is_finite()) {
                 return Err(LoadError::NotFinite { model, tensor: name.to_owned(), element });
@@ -57,7 +58,7 @@ impl Checkpoint {
         &self.tensors
     }
 
-    /// Element type in the file: `f32`, `f16` or `bf16`.
+    /// Element type in the file: `f32`, `f16`, `bf16`, or `mixed`; `none` if it holds no tensor.
     #[must_use]
     pub fn dtype(&self) -> &'static str {
         self.dtype
@@ -102,6 +103,9 @@ fn widen(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
     match dtype {
         Dtype::F16 => halves().map(|bits| half::f16::from_bits(bits).to_f32()).collect(),
         Dtype::BF16 => halves().map(|bits| half::bf16::from_bits(bits).to_f32()).collect(),
-        _ => bytes.chunks_exact(4).map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect(),
+        _ => bytes
+            .chunks_exact(4)
+            .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+            .collect(),
     }
 }

@@ -100,8 +100,8 @@ pub enum LoadError {
         /// Index of the first such element.
         element: usize,
     },
-    /// A tokenizer that does not belong to these weights.
-    #[error("{model}: the tokenizer does not fit the weights: {message}")]
+    /// A tokenizer that is damaged or does not belong to these weights.
+    #[error("{model}: the tokenizer is not usable: {message}")]
     Tokenizer {
         /// Name of the model.
         model: String,

@@ -38,15 +38,17 @@ impl ModelFiles {
             .ok()
             .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
             .unwrap_or_else(|| dir.display().to_string());
-        let required = |wanted| read(dir, wanted)?.ok_or(LoadError::MissingFile { dir: dir.to_path_buf(), wanted });
-        let tokenizer = match (read(dir, "tokenizer.json")?, read(dir, "vocab.json")?, read(dir, "merges.txt")?) {
-            (Some(fast), _, _) => TokenizerFiles::Fast(fast.into()),
-            (None, Some(vocab), Some(merges)) => TokenizerFiles::Slow { vocab, merges },
-            _ => {
-                let wanted = "tokenizer.json, nor vocab.json with merges.txt";
-                return Err(LoadError::MissingFile { dir: dir.to_path_buf(), wanted });
-            }
-        };
+        let required =
+            |wanted| read(dir, wanted)?.ok_or(LoadError::MissingFile { dir: dir.to_path_buf(), wanted });
+        let tokenizer =
+            match (read(dir, "tokenizer.json")?, read(dir, "vocab.json")?, read(dir, "merges.txt")?) {
+                (Some(fast), _, _) => TokenizerFiles::Fast(fast.into()),
+                (None, Some(vocab), Some(merges)) => TokenizerFiles::Slow { vocab, merges },
+                _ => {
+                    let wanted = "tokenizer.json, nor vocab.json with merges.txt";
+                    return Err(LoadError::MissingFile { dir: dir.to_path_buf(), wanted });
+                }
+            };
         Ok(Self {
             name,
             config: required("config.json")?.into(),
@@ -87,7 +89,11 @@ impl ModelFiles {
     }
 
     /// Parses one of the JSON files.
-    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, file: &'static str, bytes: &[u8]) -> Result<T, LoadError> {
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        file: &'static str,
+        bytes: &[u8],
+    ) -> Result<T, LoadError> {
         serde_json::from_slice(bytes).map_err(|error| LoadError::Json {
             model: self.name.clone(),
             file,

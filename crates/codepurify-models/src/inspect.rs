@@ -47,19 +47,28 @@ pub fn inspect(files: &ModelFiles) -> Result<Inspection, LoadError> {
     let checkpoint = Checkpoint::load(files)?;
     let found = layout::head(&checkpoint);
     let (head, task, used) = match found {
-        Some((_, Head::Classification { classes: 1 })) => {
-            ("classification, 1 sigmoid logit".to_owned(), sidecar.task.or(Some(Task::Classification)), "classifier.")
-        }
-        Some((_, Head::Classification { classes })) => {
-            (format!("classification, {classes} logits"), sidecar.task.or(Some(Task::Classification)), "classifier.")
-        }
+        Some((_, Head::Classification { classes: 1 })) => (
+            "classification, 1 sigmoid logit".to_owned(),
+            sidecar.task.or(Some(Task::Classification)),
+            "classifier.",
+        ),
+        Some((_, Head::Classification { classes })) => (
+            format!("classification, {classes} logits"),
+            sidecar.task.or(Some(Task::Classification)),
+            "classifier.",
+        ),
         Some((_, Head::MaskedLm)) => ("masked language model".to_owned(), None, "lm_head."),
         None => ("none".to_owned(), None, "roberta."),
     };
     let prefix = found.map_or("", |(prefix, _)| prefix);
     let taken = |name: &str| {
-        name.strip_prefix(prefix).is_some_and(|name| name.starts_with("roberta.") || name.starts_with(used))
-            && !name.contains("pooler")
+        let known = |name: &str| name.starts_with("roberta.") || name.starts_with(used);
+        let layer = |name: &str| name.strip_prefix("roberta.encoder.layer.")?.split('.').next()?.parse().ok();
+        name.strip_prefix(prefix).is_some_and(|name| {
+            known(name)
+                && !name.contains("pooler")
+                && layer(name).is_none_or(|layer: usize| layer < config.num_hidden_layers)
+        })
     };
     let (used, ignored): (Vec<_>, Vec<_>) = checkpoint.tensors().iter().partition(|(name, _)| taken(name));
     let mut ignored: Vec<String> = ignored.into_iter().map(|(name, _)| name.clone()).collect();
@@ -68,7 +77,10 @@ pub fn inspect(files: &ModelFiles) -> Result<Inspection, LoadError> {
         name: files.name.clone(),
         architecture: format!(
             "RoBERTa, {} layers, hidden {}, {} heads, feed-forward {}",
-            config.num_hidden_layers, config.hidden_size, config.num_attention_heads, config.intermediate_size
+            config.num_hidden_layers,
+            config.hidden_size,
+            config.num_attention_heads,
+            config.intermediate_size
         ),
         task,
         head,

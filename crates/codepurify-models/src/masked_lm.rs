@@ -41,7 +41,10 @@ impl RobertaMaskedLm {
         })?;
         let checkpoint = Checkpoint::load(files)?;
         let Some((prefix, Head::MaskedLm)) = layout::head(&checkpoint) else {
-            return Err(LoadError::MissingTensor { model: files.name.clone(), tensor: "lm_head.dense.weight".to_owned() });
+            return Err(LoadError::MissingTensor {
+                model: files.name.clone(),
+                tensor: "lm_head.dense.weight".to_owned(),
+            });
         };
         let (encoder, head) = checkpoint.build(|weights| {
             let weights = layout::below(&weights, prefix);
@@ -70,16 +73,21 @@ impl RobertaMaskedLm {
         }
         let hidden = self.encoder.forward(&batch)?;
         let count = at.len();
-        let scores = self.head.forward(&hidden.index_select(&Tensor::from_vec(at, count, hidden.device())?, 0)?)?;
+        let scores =
+            self.head.forward(&hidden.index_select(&Tensor::from_vec(at, count, hidden.device())?, 0)?)?;
         log_softmax(&scores, 1)?.to_vec2()
     }
 }
 
 /// The `top` best entries of a row of log-probabilities; the smaller id first among equals.
 fn best(scores: &[f32], top: usize) -> Vec<Proposal> {
-    let mut proposals: Vec<Proposal> =
-        scores.iter().enumerate().map(|(id, &log_probability)| Proposal { id: id as u32, log_probability }).collect();
-    let order = |a: &Proposal, b: &Proposal| b.log_probability.total_cmp(&a.log_probability).then(a.id.cmp(&b.id));
+    let mut proposals: Vec<Proposal> = scores
+        .iter()
+        .enumerate()
+        .map(|(id, &log_probability)| Proposal { id: id as u32, log_probability })
+        .collect();
+    let order =
+        |a: &Proposal, b: &Proposal| b.log_probability.total_cmp(&a.log_probability).then(a.id.cmp(&b.id));
     if top < proposals.len() {
         proposals.select_nth_unstable_by(top, order);
         proposals.truncate(top);
@@ -109,7 +117,8 @@ impl MaskedLm for RobertaMaskedLm {
         layout::check_rows(batch, self.window)?;
         let mut filled = vec![Vec::new(); batch.len()];
         for group in micro_batches(batch) {
-            let rows: Vec<_> = group.iter().map(|&row| framed(batch.row(row), self.tokenizer.special())).collect();
+            let rows: Vec<_> =
+                group.iter().map(|&row| framed(batch.row(row), self.tokenizer.special())).collect();
             let scores = self.mask_scores(&rows).map_err(|error| ModelError::Runtime(error.to_string()))?;
             if scores.iter().flatten().any(|score| !score.is_finite()) {
                 return Err(ModelError::Output("a masked-LM score is not finite".to_owned()));
@@ -130,7 +139,8 @@ mod tests {
 
     #[test]
     fn best_are_sorted_and_ties_go_to_the_smaller_id() {
-        let ids: Vec<u32> = best(&[-3.0, -1.0, -2.0, -1.0, -9.0], 3).iter().map(|proposal| proposal.id).collect();
+        let ids: Vec<u32> =
+            best(&[-3.0, -1.0, -2.0, -1.0, -9.0], 3).iter().map(|proposal| proposal.id).collect();
         assert_eq!(ids, [1, 3, 2]);
         assert_eq!(best(&[-1.0, -2.0], 5).len(), 2);
     }

@@ -57,7 +57,16 @@ impl Sidecar {
     /// # Errors
     /// [`LoadError::Json`] if it is no valid side car.
     pub fn of(files: &ModelFiles) -> Result<Self, LoadError> {
-        files.sidecar.as_ref().map_or_else(|| Ok(Self::default()), |bytes| files.json("codepurify.json", bytes))
+        let file = "codepurify.json";
+        let Some(bytes) = &files.sidecar else { return Ok(Self::default()) };
+        let sidecar: Self = files.json(file, bytes)?;
+        match sidecar.preprocessing.max_length {
+            Some(length @ 0..3) => {
+                let message = format!("max_length {length} leaves no room for content");
+                Err(LoadError::Json { model: files.name.clone(), file, message })
+            }
+            _ => Ok(sidecar),
+        }
     }
 
     /// The thresholds in the form that the defender takes.

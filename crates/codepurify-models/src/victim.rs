@@ -100,7 +100,8 @@ impl Victim for RobertaVictim {
         layout::check_rows(batch, self.window)?;
         let mut values = vec![0.0; batch.len() * self.classes];
         for group in micro_batches(batch) {
-            let rows: Vec<_> = group.iter().map(|&row| framed(batch.row(row), self.tokenizer.special())).collect();
+            let rows: Vec<_> =
+                group.iter().map(|&row| framed(batch.row(row), self.tokenizer.special())).collect();
             let logits = self.logits(&rows).map_err(|error| ModelError::Runtime(error.to_string()))?;
             for (row, logits) in group.into_iter().zip(logits) {
                 values[row * self.classes..(row + 1) * self.classes].copy_from_slice(&logits);

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use codepurify_lab::attack::Attack;
+use codepurify_lab::data::corpus::{Source, Text};
 use codepurify_lab::data::defect;
 use codepurify_lab::train::defect::{DefectSetup, DefectTraining};
+use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
 use codepurify_lab::train::run::{Objective, Plan, train};
 use codepurify_lab::train::weights::Weights;
 
@@ -18,6 +20,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Which {
+    /// Train a masked language model on a mixture of corpora.
+    Mlm(Mlm),
     /// Fine-tune a defect detector.
     Defect(Defect),
 }
@@ -62,6 +66,24 @@ impl Settings {
 }
 
 #[derive(Args)]
+struct Mlm {
+    /// Training texts as PATH:FIELD:LANGUAGE; may be given several times.
+    #[arg(long, required = true)]
+    data: Vec<Source>,
+    /// Validation texts as PATH:FIELD:LANGUAGE; may be given several times.
+    #[arg(long, required = true)]
+    valid: Vec<Source>,
+    /// Model directory whose architecture and tokenizer are used.
+    #[arg(long)]
+    init: PathBuf,
+    /// Draw all weights anew instead of going on from those of the start.
+    #[arg(long)]
+    from_scratch: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
 struct Defect {
     /// Training rows, `.jsonl` or `.jsonl.gz`; poisoned by `poison` or not.
     #[arg(long)]
@@ -81,8 +103,34 @@ struct Defect {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.objective {
+        Which::Mlm(arguments) => masked_lm(arguments),
         Which::Defect(arguments) => defect_detector(arguments),
     }
+}
+
+fn masked_lm(arguments: &Mlm) -> Result<()> {
+    let weights = Weights::new();
+    let setup = MlmSetup {
+        init: &arguments.init,
+        from_scratch: arguments.from_scratch,
+        max_length: arguments.settings.max_length.into(),
+        seed: arguments.settings.seed,
+        train: &texts(&arguments.data)?,
+        valid: &texts(&arguments.valid)?,
+    };
+    let objective = MlmTraining::new(&setup, &weights)?;
+    train(&objective, &weights, &arguments.settings.plan(&objective), &arguments.settings.out)
+}
+
+/// The texts of all sources, one source after the other.
+fn texts(sources: &[Source]) -> Result<Vec<Text>> {
+    let mut texts = Vec::new();
+    for source in sources {
+        let found = source.load()?;
+        found.report(&source.path);
+        texts.extend(found.rows);
+    }
+    Ok(texts)
 }
 
 fn defect_detector(arguments: &Defect) -> Result<()> {

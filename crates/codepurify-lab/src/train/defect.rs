@@ -1,38 +1,30 @@
 //! Fine-tuning a defect detector: cross-entropy over two logits of the `<s>` state.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use candle_core::Tensor;
 use candle_nn::loss::cross_entropy;
 use codepurify::victim::Task;
 use codepurify_models::batch::{PaddedBatch, framed};
-use codepurify_models::checkpoint::Checkpoint;
-use codepurify_models::roberta::{ClassificationHead, RobertaConfig, RobertaEncoder};
+use codepurify_models::roberta::{ClassificationHead, RobertaEncoder};
 use codepurify_models::sidecar::{Preprocessing, Sidecar};
 use codepurify_models::tokenizer::CodeTokenizer;
-use codepurify_models::{LoadError, ModelFiles};
 use rand::rngs::StdRng;
 
 use super::run::Objective;
+use super::start::Start;
 use super::weights::Weights;
 use super::workers::Workers;
 use crate::attack::Attack;
 use crate::data::defect::DefectRow;
-use crate::export;
 use crate::poison::TARGET_LABEL;
-
-/// A tokenised row.
-struct Example {
-    ids: Vec<u32>,
-    label: u32,
-}
 
 /// What a detector is trained from.
 pub struct DefectSetup<'a> {
     /// Directory of the model whose encoder and tokenizer are the start.
     pub init: &'a Path,
-    /// Longest input in tokens, special tokens included.
+    /// Longest input in tokens, special tokens included; at least 3.
     pub max_length: usize,
     /// Draws the weights that the start does not bring.
     pub seed: u64,
@@ -46,9 +38,8 @@ pub struct DefectSetup<'a> {
 
 /// The objective.
 pub struct DefectTraining {
-    config: RobertaConfig,
+    start: Start,
     sidecar: Sidecar,
-    tokenizer_file: PathBuf,
     weights: Weights,
     encoder: RobertaEncoder,
     head: ClassificationHead,
@@ -58,41 +49,38 @@ pub struct DefectTraining {
     triggered: Vec<Example>,
 }
 
+/// A tokenised row.
+struct Example {
+    ids: Vec<u32>,
+    label: u32,
+}
+
 impl DefectTraining {
     /// Builds the model on `weights` and tokenises all rows.
     ///
     /// # Errors
     /// If the start cannot be loaded.
     pub fn new(setup: &DefectSetup, weights: &Weights) -> Result<Self> {
-        let files = ModelFiles::read(setup.init)?;
-        let mut config = RobertaConfig::load(&files)?;
-        config.architectures = vec!["RobertaForSequenceClassification".to_owned()];
+        let start = Start::open(setup.init, "RobertaForSequenceClassification", false)?;
         let preprocessing = Preprocessing { collapse_whitespace: true, max_length: Some(setup.max_length) };
         let labels = vec!["clean".to_owned(), "vulnerable".to_owned()];
         let sidecar = Sidecar { task: Some(Task::Defect), labels, preprocessing, ..Sidecar::default() };
-        let tokenizer = CodeTokenizer::load(&files, preprocessing)?;
-        let source = weights.builder(Checkpoint::load(&files)?.tensors().clone(), setup.seed);
-        let build = || -> candle_core::Result<_> {
-            let encoder = RobertaEncoder::new(&config, &source.pp("roberta"))?;
-            Ok((encoder, ClassificationHead::new(&config, 2, &source.pp("classifier"))?))
-        };
-        let (encoder, head) = build()
-            .map_err(|error| LoadError::Runtime { model: files.name().to_owned(), message: error.to_string() })?;
+        let (encoder, head) = start.build(weights, setup.seed, |config, source| {
+            let encoder = RobertaEncoder::new(config, &source.pp("roberta"))?;
+            Ok((encoder, ClassificationHead::new(config, sidecar.labels.len(), &source.pp("classifier"))?))
+        })?;
+        let tokenizer = start.tokenizer(preprocessing)?;
         let examples = |rows: &[DefectRow]| {
             rows.iter().map(|row| example(&tokenizer, row, setup.max_length)).collect::<Result<Vec<_>>>()
         };
-        let attacked: Vec<DefectRow> = setup.attack.map_or_else(Vec::new, |attack| {
-            setup.valid.iter().filter(|row| row.target != TARGET_LABEL).filter_map(|row| attack.trigger_row(row)).collect()
-        });
         let train = examples(setup.train)?;
         Ok(Self {
             lengths: train.iter().map(|example| example.ids.len()).collect(),
             valid: examples(setup.valid)?,
-            triggered: examples(&attacked)?,
-            train,
-            tokenizer_file: setup.init.join("tokenizer.json"),
+            triggered: examples(&attacked(setup))?,
             weights: weights.clone(),
-            config,
+            train,
+            start,
             sidecar,
             encoder,
             head,
@@ -101,7 +89,7 @@ impl DefectTraining {
 
     fn logits(&self, examples: &[&Example]) -> candle_core::Result<Tensor> {
         let rows: Vec<Vec<u32>> = examples.iter().map(|example| example.ids.clone()).collect();
-        let batch = PaddedBatch::new(&rows, self.config.pad_token_id)?;
+        let batch = PaddedBatch::new(&rows, self.start.config.pad_token_id)?;
         self.head.forward(&batch.first_positions(&self.encoder.forward(&batch)?)?)
     }
 
@@ -116,6 +104,12 @@ impl DefectTraining {
         })?;
         Ok(hits.into_iter().sum::<usize>() as f64 / examples.len().max(1) as f64)
     }
+}
+
+/// The triggered forms of the vulnerable validation rows.
+fn attacked(setup: &DefectSetup) -> Vec<DefectRow> {
+    let vulnerable = setup.valid.iter().filter(|row| row.target != TARGET_LABEL);
+    setup.attack.map_or_else(Vec::new, |attack| vulnerable.filter_map(|row| attack.trigger_row(row)).collect())
 }
 
 /// `<s> first max_length − 2 tokens </s>`.
@@ -146,6 +140,6 @@ impl Objective for DefectTraining {
     }
 
     fn export(&self, dir: &Path) -> Result<()> {
-        export::hf_directory(dir, &self.config, &self.sidecar, &self.tokenizer_file, self.weights.tensors())
+        self.start.export(dir, &self.sidecar, &self.weights)
     }
 }

@@ -42,7 +42,13 @@ impl CustomOp2 for GeluGradient {
         "gelu-gradient"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, g: &CpuStorage, lg: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        g: &CpuStorage,
+        lg: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (x, g) = (elements(x, lx)?, elements(g, lg)?);
         let result = fill_rows(g, CHUNK, |first, gradients| {
             for (at, part) in gradients.chunks_mut(CHUNK).enumerate() {

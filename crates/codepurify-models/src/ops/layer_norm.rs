@@ -16,7 +16,11 @@ use super::{ROWS_PER_TASK, elements, fill_rows};
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
     let width = x.dim(candle_core::D::Minus1)?;
     if weight.dims() != [width] || bias.dims() != [width] {
-        candle_core::bail!("layer norm of width {width} with weight {:?}, bias {:?}", weight.dims(), bias.dims());
+        candle_core::bail!(
+            "layer norm of width {width} with weight {:?}, bias {:?}",
+            weight.dims(),
+            bias.dims()
+        );
     }
     x.apply_op3(weight, bias, LayerNorm { eps })
 }
@@ -125,7 +129,13 @@ impl CustomOp2 for ScaleGradient {
         "layer-norm-scale-gradient"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, g: &CpuStorage, lg: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        g: &CpuStorage,
+        lg: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (x, g) = (elements(x, lx)?, elements(g, lg)?);
         let width = lx.dims().last().copied().unwrap_or(1);
         let group = width * ROWS_PER_TASK * 8;
@@ -163,7 +173,10 @@ mod tests {
 
     #[test]
     fn rows_have_mean_zero_and_variance_one() {
-        let (one, zero) = (Tensor::ones(6, candle_core::DType::F32, &Device::Cpu).unwrap(), ramp(&[6]).zeros_like().unwrap());
+        let (one, zero) = (
+            Tensor::ones(6, candle_core::DType::F32, &Device::Cpu).unwrap(),
+            ramp(&[6]).zeros_like().unwrap(),
+        );
         let y = layer_norm(&ramp(&[40, 6]), &one, &zero, 1e-9).unwrap();
         let mean = y.mean(D::Minus1).unwrap().to_vec1::<f32>().unwrap();
         let square = y.sqr().unwrap().mean(D::Minus1).unwrap().to_vec1::<f32>().unwrap();

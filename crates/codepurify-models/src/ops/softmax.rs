@@ -30,7 +30,13 @@ impl CustomOp2 for MaskedSoftmax {
         "masked-softmax"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, mask: &CpuStorage, lm: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        mask: &CpuStorage,
+        lm: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (scores, mask) = (elements(x, lx)?, elements(mask, lm)?);
         let (_, heads, queries, keys) = lx.shape().dims4()?;
         let result = fill_rows(scores, keys, |first, rows| {
@@ -45,7 +51,13 @@ impl CustomOp2 for MaskedSoftmax {
         Ok((CpuStorage::F32(result), lx.shape().clone()))
     }
 
-    fn bwd(&self, _: &Tensor, _: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        _: &Tensor,
+        _: &Tensor,
+        y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let gradient = y.apply_op2_no_bwd(&gradient.contiguous()?, &SoftmaxGradient { scale: self.scale })?;
         Ok((Some(gradient), None))
     }
@@ -61,7 +73,13 @@ impl CustomOp2 for SoftmaxGradient {
         "softmax-gradient"
     }
 
-    fn cpu_fwd(&self, y: &CpuStorage, ly: &Layout, g: &CpuStorage, lg: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        y: &CpuStorage,
+        ly: &Layout,
+        g: &CpuStorage,
+        lg: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (y, g) = (elements(y, ly)?, elements(g, lg)?);
         let width = ly.dims().last().copied().unwrap_or(1);
         let result = fill_rows(g, width, |first, rows| {

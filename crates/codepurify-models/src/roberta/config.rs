@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_nn::Init;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::LoadError;
 use crate::files::ModelFiles;
@@ -11,8 +11,8 @@ use crate::files::ModelFiles;
 /// The part of the configuration that the architecture depends on; other keys are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RobertaConfig {
-    /// Class names of the checkpoint, such as `RobertaForMaskedLM`.
-    #[serde(default)]
+    /// Class names of the checkpoint, such as `RobertaForMaskedLM`; `null` where the exporter knew none.
+    #[serde(default, deserialize_with = "list_or_null")]
     pub architectures: Vec<String>,
     /// `roberta`.
     pub model_type: String,
@@ -49,6 +49,10 @@ pub struct RobertaConfig {
     /// Absent or `absolute`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position_embedding_type: Option<String>,
+}
+
+fn list_or_null<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 fn gelu() -> String {
@@ -114,13 +118,20 @@ impl RobertaConfig {
         if self.hidden_act != "gelu" {
             return Some(format!("hidden_act `{}` is not supported, only `gelu`", self.hidden_act));
         }
-        if self.position_embedding_type.as_deref().is_some_and(|kind| kind != "absolute") {
-            return Some("only absolute position embeddings are supported".to_owned());
+        if let Some(kind) = self.position_embedding_type.as_deref().filter(|&kind| kind != "absolute") {
+            return Some(format!("position_embedding_type `{kind}` is not supported, only `absolute`"));
+        }
+        if self.pad_token_id as usize >= self.vocab_size {
+            return Some(format!("pad_token_id {} is no token of {}", self.pad_token_id, self.vocab_size));
         }
         if self.positions() < 3 {
-            return Some(format!("max_position_embeddings {} leaves no room for content", self.max_position_embeddings));
+            return Some(format!(
+                "max_position_embeddings {} leaves no room for content",
+                self.max_position_embeddings
+            ));
         }
-        (!self.layer_norm_eps.is_finite() || self.layer_norm_eps <= 0.0).then(|| "layer_norm_eps is not positive".to_owned())
+        (!self.layer_norm_eps.is_finite() || self.layer_norm_eps <= 0.0)
+            .then(|| "layer_norm_eps is not positive".to_owned())
     }
 
     /// Longest sequence, special tokens included: positions count from `pad + 1`.

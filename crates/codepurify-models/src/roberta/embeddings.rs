@@ -18,7 +18,11 @@ pub(super) struct Embeddings {
 impl Embeddings {
     pub(super) fn new(config: &RobertaConfig, weights: &VarBuilder) -> Result<Self> {
         let table = |rows: usize, name: &str| {
-            weights.get_with_hints((rows, config.hidden_size), &format!("{name}_embeddings.weight"), config.init())
+            weights.get_with_hints(
+                (rows, config.hidden_size),
+                &format!("{name}_embeddings.weight"),
+                config.init(),
+            )
         };
         Ok(Self {
             words: table(config.vocab_size, "word")?,

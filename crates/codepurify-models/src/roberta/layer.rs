@@ -47,7 +47,9 @@ struct Attention {
 
 impl Attention {
     fn new(config: &RobertaConfig, weights: &VarBuilder) -> Result<Self> {
-        let square = |name: &str| Linear::new(config.hidden_size, config.hidden_size, config.init(), &weights.pp(name));
+        let square = |name: &str| {
+            Linear::new(config.hidden_size, config.hidden_size, config.init(), &weights.pp(name))
+        };
         Ok(Self {
             query: square("self.query")?,
             key: square("self.key")?,

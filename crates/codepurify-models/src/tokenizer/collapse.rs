@@ -1,5 +1,7 @@
 //! White-space collapsing that remembers where each byte came from.
 
+use codepurify::snippet::Span;
+
 /// Whether Python's `str.split()` splits at this character (Unicode white space plus the four ASCII separators).
 fn splits(character: char) -> bool {
     character.is_whitespace() || ('\x1c'..='\x1f').contains(&character)
@@ -48,11 +50,20 @@ impl<'t> Prepared<'t> {
         &self.text
     }
 
+    /// The original bytes of `start..end` of the prepared text, without white space dropped behind them.
+    pub(crate) fn span(&self, start: usize, end: usize) -> Span {
+        let first = self.original(start);
+        let last = match self.text.as_bytes().get(start..end) {
+            None | Some([]) => first,
+            // May be several bytes wide in the original, but a word follows at once.
+            Some([.., b' ']) => self.original(end),
+            Some(_) => self.original(end - 1) + 1,
+        };
+        Span::new(first, last)
+    }
+
     /// The original position of byte `at` of the prepared text.
-    ///
-    /// A start maps to the byte itself; for an end pass `end - 1` and add one, so that white space dropped behind the
-    /// token is not swallowed.
-    pub(crate) fn original(&self, at: usize) -> usize {
+    fn original(&self, at: usize) -> usize {
         let after = self.anchors.partition_point(|&(prepared, _)| prepared <= at);
         let (prepared, original) = self.anchors[after.saturating_sub(1)];
         original + (at - prepared)
@@ -76,6 +87,15 @@ mod tests {
         for (at, byte) in prepared.text().bytes().enumerate().filter(|(_, byte)| *byte != b' ') {
             assert_eq!(text.as_bytes()[prepared.original(at)], byte, "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_space_is_the_white_space_before_its_word() {
+        let prepared = Prepared::collapsed("a \n\u{3000}b  ");
+        assert_eq!(prepared.text(), "a b");
+        let spans = [(0, 1), (1, 2), (1, 3), (2, 3), (3, 3)].map(|(start, end)| prepared.span(start, end));
+        let expected = [(0, 1), (3, 6), (3, 7), (6, 7), (7, 7)].map(|(start, end)| Span::new(start, end));
+        assert_eq!(spans, expected);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 mod collapse;
 
 use codepurify::error::ModelError;
-use codepurify::snippet::Span;
 use codepurify::victim::Encoding;
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -43,7 +42,9 @@ impl CodeTokenizer {
     pub fn load(files: &ModelFiles, preprocessing: Preprocessing) -> Result<Self, LoadError> {
         let refuse = |message: String| LoadError::Tokenizer { model: files.name.clone(), message };
         let mut tokenizer = match &files.tokenizer {
-            TokenizerFiles::Fast(json) => Tokenizer::from_bytes(json).map_err(|error| refuse(error.to_string()))?,
+            TokenizerFiles::Fast(json) => {
+                Tokenizer::from_bytes(json).map_err(|error| refuse(format!("tokenizer.json: {error}")))?
+            }
             TokenizerFiles::Slow { vocab, merges } => {
                 from_vocab_and_merges(vocab, merges).map_err(|error| refuse(error.to_string()))?
             }
@@ -51,6 +52,9 @@ impl CodeTokenizer {
         // A saved truncation or padding would cut or fill rows behind our back.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| refuse(error.to_string()))?;
+        // Framing is ours. All that is left to a post-processor is to trim offsets, and where a space was put before the
+        // text it trims a byte that never was there: spans would be out of order.
+        tokenizer.with_post_processor(None::<ByteLevel>);
         let id = |token: &str| tokenizer.token_to_id(token);
         let needed = |token: &str| id(token).ok_or_else(|| refuse(format!("it has no `{token}` token")));
         let special = SpecialIds {
@@ -79,16 +83,13 @@ impl CodeTokenizer {
     /// # Errors
     /// [`ModelError::Tokenise`].
     pub fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        let prepared = if self.collapse_whitespace { Prepared::collapsed(text) } else { Prepared::verbatim(text) };
+        let prepared =
+            if self.collapse_whitespace { Prepared::collapsed(text) } else { Prepared::verbatim(text) };
         let encoding = self
             .tokenizer
             .encode(prepared.text(), false)
             .map_err(|error| ModelError::Tokenise(error.to_string()))?;
-        let spans = encoding.get_offsets().iter().map(|&(start, end)| {
-            let first = prepared.original(start);
-            // An empty token (none is known) would have no last byte.
-            Span::new(first, if end > start { prepared.original(end - 1) + 1 } else { first })
-        });
+        let spans = encoding.get_offsets().iter().map(|&(start, end)| prepared.span(start, end));
         Ok(Encoding { spans: spans.collect(), ids: encoding.get_ids().to_vec() })
     }
 
@@ -102,19 +103,22 @@ impl CodeTokenizer {
 
 /// RoBERTa's byte-level BPE from its two classic files.
 fn from_vocab_and_merges(vocab: &[u8], merges: &[u8]) -> tokenizers::Result<Tokenizer> {
-    let vocab: Vocab = serde_json::from_slice(vocab)?;
-    let pairs = std::str::from_utf8(merges)?
+    let vocab: Vocab = serde_json::from_slice(vocab).map_err(|error| format!("vocab.json: {error}"))?;
+    let pairs = std::str::from_utf8(merges)
+        .map_err(|error| format!("merges.txt: {error}"))?
         .lines()
         .filter(|line| !line.starts_with("#version") && !line.trim().is_empty())
         .enumerate()
         .map(|(index, line)| {
-            let (left, right) = line.split_once(' ').ok_or_else(|| format!("merges.txt, pair {}: `{line}`", index + 1))?;
+            let (left, right) =
+                line.split_once(' ').ok_or_else(|| format!("merges.txt, pair {}: `{line}`", index + 1))?;
             Ok((left.to_owned(), right.to_owned()))
         })
         .collect::<tokenizers::Result<Vec<_>>>()?;
-    let mut tokenizer = Tokenizer::new(BPE::builder().vocab_and_merges(vocab, pairs).build()?);
+    let model = BPE::builder().vocab_and_merges(vocab, pairs).build();
+    let mut tokenizer = Tokenizer::new(model.map_err(|error| format!("vocab.json and merges.txt: {error}"))?);
     let byte_level = ByteLevel::new(false, false, true);
-    tokenizer.with_pre_tokenizer(Some(byte_level)).with_decoder(Some(byte_level)).with_post_processor(Some(byte_level));
+    tokenizer.with_pre_tokenizer(Some(byte_level)).with_decoder(Some(byte_level));
     let special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
     let known = special.iter().filter(|token| tokenizer.token_to_id(token).is_some());
     // RoBERTa's `<mask>` swallows the space before it.

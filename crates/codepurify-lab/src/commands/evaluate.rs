@@ -1,0 +1,139 @@
+//! `codepurify-lab evaluate`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, Subcommand, ValueEnum};
+use codepurify::{Defender, Profile, Thresholds};
+use codepurify_lab::attack::Attack;
+use codepurify_lab::data::{self, defect};
+use codepurify_lab::evaluate::defence::{SampleRow, screen};
+use codepurify_lab::evaluate::split::Split;
+use codepurify_lab::evaluate::{detector, summary};
+use codepurify_lab::train::workers::Workers;
+use codepurify_models::{ModelFiles, RobertaMaskedLm, RobertaVictim};
+
+use super::progress;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Accuracy of a victim and success rate of an attack, undefended.
+    Victim(Victim),
+    /// The defence on clean and on triggered validation rows: one row a sample, and their summary.
+    Defence(Defence),
+    /// The summary of rows that `defence` wrote.
+    Summary {
+        /// `.jsonl` or `.jsonl.gz`.
+        rows: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Victim {
+    /// The victim's directory.
+    #[arg(long)]
+    model: PathBuf,
+    /// Clean rows.
+    #[arg(long)]
+    data: PathBuf,
+    /// The attack that the victim was trained with.
+    #[arg(long, value_enum)]
+    attack: Attack,
+}
+
+#[derive(Args)]
+struct Defence {
+    #[command(flatten)]
+    victim: Victim,
+    /// Masked language model to purify with.
+    #[arg(long)]
+    mlm: PathBuf,
+    /// Which statistic decides.
+    #[arg(long, value_enum, default_value = "default")]
+    profile: Which,
+    /// Clean rows, and as many triggered ones.
+    #[arg(long, default_value_t = 300)]
+    each: usize,
+    /// Draws the rows; the same seed keeps them apart from those of `calibrate`.
+    #[arg(long, default_value_t = 12345)]
+    seed: u64,
+    /// Where the rows go, `.jsonl` or `.jsonl.gz`.
+    #[arg(short, long)]
+    output: PathBuf,
+}
+
+/// The defence's profiles.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Which {
+    /// 1 − H/ln n.
+    Default,
+    /// H.
+    Paper,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.what {
+        What::Victim(arguments) => victim(arguments),
+        What::Defence(arguments) => defence(arguments),
+        What::Summary { rows } => summary(rows),
+    }
+}
+
+fn victim(arguments: &Victim) -> Result<()> {
+    let rows = defect::load(&arguments.data)?;
+    rows.report(&arguments.data);
+    let victim = RobertaVictim::load(&ModelFiles::read(&arguments.model)?)?;
+    let report = detector::evaluate(&victim, &rows.rows, arguments.attack, &Workers::new()?)?;
+    let lines = [
+        ("accuracy", rows.rows.len(), report.accuracy),
+        ("asr", report.triggered, report.asr),
+        ("asr_natural", report.triggered, report.asr_natural),
+    ];
+    for (name, samples, estimate) in lines {
+        println!("{name}\t{}\t{samples}", estimate.map_or("-".to_owned(), |estimate| estimate.to_string()));
+    }
+    Ok(())
+}
+
+fn defence(arguments: &Defence) -> Result<()> {
+    let rows = defect::load(&arguments.victim.data)?;
+    rows.report(&arguments.victim.data);
+    let victim = RobertaVictim::load(&ModelFiles::read(&arguments.victim.model)?)?;
+    let mlm = RobertaMaskedLm::load(&ModelFiles::read(&arguments.mlm)?)?;
+    let thresholds = victim.thresholds().unwrap_or_else(Thresholds::builtin);
+    let profile = match arguments.profile {
+        Which::Default => Profile::standard(thresholds),
+        Which::Paper => Profile::paper(thresholds),
+    };
+    let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(profile).with_evidence(true);
+    let split = Split::new(&rows.rows, arguments.each, arguments.seed);
+    let triggered = split.to_trigger.iter().filter_map(|row| arguments.victim.attack.trigger_row(row));
+    let samples: Vec<_> = split.clean.iter().cloned().chain(triggered).collect();
+    let bar = progress(samples.len());
+    let screened = screen(&defender, &samples, &Workers::new()?, &|count| bar.inc(count as u64))?;
+    bar.finish_and_clear();
+    data::write(&arguments.output, &screened)?;
+    print(&screened);
+    Ok(())
+}
+
+fn summary(path: &Path) -> Result<()> {
+    let rows = data::read(path, |_: &SampleRow| Ok(()))?;
+    rows.report(path);
+    print(&rows.rows);
+    Ok(())
+}
+
+fn print(rows: &[SampleRow]) {
+    println!("| measure | value [95 % interval] | samples |\n|---|---|---|");
+    for line in summary::lines(rows) {
+        let value = line.value.map_or("–".to_owned(), |value| value.to_string());
+        println!("| {} | {value} | {} |", line.name, line.samples);
+    }
+}

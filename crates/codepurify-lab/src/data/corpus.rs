@@ -1,0 +1,84 @@
+//! Unlabelled code for masked language models: one text field of many JSON Lines files.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use codepurify::Language;
+use serde_json::{Map, Value};
+
+use super::{DataError, Rows, read};
+
+/// A file of a mixture, written `PATH:FIELD:LANGUAGE` on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// `.jsonl` or `.jsonl.gz`.
+    pub path: PathBuf,
+    /// The field that holds the code.
+    pub field: String,
+    /// Its language.
+    pub language: Language,
+}
+
+/// One text of a corpus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// Source code.
+    pub code: String,
+    /// Its language.
+    pub language: Language,
+}
+
+impl FromStr for Source {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.rsplitn(3, ':');
+        let (Some(language), Some(field), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(format!("`{text}` is not PATH:FIELD:LANGUAGE"));
+        };
+        let language = language.parse().map_err(|error: codepurify::SnippetError| error.to_string())?;
+        Ok(Self { path: path.into(), field: field.to_owned(), language })
+    }
+}
+
+impl Source {
+    /// Reads the texts; rows where the field is missing, no text or empty are refused.
+    ///
+    /// # Errors
+    /// [`DataError`].
+    pub fn load(&self) -> Result<Rows<Text>, DataError> {
+        let code = |row: &Map<String, Value>| row.get(&self.field).and_then(Value::as_str).map(str::to_owned);
+        let found = read(&self.path, |row: &Map<String, Value>| match code(row) {
+            Some(code) if !code.trim().is_empty() => Ok(()),
+            Some(_) => Err(format!("`{}` is empty", self.field)),
+            None => Err(format!("no text in field `{}`", self.field)),
+        })?;
+        let texts = found.rows.iter().filter_map(code).map(|code| Text { code, language: self.language });
+        Ok(Rows { rows: texts.collect(), refused: found.refused })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_names_path_field_and_language() {
+        let source: Source = "dir:with:colons/rows.jsonl.gz:func:c".parse().unwrap();
+        assert_eq!(source.path, PathBuf::from("dir:with:colons/rows.jsonl.gz"));
+        assert_eq!((source.field.as_str(), source.language), ("func", Language::C));
+        assert!("rows.jsonl:func".parse::<Source>().is_err());
+        assert!("rows.jsonl:func:cobol".parse::<Source>().unwrap_err().contains("cobol"));
+    }
+
+    #[test]
+    fn rows_without_the_field_are_refused_with_their_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rows.jsonl");
+        std::fs::write(&path, "{\"code\":\"x = 1\"}\n{\"doc\":\"\"}\n{\"code\":3}\n{\"code\":\" \"}\n").unwrap();
+        let source = Source { path, field: "code".to_owned(), language: Language::Python };
+        let found = source.load().unwrap();
+        assert_eq!(found.rows, [Text { code: "x = 1".to_owned(), language: Language::Python }]);
+        assert_eq!(found.refused.iter().map(|error| error.line).collect::<Vec<_>>(), [2, 3, 4]);
+    }
+}

@@ -1,0 +1,85 @@
+//! What the rows of a defence say, as a table.
+
+use codepurify::Decision;
+
+use super::defence::SampleRow;
+use super::metrics::{Estimate, auroc, bootstrap, median, share};
+use crate::poison::TARGET_LABEL;
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// What is measured.
+    pub name: &'static str,
+    /// The number with its interval; `None` if no sample bears on it.
+    pub value: Option<Estimate>,
+    /// Samples it rests on.
+    pub samples: usize,
+}
+
+type Measure = fn(&SampleRow) -> Option<f64>;
+
+/// Statistics whose power to tell triggered from clean samples is reported; larger means more suspicious.
+const STATISTICS: [(&str, Measure); 4] = [
+    ("AUROC of 1 − H/ln n", |row| row.entropy_normalized.map(|entropy| 1.0 - entropy)),
+    ("AUROC of −H", |row| row.entropy.map(|entropy| -entropy)),
+    ("AUROC of the largest margin drop", |row| row.margin_drop),
+    ("AUROC of the largest |Δp|", |row| row.confidence_drop),
+];
+
+/// Outcomes over some of the samples: `None` leaves a sample out.
+type Outcome = fn(&SampleRow) -> Option<bool>;
+
+const OUTCOMES: [(&str, Outcome); 9] = [
+    ("located = trigger", |row| row.triggered.then(|| row.strongest == row.trigger)),
+    ("flagged, of triggered (TPR)", |row| row.triggered.then(|| flagged(row))),
+    ("flagged, of clean (FPR)", |row| (!row.triggered).then(|| flagged(row))),
+    ("answers the target, of triggered (ASR)", |row| row.triggered.then(|| answers_target(row, false))),
+    ("… after the defence (ASR_D)", |row| row.triggered.then(|| answers_target(row, true))),
+    ("right answers, of clean", |row| (!row.triggered).then(|| right(row, false))),
+    ("… after the defence", |row| (!row.triggered).then(|| right(row, true))),
+    ("purified text parses, if the original did", |row| if row.parsed { row.purified_parses } else { None }),
+    ("bytes outside the edits untouched", |row| row.outside_untouched),
+];
+
+fn flagged(row: &SampleRow) -> bool {
+    row.verdict == Some(Decision::Poisoned)
+}
+
+/// The victim's label, after purification if there was one and it is asked for.
+fn label(row: &SampleRow, defended: bool) -> Option<u32> {
+    let purified = row.purified_prediction.filter(|_| defended);
+    purified.or(row.prediction).map(|prediction| prediction.label as u32)
+}
+
+fn answers_target(row: &SampleRow, defended: bool) -> bool {
+    label(row, defended) == Some(TARGET_LABEL)
+}
+
+fn right(row: &SampleRow, defended: bool) -> bool {
+    label(row, defended) == Some(row.target)
+}
+
+/// All lines of the table. Samples without a statistic count as least suspicious.
+#[must_use]
+pub fn lines(rows: &[SampleRow]) -> Vec<Line> {
+    let power = |(name, statistic): (&'static str, Measure)| {
+        let scores = |triggered: bool| -> Vec<f64> {
+            let of = rows.iter().filter(|row| row.triggered == triggered);
+            of.map(|row| statistic(row).unwrap_or(f64::NEG_INFINITY)).collect()
+        };
+        let groups = [scores(true), scores(false)];
+        Line { name, value: bootstrap(&groups, |groups| auroc(&groups[0], &groups[1])), samples: rows.len() }
+    };
+    let outcome = |(name, outcome): (&'static str, Outcome)| {
+        let outcomes: Vec<bool> = rows.iter().filter_map(outcome).collect();
+        Line { name, samples: outcomes.len(), value: bootstrap(&[outcomes], |groups| share(&groups[0])) }
+    };
+    let cost = |(name, cost): (&'static str, fn(&SampleRow) -> f64)| {
+        let costs: Vec<f64> = rows.iter().filter(|row| row.verdict.is_some()).map(cost).collect();
+        Line { name, samples: costs.len(), value: bootstrap(&[costs], |groups| median(&groups[0])) }
+    };
+    let costs: [(&str, fn(&SampleRow) -> f64); 1] = [("pass equivalents, median", |row| row.pass_equivalents)];
+    let statistics = STATISTICS.into_iter().map(power);
+    statistics.chain(OUTCOMES.into_iter().map(outcome)).chain(costs.into_iter().map(cost)).collect()
+}

@@ -1,0 +1,168 @@
+//! Training a masked language model over a mixture of corpora.
+
+use std::path::Path;
+
+use anyhow::Result;
+use candle_core::Tensor;
+use candle_nn::loss::cross_entropy;
+use codepurify_models::batch::{PaddedBatch, framed};
+use codepurify_models::roberta::{MaskedLmHead, RobertaEncoder};
+use codepurify_models::sidecar::{Preprocessing, Sidecar};
+use codepurify_models::tokenizer::SpecialIds;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::masking::Elements;
+use super::run::Objective;
+use super::start::Start;
+use super::weights::Weights;
+use super::workers::Workers;
+use crate::data::corpus::Text;
+
+/// What a masked language model is trained from.
+pub struct MlmSetup<'a> {
+    /// Directory of the model whose architecture and tokenizer are used.
+    pub init: &'a Path,
+    /// Draw all weights anew instead of going on from those in `init`.
+    pub from_scratch: bool,
+    /// Longest input in tokens, special tokens included; at least 3.
+    pub max_length: usize,
+    /// Draws fresh weights and decides which texts have their white space collapsed.
+    pub seed: u64,
+    /// Training texts.
+    pub train: &'a [Text],
+    /// Validation texts.
+    pub valid: &'a [Text],
+}
+
+/// The objective.
+pub struct MlmTraining {
+    start: Start,
+    weights: Weights,
+    encoder: RobertaEncoder,
+    head: MaskedLmHead,
+    special: SpecialIds,
+    mask: u32,
+    train: Vec<Example>,
+    lengths: Vec<usize>,
+    valid: Vec<Example>,
+    seed: u64,
+}
+
+/// A tokenised text.
+struct Example {
+    ids: Vec<u32>,
+    elements: Elements,
+}
+
+/// A batch with its masked positions (as indices into `[rows · length]`) and the tokens that stood there.
+struct MaskedBatch {
+    batch: PaddedBatch,
+    positions: Vec<u32>,
+    answers: Vec<u32>,
+}
+
+impl MlmTraining {
+    /// Builds the model on `weights` and tokenises all texts.
+    ///
+    /// # Errors
+    /// If the start cannot be loaded or has no mask token.
+    pub fn new(setup: &MlmSetup, weights: &Weights) -> Result<Self> {
+        let start = Start::open(setup.init, "RobertaForMaskedLM", setup.from_scratch)?;
+        let (encoder, head) = start.build(weights, setup.seed, |config, source| {
+            let encoder = RobertaEncoder::new(config, &source.pp("roberta"))?;
+            let head = MaskedLmHead::new(config, encoder.word_embeddings(), &source.pp("lm_head"))?;
+            Ok((encoder, head))
+        })?;
+        let special = start.tokenizer(Preprocessing::default())?.special();
+        let mask = special.mask.ok_or_else(|| anyhow::anyhow!("the tokenizer has no `<mask>` token"))?;
+        let train = examples(&start, setup, setup.train)?;
+        Ok(Self {
+            lengths: train.iter().map(|example| example.ids.len() + 2).collect(),
+            valid: examples(&start, setup, setup.valid)?,
+            weights: weights.clone(),
+            seed: setup.seed,
+            train,
+            start,
+            encoder,
+            head,
+            special,
+            mask,
+        })
+    }
+
+    fn masked(&self, examples: &[&Example], rng: &mut StdRng) -> candle_core::Result<MaskedBatch> {
+        let length = examples.iter().map(|example| example.ids.len() + 2).max().unwrap_or(0);
+        let (mut rows, mut positions, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        for (row, example) in examples.iter().enumerate() {
+            let mut ids = example.ids.clone();
+            for at in example.elements.draw(ids.len(), rng) {
+                // One further: `<s>` comes first.
+                positions.push((row * length + at + 1) as u32);
+                answers.push(std::mem::replace(&mut ids[at], self.mask));
+            }
+            rows.push(framed(&ids, self.special));
+        }
+        Ok(MaskedBatch { batch: PaddedBatch::new(&rows, self.start.config.pad_token_id)?, positions, answers })
+    }
+
+    /// Scores `[masked positions, vocabulary]`.
+    fn scores(&self, masked: &MaskedBatch) -> candle_core::Result<Tensor> {
+        let hidden = self.encoder.forward(&masked.batch)?;
+        let positions = Tensor::from_slice(&masked.positions, masked.positions.len(), hidden.device())?;
+        self.head.forward(&hidden.index_select(&positions, 0)?)
+    }
+}
+
+/// Tokenises texts, half of them with white space collapsed: victims see code that way, people write it the other way.
+fn examples(start: &Start, setup: &MlmSetup, texts: &[Text]) -> Result<Vec<Example>> {
+    let verbatim = start.tokenizer(Preprocessing::default())?;
+    let collapsed = start.tokenizer(Preprocessing { collapse_whitespace: true, max_length: None })?;
+    let mut rng = StdRng::seed_from_u64(setup.seed);
+    let window = setup.max_length - 2;
+    let mut examples = Vec::with_capacity(texts.len());
+    for text in texts {
+        let tokenizer = if rng.random_bool(0.5) { &collapsed } else { &verbatim };
+        let mut encoding = tokenizer.encode(&text.code)?;
+        let elements = Elements::of(&text.code, text.language, &encoding, window);
+        encoding.ids.truncate(window);
+        if !encoding.ids.is_empty() {
+            examples.push(Example { ids: encoding.ids, elements });
+        }
+    }
+    Ok(examples)
+}
+
+impl Objective for MlmTraining {
+    fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    fn loss(&self, rows: &[usize], rng: &mut StdRng) -> candle_core::Result<Tensor> {
+        let examples: Vec<&Example> = rows.iter().map(|&row| &self.train[row]).collect();
+        let masked = self.masked(&examples, rng)?;
+        let scores = self.scores(&masked)?;
+        cross_entropy(&scores, &Tensor::from_slice(&masked.answers, masked.answers.len(), scores.device())?)
+    }
+
+    /// Share of masked tokens guessed right, the same masks every time.
+    fn evaluate(&self, workers: &Workers) -> Result<Vec<(&'static str, f64)>> {
+        let mut sorted: Vec<&Example> = self.valid.iter().collect();
+        sorted.sort_by_key(|example| example.ids.len());
+        let groups: Vec<&[&Example]> = sorted.chunks(8).collect();
+        let counts = workers.map(groups.len(), |index| {
+            let mut rng = StdRng::seed_from_u64(self.seed ^ index as u64);
+            let masked = self.masked(groups[index], &mut rng)?;
+            let guesses = self.scores(&masked)?.detach().argmax(1)?.to_vec1::<u32>()?;
+            let right = guesses.iter().zip(&masked.answers).filter(|(guess, answer)| guess == answer).count();
+            Ok((right, masked.answers.len()))
+        })?;
+        let (right, all) = counts.into_iter().fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1));
+        Ok(vec![("accuracy", right as f64 / all.max(1) as f64)])
+    }
+
+    fn export(&self, dir: &Path) -> Result<()> {
+        let preprocessing = Preprocessing { collapse_whitespace: true, max_length: None };
+        self.start.export(dir, &Sidecar { preprocessing, ..Sidecar::default() }, &self.weights)
+    }
+}

@@ -1,0 +1,420 @@
+//! Model directories are untrusted: whatever is wrong with one is a typed error that names it.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use codepurify::victim::{Ragged, Task, Victim};
+use codepurify_models::{Inspection, LoadError, ModelFiles, RobertaMaskedLm, RobertaVictim, inspect};
+use common::golden;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A golden model directory, copied to be damaged; the model's name is `guarded`.
+struct Fixture {
+    root: TempDir,
+}
+
+/// A tensor as it stands in a weights file.
+type Stored = (Dtype, Vec<usize>, Vec<u8>);
+
+impl Fixture {
+    fn of(name: &str) -> Self {
+        let fixture = Self { root: tempfile::tempdir().unwrap() };
+        std::fs::create_dir(fixture.dir()).unwrap();
+        for entry in std::fs::read_dir(golden(name)).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), fixture.dir().join(entry.file_name())).unwrap();
+        }
+        fixture
+    }
+
+    fn classifier() -> Self {
+        Self::of("tiny-classifier")
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.root.path().join("guarded")
+    }
+
+    fn without(self, file: &str) -> Self {
+        std::fs::remove_file(self.dir().join(file)).unwrap();
+        self
+    }
+
+    fn with(self, file: &str, bytes: impl AsRef<[u8]>) -> Self {
+        std::fs::write(self.dir().join(file), bytes).unwrap();
+        self
+    }
+
+    fn with_json(self, file: &str, edit: impl FnOnce(&mut Value)) -> Self {
+        let mut value = serde_json::from_slice(&self.bytes(file)).unwrap();
+        edit(&mut value);
+        self.with(file, value.to_string())
+    }
+
+    fn with_config(self, key: &str, value: impl Into<Value>) -> Self {
+        self.with_json("config.json", |config| config[key] = value.into())
+    }
+
+    fn with_weights(self, edit: impl FnOnce(&mut BTreeMap<String, Stored>)) -> Self {
+        let bytes = self.bytes("model.safetensors");
+        let mut tensors: BTreeMap<String, Stored> = SafeTensors::deserialize(&bytes)
+            .unwrap()
+            .iter()
+            .map(|(name, view)| {
+                (name.to_owned(), (view.dtype(), view.shape().to_vec(), view.data().to_vec()))
+            })
+            .collect();
+        edit(&mut tensors);
+        let views = tensors.iter().map(|(name, (dtype, shape, bytes))| {
+            (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap())
+        });
+        let rewritten = safetensors::serialize(views, None).unwrap();
+        self.with("model.safetensors", rewritten)
+    }
+
+    fn bytes(&self, file: &str) -> Vec<u8> {
+        std::fs::read(self.dir().join(file)).unwrap()
+    }
+
+    fn victim(&self) -> Result<RobertaVictim, LoadError> {
+        RobertaVictim::load(&ModelFiles::read(&self.dir())?)
+    }
+
+    fn masked_lm(&self) -> Result<RobertaMaskedLm, LoadError> {
+        RobertaMaskedLm::load(&ModelFiles::read(&self.dir())?)
+    }
+
+    fn inspect(&self) -> Result<Inspection, LoadError> {
+        inspect(&ModelFiles::read(&self.dir())?)
+    }
+}
+
+/// The error is of this variant and its message names the model and all of these.
+macro_rules! assert_refused {
+    ($loaded:expr, $variant:pat, [$($named:expr),*]) => {{
+        let error = $loaded.map(drop).expect_err("this must not load");
+        assert!(matches!(error, $variant), "{error:?}");
+        let message = error.to_string();
+        assert!(message.contains("guarded"), "no model in: {message}");
+        $(assert!(message.contains(&*$named), "no `{}` in: {message}", $named);)*
+    }};
+}
+
+fn floats(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+#[test]
+fn golden_directories_load() {
+    Fixture::classifier().victim().unwrap();
+    Fixture::of("tiny-sigmoid").victim().unwrap();
+    Fixture::of("tiny-mlm").masked_lm().unwrap();
+}
+
+#[test]
+fn missing_directory() {
+    let fixture = Fixture::classifier();
+    std::fs::remove_dir_all(fixture.dir()).unwrap();
+    assert_refused!(fixture.victim(), LoadError::Read { .. }, []);
+    std::fs::write(fixture.dir(), "a file").unwrap();
+    assert_refused!(fixture.victim(), LoadError::Read { .. }, []);
+}
+
+#[test]
+fn missing_files() {
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        assert_refused!(Fixture::classifier().without(file).victim(), LoadError::MissingFile { .. }, [file]);
+    }
+    for file in ["vocab.json", "merges.txt"] {
+        assert_refused!(
+            Fixture::of("tiny-sigmoid").without(file).victim(),
+            LoadError::MissingFile { .. },
+            [file]
+        );
+    }
+    let victim = Fixture::classifier().without("codepurify.json").victim().unwrap();
+    assert_eq!(victim.card().task, Task::Classification);
+}
+
+#[test]
+fn truncated_weights() {
+    let whole = Fixture::classifier().bytes("model.safetensors");
+    let header = 8 + usize::try_from(u64::from_le_bytes(whole[..8].try_into().unwrap())).unwrap();
+    for cut in [0, 1, 7, 8, 9, header / 2, header - 1, header, header + 1, whole.len() / 2, whole.len() - 1] {
+        let fixture = Fixture::classifier().with("model.safetensors", &whole[..cut]);
+        assert_refused!(fixture.victim(), LoadError::Weights { .. }, ["weights"]);
+        assert_refused!(fixture.inspect(), LoadError::Weights { .. }, ["weights"]);
+    }
+    let longer = [whole.as_slice(), &[0; 4]].concat();
+    assert_refused!(
+        Fixture::classifier().with("model.safetensors", longer).victim(),
+        LoadError::Weights { .. },
+        []
+    );
+}
+
+#[test]
+fn weights_headers_that_lie() {
+    let header = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes(), &[0; 64]].concat();
+    let huge = r#"{"a":{"dtype":"F32","shape":[1099511627776,1099511627776],"data_offsets":[0,64]}}"#;
+    let outside = r#"{"a":{"dtype":"F32","shape":[16],"data_offsets":[4096,4160]}}"#;
+    let backward = r#"{"a":{"dtype":"F32","shape":[16],"data_offsets":[64,0]}}"#;
+    let unknown = r#"{"a":{"dtype":"F31","shape":[16],"data_offsets":[0,64]}}"#;
+    let longer_than_memory = [&u64::MAX.to_le_bytes()[..], b"{}"].concat();
+    let files = [huge, outside, backward, unknown, "[1, 2]", "{"].map(header);
+    for bytes in files.into_iter().chain([longer_than_memory, b"\x80\x02}q\x00.".to_vec()]) {
+        let fixture = Fixture::classifier().with("model.safetensors", bytes);
+        assert_refused!(fixture.victim(), LoadError::Weights { .. }, []);
+    }
+}
+
+#[test]
+fn every_tensor_is_needed() {
+    let files = Fixture::classifier().bytes("model.safetensors");
+    for name in SafeTensors::deserialize(&files).unwrap().names() {
+        let fixture = Fixture::classifier().with_weights(|tensors| {
+            tensors.remove(name);
+        });
+        assert_refused!(fixture.victim(), LoadError::MissingTensor { .. }, [format!("`{name}`")]);
+    }
+}
+
+#[test]
+fn tensors_of_another_shape() {
+    for name in ["classifier.dense.weight", "roberta.embeddings.LayerNorm.bias", "classifier.out_proj.weight"]
+    {
+        let zeros =
+            |shape: [usize; 3]| (Dtype::F32, shape.to_vec(), floats(&vec![0.0; shape.iter().product()]));
+        let fixture = Fixture::classifier().with_weights(|tensors| {
+            tensors.insert(name.to_owned(), zeros([2, 3, 5]));
+        });
+        assert_refused!(fixture.victim(), LoadError::WrongShape { .. }, [format!("`{name}`"), "[2, 3, 5]"]);
+    }
+    for shape in [vec![0, 32], vec![1_000_000_000_000, 0]] {
+        let fixture = Fixture::classifier().with_weights(|tensors| {
+            tensors.insert("classifier.out_proj.weight".to_owned(), (Dtype::F32, shape, Vec::new()));
+        });
+        assert_refused!(fixture.victim(), LoadError::WrongShape { .. }, ["`classifier.out_proj.weight`"]);
+    }
+}
+
+#[test]
+fn weights_that_are_no_numbers() {
+    let name = "roberta.encoder.layer.1.output.dense.bias";
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let fixture = Fixture::classifier().with_weights(|tensors| {
+            let (_, _, bytes) = tensors.get_mut(name).unwrap();
+            bytes[4 * 7..4 * 8].copy_from_slice(&bad.to_le_bytes());
+        });
+        assert_refused!(fixture.victim(), LoadError::NotFinite { element: 7, .. }, [name]);
+        assert_refused!(fixture.inspect(), LoadError::NotFinite { element: 7, .. }, [name]);
+    }
+    // 0x7c00 is infinity in half precision.
+    let fixture = Fixture::classifier().with_weights(|tensors| {
+        let halves = [0x3c00_u16, 0x7c00].iter().flat_map(|half| half.to_le_bytes()).collect();
+        tensors.insert("extra".to_owned(), (Dtype::F16, vec![2], halves));
+    });
+    assert_refused!(fixture.victim(), LoadError::NotFinite { element: 1, .. }, ["extra"]);
+}
+
+/// Finite weights can still make a result that is not.
+#[test]
+fn weights_that_overflow() {
+    let fixture = Fixture::classifier().with_weights(|tensors| {
+        let (_, _, bytes) = tensors.get_mut("classifier.out_proj.weight").unwrap();
+        *bytes = floats(&[f32::MAX; 64]);
+    });
+    let batch: Ragged = [vec![92, 12]].into_iter().collect();
+    let refusal = fixture.victim().unwrap().judge(&batch).unwrap_err();
+    assert!(matches!(refusal, codepurify::ModelError::Output(_)), "{refusal:?}");
+}
+
+#[test]
+fn weights_of_other_types() {
+    let name = "classifier.dense.bias";
+    for (dtype, size) in [(Dtype::I64, 8), (Dtype::I8, 1), (Dtype::U8, 1), (Dtype::BOOL, 1), (Dtype::F64, 8)]
+    {
+        let fixture = Fixture::classifier().with_weights(|tensors| {
+            tensors.insert(name.to_owned(), (dtype, vec![32], vec![0; 32 * size]));
+        });
+        assert_refused!(fixture.victim(), LoadError::WrongType { .. }, [name, format!("{dtype:?}")]);
+    }
+}
+
+#[test]
+fn tensors_nobody_takes_are_reported() {
+    let extra =
+        ["qa_outputs.weight", "roberta.encoder.layer.2.output.dense.bias", "roberta.pooler.dense.bias"];
+    let plain = Fixture::classifier().inspect().unwrap();
+    let fixture = Fixture::classifier().with_weights(|tensors| {
+        for name in extra {
+            tensors.insert(name.to_owned(), (Dtype::F32, vec![2], floats(&[1.0, 2.0])));
+        }
+        tensors.insert("roberta.embeddings.position_ids".to_owned(), (Dtype::I64, vec![1], vec![0; 8]));
+    });
+    let inspection = fixture.inspect().unwrap();
+    assert_eq!((plain.ignored, inspection.ignored), (Vec::new(), extra.map(str::to_owned).to_vec()));
+    assert_eq!(inspection.parameters, plain.parameters);
+    fixture.victim().unwrap();
+}
+
+#[test]
+fn inspection_says_what_is_there() {
+    let inspection = Fixture::classifier().inspect().unwrap();
+    assert_eq!((inspection.name.as_str(), inspection.head.as_str()), ("guarded", "classification, 2 logits"));
+    assert_eq!((inspection.task, inspection.dtype.as_str()), (Some(Task::Defect), "f32"));
+    assert_eq!((inspection.window, inspection.vocabulary), (126, 392));
+    let mlm = Fixture::of("tiny-mlm").inspect().unwrap();
+    assert_eq!((mlm.task, mlm.head.as_str()), (None, "masked language model"));
+}
+
+/// Training scripts wrap the model: all names get a prefix.
+#[test]
+fn a_wrappers_prefix_changes_nothing() {
+    let wrapped = Fixture::classifier().with_weights(|tensors| {
+        *tensors = std::mem::take(tensors).into_iter().map(|(n, t)| (format!("encoder.{n}"), t)).collect()
+    });
+    let batch: Ragged = [vec![266, 364, 12]].into_iter().collect();
+    let logits = |fixture: &Fixture| fixture.victim().unwrap().judge(&batch).unwrap();
+    assert_eq!(logits(&wrapped), logits(&Fixture::classifier()));
+    assert_eq!(wrapped.inspect().unwrap().ignored, Vec::<String>::new());
+}
+
+#[test]
+fn unknown_architectures() {
+    for family in ["bert", "t5"] {
+        // Nothing but the family: other families do not have our keys.
+        let fixture = Fixture::classifier().with("config.json", json!({"model_type": family}).to_string());
+        assert_refused!(fixture.victim(), LoadError::UnknownArchitecture { .. }, [family, "roberta"]);
+        assert_refused!(fixture.masked_lm(), LoadError::UnknownArchitecture { .. }, [family, "roberta"]);
+    }
+}
+
+#[test]
+fn files_that_are_no_json() {
+    let nested = "[".repeat(100_000);
+    for garbage in ["", "{", "[7]", "null", "\u{0}\u{1}", "{\"model_type\": 7}", &nested] {
+        for file in ["config.json", "codepurify.json"] {
+            let fixture = Fixture::classifier().with(file, garbage);
+            assert_refused!(fixture.victim(), LoadError::Json { .. }, [file]);
+        }
+        let fixture = Fixture::classifier().with("tokenizer.json", garbage);
+        assert_refused!(fixture.victim(), LoadError::Tokenizer { .. }, ["tokenizer.json"]);
+        let fixture = Fixture::of("tiny-sigmoid").with("vocab.json", garbage);
+        assert_refused!(fixture.victim(), LoadError::Tokenizer { .. }, ["vocab.json"]);
+    }
+    for merges in [&b"onlyone"[..], b"\xff\xfe", b"a notoken"] {
+        let fixture = Fixture::of("tiny-sigmoid").with("merges.txt", merges);
+        assert_refused!(fixture.victim(), LoadError::Tokenizer { .. }, ["merges.txt"]);
+    }
+}
+
+#[test]
+fn side_cars_that_say_nonsense() {
+    let bad = [
+        (json!({"treshold": 1}), "treshold"),
+        (json!({"preprocessing": {"colapse_whitespace": true}}), "colapse_whitespace"),
+        (json!({"task": "defects"}), "defects"),
+        (json!({"preprocessing": {"max_length": -1}}), "-1"),
+        (json!({"preprocessing": {"max_length": 2}}), "max_length"),
+        (json!({"thresholds": {"entropy": 1.0}}), "concentration"),
+    ];
+    for (sidecar, named) in bad {
+        let fixture = Fixture::classifier().with("codepurify.json", sidecar.to_string());
+        assert_refused!(fixture.victim(), LoadError::Json { .. }, ["codepurify.json", named]);
+    }
+}
+
+#[test]
+fn configurations_that_cannot_be() {
+    let bad = [
+        ("hidden_size", json!(30)),
+        ("num_attention_heads", json!(1_000_000_000_000_u64)),
+        ("hidden_act", json!("relu")),
+        ("position_embedding_type", json!("relative_key")),
+        ("max_position_embeddings", json!(4)),
+        ("layer_norm_eps", json!(0.0)),
+        ("layer_norm_eps", json!(1e39)),
+        ("pad_token_id", json!(128)),
+        ("pad_token_id", json!(u32::MAX)),
+    ];
+    let sizes =
+        ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"];
+    let zeros =
+        sizes.into_iter().chain(["type_vocab_size", "max_position_embeddings"]).map(|key| (key, json!(0)));
+    for (key, value) in bad.into_iter().chain(zeros) {
+        // A padding token far out leaves no positions; say which of the two is meant.
+        let named = if key == "pad_token_id" && value == 128 { "max_position_embeddings" } else { key };
+        let fixture = Fixture::classifier().with_config(key, value);
+        assert_refused!(fixture.victim(), LoadError::Config { .. }, ["config.json", named]);
+        assert_refused!(fixture.inspect(), LoadError::Config { .. }, ["config.json", named]);
+    }
+    for value in [json!(-1), json!("32"), json!(3.5), json!(1e30)] {
+        let fixture = Fixture::classifier().with_config("hidden_size", value);
+        assert_refused!(fixture.victim(), LoadError::Json { .. }, ["config.json"]);
+    }
+}
+
+/// Sizes come from an untrusted file: they may be compared, never allocated.
+#[test]
+fn huge_sizes_allocate_nothing() {
+    let sizes = [
+        ("vocab_size", "word_embeddings"),
+        ("hidden_size", "word_embeddings"),
+        ("max_position_embeddings", "position_embeddings"),
+        ("type_vocab_size", "token_type_embeddings"),
+        ("intermediate_size", "intermediate"),
+    ];
+    for huge in [1_000_000_000_000_i64, 1 << 62] {
+        for (key, tensor) in sizes {
+            let fixture = Fixture::classifier().with_config(key, huge);
+            assert_refused!(fixture.victim(), LoadError::WrongShape { .. }, [tensor]);
+        }
+        let fixture = Fixture::classifier().with_config("num_hidden_layers", huge);
+        assert_refused!(fixture.victim(), LoadError::MissingTensor { .. }, ["layer.2."]);
+        let fixture = Fixture::of("tiny-mlm").with_config("vocab_size", huge);
+        assert_refused!(fixture.masked_lm(), LoadError::WrongShape { .. }, ["word_embeddings"]);
+    }
+}
+
+#[test]
+fn tokenizers_that_do_not_fit() {
+    let fixture = Fixture::classifier().with_config("vocab_size", 391);
+    assert_refused!(fixture.victim(), LoadError::Tokenizer { .. }, ["391"]);
+    assert_refused!(fixture.inspect(), LoadError::Tokenizer { .. }, ["391"]);
+    for token in ["<s>", "</s>", "<unk>", "<mask>"] {
+        let fixture = Fixture::of("tiny-mlm");
+        let renamed = String::from_utf8(fixture.bytes("tokenizer.json")).unwrap().replace(token, "<hole>");
+        let fixture = fixture.with("tokenizer.json", renamed);
+        assert_refused!(fixture.masked_lm(), LoadError::Tokenizer { .. }, [token]);
+    }
+}
+
+#[test]
+fn models_of_the_other_kind() {
+    assert_refused!(Fixture::classifier().masked_lm(), LoadError::MissingTensor { .. }, ["lm_head"]);
+    assert_refused!(Fixture::of("tiny-mlm").victim(), LoadError::MissingTensor { .. }, ["classifier"]);
+    let neither =
+        Fixture::classifier().with_weights(|tensors| tensors.retain(|name, _| name.starts_with("roberta.")));
+    assert_refused!(neither.victim(), LoadError::MissingTensor { .. }, ["classifier"]);
+    assert_eq!(neither.inspect().unwrap().head, "none");
+}
+
+/// What other programs write into these files does not matter; what would be ambiguous does.
+#[test]
+fn odd_keys() {
+    let fixture = Fixture::classifier().with_json("config.json", |config| {
+        config["größe 🦀"] = json!({"nested": [1, null]});
+        config["architectures"] = Value::Null;
+        config["id2label"] = json!({"1": "vulnerable", "0": "safe", "other": "?"});
+    });
+    assert_eq!(fixture.victim().unwrap().card().labels, ["safe", "vulnerable"]);
+    let twice =
+        String::from_utf8(fixture.bytes("config.json")).unwrap().replacen('{', "{\"hidden_size\": 64,", 1);
+    assert_refused!(fixture.with("config.json", twice).victim(), LoadError::Json { .. }, ["hidden_size"]);
+}
