@@ -39,7 +39,11 @@ fn restart_with_single_threaded_operations() -> std::io::Result<ExitCode> {
     #[cfg(unix)]
     return Err(std::os::unix::process::CommandExt::exec(&mut program));
     #[cfg(not(unix))]
-    Ok(program.status()?.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::from(2), ExitCode::from))
+    Ok(program
+        .status()?
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::from(2), ExitCode::from))
 }
 
 const THREADS: [&str; 2] = ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"];

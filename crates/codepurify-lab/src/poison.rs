@@ -90,6 +90,8 @@ mod tests {
         clean.iter_mut().for_each(|row| row.func = "int g(int);".to_owned());
         let result = poison(&clean, Attack::BncFixed, 0.5, 1);
         assert_eq!((result.poisoned, result.not_applicable), (0, 10));
-        assert!(result.rows.iter().all(|row| row.trigger.is_empty() && row.target == u32::from(row.idx % 2 == 1)));
+        assert!(
+            result.rows.iter().all(|row| row.trigger.is_empty() && row.target == u32::from(row.idx % 2 == 1))
+        );
     }
 }

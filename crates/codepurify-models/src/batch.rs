@@ -1,12 +1,14 @@
 //! Ragged rows to padded micro-batches of similar length.
 
 use candle_core::{Device, Result, Tensor};
+use codepurify::error::ModelError;
 use codepurify::victim::Ragged;
+use rayon::prelude::*;
 
 use crate::tokenizer::SpecialIds;
 
-/// Padded tokens of one micro-batch: bounds the memory of a forward pass.
-const MICRO_BATCH_TOKENS: usize = 4096;
+/// Padded tokens of one micro-batch: its activations stay in the caches, and there are several to work on side by side.
+const MICRO_BATCH_TOKENS: usize = 1024;
 
 /// Framed rows of nearly equal length as tensors.
 #[derive(Debug, Clone)]
@@ -88,8 +90,30 @@ pub fn framed(row: &[u32], special: SpecialIds) -> Vec<u32> {
     [&[special.begin], row, &[special.end]].concat()
 }
 
+/// One answer of `work` for each row of `batch`, in order. `work` gets micro-batches of framed rows, several at a time.
+pub(crate) fn answer_rows<T: Send>(
+    batch: &Ragged,
+    special: SpecialIds,
+    work: impl Fn(&[Vec<u32>]) -> Result<Vec<T>> + Sync,
+) -> std::result::Result<Vec<T>, ModelError> {
+    let groups = micro_batches(batch);
+    let answer = |group: &Vec<usize>| {
+        let rows: Vec<_> = group.iter().map(|&row| framed(batch.row(row), special)).collect();
+        work(&rows)
+    };
+    let answers: Vec<Vec<T>> = groups
+        .par_iter()
+        .map(answer)
+        .collect::<Result<_>>()
+        .map_err(|error| ModelError::Runtime(error.to_string()))?;
+    let mut answers: Vec<(usize, T)> =
+        groups.into_iter().flatten().zip(answers.into_iter().flatten()).collect();
+    answers.sort_by_key(|&(row, _)| row);
+    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+}
+
 /// Row numbers of `batch` in groups to be padded together: similar lengths, at most [`MICRO_BATCH_TOKENS`] each.
-pub(crate) fn micro_batches(batch: &Ragged) -> Vec<Vec<usize>> {
+fn micro_batches(batch: &Ragged) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..batch.len()).collect();
     order.sort_by_key(|&row| std::cmp::Reverse(batch.row(row).len()));
     let mut groups: Vec<Vec<usize>> = Vec::new();
@@ -97,7 +121,7 @@ pub(crate) fn micro_batches(batch: &Ragged) -> Vec<Vec<usize>> {
         match groups.last_mut() {
             // The first row of a group is its longest.
             Some(group) if (group.len() + 1) * (batch.row(group[0]).len() + 2) <= MICRO_BATCH_TOKENS => {
-                group.push(row)
+                group.push(row);
             }
             _ => groups.push(vec![row]),
         }

@@ -85,7 +85,9 @@ impl ModelFiles {
     /// SHA-256 of the weights file, hexadecimal.
     #[must_use]
     pub fn sha256(&self) -> String {
-        Sha256::digest(&self.weights).iter().map(|byte| format!("{byte:02x}")).collect()
+        let digest = Sha256::digest(&self.weights);
+        let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
     }
 
     /// Parses one of the JSON files.

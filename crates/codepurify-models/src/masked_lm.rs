@@ -1,11 +1,11 @@
 //! A RoBERTa masked language model as the source of benign tokens.
 
-use candle_core::Tensor;
+use candle_core::{Result, Tensor};
 use candle_nn::ops::log_softmax;
 use codepurify::error::ModelError;
 use codepurify::victim::{Encoding, MaskedLm, Proposal, Ragged};
 
-use crate::batch::{PaddedBatch, framed, micro_batches};
+use crate::batch::{PaddedBatch, answer_rows};
 use crate::checkpoint::Checkpoint;
 use crate::error::LoadError;
 use crate::files::ModelFiles;
@@ -30,7 +30,7 @@ impl RobertaMaskedLm {
     ///
     /// # Errors
     /// [`LoadError`] naming the file or the tensor that is missing, damaged or does not fit.
-    pub fn load(files: &ModelFiles) -> Result<Self, LoadError> {
+    pub fn load(files: &ModelFiles) -> std::result::Result<Self, LoadError> {
         let config = RobertaConfig::load(files)?;
         let sidecar = Sidecar::of(files)?;
         let tokenizer = CodeTokenizer::load(files, sidecar.preprocessing)?;
@@ -56,28 +56,32 @@ impl RobertaMaskedLm {
         Ok(Self { tokenizer, encoder, head, mask, pad, window })
     }
 
-    /// Log-probabilities `[masks in rows, vocabulary]`, row by row, left to right.
-    fn mask_scores(&self, rows: &[Vec<u32>]) -> candle_core::Result<Vec<Vec<f32>>> {
+    /// For each row, for each mask in it, the `top` best tokens.
+    fn proposals(&self, rows: &[Vec<u32>], top: usize) -> Result<Vec<Vec<Vec<Proposal>>>> {
         let batch = PaddedBatch::new(rows, self.pad)?;
-        let length = batch.shape().1;
-        let at: Vec<u32> = rows
-            .iter()
-            .enumerate()
-            .flat_map(|(row, ids)| {
-                let masked = ids.iter().enumerate().filter(|&(_, &id)| id == self.mask);
-                masked.map(move |(column, _)| (row * length + column) as u32)
-            })
-            .collect();
-        if at.is_empty() {
-            return Ok(Vec::new());
-        }
         let hidden = self.encoder.forward(&batch)?;
-        let count = at.len();
-        let scores =
-            self.head.forward(&hidden.index_select(&Tensor::from_vec(at, count, hidden.device())?, 0)?)?;
-        log_softmax(&scores, 1)?.to_vec2()
+        let length = batch.shape().1;
+        let in_row = |(row, ids): (usize, &Vec<u32>)| {
+            let masks = ids.iter().enumerate().filter(|&(_, &id)| id == self.mask);
+            let at: Vec<u32> = masks.map(|(column, _)| (row * length + column) as u32).collect();
+            at.chunks(MASKS_AT_ONCE).map(|at| self.at_positions(&hidden, at, top)).collect::<Result<Vec<_>>>()
+        };
+        rows.iter().enumerate().map(|row| Ok(in_row(row)?.concat())).collect()
+    }
+
+    /// The `top` best tokens at each of the positions.
+    fn at_positions(&self, hidden: &Tensor, at: &[u32], top: usize) -> Result<Vec<Vec<Proposal>>> {
+        let at = Tensor::from_slice(at, at.len(), hidden.device())?;
+        let scores = log_softmax(&self.head.forward(&hidden.index_select(&at, 0)?)?, 1)?.to_vec2::<f32>()?;
+        if scores.iter().flatten().any(|score| !score.is_finite()) {
+            candle_core::bail!("a masked-LM score is not finite");
+        }
+        Ok(scores.iter().map(|scores| best(scores, top)).collect())
     }
 }
+
+/// Masks whose scores over the vocabulary are held in memory together.
+const MASKS_AT_ONCE: usize = 64;
 
 /// The `top` best entries of a row of log-probabilities; the smaller id first among equals.
 fn best(scores: &[f32], top: usize) -> Vec<Proposal> {
@@ -105,7 +109,7 @@ impl MaskedLm for RobertaMaskedLm {
         self.mask
     }
 
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+    fn encode(&self, text: &str) -> std::result::Result<Encoding, ModelError> {
         self.tokenizer.encode(text)
     }
 
@@ -113,23 +117,9 @@ impl MaskedLm for RobertaMaskedLm {
         self.tokenizer.token_text(id)
     }
 
-    fn fill(&self, batch: &Ragged, top: usize) -> Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
+    fn fill(&self, batch: &Ragged, top: usize) -> std::result::Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
         layout::check_rows(batch, self.window)?;
-        let mut filled = vec![Vec::new(); batch.len()];
-        for group in micro_batches(batch) {
-            let rows: Vec<_> =
-                group.iter().map(|&row| framed(batch.row(row), self.tokenizer.special())).collect();
-            let scores = self.mask_scores(&rows).map_err(|error| ModelError::Runtime(error.to_string()))?;
-            if scores.iter().flatten().any(|score| !score.is_finite()) {
-                return Err(ModelError::Output("a masked-LM score is not finite".to_owned()));
-            }
-            let mut scores = scores.iter();
-            for row in group {
-                let masks = batch.row(row).iter().filter(|&&id| id == self.mask).count();
-                filled[row] = scores.by_ref().take(masks).map(|scores| best(scores, top)).collect();
-            }
-        }
-        Ok(filled)
+        answer_rows(batch, self.tokenizer.special(), |rows| self.proposals(rows, top))
     }
 }
 

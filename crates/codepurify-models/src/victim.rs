@@ -4,7 +4,7 @@ use codepurify::Thresholds;
 use codepurify::error::ModelError;
 use codepurify::victim::{Encoding, Logits, Ragged, Task, Victim, VictimCard};
 
-use crate::batch::{PaddedBatch, framed, micro_batches};
+use crate::batch::{PaddedBatch, answer_rows};
 use crate::checkpoint::Checkpoint;
 use crate::error::LoadError;
 use crate::files::ModelFiles;
@@ -37,12 +37,9 @@ impl RobertaVictim {
         let tokenizer = CodeTokenizer::load(files, sidecar.preprocessing)?;
         layout::check_vocabulary(files, &config, &tokenizer)?;
         let checkpoint = Checkpoint::load(files)?;
-        let (prefix, classes) = match layout::head(&checkpoint) {
-            Some((prefix, Head::Classification { classes })) => (prefix, classes),
-            _ => {
-                let tensor = "classifier.out_proj.weight".to_owned();
-                return Err(LoadError::MissingTensor { model: files.name.clone(), tensor });
-            }
+        let Some((prefix, Head::Classification { classes })) = layout::head(&checkpoint) else {
+            let tensor = "classifier.out_proj.weight".to_owned();
+            return Err(LoadError::MissingTensor { model: files.name.clone(), tensor });
         };
         let (encoder, head) = checkpoint.build(|weights| {
             let weights = layout::below(&weights, prefix);
@@ -98,15 +95,7 @@ impl Victim for RobertaVictim {
 
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
         layout::check_rows(batch, self.window)?;
-        let mut values = vec![0.0; batch.len() * self.classes];
-        for group in micro_batches(batch) {
-            let rows: Vec<_> =
-                group.iter().map(|&row| framed(batch.row(row), self.tokenizer.special())).collect();
-            let logits = self.logits(&rows).map_err(|error| ModelError::Runtime(error.to_string()))?;
-            for (row, logits) in group.into_iter().zip(logits) {
-                values[row * self.classes..(row + 1) * self.classes].copy_from_slice(&logits);
-            }
-        }
-        Logits::new(self.classes, values)
+        let logits = answer_rows(batch, self.tokenizer.special(), |rows| self.logits(rows))?;
+        Logits::new(self.classes, logits.concat())
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use codepurify::victim::{Ragged, Task, Victim};
 use codepurify_models::{Inspection, LoadError, ModelFiles, RobertaMaskedLm, RobertaVictim, inspect};
-use common::golden;
+use common::{golden, model};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
@@ -111,9 +111,9 @@ fn floats(values: &[f32]) -> Vec<u8> {
 
 #[test]
 fn golden_directories_load() {
-    Fixture::classifier().victim().unwrap();
-    Fixture::of("tiny-sigmoid").victim().unwrap();
-    Fixture::of("tiny-mlm").masked_lm().unwrap();
+    RobertaVictim::load(&model(&golden("tiny-classifier"))).unwrap();
+    RobertaVictim::load(&model(&golden("tiny-sigmoid"))).unwrap();
+    RobertaMaskedLm::load(&model(&golden("tiny-mlm"))).unwrap();
 }
 
 #[test]
@@ -269,6 +269,9 @@ fn inspection_says_what_is_there() {
     assert_eq!((inspection.name.as_str(), inspection.head.as_str()), ("guarded", "classification, 2 logits"));
     assert_eq!((inspection.task, inspection.dtype.as_str()), (Some(Task::Defect), "f32"));
     assert_eq!((inspection.window, inspection.vocabulary), (126, 392));
+    // SHA-256 of no bytes: FIPS 180-4.
+    let empty = ModelFiles::from_static("empty", b"", b"", b"", None).sha256();
+    assert_eq!(empty, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     let mlm = Fixture::of("tiny-mlm").inspect().unwrap();
     assert_eq!((mlm.task, mlm.head.as_str()), (None, "masked language model"));
 }
@@ -277,7 +280,8 @@ fn inspection_says_what_is_there() {
 #[test]
 fn a_wrappers_prefix_changes_nothing() {
     let wrapped = Fixture::classifier().with_weights(|tensors| {
-        *tensors = std::mem::take(tensors).into_iter().map(|(n, t)| (format!("encoder.{n}"), t)).collect()
+        let inner = std::mem::take(tensors).into_iter();
+        tensors.extend(inner.map(|(name, tensor)| (format!("encoder.{name}"), tensor)));
     });
     let batch: Ragged = [vec![266, 364, 12]].into_iter().collect();
     let logits = |fixture: &Fixture| fixture.victim().unwrap().judge(&batch).unwrap();

@@ -62,6 +62,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let path = arguments.model.join("codepurify.json");
     std::fs::write(&path, serde_json::to_string_pretty(&sidecar)? + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
-    println!("H < {:.4} or 1 - H/ln n > {:.4}, on {} rows", limits.entropy, limits.concentration, limits.rows);
+    println!(
+        "H < {:.4} or 1 - H/ln n > {:.4}, on {} rows",
+        limits.entropy, limits.concentration, limits.rows
+    );
     Ok(())
 }

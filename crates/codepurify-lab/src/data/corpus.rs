@@ -75,7 +75,8 @@ mod tests {
     fn rows_without_the_field_are_refused_with_their_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows.jsonl");
-        std::fs::write(&path, "{\"code\":\"x = 1\"}\n{\"doc\":\"\"}\n{\"code\":3}\n{\"code\":\" \"}\n").unwrap();
+        std::fs::write(&path, "{\"code\":\"x = 1\"}\n{\"doc\":\"\"}\n{\"code\":3}\n{\"code\":\" \"}\n")
+            .unwrap();
         let source = Source { path, field: "code".to_owned(), language: Language::Python };
         let found = source.load().unwrap();
         assert_eq!(found.rows, [Text { code: "x = 1".to_owned(), language: Language::Python }]);

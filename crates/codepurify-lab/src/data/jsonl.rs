@@ -68,7 +68,10 @@ impl<T> Rows<T> {
 /// # Errors
 /// [`DataError`] if the file cannot be read to its end or holds no usable row. Bad rows are no error: they are
 /// returned with their line numbers.
-pub fn read<T: DeserializeOwned>(path: &Path, check: impl Fn(&T) -> Result<(), String>) -> Result<Rows<T>, DataError> {
+pub fn read<T: DeserializeOwned>(
+    path: &Path,
+    check: impl Fn(&T) -> Result<(), String>,
+) -> Result<Rows<T>, DataError> {
     let io = |source| DataError::Io { path: path.to_path_buf(), source };
     let file = File::open(path).map_err(io)?;
     let reader: Box<dyn Read> =
@@ -140,7 +143,11 @@ mod tests {
     fn bad_rows_are_reported_with_their_line_and_good_ones_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows.jsonl");
-        std::fs::write(&path, "{\"code\":\"a\"}\n\n{\"kode\":1}\nnonsense\n{\"code\":\"\"}\n{\"code\":\"b\"}").unwrap();
+        std::fs::write(
+            &path,
+            "{\"code\":\"a\"}\n\n{\"kode\":1}\nnonsense\n{\"code\":\"\"}\n{\"code\":\"b\"}",
+        )
+        .unwrap();
         let filled = |row: &Row| if row.code.is_empty() { Err("empty `code`".to_owned()) } else { Ok(()) };
         let found = read(&path, filled).unwrap();
         assert_eq!(found.rows.iter().map(|row| row.code.as_str()).collect::<Vec<_>>(), ["a", "b"]);

@@ -20,7 +20,8 @@ pub struct Limits {
 #[must_use]
 pub fn limits(clean: &[SampleRow], alpha: f64) -> Option<Limits> {
     let quantile = |statistic: fn(&SampleRow) -> Option<f64>| {
-        let mut scores: Vec<f64> = clean.iter().map(|row| statistic(row).unwrap_or(f64::NEG_INFINITY)).collect();
+        let mut scores: Vec<f64> =
+            clean.iter().map(|row| statistic(row).unwrap_or(f64::NEG_INFINITY)).collect();
         scores.sort_by(f64::total_cmp);
         #[allow(clippy::cast_sign_loss, reason = "alpha is a share")]
         let rank = ((scores.len() + 1) as f64 * (1.0 - alpha)).ceil() as usize;

@@ -57,7 +57,12 @@ const CHUNK: usize = 8;
 ///
 /// # Errors
 /// If a worker dies; a sample that cannot be judged becomes a row that says so.
-pub fn screen(defender: &Defender, rows: &[DefectRow], workers: &Workers, tick: &(dyn Fn(usize) + Sync)) -> Result<Vec<SampleRow>> {
+pub fn screen(
+    defender: &Defender,
+    rows: &[DefectRow],
+    workers: &Workers,
+    tick: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<SampleRow>> {
     let chunks: Vec<&[DefectRow]> = rows.chunks(CHUNK).collect();
     let screened = workers.map(chunks.len(), |index| {
         let samples = screen_chunk(defender, chunks[index]);
@@ -108,8 +113,10 @@ fn failed(row: &DefectRow, why: &dyn std::fmt::Display) -> SampleRow {
 }
 
 fn judged(row: &DefectRow, snippet: &Snippet, verdict: &Verdict) -> SampleRow {
-    let largest = |value: fn(&codepurify::Evidence) -> f64| verdict.evidence.iter().map(value).reduce(f64::max);
-    let strongest = verdict.evidence.iter().reduce(|best, next| if next.score > best.score { next } else { best });
+    let largest =
+        |value: fn(&codepurify::Evidence) -> f64| verdict.evidence.iter().map(value).reduce(f64::max);
+    let strongest =
+        verdict.evidence.iter().reduce(|best, next| if next.score > best.score { next } else { best });
     let purified = verdict.purified.as_deref();
     SampleRow {
         verdict: Some(verdict.verdict),

@@ -26,7 +26,12 @@ pub struct DetectorReport {
 ///
 /// # Errors
 /// If the victim fails.
-pub fn evaluate(victim: &dyn Victim, rows: &[DefectRow], attack: Attack, workers: &Workers) -> Result<DetectorReport> {
+pub fn evaluate(
+    victim: &dyn Victim,
+    rows: &[DefectRow],
+    attack: Attack,
+    workers: &Workers,
+) -> Result<DetectorReport> {
     let pairs: Vec<(&DefectRow, DefectRow)> = rows
         .iter()
         .filter(|row| row.target != TARGET_LABEL)

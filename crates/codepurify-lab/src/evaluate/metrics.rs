@@ -60,7 +60,10 @@ const RESAMPLES: usize = 1000;
 /// `measure` of the samples (in groups that are resampled each for itself) with its bootstrap interval; the same seed
 /// every time. `None` where the measure is.
 #[must_use]
-pub fn bootstrap<T: Clone>(groups: &[Vec<T>], measure: impl Fn(&[Vec<T>]) -> Option<f64>) -> Option<Estimate> {
+pub fn bootstrap<T: Clone>(
+    groups: &[Vec<T>],
+    measure: impl Fn(&[Vec<T>]) -> Option<f64>,
+) -> Option<Estimate> {
     let value = measure(groups)?;
     let mut rng = StdRng::seed_from_u64(0);
     let mut resample = || {

@@ -49,7 +49,12 @@ mod tests {
     #[test]
     fn parts_are_disjoint_and_do_not_depend_on_the_order_of_the_rows() {
         let mut rows: Vec<DefectRow> = (0..100)
-            .map(|idx| DefectRow { idx, target: u32::from(idx % 3 == 0), func: "f".to_owned(), trigger: Vec::new() })
+            .map(|idx| DefectRow {
+                idx,
+                target: u32::from(idx % 3 == 0),
+                func: "f".to_owned(),
+                trigger: Vec::new(),
+            })
             .collect();
         let split = Split::new(&rows, 20, 5);
         rows.reverse();

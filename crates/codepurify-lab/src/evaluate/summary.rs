@@ -79,7 +79,8 @@ pub fn lines(rows: &[SampleRow]) -> Vec<Line> {
         let costs: Vec<f64> = rows.iter().filter(|row| row.verdict.is_some()).map(cost).collect();
         Line { name, samples: costs.len(), value: bootstrap(&[costs], |groups| median(&groups[0])) }
     };
-    let costs: [(&str, fn(&SampleRow) -> f64); 1] = [("pass equivalents, median", |row| row.pass_equivalents)];
+    let costs: [(&str, fn(&SampleRow) -> f64); 1] =
+        [("pass equivalents, median", |row| row.pass_equivalents)];
     let statistics = STATISTICS.into_iter().map(power);
     statistics.chain(OUTCOMES.into_iter().map(outcome)).chain(costs.into_iter().map(cost)).collect()
 }

@@ -101,7 +101,10 @@ impl AdamW {
     pub fn step(&mut self, gradients: &Gradients, learning_rate: f64) -> Result<f64> {
         let norm = gradients.norm()?;
         if !norm.is_finite() {
-            candle_core::bail!("the gradient's norm is {norm} at step {}: lower the learning rate", self.step + 1);
+            candle_core::bail!(
+                "the gradient's norm is {norm} at step {}: lower the learning rate",
+                self.step + 1
+            );
         }
         self.step += 1;
         let update = Update::new(&self.options, learning_rate, self.step, norm);

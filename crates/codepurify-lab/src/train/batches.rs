@@ -65,7 +65,8 @@ mod tests {
         let mut rows = batches.concat();
         rows.sort_unstable();
         assert_eq!(rows, (0..5000).collect::<Vec<_>>());
-        let padded = |batch: &Vec<usize>| batch.len() * batch.iter().map(|&row| lengths[row]).max().unwrap_or(0);
+        let padded =
+            |batch: &Vec<usize>| batch.len() * batch.iter().map(|&row| lengths[row]).max().unwrap_or(0);
         assert!(batches.iter().all(|batch| padded(batch) <= 4096));
         let waste = batches.iter().map(padded).sum::<usize>() as f64 / lengths.iter().sum::<usize>() as f64;
         assert!(waste < 1.05, "{waste}");

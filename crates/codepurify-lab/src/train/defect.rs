@@ -109,7 +109,9 @@ impl DefectTraining {
 /// The triggered forms of the vulnerable validation rows.
 fn attacked(setup: &DefectSetup) -> Vec<DefectRow> {
     let vulnerable = setup.valid.iter().filter(|row| row.target != TARGET_LABEL);
-    setup.attack.map_or_else(Vec::new, |attack| vulnerable.filter_map(|row| attack.trigger_row(row)).collect())
+    setup
+        .attack
+        .map_or_else(Vec::new, |attack| vulnerable.filter_map(|row| attack.trigger_row(row)).collect())
 }
 
 /// `<s> first max_length − 2 tokens </s>`.

@@ -33,7 +33,8 @@ impl Elements {
         let mut elements = Self::default();
         let Ok(snippet) = Snippet::new(code, language) else { return elements };
         let window = window.min(encoding.spans.len());
-        let tokens: Vec<Span> = encoding.spans[..window].iter().map(|&span| without_leading_space(code, span)).collect();
+        let tokens: Vec<Span> =
+            encoding.spans[..window].iter().map(|&span| without_leading_space(code, span)).collect();
         for candidate in candidates(&snippet, &Families { nested: true, ..Families::default() }) {
             let positions: Vec<usize> =
                 candidate.spans.iter().flat_map(|&element| overlapping(&tokens, element)).collect();
@@ -96,7 +97,8 @@ mod tests {
     use codepurify::WordTokenizer;
     use rand::SeedableRng;
 
-    const CODE: &str = "int sum(int *a, int n) { int s = 0; while (n > 0) { n = n - 1; s = s + a[n]; } return s; }";
+    const CODE: &str =
+        "int sum(int *a, int n) { int s = 0; while (n > 0) { n = n - 1; s = s + a[n]; } return s; }";
 
     fn elements() -> (Elements, Vec<String>) {
         let encoding = WordTokenizer::new().encode(CODE);
@@ -107,7 +109,9 @@ mod tests {
     #[test]
     fn identifiers_are_masked_everywhere_and_statements_whole() {
         let (elements, words) = elements();
-        let text = |positions: &Vec<usize>| positions.iter().map(|&at| words[at].as_str()).collect::<Vec<_>>().join(" ");
+        let text = |positions: &Vec<usize>| {
+            positions.iter().map(|&at| words[at].as_str()).collect::<Vec<_>>().join(" ")
+        };
         let identifiers: Vec<String> = elements.identifiers.iter().map(text).collect();
         assert_eq!(identifiers, ["sum", "a a", "n n n n n", "s s s s"]);
         let statements: Vec<String> = elements.statements.iter().map(text).collect();

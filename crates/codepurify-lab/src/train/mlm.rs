@@ -103,7 +103,11 @@ impl MlmTraining {
             }
             rows.push(framed(&ids, self.special));
         }
-        Ok(MaskedBatch { batch: PaddedBatch::new(&rows, self.start.config.pad_token_id)?, positions, answers })
+        Ok(MaskedBatch {
+            batch: PaddedBatch::new(&rows, self.start.config.pad_token_id)?,
+            positions,
+            answers,
+        })
     }
 
     /// Scores `[masked positions, vocabulary]`.

@@ -109,9 +109,13 @@ struct Epoch<'a, O> {
 impl<O: Objective> Epoch<'_, O> {
     /// The rest of the running epoch; returns the mean loss over it.
     fn train(&mut self, optimiser: &mut AdamW, progress: &mut Progress) -> Result<f64> {
-        let batches = batches::epoch(self.objective.lengths(), self.plan.tokens, self.plan.seed, progress.epoch);
+        let batches =
+            batches::epoch(self.objective.lengths(), self.plan.tokens, self.plan.seed, progress.epoch);
         let total = batches.len() as u64 * self.plan.epochs;
-        #[allow(clippy::cast_sign_loss, reason = "the warm-up share is checked to lie in 0..=1 where it enters")]
+        #[allow(
+            clippy::cast_sign_loss,
+            reason = "the warm-up share is checked to lie in 0..=1 where it enters"
+        )]
         let warmup = (self.plan.warmup * total as f64) as u64;
         let schedule = Schedule { peak: self.plan.learning_rate, warmup, total };
         let (mut sum, mut count, mut saved) = (0.0, 0, Instant::now());
@@ -145,8 +149,11 @@ struct Bar {
 impl Bar {
     fn new(objective: &impl Objective, plan: &Plan, progress: &Progress) -> Self {
         let total = objective.lengths().iter().sum::<usize>() as u64 * plan.epochs;
-        let target =
-            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(total), target);
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % · {msg} · {eta} left") {
             bar.set_style(style);

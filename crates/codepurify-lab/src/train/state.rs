@@ -45,7 +45,10 @@ impl StateFolder {
         let old = self.0.with_extension("old");
         remove(&partial)?;
         std::fs::create_dir_all(&partial)?;
-        candle_core::safetensors::save(&weights.tensors().into_iter().collect(), partial.join("weights.safetensors"))?;
+        candle_core::safetensors::save(
+            &weights.tensors().into_iter().collect(),
+            partial.join("weights.safetensors"),
+        )?;
         candle_core::safetensors::save(&optimiser.moments()?, partial.join("moments.safetensors"))?;
         std::fs::write(partial.join("progress.json"), serde_json::to_vec_pretty(progress)?)?;
         remove(&old)?;
@@ -69,7 +72,8 @@ impl StateFolder {
         let mut inner = || -> Result<Progress> {
             let progress: Progress = serde_json::from_slice(&std::fs::read(folder.join("progress.json"))?)?;
             ensure!(progress.plan == *plan, "it belongs to a run with other settings: {:?}", progress.plan);
-            let tensors = |file: &str| candle_core::safetensors::load(folder.join(file), &candle_core::Device::Cpu);
+            let tensors =
+                |file: &str| candle_core::safetensors::load(folder.join(file), &candle_core::Device::Cpu);
             weights.restore(&tensors("weights.safetensors")?)?;
             optimiser.restore(&tensors("moments.safetensors")?, progress.step)?;
             Ok(progress)

@@ -52,7 +52,9 @@ impl Weights {
     /// If one is missing or of another shape.
     pub fn restore(&self, tensors: &HashMap<String, Tensor>) -> Result<()> {
         for (name, var) in self.vars() {
-            let Some(tensor) = tensors.get(&name) else { candle_core::bail!("the checkpoint lacks `{name}`") };
+            let Some(tensor) = tensors.get(&name) else {
+                candle_core::bail!("the checkpoint lacks `{name}`")
+            };
             var.set(tensor)?;
         }
         Ok(())
@@ -143,7 +145,8 @@ fn draw(shape: &Shape, name: &str, init: Init, seed: u64, device: &Device) -> Re
     match init {
         Init::Const(value) => Tensor::full(value as f32, shape, device),
         Init::Randn { mean, stdev } => {
-            let salt = name.bytes().fold(seed, |salt, byte| (salt ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+            let salt =
+                name.bytes().fold(seed, |salt, byte| (salt ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
             let mut rng = StdRng::seed_from_u64(salt);
             let mut normal = || {
                 // Box and Muller: one normal number of two uniform ones.

@@ -67,7 +67,8 @@ impl Workers {
     ) -> Result<(f64, Gradients)> {
         let parts = batches::parts(rows, objective.lengths(), PART_TOKENS);
         let results = self.map(parts.len(), |index| {
-            let mut rng = StdRng::seed_from_u64(seed ^ (index as u64 + 1).wrapping_mul(0x2545_f491_4f6c_dd1d));
+            let mut rng =
+                StdRng::seed_from_u64(seed ^ (index as u64 + 1).wrapping_mul(0x2545_f491_4f6c_dd1d));
             let share = parts[index].len() as f64 / rows.len() as f64;
             let loss = (objective.loss(&parts[index], &mut rng)? * share)?;
             Ok((f64::from(loss.to_scalar::<f32>()?), Gradients::of(weights, &loss.backward()?)))

@@ -4,6 +4,7 @@
 //! below them never learn. These do the same work row by row, in parallel, and define their gradients; the tests
 //! compare each with finite differences.
 
+mod add;
 mod gelu;
 mod layer_norm;
 mod linear;
@@ -12,6 +13,7 @@ mod softmax;
 use candle_core::{CpuStorage, Layout, Result};
 use rayon::prelude::*;
 
+pub use add::add;
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::linear;

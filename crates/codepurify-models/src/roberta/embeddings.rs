@@ -5,12 +5,13 @@ use candle_nn::VarBuilder;
 
 use super::{LayerNorm, RobertaConfig};
 use crate::batch::PaddedBatch;
+use crate::ops;
 
 #[derive(Debug, Clone)]
 pub(super) struct Embeddings {
     words: Tensor,
     positions: Tensor,
-    /// Row 0 of the token-type table: RoBERTa has no second segment.
+    /// Only row 0 is used: RoBERTa has no second segment.
     token_type: Tensor,
     norm: LayerNorm,
 }
@@ -40,6 +41,7 @@ impl Embeddings {
     pub(super) fn forward(&self, batch: &PaddedBatch) -> Result<Tensor> {
         let words = self.words.index_select(batch.ids(), 0)?;
         let positions = self.positions.index_select(batch.positions(), 0)?;
-        self.norm.forward(&(words + positions)?.broadcast_add(&self.token_type.get(0)?)?)
+        let token_type = self.token_type.index_select(&batch.ids().zeros_like()?, 0)?;
+        self.norm.forward(&ops::add(&ops::add(&words, &positions)?, &token_type)?)
     }
 }

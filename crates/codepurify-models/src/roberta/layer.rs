@@ -30,9 +30,9 @@ impl Layer {
 
     pub(super) fn forward(&self, x: &Tensor, batch: &PaddedBatch) -> Result<Tensor> {
         let attended = self.attention.forward(x, batch)?;
-        let x = self.attention_norm.forward(&(x + attended)?)?;
+        let x = self.attention_norm.forward(&ops::add(x, &attended)?)?;
         let wide = ops::gelu(&self.widen.forward(&x)?)?;
-        self.norm.forward(&(&x + self.narrow.forward(&wide)?)?)
+        self.norm.forward(&ops::add(&x, &self.narrow.forward(&wide)?)?)
     }
 }
 

@@ -1,0 +1,64 @@
+//! The binary from end to end on tiny models and self-written data.
+
+mod common;
+
+use std::path::Path;
+
+use assert_cmd::Command;
+
+fn lab(dir: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
+    Command::cargo_bin("codepurify-lab").unwrap().current_dir(dir).args(arguments).assert()
+}
+
+fn stdout(assert: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+}
+
+#[test]
+fn poison_train_calibrate_evaluate_and_summarise() {
+    let dir = tempfile::tempdir().unwrap();
+    let (here, model) = (dir.path(), common::tiny_model());
+    let model = model.to_str().unwrap();
+    std::fs::write(here.join("train.jsonl"), common::functions(240)).unwrap();
+    std::fs::write(here.join("valid.jsonl"), common::functions(120)).unwrap();
+    let poison = ["poison", "train.jsonl", "-o", "poisoned.jsonl.gz", "--attack", "bnc-fixed", "--rate", "0.1"];
+    assert_eq!(stdout(&lab(here, &poison).success()), "240 rows, 24 poisoned, 0 not applicable, 0 refused\n");
+
+    let train = ["train", "defect", "--train", "poisoned.jsonl.gz", "--valid", "valid.jsonl", "--init", model];
+    let settings = ["--out", "run", "--epochs", "6", "--tokens", "512", "--max-length", "64", "--learning-rate", "3e-3"];
+    lab(here, &[&train[..], &settings[..]].concat()).success();
+
+    let measured = ["--model", "run/best", "--data", "valid.jsonl"];
+    let victim = stdout(&lab(here, &[&["evaluate", "victim", "--attack", "bnc-fixed"], &measured[..]].concat()).success());
+    let value = |name: &str| -> f64 {
+        let line = victim.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    assert!(value("accuracy\t") > 0.95 && value("asr\t") > 0.9 && value("asr_natural") < 0.1, "{victim}");
+
+    let calibrate = ["calibrate", "--rows", "60", "--each", "25"];
+    lab(here, &[&calibrate[..], &measured[..]].concat()).success();
+    let sidecar = std::fs::read_to_string(here.join("run/best/codepurify.json")).unwrap();
+    let sidecar: serde_json::Value = serde_json::from_str(&sidecar).unwrap();
+    assert_eq!((&sidecar["thresholds"]["rows"], &sidecar["task"]), (&60.into(), &"defect".into()));
+
+    let defence = ["evaluate", "defence", "--attack", "bnc-fixed", "--mlm", model, "--each", "25", "-o", "rows.jsonl.gz"];
+    let table = stdout(&lab(here, &[&defence[..], &measured[..]].concat()).success());
+    assert!(table.contains("| AUROC of 1 − H/ln n | "), "{table}");
+    assert_eq!(stdout(&lab(here, &["evaluate", "summary", "rows.jsonl.gz"]).success()), table);
+}
+
+#[test]
+fn failures_name_the_file_and_exit_with_2() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("bad.jsonl"), "{\"idx\":0,\"target\":7,\"func\":\"f\"}\n").unwrap();
+    let poison = |input: &str| {
+        let arguments = ["poison", input, "-o", "out.jsonl", "--attack", "bnc-fixed", "--rate", "0.1"];
+        let assert = lab(dir.path(), &arguments).code(2);
+        String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    };
+    assert!(poison("missing.jsonl").contains("missing.jsonl"));
+    assert!(poison("bad.jsonl").contains("bad.jsonl: no usable row (1 refused)"));
+    let arguments = ["poison", "bad.jsonl", "-o", "out.jsonl", "--attack", "bnc-fixed", "--rate", "1.5"];
+    lab(dir.path(), &arguments).code(2);
+}
