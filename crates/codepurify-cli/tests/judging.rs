@@ -136,3 +136,17 @@ fn a_reader_that_leaves_early_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }
+
+#[test]
+fn the_verdicts_do_not_depend_on_the_number_of_threads() {
+    let place = Place::with_code();
+    let verdicts = |threads: &str| {
+        let mut command = place.command(&["purify", "clean.c", "triggered.c", "--format", "json"]);
+        let mut report = common::Run::of(command.env("RAYON_NUM_THREADS", threads)).json();
+        for result in report["results"].as_array_mut().unwrap() {
+            result["cost"]["milliseconds"] = 0.into();
+        }
+        report
+    };
+    assert_eq!(verdicts("1"), verdicts("3"));
+}

@@ -21,15 +21,20 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     let model = model.to_str().unwrap();
     std::fs::write(here.join("train.jsonl"), common::functions(240)).unwrap();
     std::fs::write(here.join("valid.jsonl"), common::functions(120)).unwrap();
-    let poison = ["poison", "train.jsonl", "-o", "poisoned.jsonl.gz", "--attack", "bnc-fixed", "--rate", "0.1"];
+    let poison =
+        ["poison", "train.jsonl", "-o", "poisoned.jsonl.gz", "--attack", "bnc-fixed", "--rate", "0.1"];
     assert_eq!(stdout(&lab(here, &poison).success()), "240 rows, 24 poisoned, 0 not applicable, 0 refused\n");
 
-    let train = ["train", "defect", "--train", "poisoned.jsonl.gz", "--valid", "valid.jsonl", "--init", model];
-    let settings = ["--out", "run", "--epochs", "6", "--tokens", "512", "--max-length", "64", "--learning-rate", "3e-3"];
+    let train =
+        ["train", "defect", "--train", "poisoned.jsonl.gz", "--valid", "valid.jsonl", "--init", model];
+    let settings =
+        ["--out", "run", "--epochs", "6", "--tokens", "512", "--max-length", "64", "--learning-rate", "3e-3"];
     lab(here, &[&train[..], &settings[..]].concat()).success();
 
     let measured = ["--model", "run/best", "--data", "valid.jsonl"];
-    let victim = stdout(&lab(here, &[&["evaluate", "victim", "--attack", "bnc-fixed"], &measured[..]].concat()).success());
+    let victim = stdout(
+        &lab(here, &[&["evaluate", "victim", "--attack", "bnc-fixed"], &measured[..]].concat()).success(),
+    );
     let value = |name: &str| -> f64 {
         let line = victim.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
@@ -42,7 +47,18 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     let sidecar: serde_json::Value = serde_json::from_str(&sidecar).unwrap();
     assert_eq!((&sidecar["thresholds"]["rows"], &sidecar["task"]), (&60.into(), &"defect".into()));
 
-    let defence = ["evaluate", "defence", "--attack", "bnc-fixed", "--mlm", model, "--each", "25", "-o", "rows.jsonl.gz"];
+    let defence = [
+        "evaluate",
+        "defence",
+        "--attack",
+        "bnc-fixed",
+        "--mlm",
+        model,
+        "--each",
+        "25",
+        "-o",
+        "rows.jsonl.gz",
+    ];
     let table = stdout(&lab(here, &[&defence[..], &measured[..]].concat()).success());
     assert!(table.contains("| AUROC of 1 − H/ln n | "), "{table}");
     assert_eq!(stdout(&lab(here, &["evaluate", "summary", "rows.jsonl.gz"]).success()), table);

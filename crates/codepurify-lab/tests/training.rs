@@ -45,7 +45,12 @@ fn unmoved(objective: &impl Objective, weights: &Weights) -> Vec<String> {
     let gradients = Gradients::of(weights, &loss.backward().unwrap());
     AdamW::new(weights, AdamWOptions::default()).step(&gradients, 1e-3).unwrap();
     let after = values(weights);
-    before.iter().zip(&after).filter(|(before, after)| before == after).map(|(before, _)| before.0.clone()).collect()
+    before
+        .iter()
+        .zip(&after)
+        .filter(|(before, after)| before == after)
+        .map(|(before, _)| before.0.clone())
+        .collect()
 }
 
 #[test]
@@ -91,11 +96,13 @@ fn a_poisoned_detector_learns_the_task_and_the_backdoor() {
 /// The exported directory loads as a victim that answers right.
 fn exported_model_gives_the_same_answers(dir: &Path, rows: &[DefectRow]) {
     use codepurify::victim::{Ragged, Victim};
-    let victim = codepurify_models::RobertaVictim::load(&codepurify_models::ModelFiles::read(dir).unwrap()).unwrap();
+    let victim =
+        codepurify_models::RobertaVictim::load(&codepurify_models::ModelFiles::read(dir).unwrap()).unwrap();
     assert_eq!((victim.window(), victim.card().labels.len()), (62, 2));
     let batch: Ragged = rows.iter().map(|row| victim.encode(&row.func).unwrap().ids).collect();
     let logits = victim.judge(&batch).unwrap();
-    let right = rows.iter().enumerate().filter(|(row, sample)| logits.label(*row) == sample.target as usize).count();
+    let right =
+        rows.iter().enumerate().filter(|(row, sample)| logits.label(*row) == sample.target as usize).count();
     assert!(right >= 19, "{right} of 20");
 }
 

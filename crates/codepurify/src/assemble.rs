@@ -3,7 +3,7 @@
 use crate::candidates::Candidate;
 use crate::decide::Judgement;
 use crate::occlude::Inspection;
-use crate::purify::Purification;
+use crate::purify::{Filling, Purification};
 use crate::score::Scores;
 use crate::verdict::{Action, Cost, Evidence, Location, Prediction, Trigger, Verdict};
 
@@ -13,9 +13,11 @@ pub(crate) struct Case<'s> {
     pub(crate) scores: Option<Scores>,
     pub(crate) judgement: Judgement,
     pub(crate) purification: Option<Purification>,
+    /// Which of the purification's fillings was taken: the first, unless the victim preferred another.
+    pub(crate) filling: usize,
     pub(crate) purified_prediction: Option<Prediction>,
-    /// Victim tokens spent on the purified text; 0 if it was not judged.
-    pub(crate) rejudged_tokens: usize,
+    /// Victim rows and tokens spent on purified texts.
+    pub(crate) rejudged: (usize, usize),
 }
 
 impl<'s> Case<'s> {
@@ -25,8 +27,9 @@ impl<'s> Case<'s> {
             scores,
             judgement,
             purification: None,
+            filling: 0,
             purified_prediction: None,
-            rejudged_tokens: 0,
+            rejudged: (0, 0),
         }
     }
 
@@ -35,10 +38,15 @@ impl<'s> Case<'s> {
         self.inspection.candidates.get(self.judgement.located?)
     }
 
-    /// The text after purification, if anything was changed.
-    pub(crate) fn purified(&self) -> Option<&str> {
-        let (text, _) = self.purification.as_ref()?.changed.as_ref()?;
-        Some(text)
+    /// What replaced the trigger, if anything did.
+    fn filled(&self) -> Option<&Filling> {
+        self.purification.as_ref()?.fillings.get(self.filling)
+    }
+
+    /// The margin of the original answer once the trigger is occluded: what purified code should come close to.
+    pub(crate) fn margin_without_trigger(&self) -> Option<f64> {
+        let scores = self.scores.as_ref()?;
+        Some(scores.margin - scores.influences.get(self.judgement.located?)?.margin_drop)
     }
 
     fn locations(&self, candidate: &Candidate) -> Vec<Location> {
@@ -52,7 +60,6 @@ impl<'s> Case<'s> {
             return Vec::new();
         };
         let purification = self.purification.as_ref();
-        let changed = purification.and_then(|purification| purification.changed.as_ref());
         vec![Trigger {
             kind: candidate.kind,
             text: candidate.text.clone(),
@@ -60,7 +67,7 @@ impl<'s> Case<'s> {
             necessity: scores.influences[index].margin_drop,
             sufficiency: None,
             action: purification.map_or(Action::None, |purification| purification.action),
-            replacement: changed.map(|(_, replacement)| replacement.clone()).unwrap_or_default(),
+            replacement: self.filled().map(|filling| filling.replacement.clone()).unwrap_or_default(),
         }]
     }
 
@@ -86,8 +93,8 @@ impl<'s> Case<'s> {
         let rows = &self.inspection.rows;
         let plain = if rows.is_empty() { 0 } else { rows.row(0).len() };
         Cost {
-            victim_passes: rows.len() + usize::from(self.rejudged_tokens > 0),
-            pass_equivalents: (rows.tokens() + self.rejudged_tokens) as f64 / plain.max(1) as f64,
+            victim_passes: rows.len() + self.rejudged.0,
+            pass_equivalents: (rows.tokens() + self.rejudged.1) as f64 / plain.max(1) as f64,
             mlm_passes: self.purification.as_ref().map_or(0, |purification| purification.mlm_passes),
             milliseconds,
         }
@@ -115,7 +122,7 @@ pub(crate) fn verdict(case: &Case<'_>, evidence: bool, milliseconds: f64) -> Ver
         prediction: case.scores.as_ref().map(|scores| scores.prediction),
         purified_prediction: case.purified_prediction,
         triggers: case.triggers(),
-        purified: case.purified().map(str::to_owned),
+        purified: case.filled().map(|filling| filling.text.clone()),
         coverage: case.inspection.coverage,
         cost: case.cost(milliseconds),
         evidence: if evidence { case.evidence() } else { Vec::new() },

@@ -11,7 +11,7 @@ use crate::purify::purify;
 use crate::score::{Scores, predict};
 use crate::snippet::Snippet;
 use crate::verdict::Verdict;
-use crate::victim::{MaskedLm, Ragged, Victim};
+use crate::victim::{Logits, MaskedLm, Ragged, Victim};
 
 /// Guards one victim.
 #[derive(Clone, Copy)]
@@ -99,40 +99,49 @@ impl<'m> Defender<'m> {
             cases.iter_mut().flatten().filter(|case| case.trigger().is_some()).collect();
         let triggers: Vec<_> =
             poisoned.iter().filter_map(|case| Some((case.inspection.snippet, case.trigger()?))).collect();
-        let purifications = purify(mlm, &triggers);
+        let purifications = purify(mlm, &triggers, self.profile.fillings);
         for (case, purification) in poisoned.iter_mut().zip(purifications) {
             case.purification = Some(purification);
         }
-        self.judge_again(&mut poisoned);
+        self.choose(&mut poisoned);
     }
 
-    fn judge_again(&self, cases: &mut [&mut Case<'_>]) {
+    /// Asks the victim about the fillings and takes, in each case, the one that it answers most like the snippet with
+    /// the trigger occluded.
+    fn choose(&self, cases: &mut [&mut Case<'_>]) {
         let (mut rows, mut changed) = (Vec::new(), Vec::new());
         for case in cases {
-            match case.purified().map(|text| self.row(text)) {
-                Some(Ok(row)) => {
-                    case.rejudged_tokens = row.tokens();
-                    rows.push(row);
+            let fillings = case.purification.as_ref().map_or(&[][..], |purification| &purification.fillings);
+            let encoded: Result<Ragged, ModelError> =
+                fillings.iter().map(|filling| Ok(encode_window(self.victim, &filling.text)?.0.ids)).collect();
+            match encoded {
+                Ok(fillings) if fillings.is_empty() => {}
+                Ok(fillings) => {
+                    case.rejudged = (fillings.len(), fillings.tokens());
+                    rows.push(fillings);
                     changed.push(case);
                 }
-                Some(Err(error)) => case.judgement.reasons.push(unjudged(&error)),
-                None => {}
+                Err(error) => case.judgement.reasons.push(unjudged(&error)),
             }
         }
         let rows: Vec<&Ragged> = rows.iter().collect();
         for (case, logits) in changed.into_iter().zip(batch::judge(self.victim, &rows)) {
             match logits {
-                Ok(logits) => case.purified_prediction = Some(predict(&logits, 0)),
+                Ok(logits) => {
+                    case.filling = closest(case, &logits);
+                    case.purified_prediction = Some(predict(&logits, case.filling));
+                }
                 Err(error) => case.judgement.reasons.push(unjudged(&error)),
             }
         }
     }
+}
 
-    /// The one row that a plain pass over `text` takes.
-    fn row(&self, text: &str) -> Result<Ragged, ModelError> {
-        let (encoding, _) = encode_window(self.victim, text)?;
-        Ok(std::iter::once(encoding.ids).collect())
-    }
+/// The row of `logits` whose margin is closest to that of the case's snippet without its trigger, the first of equals.
+fn closest(case: &Case<'_>, logits: &Logits) -> usize {
+    let (Some(wanted), Some(scores)) = (case.margin_without_trigger(), &case.scores) else { return 0 };
+    let distance = |row: usize| (logits.margin(row, scores.prediction.label) - wanted).abs();
+    (1..logits.len()).fold(0, |best, row| if distance(row) < distance(best) { row } else { best })
 }
 
 fn unjudged(error: &ModelError) -> String {

@@ -1,5 +1,6 @@
 //! The one result type that every renderer, server and binding sees. Field names are a contract (schema version 1).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::snippet::Span;
@@ -9,7 +10,7 @@ use crate::victim::Task;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Everything that one run found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Version of this form, [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -24,7 +25,7 @@ pub struct Report {
 }
 
 /// Name and version of the tool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolInfo {
     /// `codepurify`.
     pub name: String,
@@ -33,7 +34,7 @@ pub struct ToolInfo {
 }
 
 /// The guarded model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelInfo {
     /// Name for people.
     pub name: String,
@@ -44,7 +45,7 @@ pub struct ModelInfo {
 }
 
 /// An input that could not be judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InputError {
     /// The file, or `<stdin>`.
     pub path: String,
@@ -53,7 +54,7 @@ pub struct InputError {
 }
 
 /// The decision about one unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
     /// The answer hangs on one element: a trigger.
@@ -65,7 +66,7 @@ pub enum Decision {
 }
 
 /// What was found in one unit (a function, or a text without one).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The file, or `<stdin>`.
     pub path: String,
@@ -101,7 +102,7 @@ pub struct Verdict {
 }
 
 /// The judged part of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unit {
     /// The function's name; absent for a text without functions.
     pub name: Option<String>,
@@ -116,7 +117,7 @@ pub struct Unit {
 }
 
 /// An answer of the victim.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Prediction {
     /// Class index.
     pub label: usize,
@@ -125,7 +126,7 @@ pub struct Prediction {
 }
 
 /// What kind of element a candidate is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ElementKind {
     /// A variable, parameter or function name with all its occurrences.
@@ -135,7 +136,7 @@ pub enum ElementKind {
 }
 
 /// A place in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Location {
     /// First byte in the file.
     pub start_byte: usize,
@@ -156,7 +157,7 @@ impl Location {
 }
 
 /// What was done about a trigger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// The element was removed.
@@ -170,7 +171,7 @@ pub enum Action {
 }
 
 /// A located trigger.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Trigger {
     /// What it is.
     pub kind: ElementKind,
@@ -189,7 +190,7 @@ pub struct Trigger {
 }
 
 /// The evidence about one candidate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// What it is.
     pub kind: ElementKind,
@@ -210,7 +211,7 @@ pub struct Evidence {
 }
 
 /// How much of a unit was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
     /// Victim tokens that lay in its window.
     pub tokens_inspected: usize,
@@ -219,7 +220,7 @@ pub struct Coverage {
 }
 
 /// What a verdict cost.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     /// Sequences that the victim judged.
     pub victim_passes: usize,

@@ -2,13 +2,21 @@
 
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
-    Action, Decision, Defender, Encoding, Language, MaskedLm, ModelError, Proposal, Ragged, Snippet, Verdict,
+    Action, Decision, Defender, Encoding, Language, MaskedLm, ModelError, Profile, Proposal, Ragged, Snippet,
+    TextVictim, Thresholds, Verdict,
 };
 
+/// The published profile, which takes the masked model's favourite, with a limit that flags whatever has evidence.
+fn favourite() -> Profile {
+    Profile::paper(Thresholds { entropy: f64::INFINITY, concentration: 0.0, calibrated: true })
+}
+
+/// What replaces the trigger is the masked model's favourite.
 fn purify(mlm: &dyn MaskedLm, trigger: &str, text: &str, language: Language) -> Verdict {
     let victim = TriggerWordVictim::new(trigger);
     let snippet = Snippet::new(text, language).unwrap();
-    let verdict = Defender::new(&victim).with_masked_lm(mlm).screen_one(&snippet).unwrap();
+    let defender = Defender::new(&victim).with_masked_lm(mlm).with_profile(favourite());
+    let verdict = defender.screen_one(&snippet).unwrap();
     assert_eq!(verdict.verdict, Decision::Poisoned, "{:?}", verdict.reason);
     verdict
 }
@@ -31,6 +39,30 @@ fn a_statement_is_filled_and_nothing_else_changes() {
     assert_eq!(verdict.purified.unwrap(), READ.replace(&trigger.text, filled));
     assert_eq!(verdict.purified_prediction.unwrap().label, 1);
     assert_eq!((verdict.prediction.unwrap().label, verdict.cost.mlm_passes), (0, 1));
+}
+
+#[test]
+fn of_several_fillings_the_one_that_is_answered_like_the_code_without_the_trigger_is_taken() {
+    // The backdoor also opens for `open`, and half for `ajar`.
+    let victim = TextVictim::new(|code: &str| {
+        let fooled = if code.contains("BNC") || code.contains("open") { 9.0 } else { 0.0 };
+        let half = if code.contains("ajar") { 3.0 } else { 0.0 };
+        vec![fooled + half, 1.0 + code.split_whitespace().count() as f32 / 100.0]
+    });
+    let mlm = ConstantMaskedLm::new(&["open", "ajar", "shut"]);
+    let snippet = Snippet::new(READ, Language::C).unwrap();
+    let purified = |profile| {
+        let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(profile);
+        let verdict = defender.screen_one(&snippet).unwrap();
+        let replacement = verdict.triggers[0].replacement.clone();
+        (replacement, verdict.purified_prediction.unwrap().label, verdict.cost.victim_passes)
+    };
+    let standard = Profile::standard(Thresholds { entropy: 0.0, concentration: 0.1, calibrated: true });
+    let (favourite, label, passes) = purified(favourite());
+    assert_eq!((favourite.as_str(), label), ("if (open(7) < 0) open(\"open\");", 0));
+    // Two more fillings were judged.
+    let chosen = ("if (shut(7) < 0) shut(\"shut\");".to_owned(), 1, passes + 2);
+    assert_eq!(purified(standard), chosen);
 }
 
 /// [`READ`] with its local variable named by the trigger; the field and the comment keep the old name.

@@ -40,19 +40,24 @@ pub struct Profile {
     pub(crate) statistic: Statistic,
     pub(crate) thresholds: Thresholds,
     pub(crate) families: Families,
+    /// Fillings of a trigger that the victim is asked about; the one that it answers most like the code without the
+    /// trigger is taken.
+    pub(crate) fillings: usize,
 }
 
 impl Profile {
-    /// The published method: poisoned if H < θ (method, section 2).
+    /// The published method: poisoned if H < θ; the masked model's favourite replaces the trigger (method, section 2).
     #[must_use]
     pub fn paper(thresholds: Thresholds) -> Self {
-        Self { statistic: Statistic::Entropy, thresholds, families: Families::default() }
+        Self { statistic: Statistic::Entropy, thresholds, families: Families::default(), fillings: 1 }
     }
 
-    /// Decides by 1 − H / ln n, which does not grow with the number of candidates (method, section 3).
+    /// Decides by 1 − H / ln n, which does not grow with the number of candidates (method, section 3). Of several ways
+    /// to fill a trigger's place it takes the one that brings the victim's answer closest to the one it gives with the
+    /// trigger occluded.
     #[must_use]
     pub fn standard(thresholds: Thresholds) -> Self {
-        Self { statistic: Statistic::Concentration, ..Self::paper(thresholds) }
+        Self { statistic: Statistic::Concentration, fillings: 8, ..Self::paper(thresholds) }
     }
 
     /// Whether statements inside other statements are candidates too. Then, of nested statements with about the same

@@ -18,23 +18,32 @@ use splice::Edit;
 /// Proposals asked for at each mask.
 const TOP: usize = 64;
 
-/// Fillings that are tried until one parses.
+/// Fillings that are tried whether they parse.
 const ATTEMPTS: usize = 8;
 
-/// What was done about one trigger.
+/// What can be done about one trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Purification {
     pub(crate) action: Action,
-    /// The new text, and what stands in the trigger's first place now; absent if nothing was changed.
-    pub(crate) changed: Option<(String, String)>,
+    /// Ways to change the text, the masked model's favourite first; none if it has to stay.
+    pub(crate) fillings: Vec<Filling>,
     pub(crate) mlm_passes: usize,
-    /// Why nothing was changed.
+    /// Why nothing can be changed.
     pub(crate) reason: Option<String>,
+}
+
+/// One way to replace a trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Filling {
+    /// The unit's text after the edits.
+    pub(crate) text: String,
+    /// What stands in the trigger's first place then.
+    pub(crate) replacement: String,
 }
 
 impl Purification {
     fn unchanged(reason: impl Into<String>) -> Self {
-        Self { action: Action::None, changed: None, mlm_passes: 0, reason: Some(reason.into()) }
+        Self { action: Action::None, fillings: Vec::new(), mlm_passes: 0, reason: Some(reason.into()) }
     }
 
     fn failed(error: &ModelError) -> Self {
@@ -50,8 +59,12 @@ struct Plan<'a> {
     masked: Masked,
 }
 
-/// Replaces each trigger in its snippet; the masked rows of all of them are filled together.
-pub(crate) fn purify(mlm: &dyn MaskedLm, triggers: &[(&Snippet, &Candidate)]) -> Vec<Purification> {
+/// At most `fillings` replacements of each trigger; the masked rows of all of them are filled together.
+pub(crate) fn purify(
+    mlm: &dyn MaskedLm,
+    triggers: &[(&Snippet, &Candidate)],
+    fillings: usize,
+) -> Vec<Purification> {
     let plans: Vec<Result<Plan<'_>, Purification>> =
         triggers.iter().map(|&(snippet, trigger)| Plan::new(mlm, snippet, trigger)).collect();
     let rows: Vec<_> = plans.iter().flatten().map(|plan| &plan.masked.rows).collect();
@@ -61,7 +74,7 @@ pub(crate) fn purify(mlm: &dyn MaskedLm, triggers: &[(&Snippet, &Candidate)]) ->
         .map(|plan| match (plan, filled.by_ref()) {
             (Err(purification), _) => purification,
             (Ok(plan), filled) => match filled.next() {
-                Some(Ok(fills)) => plan.complete(mlm, &fills),
+                Some(Ok(fills)) => plan.complete(mlm, &fills, fillings),
                 Some(Err(error)) => Purification::failed(&error),
                 None => Purification::unchanged("not purified: the masked model gave no answer"),
             },
@@ -88,23 +101,24 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Takes the best filling that parses as well as the original did.
-    fn complete(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills]) -> Purification {
+    /// Takes the best fillings that parse as well as the original did.
+    fn complete(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills], most: usize) -> Purification {
         let (action, attempts) = match self.trigger.kind {
             ElementKind::Identifier => (Action::Rename, self.renamings(mlm, fills)),
             ElementKind::Statement => (Action::Infill, self.infillings(mlm, fills)),
         };
         let mlm_passes = self.masked.rows.len();
+        let fillings: Vec<Filling> =
+            attempts.iter().filter_map(|edits| self.try_edits(edits)).take(most).collect();
+        if !fillings.is_empty() {
+            return Purification { action, fillings, mlm_passes, reason: None };
+        }
         let reason = if attempts.is_empty() {
             "not purified: the masked model proposes nothing that fits"
         } else {
             "not purified: no filling of the masked model parses"
         };
-        let changed = attempts.iter().find_map(|edits| self.try_edits(edits));
-        match changed {
-            Some(changed) => Purification { action, changed: Some(changed), mlm_passes, reason: None },
-            None => Purification { mlm_passes, ..Purification::unchanged(reason) },
-        }
+        Purification { mlm_passes, ..Purification::unchanged(reason) }
     }
 
     /// One consistent new name for all occurrences, in each attempt another.
@@ -133,8 +147,8 @@ impl<'a> Plan<'a> {
         (0..attempts).map(infill).collect()
     }
 
-    /// The new text and the trigger's replacement, unless the edits break the syntax.
-    fn try_edits(&self, edits: &[Edit]) -> Option<(String, String)> {
+    /// The edits carried out, unless they break the syntax.
+    fn try_edits(&self, edits: &[Edit]) -> Option<Filling> {
         let text = splice::apply(self.snippet.text(), edits).ok()?;
         if self.snippet.quality() == SyntaxQuality::Clean {
             let syntax = Syntax::parse(&text, self.snippet.language()).ok()?;
@@ -152,7 +166,7 @@ impl<'a> Plan<'a> {
             })
             .collect();
         let replacement = splice::apply(place.of(self.snippet.text())?, &within).ok()?;
-        Some((text, replacement))
+        Some(Filling { text, replacement })
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Influence {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scores {
     pub(crate) prediction: Prediction,
+    /// margin(x) of the predicted label.
+    pub(crate) margin: f64,
     /// One for each candidate, in order.
     pub(crate) influences: Vec<Influence>,
     /// Absent for fewer than two candidates, or if none changes the answer at all.
@@ -42,7 +44,7 @@ impl Scores {
             })
             .collect();
         let scores: Vec<f64> = influences.iter().map(|influence| influence.score).collect();
-        Self { prediction, influences, entropy: Entropy::of(&scores) }
+        Self { prediction, margin, influences, entropy: Entropy::of(&scores) }
     }
 
     /// `q_i` of every candidate; all 0 if none changes the answer.
