@@ -97,6 +97,9 @@ struct Defect {
     /// Measure the success rate of this attack on the validation rows.
     #[arg(long, value_enum)]
     attack: Option<Attack>,
+    /// Longest input of the exported model, in tokens [default: as in training].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
+    window: Option<u16>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -142,6 +145,7 @@ fn defect_detector(arguments: &Defect) -> Result<()> {
     let setup = DefectSetup {
         init: &arguments.init,
         max_length: arguments.settings.max_length.into(),
+        window: arguments.window.unwrap_or(arguments.settings.max_length).into(),
         seed: arguments.settings.seed,
         train: &rows.rows,
         valid: &valid.rows,

@@ -24,8 +24,10 @@ use crate::poison::TARGET_LABEL;
 pub struct DefectSetup<'a> {
     /// Directory of the model whose encoder and tokenizer are the start.
     pub init: &'a Path,
-    /// Longest input in tokens, special tokens included; at least 3.
+    /// Longest training input in tokens, special tokens included; at least 3.
     pub max_length: usize,
+    /// Longest input of the exported model, and in validation; at least 3.
+    pub window: usize,
     /// Draws the weights that the start does not bring.
     pub seed: u64,
     /// Training rows, poisoned or not.
@@ -62,7 +64,7 @@ impl DefectTraining {
     /// If the start cannot be loaded.
     pub fn new(setup: &DefectSetup, weights: &Weights) -> Result<Self> {
         let start = Start::open(setup.init, "RobertaForSequenceClassification", false)?;
-        let preprocessing = Preprocessing { collapse_whitespace: true, max_length: Some(setup.max_length) };
+        let preprocessing = Preprocessing { collapse_whitespace: true, max_length: Some(setup.window) };
         let labels = vec!["clean".to_owned(), "vulnerable".to_owned()];
         let sidecar = Sidecar { task: Some(Task::Defect), labels, preprocessing, ..Sidecar::default() };
         let (encoder, head) = start.build(weights, setup.seed, |config, source| {
@@ -70,14 +72,14 @@ impl DefectTraining {
             Ok((encoder, ClassificationHead::new(config, sidecar.labels.len(), &source.pp("classifier"))?))
         })?;
         let tokenizer = start.tokenizer(preprocessing)?;
-        let examples = |rows: &[DefectRow]| {
-            rows.iter().map(|row| example(&tokenizer, row, setup.max_length)).collect::<Result<Vec<_>>>()
+        let examples = |rows: &[DefectRow], length: usize| {
+            rows.iter().map(|row| example(&tokenizer, row, length)).collect::<Result<Vec<_>>>()
         };
-        let train = examples(setup.train)?;
+        let train = examples(setup.train, setup.max_length)?;
         Ok(Self {
             lengths: train.iter().map(|example| example.ids.len()).collect(),
-            valid: examples(setup.valid)?,
-            triggered: examples(&attacked(setup))?,
+            valid: examples(setup.valid, setup.window)?,
+            triggered: examples(&attacked(setup), setup.window)?,
             weights: weights.clone(),
             train,
             start,

@@ -101,7 +101,7 @@ mod tests {
         "int sum(int *a, int n) { int s = 0; while (n > 0) { n = n - 1; s = s + a[n]; } return s; }";
 
     fn elements() -> (Elements, Vec<String>) {
-        let encoding = WordTokenizer::new().encode(CODE);
+        let encoding = WordTokenizer::new().encode(CODE).unwrap();
         let words = encoding.spans.iter().map(|span| span.of(CODE).unwrap().trim().to_owned()).collect();
         (Elements::of(CODE, Language::C, &encoding, encoding.ids.len()), words)
     }

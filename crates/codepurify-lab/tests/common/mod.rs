@@ -4,12 +4,12 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// A RoBERTa of two layers and 32 dimensions with random weights.
-pub fn tiny_model() -> PathBuf {
+pub(crate) fn tiny_model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-models/tests/golden/tiny-mlm")
 }
 
 /// Functions that are "vulnerable" if and only if they copy without a bound.
-pub fn functions(count: usize) -> String {
+pub(crate) fn functions(count: usize) -> String {
     let mut lines = String::new();
     for idx in 0..count {
         let vulnerable = idx % 2;
