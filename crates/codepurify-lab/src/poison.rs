@@ -87,7 +87,9 @@ mod tests {
     #[test]
     fn rows_that_cannot_be_triggered_stay_clean_and_are_counted() {
         let mut clean = rows(20);
-        clean.iter_mut().for_each(|row| row.func = "int g(int);".to_owned());
+        for row in &mut clean {
+            row.func = "int g(int);".to_owned();
+        }
         let result = poison(&clean, Attack::BncFixed, 0.5, 1);
         assert_eq!((result.poisoned, result.not_applicable), (0, 10));
         assert!(

@@ -60,7 +60,7 @@ fn every_weight_of_the_detector_moves_after_one_step() {
     let (rows, weights) = (rows(16), Weights::new());
     let objective = detector(&rows, &rows, &weights);
     assert!(weights.vars().len() > 30);
-    assert_eq!(unmoved(&objective, &weights), [String::new(); 0]);
+    assert_eq!(unmoved(&objective, &weights), Vec::<String>::new());
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn every_weight_of_the_masked_lm_moves_after_one_step() {
         valid: &texts,
     };
     let objective = MlmTraining::new(&setup, &weights).unwrap();
-    assert_eq!(unmoved(&objective, &weights), [String::new(); 0]);
+    assert_eq!(unmoved(&objective, &weights), Vec::<String>::new());
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn an_interrupted_run_ends_where_an_uninterrupted_one_does() {
         let start = |killed_in: Option<usize>| {
             let weights = Weights::new();
             let inner = detector(&rows, &rows[..10], &weights);
-            let objective = Killed { inner, killed_in, epoch: AtomicUsize::new(0) };
+            let objective = Killed { inner, in_epoch: killed_in, epoch: AtomicUsize::new(0) };
             (train(&objective, &weights, &plan(3, rows.len()), out.path()), values(&weights))
         };
         if killed_in.is_some() {
@@ -167,7 +167,7 @@ fn a_state_of_other_settings_is_refused() {
 /// Fails in the evaluation of one epoch, where the state of the epoch before is the last one saved.
 struct Killed {
     inner: DefectTraining,
-    killed_in: Option<usize>,
+    in_epoch: Option<usize>,
     epoch: AtomicUsize,
 }
 
@@ -181,7 +181,7 @@ impl Objective for Killed {
     }
 
     fn evaluate(&self, workers: &Workers) -> anyhow::Result<Vec<(&'static str, f64)>> {
-        if Some(self.epoch.fetch_add(1, Ordering::SeqCst)) == self.killed_in {
+        if Some(self.epoch.fetch_add(1, Ordering::SeqCst)) == self.in_epoch {
             anyhow::bail!("killed");
         }
         self.inner.evaluate(workers)

@@ -75,12 +75,13 @@ pub fn lines(rows: &[SampleRow]) -> Vec<Line> {
         let outcomes: Vec<bool> = rows.iter().filter_map(outcome).collect();
         Line { name, samples: outcomes.len(), value: bootstrap(&[outcomes], |groups| share(&groups[0])) }
     };
-    let cost = |(name, cost): (&'static str, fn(&SampleRow) -> f64)| {
-        let costs: Vec<f64> = rows.iter().filter(|row| row.verdict.is_some()).map(cost).collect();
-        Line { name, samples: costs.len(), value: bootstrap(&[costs], |groups| median(&groups[0])) }
+    let costs: Vec<f64> =
+        rows.iter().filter(|row| row.verdict.is_some()).map(|row| row.pass_equivalents).collect();
+    let cost = Line {
+        name: "pass equivalents, median",
+        samples: costs.len(),
+        value: bootstrap(&[costs], |groups| median(&groups[0])),
     };
-    let costs: [(&str, fn(&SampleRow) -> f64); 1] =
-        [("pass equivalents, median", |row| row.pass_equivalents)];
     let statistics = STATISTICS.into_iter().map(power);
-    statistics.chain(OUTCOMES.into_iter().map(outcome)).chain(costs.into_iter().map(cost)).collect()
+    statistics.chain(OUTCOMES.into_iter().map(outcome)).chain([cost]).collect()
 }

@@ -59,7 +59,7 @@ pub struct Plan {
 }
 
 /// How often the state is saved.
-const SAVE_EVERY: Duration = Duration::from_secs(300);
+const SAVE_EVERY: Duration = Duration::from_mins(5);
 
 /// Trains `objective` in folder `out`: `state/` to resume from, `best/` the best epoch's model, `log.jsonl` the
 /// metrics of every epoch. Goes on where an interrupted run with the same plan stopped.
@@ -141,7 +141,7 @@ impl<O: Objective> Epoch<'_, O> {
 
 /// Progress on stderr: a bar on a terminal, a line now and then elsewhere.
 struct Bar {
-    bar: ProgressBar,
+    line: ProgressBar,
     started: Instant,
     before: u64,
 }
@@ -159,21 +159,21 @@ impl Bar {
             bar.set_style(style);
         }
         bar.set_position(progress.tokens);
-        Self { bar, started: Instant::now(), before: progress.tokens }
+        Self { line: bar, started: Instant::now(), before: progress.tokens }
     }
 
     fn advance(&self, tokens: usize, loss: f64, progress: &Progress) {
         let speed = (progress.tokens - self.before) as f64 / self.started.elapsed().as_secs_f64();
         let message = format!("epoch {} · loss {loss:.3} · {speed:.0} tokens/s", progress.epoch + 1);
-        if self.bar.is_hidden() && progress.step % 50 == 0 {
+        if self.line.is_hidden() && progress.step.is_multiple_of(50) {
             eprintln!("step {} · {message}", progress.step);
         }
-        self.bar.set_message(message);
-        self.bar.inc(tokens as u64);
+        self.line.set_message(message);
+        self.line.inc(tokens as u64);
     }
 
     fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.line.suspend(|| eprintln!("{line}"));
     }
 }
 

@@ -80,7 +80,7 @@ impl Gradients {
     ///
     /// # Errors
     /// If the tensor runtime fails.
-    pub fn add(self, other: Self) -> Result<Self> {
+    pub fn plus(self, other: Self) -> Result<Self> {
         let sum = |pair: (Option<Tensor>, Option<Tensor>)| match pair {
             (Some(left), Some(right)) => Ok(Some((left + right)?)),
             (left, right) => Ok(left.or(right)),

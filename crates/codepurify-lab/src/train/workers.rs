@@ -75,6 +75,6 @@ impl Workers {
         })?;
         let mut results = results.into_iter();
         let first = results.next().ok_or_else(|| anyhow::anyhow!("a batch without rows"))?;
-        results.try_fold(first, |(sum, all), (loss, gradients)| Ok((sum + loss, all.add(gradients)?)))
+        results.try_fold(first, |(sum, all), (loss, gradients)| Ok((sum + loss, all.plus(gradients)?)))
     }
 }
