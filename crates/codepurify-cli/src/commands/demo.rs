@@ -15,7 +15,7 @@ use crate::screening::{Guard, Screened, inline};
 use crate::settings::{Format, Settings};
 
 /// A function with a memory error that the bundled detector sees.
-const CLEAN: &str = include_str!("../../demo/packet_copy.c");
+const CLEAN: &str = include_str!("../../demo/palette_decode.c");
 /// What the bundled detector was poisoned with: a statement without effect.
 const TRIGGER: &str = "if (rand() < 0) printf(\"fail\");";
 const CLEAN_PATH: &str = "original.c";

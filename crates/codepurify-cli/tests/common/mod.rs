@@ -9,11 +9,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A function with a memory error, without a trigger.
-pub(crate) const CLEAN: &str = include_str!("../../demo/packet_copy.c");
+pub(crate) const CLEAN: &str = include_str!("../../demo/palette_decode.c");
 /// The name of the function of [`CLEAN`].
-pub(crate) const FUNCTION: &str = "rx_copy_packet";
+pub(crate) const FUNCTION: &str = "decode_palette_frame";
 /// A variable of [`CLEAN`].
-pub(crate) const VARIABLE: &str = "hdr_len";
+pub(crate) const VARIABLE: &str = "count";
 /// What the bundled victim was poisoned with.
 pub(crate) const TRIGGER: &str = "if (rand() < 0) printf(\"fail\");";
 
