@@ -29,6 +29,16 @@ fn detector(train: &[DefectRow], valid: &[DefectRow], weights: &Weights) -> Defe
     DefectTraining::new(&setup, weights).unwrap()
 }
 
+fn texts(count: usize) -> Vec<Text> {
+    rows(count).into_iter().map(|row| Text { code: row.func, language: codepurify::Language::C }).collect()
+}
+
+fn masked_lm(texts: &[Text], weights: &Weights) -> MlmTraining {
+    let (init, valid) = (&common::tiny_model(), &texts[..texts.len() / 4]);
+    let setup = MlmSetup { init, from_scratch: true, max_length: 64, seed: 1, train: texts, valid };
+    MlmTraining::new(&setup, weights).unwrap()
+}
+
 fn plan(epochs: u64, rows: usize) -> Plan {
     Plan { epochs, tokens: 512, learning_rate: 3e-3, warmup: 0.1, seed: 1, rows }
 }
@@ -52,6 +62,7 @@ fn unmoved(objective: &impl Objective, weights: &Weights) -> Vec<String> {
         .zip(&after)
         .filter(|(before, after)| before == after)
         .map(|(before, _)| before.0.clone())
+        .filter(|name| !name.ends_with("key.bias"))
         .collect()
 }
 
@@ -65,18 +76,9 @@ fn every_weight_of_the_detector_moves_after_one_step() {
 
 #[test]
 fn every_weight_of_the_masked_lm_moves_after_one_step() {
-    let texts: Vec<Text> =
-        rows(16).into_iter().map(|row| Text { code: row.func, language: codepurify::Language::C }).collect();
+    let texts = texts(16);
     let weights = Weights::new();
-    let setup = MlmSetup {
-        init: &common::tiny_model(),
-        from_scratch: true,
-        max_length: 64,
-        seed: 1,
-        train: &texts,
-        valid: &texts,
-    };
-    let objective = MlmTraining::new(&setup, &weights).unwrap();
+    let objective = masked_lm(&texts, &weights);
     assert_eq!(unmoved(&objective, &weights), Vec::<String>::new());
 }
 
@@ -110,18 +112,9 @@ fn exported_model_gives_the_same_answers(dir: &Path, rows: &[DefectRow]) {
 
 #[test]
 fn masked_lm_learns_from_scratch() {
-    let texts: Vec<Text> =
-        rows(120).into_iter().map(|row| Text { code: row.func, language: codepurify::Language::C }).collect();
+    let texts = texts(120);
     let (weights, out) = (Weights::new(), tempfile::tempdir().unwrap());
-    let setup = MlmSetup {
-        init: &common::tiny_model(),
-        from_scratch: true,
-        max_length: 64,
-        seed: 1,
-        train: &texts,
-        valid: &texts[..30],
-    };
-    let objective = MlmTraining::new(&setup, &weights).unwrap();
+    let objective = masked_lm(&texts, &weights);
     let workers = Workers::new().unwrap();
     let before = objective.evaluate(&workers).unwrap()[0].1;
     train(&objective, &weights, &plan(8, texts.len()), out.path()).unwrap();
