@@ -222,8 +222,8 @@ fn the_evidence_table_is_sorted_by_score() {
 #[test]
 fn an_exact_diff_keeps_every_byte() {
     let old = "a\u{1b}\r\nb\rc\nd";
-    let diff = text::unified("/tmp/x.c", old, "a\u{1b}\r\nB\rc\nd", DiffStyle::Exact);
-    let expected = "--- a/tmp/x.c\n+++ b/tmp/x.c\n@@ -1,3 +1,3 @@\n a\u{1b}\r\n-b\rc\n+B\rc\n d\n\\ No newline at end of file\n";
+    let diff = text::unified("/srv/x.c", old, "a\u{1b}\r\nB\rc\nd", DiffStyle::Exact);
+    let expected = "--- a/srv/x.c\n+++ b/srv/x.c\n@@ -1,3 +1,3 @@\n a\u{1b}\r\n-b\rc\n+B\rc\n d\n\\ No newline at end of file\n";
     assert_eq!(diff, expected);
     assert_eq!(text::unified("x.c", old, old, DiffStyle::Exact), "");
 }
