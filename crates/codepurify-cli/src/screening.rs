@@ -33,9 +33,10 @@ pub(crate) struct Screened {
 impl Guard {
     /// Loads the models that `settings` name, the masked language model only if purified code is wanted.
     pub(crate) fn load(settings: &Settings, purify: bool) -> Result<Self, LoadError> {
-        let victim = RobertaVictim::load(&files(settings.model.as_deref(), &bundled::VICTIM)?)?;
+        let victim = || RobertaVictim::load(&files(settings.model.as_deref(), &bundled::VICTIM)?);
         let masked_lm = || RobertaMaskedLm::load(&files(settings.mlm.as_deref(), &bundled::MASKED_LM)?);
-        let masked_lm = purify.then(masked_lm).transpose()?;
+        let (victim, masked_lm) = rayon::join(victim, || purify.then(masked_lm).transpose());
+        let (victim, masked_lm) = (victim?, masked_lm?);
         let thresholds = victim.thresholds().unwrap_or_else(Thresholds::builtin);
         let profile = match settings.profile {
             ProfileName::Default => Profile::standard(thresholds),
