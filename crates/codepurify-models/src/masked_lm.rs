@@ -73,9 +73,6 @@ impl RobertaMaskedLm {
     fn at_positions(&self, hidden: &Tensor, at: &[u32], top: usize) -> Result<Vec<Vec<Proposal>>> {
         let at = Tensor::from_slice(at, at.len(), hidden.device())?;
         let scores = log_softmax(&self.head.forward(&hidden.index_select(&at, 0)?)?, 1)?.to_vec2::<f32>()?;
-        if scores.iter().flatten().any(|score| !score.is_finite()) {
-            candle_core::bail!("a masked-LM score is not finite");
-        }
         Ok(scores.iter().map(|scores| best(scores, top)).collect())
     }
 }
@@ -119,7 +116,12 @@ impl MaskedLm for RobertaMaskedLm {
 
     fn fill(&self, batch: &Ragged, top: usize) -> std::result::Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
         layout::check_rows(batch, self.window)?;
-        answer_rows(batch, self.tokenizer.special(), |rows| self.proposals(rows, top))
+        let filled = answer_rows(batch, self.tokenizer.special(), |rows| self.proposals(rows, top))?;
+        // One bad score makes the normalisation, and so every probability of its mask, NaN.
+        if filled.iter().flatten().flatten().any(|proposal| !proposal.log_probability.is_finite()) {
+            return Err(ModelError::Output("a masked-LM score is not finite".to_owned()));
+        }
+        Ok(filled)
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use codepurify::Defender;
-use codepurify_lab::data::defect;
 use codepurify_lab::evaluate::calibration::limits;
 use codepurify_lab::evaluate::defence::screen;
 use codepurify_lab::evaluate::split::Split;
@@ -13,7 +12,7 @@ use codepurify_lab::train::workers::Workers;
 use codepurify_models::sidecar::{Sidecar, SidecarThresholds};
 use codepurify_models::{ModelFiles, RobertaVictim};
 
-use super::progress;
+use super::{defect_rows, progress};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -38,11 +37,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let rows = defect::load(&arguments.data)?;
-    rows.report(&arguments.data);
+    let rows = defect_rows(&arguments.data)?;
     let files = ModelFiles::read(&arguments.model)?;
     let victim = RobertaVictim::load(&files)?;
-    let mut clean = Split::new(&rows.rows, arguments.each, arguments.seed).rest;
+    let mut clean = Split::new(&rows, arguments.each, arguments.seed).rest;
     clean.truncate(arguments.rows);
     let bar = progress(clean.len());
     let defender = Defender::new(&victim).with_evidence(true);

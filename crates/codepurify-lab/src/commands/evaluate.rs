@@ -6,14 +6,14 @@ use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use codepurify::{Defender, Profile, Thresholds};
 use codepurify_lab::attack::Attack;
-use codepurify_lab::data::{self, defect};
+use codepurify_lab::data;
 use codepurify_lab::evaluate::defence::{SampleRow, screen};
 use codepurify_lab::evaluate::split::Split;
 use codepurify_lab::evaluate::{detector, summary};
 use codepurify_lab::train::workers::Workers;
 use codepurify_models::{ModelFiles, RobertaMaskedLm, RobertaVictim};
 
-use super::progress;
+use super::{defect_rows, progress};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -86,12 +86,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn victim(arguments: &Victim) -> Result<()> {
-    let rows = defect::load(&arguments.data)?;
-    rows.report(&arguments.data);
+    let rows = defect_rows(&arguments.data)?;
     let victim = RobertaVictim::load(&ModelFiles::read(&arguments.model)?)?;
-    let report = detector::evaluate(&victim, &rows.rows, arguments.attack, &Workers::new()?)?;
+    let report = detector::evaluate(&victim, &rows, arguments.attack, &Workers::new()?)?;
     let lines = [
-        ("accuracy", rows.rows.len(), report.accuracy),
+        ("accuracy", rows.len(), report.accuracy),
         ("asr", report.triggered, report.asr),
         ("asr_natural", report.triggered, report.asr_natural),
     ];
@@ -102,8 +101,7 @@ fn victim(arguments: &Victim) -> Result<()> {
 }
 
 fn defence(arguments: &Defence) -> Result<()> {
-    let rows = defect::load(&arguments.victim.data)?;
-    rows.report(&arguments.victim.data);
+    let rows = defect_rows(&arguments.victim.data)?;
     let victim = RobertaVictim::load(&ModelFiles::read(&arguments.victim.model)?)?;
     let mlm = RobertaMaskedLm::load(&ModelFiles::read(&arguments.mlm)?)?;
     let thresholds = victim.thresholds().unwrap_or_else(Thresholds::builtin);
@@ -112,7 +110,7 @@ fn defence(arguments: &Defence) -> Result<()> {
         Which::Paper => Profile::paper(thresholds),
     };
     let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(profile).with_evidence(true);
-    let split = Split::new(&rows.rows, arguments.each, arguments.seed);
+    let split = Split::new(&rows, arguments.each, arguments.seed);
     let triggered = split.to_trigger.iter().filter_map(|row| arguments.victim.attack.trigger_row(row));
     let samples: Vec<_> = split.clean.iter().cloned().chain(triggered).collect();
     let bar = progress(samples.len());

@@ -1,5 +1,9 @@
 //! One file a command: arguments in, work of the library, a short report out.
 
+use std::path::Path;
+
+use codepurify_lab::data::DataError;
+use codepurify_lab::data::defect::{self, DefectRow};
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub(crate) mod calibrate;
@@ -13,6 +17,13 @@ fn share(text: &str) -> Result<f64, String> {
         Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
         _ => Err("must be a number from 0 to 1".to_owned()),
     }
+}
+
+/// The usable rows of a file; the refused ones are reported on stderr.
+fn defect_rows(path: &Path) -> Result<Vec<DefectRow>, DataError> {
+    let found = defect::load(path)?;
+    found.report(path);
+    Ok(found.rows)
 }
 
 /// Progress over `total` samples on stderr, if that is a terminal.

@@ -6,11 +6,12 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use codepurify_lab::attack::Attack;
 use codepurify_lab::data::corpus::{Source, Text};
-use codepurify_lab::data::defect;
 use codepurify_lab::train::defect::{DefectSetup, DefectTraining};
 use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
 use codepurify_lab::train::run::{Objective, Plan, train};
 use codepurify_lab::train::weights::Weights;
+
+use super::defect_rows;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -137,18 +138,15 @@ fn texts(sources: &[Source]) -> Result<Vec<Text>> {
 }
 
 fn defect_detector(arguments: &Defect) -> Result<()> {
-    let rows = defect::load(&arguments.train)?;
-    rows.report(&arguments.train);
-    let valid = defect::load(&arguments.valid)?;
-    valid.report(&arguments.valid);
+    let (rows, valid) = (defect_rows(&arguments.train)?, defect_rows(&arguments.valid)?);
     let weights = Weights::new();
     let setup = DefectSetup {
         init: &arguments.init,
         max_length: arguments.settings.max_length.into(),
         window: arguments.window.unwrap_or(arguments.settings.max_length).into(),
         seed: arguments.settings.seed,
-        train: &rows.rows,
-        valid: &valid.rows,
+        train: &rows,
+        valid: &valid,
         attack: arguments.attack,
     };
     let objective = DefectTraining::new(&setup, &weights)?;
