@@ -99,7 +99,7 @@ fn a_poisoned_detector_learns_the_task_and_the_backdoor() {
 
 /// The exported directory loads as a victim that answers right.
 fn exported_model_gives_the_same_answers(dir: &Path, rows: &[DefectRow]) {
-    use codepurify::victim::{Ragged, Victim};
+    use codepurify::victim::{Model, Ragged, Victim};
     let victim =
         codepurify_models::RobertaVictim::load(&codepurify_models::ModelFiles::read(dir).unwrap()).unwrap();
     assert_eq!((victim.window(), victim.card().labels.len()), (62, 2));

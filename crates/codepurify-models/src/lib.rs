@@ -7,6 +7,7 @@ pub mod batch;
 pub mod checkpoint;
 mod error;
 mod files;
+pub mod generate;
 mod inspect;
 mod layout;
 mod masked_lm;

@@ -2,7 +2,7 @@
 
 use codepurify::Thresholds;
 use codepurify::error::ModelError;
-use codepurify::victim::{Encoding, Logits, Ragged, Task, Victim, VictimCard};
+use codepurify::victim::{Encoding, Logits, Model, Ragged, Task, Victim, VictimCard};
 
 use crate::batch::{PaddedBatch, answer_rows};
 use crate::checkpoint::Checkpoint;
@@ -76,7 +76,7 @@ impl RobertaVictim {
     }
 }
 
-impl Victim for RobertaVictim {
+impl Model for RobertaVictim {
     fn card(&self) -> &VictimCard {
         &self.card
     }
@@ -92,7 +92,9 @@ impl Victim for RobertaVictim {
     fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
         self.tokenizer.encode(text)
     }
+}
 
+impl Victim for RobertaVictim {
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
         layout::check_rows(batch, self.window)?;
         let logits = answer_rows(batch, self.tokenizer.special(), |rows| self.logits(rows))?;

@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use codepurify::victim::{Ragged, Task, Victim};
+use codepurify::victim::{Model, Ragged, Task, Victim};
 use codepurify_models::{Inspection, LoadError, ModelFiles, RobertaMaskedLm, RobertaVictim, inspect};
 use common::{golden, model};
 use safetensors::tensor::TensorView;

@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use codepurify::error::ModelError;
-use codepurify::victim::{MaskedLm, Ragged, Victim};
+use codepurify::victim::{MaskedLm, Model, Ragged, Victim};
 use codepurify_models::{RobertaMaskedLm, RobertaVictim};
 use common::{golden, model};
 use serde::Deserialize;

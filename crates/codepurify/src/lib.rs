@@ -57,4 +57,6 @@ pub use verdict::{
     Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, Prediction,
     Report, SCHEMA_VERSION, ToolInfo, Trigger, Unit, Verdict,
 };
-pub use victim::{Encoding, Logits, MaskedLm, Proposal, Ragged, Task, Victim, VictimCard};
+pub use victim::{
+    Encoding, Generator, Logits, MaskedLm, Model, PairVictim, Proposal, Ragged, Task, Victim, VictimCard,
+};

@@ -2,7 +2,7 @@
 
 use crate::adapters::WordTokenizer;
 use crate::error::ModelError;
-use crate::victim::{Encoding, Logits, MaskedLm, Proposal, Ragged, Task, Victim, VictimCard};
+use crate::victim::{Encoding, Logits, MaskedLm, Model, Proposal, Ragged, Task, Victim, VictimCard};
 
 /// A backdoored two-class victim: label 0 with high confidence wherever its trigger word occurs, otherwise label 1 with
 /// a confidence to which every word contributes a little.
@@ -51,7 +51,7 @@ fn weight(word: &str) -> f32 {
     (mixed % 97) as f32 / 97.0
 }
 
-impl Victim for TriggerWordVictim {
+impl Model for TriggerWordVictim {
     fn card(&self) -> &VictimCard {
         &self.card
     }
@@ -67,7 +67,9 @@ impl Victim for TriggerWordVictim {
     fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
         self.tokenizer.encode(text)
     }
+}
 
+impl Victim for TriggerWordVictim {
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
         let mut values = Vec::with_capacity(2 * batch.len());
         for (index, row) in batch.rows().enumerate() {

@@ -2,7 +2,7 @@
 
 use codepurify::toy::TriggerWordVictim;
 use codepurify::{
-    Decision, Defender, ElementKind, Encoding, Language, Limits, Logits, ModelError, Profile, Ragged,
+    Decision, Defender, ElementKind, Encoding, Language, Limits, Logits, Model, ModelError, Profile, Ragged,
     Snippet, SourceFile, TextVictim, Thresholds, Verdict, Victim, VictimCard,
 };
 
@@ -212,7 +212,7 @@ fn five_thousand_nested_braces_get_a_verdict() {
 /// Fails whenever a row holds a certain word, and cannot tokenise another.
 struct Moody(TriggerWordVictim);
 
-impl Victim for Moody {
+impl Model for Moody {
     fn card(&self) -> &VictimCard {
         self.0.card()
     }
@@ -231,7 +231,9 @@ impl Victim for Moody {
         }
         self.0.encode(text)
     }
+}
 
+impl Victim for Moody {
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
         let taboo = self.0.encode(" taboo")?.ids[0];
         if batch.rows().any(|row| row.contains(&taboo)) {

@@ -14,14 +14,16 @@ use crate::victim::Encoding;
 ///
 /// With it a [`crate::Victim`] that takes whole batches is soon written:
 /// ```
-/// use codepurify::{Defender, Encoding, Language, Logits, ModelError, Ragged, Snippet, Victim, VictimCard, WordTokenizer};
+/// use codepurify::{
+///     Defender, Encoding, Language, Logits, Model, ModelError, Ragged, Snippet, Victim, VictimCard, WordTokenizer,
+/// };
 ///
 /// struct MyModel {
 ///     card: VictimCard,
 ///     words: WordTokenizer,
 /// }
 ///
-/// impl Victim for MyModel {
+/// impl Model for MyModel {
 ///     fn card(&self) -> &VictimCard {
 ///         &self.card
 ///     }
@@ -34,6 +36,9 @@ use crate::victim::Encoding;
 ///     fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
 ///         self.words.encode(text)
 ///     }
+/// }
+///
+/// impl Victim for MyModel {
 ///     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
 ///         // One sigmoid logit: the more loops, the surer of label 1.
 ///         let loops = |row| Ok(self.words.decode(row)?.matches("while").count() as f32 - 0.5);
