@@ -1,5 +1,7 @@
 //! What a generator answered, and how that changed once the code was purified.
 
+use std::fmt::Write;
+
 use codepurify::verdict::Verdict;
 
 use super::diff::{self, DiffStyle};
@@ -73,7 +75,7 @@ fn slices(lines: &[String]) -> Vec<&str> {
 fn limited(lines: &[String], most: usize) -> String {
     let mut out = lines[..lines.len().min(most)].concat();
     if lines.len() > most {
-        out.push_str(&format!("  … {} more lines\n", lines.len() - most));
+        let _ = writeln!(out, "  … {} more lines", lines.len() - most);
     }
     out
 }
