@@ -83,7 +83,7 @@ impl<'m> PairDefender<'m> {
     /// The model's answer for a pair of texts, once for each side as all that is asked about a side.
     fn answers(&self, left: &str, right: &str) -> Result<[(Prediction, Spent); 2], ModelError> {
         let (left, right) = (self.encode(left)?, self.encode(right)?);
-        let rows = [&left, &right].map(|row| std::iter::once(row.iter().copied()).collect::<Ragged>());
+        let rows = [&left, &right].map(|row| Ragged::of_row(row));
         let items = [
             Item { rows: &rows[0], beside: &right, side: Side::Left },
             Item { rows: &rows[1], beside: &left, side: Side::Right },

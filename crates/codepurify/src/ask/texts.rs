@@ -24,35 +24,37 @@ pub(super) fn score(generator: &dyn Generator, items: &[Item<'_>]) -> Vec<Result
 
 /// The target tokens that answer row 0 of each item.
 fn answers(generator: &dyn Generator, items: &[Item<'_>]) -> Vec<Result<Vec<u32>, ModelError>> {
-    let plain: Vec<Ragged> = items.iter().map(|item| row_alone(item.rows, 0)).collect();
+    let plain: Vec<Ragged> = items.iter().map(|item| Ragged::of_row(item.rows.row(0))).collect();
     let plain: Vec<Item<'_>> = plain.iter().map(Item::alone).collect();
     let answers = batch::generate(generator, &plain);
     answers.into_iter().map(|rows| Ok(rows?.pop().unwrap_or_default())).collect()
 }
 
+/// The chosen row of a trial, not yet answered.
+struct Chosen<'a> {
+    trial: &'a Trial<'a>,
+    filling: usize,
+    row: Ragged,
+}
+
+/// Chooses by the likelihood of the original answer, then decodes the chosen rows.
 pub(super) fn choose(generator: &dyn Generator, trials: &[Trial<'_>]) -> Vec<Result<Choice, ModelError>> {
     let items: Vec<Item<'_>> = trials.iter().map(|trial| trial.fillings).collect();
     let likelihoods = batch::likelihoods(generator, &items).into_iter().zip(trials);
-    let tried = likelihoods
+    let chosen = likelihoods
         .map(|(likelihoods, trial)| {
             let filling = closest(&likelihoods?, trial.wanted);
-            Ok((trial, filling, row_alone(trial.fillings.rows, filling)))
+            Ok(Chosen { trial, filling, row: Ragged::of_row(trial.fillings.rows.row(filling)) })
         })
         .collect();
-    through(tried, |tried: Vec<(&Trial<'_>, usize, Ragged)>| {
-        let chosen: Vec<Item<'_>> = tried.iter().map(|(_, _, row)| Item::alone(row)).collect();
-        let answered = score(generator, &chosen).into_iter().zip(&tried);
-        let choice = |(scores, (trial, filling, row)): (Result<Scores, _>, &(&Trial<'_>, usize, Ragged))| {
-            let scores: Scores = scores?;
-            let mut spent = trial.fillings.spent();
-            spent += scores.spent(Item::alone(row));
-            Ok(Choice { filling: *filling, prediction: scores.prediction, spent })
+    through(chosen, |chosen: Vec<Chosen<'_>>| {
+        let rows: Vec<Item<'_>> = chosen.iter().map(|it| Item::alone(&it.row)).collect();
+        let choice = |(scores, it): (Result<Scores, ModelError>, &Chosen<'_>)| {
+            let scores = scores?;
+            let mut spent = it.trial.fillings.spent();
+            spent += scores.spent(Item::alone(&it.row));
+            Ok(Choice { filling: it.filling, prediction: scores.prediction, spent })
         };
-        answered.map(choice).collect()
+        score(generator, &rows).into_iter().zip(&chosen).map(choice).collect()
     })
-}
-
-/// A batch of one row of another.
-fn row_alone(rows: &Ragged, index: usize) -> Ragged {
-    std::iter::once(rows.row(index).iter().copied()).collect()
 }
