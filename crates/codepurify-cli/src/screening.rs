@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use codepurify::verdict::{InputError, ModelInfo, Report, SCHEMA_VERSION, ToolInfo, Verdict};
-use codepurify::victim::{Model, Victim};
+use codepurify::victim::Model;
 use codepurify::{Defender, Profile, Snippet, SourceFile, Thresholds};
 use codepurify_models::{LoadError, ModelFiles, RobertaMaskedLm, RobertaVictim};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -1,7 +1,7 @@
 //! What a victim is worth and what an attack does to it, undefended.
 
 use anyhow::Result;
-use codepurify::victim::{Model, Ragged, Victim};
+use codepurify::victim::{Ragged, Victim};
 
 use super::metrics::{Estimate, bootstrap, share};
 use crate::attack::Attack;
