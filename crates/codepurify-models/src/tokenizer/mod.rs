@@ -93,6 +93,17 @@ impl CodeTokenizer {
         Ok(Encoding { spans: spans.collect(), ids: encoding.get_ids().to_vec() })
     }
 
+    /// The text that `ids` stand for, without special tokens and with white space as it stands.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenise`] if an id has no token.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
+        if let Some(id) = ids.iter().find(|&&id| self.tokenizer.id_to_token(id).is_none()) {
+            return Err(ModelError::Tokenise(format!("no token has the id {id}")));
+        }
+        self.tokenizer.decode(ids, true).map_err(|error| ModelError::Tokenise(error.to_string()))
+    }
+
     /// The source text of one token, or `None` for special tokens and for parts of a character.
     #[must_use]
     pub fn token_text(&self, id: u32) -> Option<String> {
