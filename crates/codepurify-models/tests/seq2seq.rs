@@ -226,12 +226,11 @@ fn answers_end_at_the_limit() {
 
 #[test]
 fn unusable_options_are_refused() {
-    let complaint = |max_length, beams, dialect| {
-        match generator_with(DecodeOptions { max_length, beams, dialect }) {
+    let complaint =
+        |max_length, beams, dialect| match generator_with(DecodeOptions { max_length, beams, dialect }) {
             Err(LoadError::Json { file: "codepurify.json", message, .. }) => message,
             other => panic!("{other:?}"),
-        }
-    };
+        };
     assert!(complaint(0, 1, Dialect::Codexglue).contains("max_length 0"));
     assert!(complaint(1, 1, Dialect::Transformers).contains("max_length 1"));
     assert!(complaint(129, 1, Dialect::Codexglue).contains("128 positions"));
