@@ -10,8 +10,9 @@ use crate::error::LoadError;
 use crate::layout::check_rows;
 use crate::tokenizer::CodeTokenizer;
 
-/// Tokens whose keys and values a search may hold at a time: sources, and the answers of all beams.
-const SEARCH_TOKENS: usize = 4096;
+/// Decoded tokens whose keys and values a search may hold for each token that it may encode: they take memory, but none of
+/// the activations of an encoder.
+const HELD_PER_ENCODED: usize = 4;
 
 /// A guarded model that answers with text: any [`StepDecoder`] with its tokenizer. Sources and targets are framed as
 /// `<s> row </s>`.
@@ -40,12 +41,6 @@ impl<D: StepDecoder> TextGenerator<D> {
             Some(message) => Err(LoadError::Json { model: card.name, file: "codepurify.json", message }),
             None => Ok(Self { card, tokenizer, decoder, window, options }),
         }
-    }
-
-    /// How answers are decoded.
-    #[must_use]
-    pub fn options(&self) -> DecodeOptions {
-        self.options
     }
 
     pub(super) fn tokenizer(&self) -> &CodeTokenizer {
@@ -101,10 +96,10 @@ impl<D: StepDecoder> Model for TextGenerator<D> {
 impl<D: StepDecoder> Generator for TextGenerator<D> {
     fn generate(&self, batch: &Ragged) -> Result<Ragged, ModelError> {
         check_rows(batch, self.window)?;
-        let held = self.options.beams * self.options.steps();
+        let held = (self.options.beams * self.options.steps()).div_ceil(HELD_PER_ENCODED);
         let lengths: Vec<usize> = batch.rows().map(|row| row.len() + 2 + held).collect();
         let end = self.tokenizer.special().end;
-        let answers = answer_groups(&groups_of(&lengths, SEARCH_TOKENS), |rows| {
+        let answers = answer_groups(&groups_of(&lengths, MICRO_BATCH_TOKENS), |rows| {
             search::decode(&self.decoder, &self.framed(batch, rows), end, self.options)
         })?;
         Ok(answers.into_iter().map(|answer| self.content(answer)).collect())
