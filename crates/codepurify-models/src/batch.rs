@@ -2,7 +2,6 @@
 
 use candle_core::{Device, Result, Tensor};
 use codepurify::error::ModelError;
-use codepurify::victim::Ragged;
 use rayon::prelude::*;
 
 use crate::tokenizer::SpecialIds;
@@ -90,15 +89,15 @@ pub fn framed(row: &[u32], special: SpecialIds) -> Vec<u32> {
     [&[special.begin], row, &[special.end]].concat()
 }
 
-/// One answer of `work` for each row of `batch`, in order. `work` gets micro-batches of framed rows, several at a time.
+/// One answer of `work` for each of the framed `rows`, in order. `work` gets micro-batches of rows of similar length,
+/// several at a time.
 pub(crate) fn answer_rows<T: Send>(
-    batch: &Ragged,
-    special: SpecialIds,
+    rows: &[Vec<u32>],
     work: impl Fn(&[Vec<u32>]) -> Result<Vec<T>> + Sync,
 ) -> std::result::Result<Vec<T>, ModelError> {
-    let groups = micro_batches(batch);
+    let groups = micro_batches(rows);
     let answer = |group: &Vec<usize>| {
-        let rows: Vec<_> = group.iter().map(|&row| framed(batch.row(row), special)).collect();
+        let rows: Vec<_> = group.iter().map(|&row| rows[row].clone()).collect();
         work(&rows)
     };
     let answers: Vec<Vec<T>> = groups
@@ -112,17 +111,15 @@ pub(crate) fn answer_rows<T: Send>(
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
-/// Row numbers of `batch` in groups to be padded together: similar lengths, at most [`MICRO_BATCH_TOKENS`] each.
-fn micro_batches(batch: &Ragged) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..batch.len()).collect();
-    order.sort_by_key(|&row| std::cmp::Reverse(batch.row(row).len()));
+/// Row numbers in groups to be padded together: similar lengths, at most [`MICRO_BATCH_TOKENS`] each.
+fn micro_batches(rows: &[Vec<u32>]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|&row| std::cmp::Reverse(rows[row].len()));
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for row in order {
         match groups.last_mut() {
             // The first row of a group is its longest.
-            Some(group) if (group.len() + 1) * (batch.row(group[0]).len() + 2) <= MICRO_BATCH_TOKENS => {
-                group.push(row);
-            }
+            Some(group) if (group.len() + 1) * rows[group[0]].len() <= MICRO_BATCH_TOKENS => group.push(row),
             _ => groups.push(vec![row]),
         }
     }
@@ -144,13 +141,13 @@ mod tests {
 
     #[test]
     fn micro_batches_hold_every_row_once_and_stay_small() {
-        let batch: Ragged = (0..200).map(|row| vec![5; (row * 37) % 510]).collect();
-        let groups = micro_batches(&batch);
+        let rows: Vec<Vec<u32>> = (0..200).map(|row| vec![5; 2 + (row * 37) % 510]).collect();
+        let groups = micro_batches(&rows);
         let mut seen: Vec<usize> = groups.concat();
         seen.sort_unstable();
         assert_eq!(seen, (0..200).collect::<Vec<_>>());
         for group in groups {
-            let longest = group.iter().map(|&row| batch.row(row).len() + 2).max().unwrap();
+            let longest = group.iter().map(|&row| rows[row].len()).max().unwrap();
             assert!(group.len() == 1 || group.len() * longest <= MICRO_BATCH_TOKENS, "{longest}");
         }
     }
