@@ -132,6 +132,13 @@ impl ModelFiles {
         Ok(self)
     }
 
+    /// The same model with another `codepurify.json`.
+    #[must_use]
+    pub fn with_sidecar(mut self, json: Vec<u8>) -> Self {
+        self.sidecar = Some(json.into());
+        self
+    }
+
     /// The model's name.
     #[must_use]
     pub fn name(&self) -> &str {
