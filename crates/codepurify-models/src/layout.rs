@@ -6,6 +6,7 @@ use candle_nn::VarBuilder;
 use codepurify_checkpoint::StateDict;
 
 use crate::error::LoadError;
+use crate::roberta::DecoderShape;
 
 /// Where the parts of a model sit in a checkpoint, and what they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(crate) enum Head {
     /// RoBERTa: masked language model.
     MaskedLm,
     /// RoBERTa with a PyTorch transformer decoder.
-    Seq2Seq { layers: usize },
+    Seq2Seq(DecoderShape),
     /// T5: conditional generation.
     T5Generation,
     /// T5: a linear layer over the decoder's state at the last `</s>`.
@@ -53,7 +54,9 @@ impl fmt::Display for Head {
             Self::Classification { classes } => write!(f, "classification over <s>, {}", logits(classes)),
             Self::Pair { classes } => write!(f, "classification over two <s> vectors, {}", logits(classes)),
             Self::MaskedLm => write!(f, "masked language model"),
-            Self::Seq2Seq { layers } => write!(f, "seq2seq, transformer decoder of {layers} layers"),
+            Self::Seq2Seq(DecoderShape { layers, feed_forward }) => {
+                write!(f, "seq2seq, transformer decoder of {layers} layers, feed-forward {feed_forward}")
+            }
             Self::T5Generation => write!(f, "conditional generation"),
             Self::T5Classification { classes } => {
                 write!(f, "classification over the last </s>, {}", logits(classes))
@@ -121,8 +124,8 @@ impl Names<'_> {
         let bodies = ["roberta", "encoder.roberta", "encoder"];
         let words = "embeddings.word_embeddings.weight";
         let body = bodies.into_iter().find(|body| self.has(&format!("{body}.{words}")))?;
-        if let Some(layers) = self.decoder_layers() {
-            return Some(Layout { body, head: "", kind: Head::Seq2Seq { layers } });
+        if let Some(shape) = DecoderShape::of(self.state) {
+            return Some(Layout { body, head: "", kind: Head::Seq2Seq(shape) });
         }
         for head in ["classifier", "encoder.classifier"] {
             let Some(classes) = self.size(&format!("{head}.out_proj.weight"), 0) else { continue };
@@ -135,13 +138,6 @@ impl Names<'_> {
         let mask = |head: &&str| self.has(&format!("{head}.dense.weight"));
         let head = ["lm_head", "encoder.lm_head"].into_iter().find(mask)?;
         Some(Layout { body, head, kind: Head::MaskedLm })
-    }
-
-    /// Layers of a PyTorch transformer decoder, if there is one.
-    fn decoder_layers(&self) -> Option<usize> {
-        let layer = |at: usize| self.has(&format!("decoder.layers.{at}.self_attn.in_proj_weight"));
-        let layers = (0..).take_while(|&at| layer(at)).count();
-        (layers > 0).then_some(layers)
     }
 }
 

@@ -7,14 +7,16 @@ use codepurify::victim::{Generator, Model, PairVictim, Task, Victim, VictimCard}
 use crate::checkpoint::Checkpoint;
 use crate::error::LoadError;
 use crate::files::ModelFiles;
+use crate::generate::{DecodeOptions, Dialect, StepDecoder, TextClassifier, TextGenerator};
 use crate::guarded::{
     Apart, Guarded, Joined, PairClassifier, RobertaClassifier, RobertaPair, SequenceClassifier, T5Classifier,
     T5Pair,
 };
 use crate::layout::{Head, Layout, below};
 use crate::reading::Reading;
-use crate::roberta::{ClassificationHead, RobertaConfig, RobertaEncoder};
-use crate::t5::{CloneHead, DefectHead, T5, T5Config};
+use crate::roberta::{ClassificationHead, RobertaConfig, RobertaEncoder, RobertaSeq2Seq};
+use crate::sidecar::{Generation, Sidecar};
+use crate::t5::{CloneHead, DefectHead, T5, T5Config, T5Generator};
 
 /// A guarded model of one of the three kinds.
 pub enum GuardedModel {
@@ -112,7 +114,7 @@ pub(crate) fn load_from(
         let parts = Parts { files, checkpoint, layout };
         let built = if layout.kind.is_t5() { parts.t5()? } else { parts.roberta()? };
         let sha256 = hash.join().expect("hashing bytes does not panic");
-        Ok(built.finish(files.name.clone(), sha256))
+        built.finish(files.name.clone(), sha256)
     })
 }
 
@@ -134,29 +136,43 @@ struct Built {
     door: Door,
 }
 
-type Door = Box<dyn FnOnce(Guarded<()>) -> GuardedModel>;
+type Door = Box<dyn FnOnce(Guarded<()>) -> Result<GuardedModel, LoadError>>;
 
 impl Built {
-    fn finish(self, name: String, sha256: String) -> Loaded {
+    fn finish(self, name: String, sha256: String) -> Result<Loaded, LoadError> {
         let Reading { tokenizer, sidecar, window } = self.reading;
         let thresholds = sidecar.thresholds();
         let labels = if sidecar.labels.is_empty() { self.labels } else { sidecar.labels };
         let card = VictimCard { name, task: sidecar.task.unwrap_or(self.task), sha256, labels };
-        let model = (self.door)(Guarded { card, tokenizer, window, network: () });
-        Loaded { model, thresholds, targets: sidecar.targets }
+        let model = (self.door)(Guarded { card, tokenizer, window, network: () })?;
+        Ok(Loaded { model, thresholds, targets: sidecar.targets })
     }
 }
 
 fn classifier(network: impl SequenceClassifier + 'static) -> Door {
-    Box::new(|text| GuardedModel::Classifier(Box::new(text.with(network))))
+    Box::new(|text| Ok(GuardedModel::Classifier(Box::new(text.with(network)))))
 }
 
 fn apart(network: impl PairClassifier + 'static) -> Door {
-    Box::new(|text| GuardedModel::Pair(Box::new(text.with(Apart(network)))))
+    Box::new(|text| Ok(GuardedModel::Pair(Box::new(text.with(Apart(network))))))
 }
 
 fn joined(network: impl SequenceClassifier + 'static) -> Door {
-    Box::new(|text| GuardedModel::Pair(Box::new(text.with(Joined(network)))))
+    Box::new(|text| Ok(GuardedModel::Pair(Box::new(text.with(Joined(network))))))
+}
+
+/// A generator, or the classifier that it is if its side car names an answer for each class.
+fn generator(decoder: impl StepDecoder + 'static, dialect: Dialect, sidecar: &Sidecar) -> Door {
+    let Generation { max_length, beams } = sidecar.generation;
+    let (options, answers) = (DecodeOptions { max_length, beams, dialect }, sidecar.answers.clone());
+    Box::new(move |text| {
+        let Guarded { card, tokenizer, window, network: () } = text;
+        let generator = TextGenerator::new(card, tokenizer, decoder, window, options)?;
+        if answers.is_empty() {
+            return Ok(GuardedModel::Generator(Box::new(generator)));
+        }
+        Ok(GuardedModel::Classifier(Box::new(TextClassifier::new(generator, &answers)?)))
+    })
 }
 
 impl Parts<'_> {
@@ -166,13 +182,13 @@ impl Parts<'_> {
         let Layout { body, head, kind } = self.layout;
         let pad = config.pad_token_id;
         let encoder =
-            self.checkpoint.build(|weights| RobertaEncoder::new(&config, &below(&weights, body)))?;
+            || self.checkpoint.build(|weights| RobertaEncoder::new(&config, &below(&weights, body)));
         let (task, door) = match kind {
             Head::Classification { classes } => {
                 let head = self.checkpoint.build(|weights| {
                     ClassificationHead::new(&config, classes, &below(&weights, head))
                 })?;
-                let network = RobertaClassifier { encoder, head, classes, pad };
+                let network = RobertaClassifier { encoder: encoder()?, head, classes, pad };
                 if reading.sidecar.task == Some(Task::Clone) {
                     reading.window = Joined::<()>::window(reading.window);
                     (Task::Clone, joined(network))
@@ -184,7 +200,13 @@ impl Parts<'_> {
                 let head = self.checkpoint.build(|weights| {
                     ClassificationHead::for_pairs(&config, classes, &below(&weights, head))
                 })?;
-                (Task::Clone, apart(RobertaPair { encoder, head, classes, pad }))
+                (Task::Clone, apart(RobertaPair { encoder: encoder()?, head, classes, pad }))
+            }
+            Head::Seq2Seq(shape) => {
+                let begin = reading.tokenizer.special().begin;
+                let network =
+                    self.checkpoint.build(|weights| RobertaSeq2Seq::new(&config, shape, begin, &weights))?;
+                (Task::Repair, generator(network, Dialect::Codexglue, &reading.sidecar))
             }
             _ => return Err(self.wrong_kind()),
         };
@@ -211,7 +233,11 @@ impl Parts<'_> {
                 })?;
                 (Task::Clone, apart(network))
             }
-            _ => return Err(self.wrong_kind()),
+            _ => {
+                let network =
+                    self.checkpoint.build(|weights| T5Generator::new(&config, &below(&weights, body)))?;
+                (Task::Repair, generator(network, Dialect::Transformers, &reading.sidecar))
+            }
         };
         Ok(Built { reading, labels: Vec::new(), task, door })
     }

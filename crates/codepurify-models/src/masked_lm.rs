@@ -83,8 +83,8 @@ impl RobertaMaskedLm {
 /// Masks whose scores over the vocabulary are held in memory together.
 const MASKS_AT_ONCE: usize = 64;
 
-/// The `top` best entries of a row of log-probabilities; the smaller id first among equals.
-fn best(scores: &[f32], top: usize) -> Vec<Proposal> {
+/// The `top` best entries of a row of log-probabilities (or logits); the smaller id first among equals.
+pub(crate) fn best(scores: &[f32], top: usize) -> Vec<Proposal> {
     let mut proposals: Vec<Proposal> = scores
         .iter()
         .enumerate()

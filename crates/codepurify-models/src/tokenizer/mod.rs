@@ -125,6 +125,15 @@ impl CodeTokenizer {
         })
     }
 
+    /// Tokens of a text that a model answers with: as it stands, without a prefix.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenise`].
+    pub fn encode_answer(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        let encoded = self.tokenizer.encode(text, false);
+        Ok(encoded.map_err(|error| ModelError::Tokenise(error.to_string()))?.get_ids().to_vec())
+    }
+
     /// A whole input: `<s> prefix row </s>`.
     #[must_use]
     pub fn frame(&self, row: &[u32]) -> Vec<u32> {
@@ -135,6 +144,17 @@ impl CodeTokenizer {
     #[must_use]
     pub fn frame_length(&self) -> usize {
         self.prefix.len() + 2
+    }
+
+    /// The text that `ids` stand for, without special tokens and with white space as it stands.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenise`] if an id has no token.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
+        if let Some(id) = ids.iter().find(|&&id| self.tokenizer.id_to_token(id).is_none()) {
+            return Err(ModelError::Tokenise(format!("no token has the id {id}")));
+        }
+        self.tokenizer.decode(ids, true).map_err(|error| ModelError::Tokenise(error.to_string()))
     }
 
     /// The source text of one token, or `None` for special tokens and for parts of a character.
