@@ -108,7 +108,8 @@ pub(crate) fn answer_groups<T: Send>(
     groups: &[Vec<usize>],
     work: impl Fn(&[usize]) -> std::result::Result<Vec<T>, ModelError> + Sync,
 ) -> std::result::Result<Vec<T>, ModelError> {
-    let answers: Vec<Vec<T>> = groups.par_iter().map(|group| work(group)).collect::<std::result::Result<_, _>>()?;
+    let answers: Vec<Vec<T>> =
+        groups.par_iter().map(|group| work(group)).collect::<std::result::Result<_, _>>()?;
     let mut answers: Vec<(usize, T)> =
         groups.iter().flatten().copied().zip(answers.into_iter().flatten()).collect();
     answers.sort_by_key(|&(row, _)| row);

@@ -19,7 +19,8 @@ const FIRST_TABLE: u32 = 100;
 #[derive(Deserialize, Clone)]
 struct Tables {
     /// [table][last token][next token].
-    tables: Vec<Vec<Vec<f32>>>,
+    #[serde(rename = "tables")]
+    logits: Vec<Vec<Vec<f32>>>,
     /// How much the end's logit of a table grows with every step.
     growth: Vec<f32>,
     max_length: usize,
@@ -44,15 +45,15 @@ struct Sequence {
 }
 
 impl Tables {
-    fn logits(&self, sequence: &Sequence) -> Vec<f32> {
+    fn next(&self, sequence: &Sequence) -> Vec<f32> {
         let last = sequence.tokens.last().copied().unwrap_or_default();
-        let mut logits = self.tables[sequence.table][last as usize].clone();
+        let mut logits = self.logits[sequence.table][last as usize].clone();
         logits[END] += self.growth[sequence.table] * (sequence.tokens.len() - 1) as f32;
         logits
     }
 
     fn generator(mut self, beams: usize, dialect: Dialect) -> TextGenerator<Self> {
-        self.start = if dialect == Dialect::Transformers { 1 } else { 0 };
+        self.start = u32::from(dialect == Dialect::Transformers);
         let options = DecodeOptions { max_length: self.max_length, beams, dialect };
         let files = model(&golden("tiny-mlm"));
         let tokenizer = CodeTokenizer::load(&files, Preprocessing::default()).unwrap();
@@ -62,7 +63,7 @@ impl Tables {
     }
 
     fn sources(&self) -> Ragged {
-        (FIRST_TABLE..).take(self.tables.len()).map(|table| [table]).collect()
+        (FIRST_TABLE..).take(self.logits.len()).map(|table| [table]).collect()
     }
 }
 
@@ -81,7 +82,7 @@ impl StepDecoder for Tables {
     fn step(&self, state: &mut Vec<Sequence>, tokens: &[u32]) -> Result<Tensor> {
         assert_eq!(state.len(), tokens.len());
         state.iter_mut().zip(tokens).for_each(|(sequence, &token)| sequence.tokens.push(token));
-        let logits: Vec<Vec<f32>> = state.iter().map(|sequence| self.logits(sequence)).collect();
+        let logits: Vec<Vec<f32>> = state.iter().map(|sequence| self.next(sequence)).collect();
         Tensor::new(logits, &Device::Cpu)
     }
 
@@ -131,24 +132,24 @@ fn targets_are_framed() {
     let golden = tables();
     let generator = golden.clone().generator(1, Dialect::Transformers);
     let (source, target) = ([FIRST_TABLE + 1].into_iter(), [5, 7]);
-    let found =
-        generator.likelihoods(&std::iter::once(source).collect(), &std::iter::once(target).collect()).unwrap();
+    let found = generator
+        .likelihoods(&std::iter::once(source).collect(), &std::iter::once(target).collect())
+        .unwrap();
     let log_probability = |tokens: &[u32], next: usize| {
-        let logits = golden.logits(&Sequence { table: 1, tokens: tokens.to_vec() });
+        let logits = golden.next(&Sequence { table: 1, tokens: tokens.to_vec() });
         f64::from(logits[next]) - logits.iter().map(|&logit| f64::from(logit).exp()).sum::<f64>().ln()
     };
-    let wanted = (log_probability(&[1, 0], 5)
-        + log_probability(&[1, 0, 5], 7)
-        + log_probability(&[1, 0, 5, 7], END))
-        / 3.0;
+    let wanted =
+        (log_probability(&[1, 0], 5) + log_probability(&[1, 0, 5], 7) + log_probability(&[1, 0, 5, 7], END))
+            / 3.0;
     assert!((found[0] - wanted).abs() < 1e-6, "{} instead of {wanted}", found[0]);
 }
 
 #[test]
 fn logits_that_are_no_numbers_are_the_models_fault() {
     let mut broken = tables();
-    broken.tables[3][5][7] = f32::NAN;
-    broken.tables[4][0][4] = f32::INFINITY;
+    broken.logits[3][5][7] = f32::NAN;
+    broken.logits[4][0][4] = f32::INFINITY;
     let source = |table: u32| std::iter::once([FIRST_TABLE + table]).collect::<Ragged>();
     let target: Ragged = std::iter::once([5]).collect();
     let generator = broken.generator(4, Dialect::Codexglue);

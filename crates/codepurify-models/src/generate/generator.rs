@@ -117,12 +117,14 @@ impl<D: StepDecoder> Generator for TextGenerator<D> {
         }
         check_rows(sources, self.window)?;
         check_rows(targets, self.target_window())?;
-        let lengths: Vec<usize> =
-            sources.rows().zip(targets.rows()).map(|(source, target)| source.len() + target.len() + 4).collect();
+        let lengths: Vec<usize> = sources
+            .rows()
+            .zip(targets.rows())
+            .map(|(source, target)| source.len() + target.len() + 4)
+            .collect();
         answer_groups(&groups_of(&lengths, MICRO_BATCH_TOKENS), |rows| {
-            let forced = |&row: &usize| {
-                ForcedTarget::new(&self.decoder, targets.row(row), self.tokenizer.special())
-            };
+            let forced =
+                |&row: &usize| ForcedTarget::new(&self.decoder, targets.row(row), self.tokenizer.special());
             let forced: Vec<ForcedTarget> = rows.iter().map(forced).collect();
             let sums = likelihood::forced(&self.decoder, &self.framed(sources, rows), &forced)?;
             Ok(sums.iter().zip(&forced).map(|(sum, target)| sum / target.labels.len() as f64).collect())

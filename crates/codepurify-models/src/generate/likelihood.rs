@@ -72,7 +72,7 @@ pub(super) fn compared<D: StepDecoder>(
         let fed = |target: &ForcedTarget| target.input.get(at).copied().unwrap_or(decoder.start_id());
         let tokens: Vec<u32> = targets.iter().map(fed).cycle().take(rows).collect();
         let logits = finite(&decoder.step(&mut state, &tokens).map_err(runtime)?)?;
-        let logits = logits.chunks((logits.len() / rows).max(1));
+        let logits = logits.chunks(logits.len() / rows);
         for ((sum, row), target) in sums.iter_mut().zip(logits).zip(targets.iter().cycle()) {
             if let Some(label) = target.label(at) {
                 *sum += log_probability(row, label)?;

@@ -70,13 +70,15 @@ fn log_normalizer(logits: &[f32]) -> f64 {
     f64::from(highest) + total.ln()
 }
 
-/// The elements of a tensor of logits, row after row; an error if one is NaN or infinite.
+/// The elements of a tensor of logits, row after row; an error if there are none or one is NaN or infinite.
 fn finite(logits: &Tensor) -> std::result::Result<Vec<f32>, ModelError> {
     let values = logits.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(runtime)?;
-    if values.iter().all(|value| value.is_finite()) {
-        Ok(values)
-    } else {
-        Err(ModelError::Output("a logit of the decoder is NaN or infinite".to_owned()))
+    if values.is_empty() {
+        return Err(ModelError::Output(format!("logits of shape {:?} are none", logits.dims())));
+    }
+    match values.iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(ModelError::Output(format!("a logit of the decoder is {value}"))),
+        None => Ok(values),
     }
 }
 

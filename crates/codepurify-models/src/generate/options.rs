@@ -47,6 +47,7 @@ impl DecodeOptions {
         if self.steps() > longest {
             return Some(format!("max_length {max_length} is more than the decoder's {longest} positions"));
         }
-        (beams == 0 || beams > MOST_BEAMS).then(|| format!("{beams} beams; from 1 to {MOST_BEAMS} are possible"))
+        (beams == 0 || beams > MOST_BEAMS)
+            .then(|| format!("{beams} beams; from 1 to {MOST_BEAMS} are possible"))
     }
 }

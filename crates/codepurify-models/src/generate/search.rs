@@ -33,49 +33,58 @@ pub(super) fn decode<D: StepDecoder>(
     options: DecodeOptions,
 ) -> Result<Vec<Vec<u32>>, ModelError> {
     let mut answers = vec![Vec::new(); sources.len()];
-    let mut searches: Vec<(usize, Box<dyn Search>)> =
-        (0..sources.len()).map(|source| (source, new_search(options, end))).collect();
+    let mut searches: Vec<Running> = (0..sources.len())
+        .map(|source| Running { source, search: new_search(options, end), live: Vec::new() })
+        .collect();
     let mut state = decoder.begin(sources).map_err(runtime)?;
     let mut tokens = vec![decoder.start_id(); sources.len()];
-    // Every source keeps the same number of sequences.
-    let mut each = 1;
     while !searches.is_empty() {
-        let grown = grow(&mut searches, each, &finite(&decoder.step(&mut state, &tokens).map_err(runtime)?)?);
-        let wider = grown.iter().map(Vec::len).max().unwrap_or(0);
-        let mut order = Vec::new();
-        tokens.clear();
-        for (first, alive) in (0u32..).step_by(each).zip(&grown) {
-            // Where fewer are alive than elsewhere, the first stands in for the missing ones.
-            for index in 0..if alive.is_empty() { 0 } else { wider } {
-                let continuation = alive.get(index).unwrap_or(&alive[0]);
-                order.push(first + continuation.parent as u32);
-                tokens.push(continuation.token);
-            }
+        let logits = finite(&decoder.step(&mut state, &tokens).map_err(runtime)?)?;
+        let (sequences, each) = (tokens.len(), tokens.len() / searches.len());
+        advance(&mut searches, each, &logits);
+        let order;
+        (order, tokens) = next_sequences(&searches, each);
+        for over in searches.extract_if(.., |running| running.live.is_empty()) {
+            answers[over.source] = over.search.answer();
         }
-        let mut alive = grown.iter().map(|alive| !alive.is_empty());
-        searches.retain(|(source, search)| {
-            let lives = alive.next().unwrap_or(false);
-            if !lives {
-                answers[*source] = search.answer();
-            }
-            lives
-        });
-        let same = order.iter().copied().eq(0..(grown.len() * each) as u32);
-        if !searches.is_empty() && !same {
+        let unchanged = order.iter().copied().eq(0..sequences as u32);
+        if !searches.is_empty() && !unchanged {
             decoder.select(&mut state, &order).map_err(runtime)?;
         }
-        each = wider;
     }
     Ok(answers)
 }
 
+/// The search about one source.
+struct Running {
+    source: usize,
+    search: Box<dyn Search>,
+    /// What lives on after the latest step.
+    live: Vec<Continuation>,
+}
+
+/// The sequences of the next step: which of the present ones each continues, and the token that it is fed. Every source
+/// has as many as the one with most live hypotheses: its first stands in for the missing ones.
+fn next_sequences(searches: &[Running], each: usize) -> (Vec<u32>, Vec<u32>) {
+    let width = searches.iter().map(|running| running.live.len()).max().unwrap_or(0);
+    let mut next = (Vec::new(), Vec::new());
+    for (first, running) in (0..).step_by(each).zip(searches) {
+        let stand_in = running.live.iter().take(1).cycle();
+        for continuation in running.live.iter().chain(stand_in).take(width) {
+            next.0.push((first + continuation.parent) as u32);
+            next.1.push(continuation.token);
+        }
+    }
+    next
+}
+
 /// Advances every search by its `each` rows of `logits`.
-fn grow(searches: &mut [(usize, Box<dyn Search>)], each: usize, logits: &[f32]) -> Vec<Vec<Continuation>> {
-    let vocabulary = (logits.len() / (searches.len() * each)).max(1);
-    let advance = |((_, search), logits): (&mut (usize, Box<dyn Search>), &[f32])| {
-        search.advance(&logits.chunks(vocabulary).collect::<Vec<_>>())
-    };
-    searches.par_iter_mut().zip(logits.par_chunks(vocabulary * each)).map(advance).collect()
+fn advance(searches: &mut [Running], each: usize, logits: &[f32]) {
+    let of_source = logits.len() / searches.len();
+    searches.par_iter_mut().zip(logits.par_chunks(of_source)).for_each(|(running, logits)| {
+        let rows: Vec<&[f32]> = logits.chunks(of_source / each).collect();
+        running.live = running.search.advance(&rows);
+    });
 }
 
 fn new_search(options: DecodeOptions, end: u32) -> Box<dyn Search> {

@@ -36,7 +36,9 @@ impl CustomOp1 for CausalSoftmax {
         let result = fill_rows(elements(x, layout)?, keys, |first, rows| {
             for (at, row) in rows.chunks_mut(keys).enumerate() {
                 let (seen, unseen) = row.split_at_mut(keys - queries + (first + at) % queries + 1);
-                seen.iter_mut().for_each(|score| *score *= self.scale);
+                for score in seen.iter_mut() {
+                    *score *= self.scale;
+                }
                 SoftmaxKernel::new_mut(seen).dispatch();
                 unseen.fill(0.0);
             }
@@ -62,7 +64,7 @@ mod tests {
         assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-6), "{sums:?}");
         for pair in y.flatten_all().unwrap().to_vec1::<f32>().unwrap().chunks(8) {
             assert!(pair[..3].iter().chain(&pair[4..]).all(|&weight| weight > 0.0), "{pair:?}");
-            assert_eq!(pair[3], 0.0, "{pair:?}");
+            assert!(pair[3].abs() < f32::MIN_POSITIVE, "{pair:?}");
         }
     }
 

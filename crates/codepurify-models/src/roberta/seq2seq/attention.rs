@@ -53,12 +53,7 @@ impl Attention {
 
     /// Of `rows` sequences to themselves. `x` is `[rows · length, hidden]`; `past` holds what came before in each of
     /// them and gets what is new.
-    pub(super) fn look_back(
-        &self,
-        x: &Tensor,
-        rows: usize,
-        past: &mut Option<KeysValues>,
-    ) -> Result<Tensor> {
+    pub(super) fn look_back(&self, x: &Tensor, rows: usize, past: &mut Option<KeysValues>) -> Result<Tensor> {
         let projected = self.projections.forward(x)?;
         let [queries, keys, values] = [0, 1, 2].map(|part| self.split(&projected, part, rows));
         let new = KeysValues { keys: keys?, values: values? };

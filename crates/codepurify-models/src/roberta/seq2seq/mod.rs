@@ -43,7 +43,8 @@ impl DecoderShape {
     pub fn of(state: &StateDict) -> Option<Self> {
         let wide = |layer: usize| state.get(&format!("decoder.layers.{layer}.linear1.weight"));
         let feed_forward = wide(0)?.shape().first().copied().unwrap_or_default();
-        let layers = (0..).take_while(|&layer| wide(layer).is_some()).count();
+        // No checkpoint has more layers than tensors.
+        let layers = (0..state.tensors().len()).take_while(|&layer| wide(layer).is_some()).count();
         Some(Self { layers, feed_forward })
     }
 }
