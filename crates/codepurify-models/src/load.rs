@@ -191,10 +191,11 @@ impl Parts<'_> {
             || self.checkpoint.build(|weights| RobertaEncoder::new(&config, &below(&weights, body)));
         let (task, door) = match kind {
             Head::Classification { classes } => {
+                let encoder = encoder()?;
                 let head = self.checkpoint.build(|weights| {
                     ClassificationHead::new(&config, classes, &below(&weights, head))
                 })?;
-                let network = RobertaClassifier { encoder: encoder()?, head, classes, pad };
+                let network = RobertaClassifier { encoder, head, classes, pad };
                 if reading.sidecar.task == Some(Task::Clone) {
                     reading.window = Joined::<()>::window(reading.window);
                     (Task::Clone, joined(network))
@@ -203,10 +204,11 @@ impl Parts<'_> {
                 }
             }
             Head::Pair { classes } => {
+                let encoder = encoder()?;
                 let head = self.checkpoint.build(|weights| {
                     ClassificationHead::for_pairs(&config, classes, &below(&weights, head))
                 })?;
-                (Task::Clone, apart(RobertaPair { encoder: encoder()?, head, classes, pad }))
+                (Task::Clone, apart(RobertaPair { encoder, head, classes, pad }))
             }
             Head::Seq2Seq(shape) => {
                 let begin = reading.tokenizer.special().begin;
