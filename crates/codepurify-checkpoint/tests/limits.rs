@@ -22,7 +22,7 @@ fn repeated(start: &[u8], unit: &[u8], times: usize) -> Vec<u8> {
 #[test]
 fn a_hundred_thousand_nested_lists() {
     let mut lists = repeated(b"\x80\x02", b"]", 100_000);
-    lists.extend([b'a'; 99_999]);
+    lists.extend(b"a".repeat(99_999));
     lists.push(b'.');
     assert!(
         matches!(refusal(&lists), CheckpointError::Pickle { message, .. } if message.contains("too deeply"))

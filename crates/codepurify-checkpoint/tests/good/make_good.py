@@ -4,6 +4,7 @@ Needs torch and safetensors: python make_good.py
 """
 
 import collections
+import hashlib
 import io
 import json
 import os
@@ -24,14 +25,16 @@ def path(name):
     return os.path.join(FOLDER, name)
 
 
-def expect(name, container, tensors, skipped=(), prefix=""):
-    """Notes what a file holds; names lose `prefix`."""
+def expect(name, container, tensors, skipped=(), prefix="", shards=()):
+    """Notes what a file, or its shards, hold; names lose `prefix`."""
+    content = b"".join(open(path(file), "rb").read() for file in sorted(shards) or [name])
     described = {}
     for key, tensor in tensors.items():
         assert key.startswith(prefix)
         values = tensor.detach().to(torch.float32).flatten().tolist() if tensor.is_floating_point() else None
         described[key[len(prefix):]] = {"type": NAMES[tensor.dtype], "shape": list(tensor.shape), "values": values}
-    EXPECTED[name] = {"format": container, "skipped": list(skipped), "tensors": described}
+    digest = hashlib.sha256(content).hexdigest()
+    EXPECTED[name] = {"format": container, "sha256": digest, "skipped": list(skipped), "tensors": described}
 
 
 def every_type():
@@ -139,7 +142,7 @@ def shards():
         name = f"{pattern.split('-')[0]}.{pattern.split('.')[1]}.index.json"
         with open(path(name), "w") as output:
             json.dump({"metadata": {"total_size": 30}, "weight_map": weight_map}, output, indent=1)
-        expect(name, f"{kind}, 2 shards", both)
+        expect(name, f"{kind}, 2 shards", both, shards=set(weight_map.values()))
 
 
 def main():
@@ -154,8 +157,8 @@ def main():
     parallel = {f"module.{key}": value for key, value in state.items()}
     save_both("parallel", parallel, parallel, prefix="module.")
 
-    extra = {"epoch": 3, "loss": 0.5, "note": "best", "done": True, "none": None, "steps": [1, 2], "shape": torch.Size([2]),
-             "device": torch.device("cpu"), "big": 2**70}
+    extra = {"epoch": 3, "loss": 0.5, "note": "best", "done": True, "none": None, "steps": [1, 2],
+             "shape": torch.Size([2]), "device": torch.device("cpu"), "big": 2**70}
     kinds = ["int", "float", "str", "bool", "None", "list", "tuple", "torch.device", "int"]
     skipped = [f"{key} ({kind})" for key, kind in zip(extra, kinds)]
     save_both("mixed", extra | state, state, skipped)

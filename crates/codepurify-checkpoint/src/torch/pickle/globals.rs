@@ -51,7 +51,7 @@ fn storage_type(name: &str) -> Option<ElementType> {
     })
 }
 
-impl<'a> Machine<'a> {
+impl Machine<'_> {
     /// The object that `global(*arguments)` would give.
     pub(super) fn apply(&mut self, global: Global, arguments: &[Id]) -> Result<Id, CheckpointError> {
         match (global, arguments) {
@@ -61,12 +61,9 @@ impl<'a> Machine<'a> {
             (Global::RebuildTensor, &[storage, offset, shape, strides]) => {
                 self.rebuild_tensor(storage, offset, shape, strides)
             }
-            // The rest are whether it wants a gradient, and hooks.
-            (Global::RebuildTensorV2, &[storage, offset, shape, strides, _, _]) => {
-                self.rebuild_tensor(storage, offset, shape, strides)
-            }
-            (Global::RebuildTensorV2, &[storage, offset, shape, strides, _, _, metadata]) => {
-                self.check_no_metadata(metadata)?;
+            // The rest are whether it wants a gradient, hooks, and since PyTorch 1.13 metadata.
+            (Global::RebuildTensorV2, &[storage, offset, shape, strides, _, _, ref metadata @ ..]) => {
+                self.check_metadata(metadata)?;
                 self.rebuild_tensor(storage, offset, shape, strides)
             }
             (Global::RebuildParameter, &[tensor, _, _])
@@ -78,11 +75,11 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Metadata says that the elements are to be negated or conjugated when they are read.
-    fn check_no_metadata(&self, metadata: Id) -> Result<(), CheckpointError> {
-        match self.object(metadata) {
-            Object::None => Ok(()),
-            Object::Dict(pairs) if pairs.is_empty() => Ok(()),
+    /// There may be one object of metadata. What it could say is that the elements are to be negated or conjugated.
+    fn check_metadata(&self, metadata: &[Id]) -> Result<(), CheckpointError> {
+        match metadata.iter().map(|&id| self.object(id)).collect::<Vec<_>>()[..] {
+            [] | [Object::None] => Ok(()),
+            [Object::Dict(pairs)] if pairs.is_empty() => Ok(()),
             _ => Err(self.tensor_error("has a negative or conjugate bit".to_owned())),
         }
     }
