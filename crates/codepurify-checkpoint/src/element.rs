@@ -52,35 +52,27 @@ impl ElementType {
     pub(crate) fn append_f32(self, bytes: &[u8], values: &mut Vec<f32>) {
         match self {
             Self::F64 => {
-                values.extend(bytes.as_chunks().0.iter().map(|&word| f64::from_le_bytes(word) as f32))
+                values.extend(bytes.as_chunks().0.iter().map(|&word| f64::from_le_bytes(word) as f32));
             }
-            Self::F16 => {
-                append_halves(bytes, values, f16::from_le_bytes, |halves, to| halves.convert_to_f32_slice(to))
-            }
-            Self::BF16 => {
-                append_halves(bytes, values, bf16::from_le_bytes, |halves, to| {
-                    halves.convert_to_f32_slice(to)
-                });
-            }
+            Self::F16 => append_halves(bytes, values, f16::from_le_bytes),
+            Self::BF16 => append_halves(bytes, values, bf16::from_le_bytes),
             _ => values.extend(bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word))),
         }
     }
 }
 
 /// Halves are converted block by block, because the processor's instruction for it takes several at once.
-fn append_halves<H: Copy + Default>(
-    bytes: &[u8],
-    values: &mut Vec<f32>,
-    read: impl Fn([u8; 2]) -> H,
-    convert: impl Fn(&[H], &mut [f32]),
-) {
+fn append_halves<H: Copy + Default>(bytes: &[u8], values: &mut Vec<f32>, read: impl Fn([u8; 2]) -> H)
+where
+    [H]: HalfFloatSliceExt,
+{
     const BLOCK: usize = 256;
     let (mut halves, mut floats) = ([H::default(); BLOCK], [0.0; BLOCK]);
     for block in bytes.as_chunks::<2>().0.chunks(BLOCK) {
         for (half, &word) in halves.iter_mut().zip(block) {
             *half = read(word);
         }
-        convert(&halves[..block.len()], &mut floats[..block.len()]);
+        halves[..block.len()].convert_to_f32_slice(&mut floats[..block.len()]);
         values.extend_from_slice(&floats[..block.len()]);
     }
 }

@@ -173,7 +173,7 @@ pub enum CheckpointError {
         shard: String,
     },
     /// A tensor is not in the shard where the index says it is.
-    #[error("{file}: tensor `{}` is not in shard {shard:?}{}", visible(.tensor), elsewhere(.found))]
+    #[error("{file}: tensor `{}` is not in shard {shard:?}{}", visible(.tensor), elsewhere(.found.as_ref()))]
     MisplacedTensor {
         /// The index.
         file: String,
@@ -187,7 +187,7 @@ pub enum CheckpointError {
 }
 
 /// Text from a file as it can be shown on a terminal: control characters escaped, cut if it is very long.
-fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 300;
     if text.len() <= LONGEST && !text.contains(char::is_control) {
         return Cow::Borrowed(text);
@@ -205,6 +205,6 @@ fn escape(character: char) -> impl Iterator<Item = char> {
     escaped.into_iter().flatten().chain(plain)
 }
 
-fn elsewhere(found: &Option<String>) -> String {
-    found.as_ref().map_or_else(|| " nor in any other".to_owned(), |shard| format!(" but in {shard:?}"))
+fn elsewhere(found: Option<&String>) -> String {
+    found.map_or_else(|| " nor in any other".to_owned(), |shard| format!(" but in {shard:?}"))
 }

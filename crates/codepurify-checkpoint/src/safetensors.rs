@@ -110,7 +110,7 @@ impl Header {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with dtype, shape and data_offsets")]
 struct Entry {
     dtype: String,
     shape: Shape,

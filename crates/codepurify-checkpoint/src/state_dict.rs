@@ -1,5 +1,6 @@
 //! The tensors of a checkpoint, whatever it is stored in.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -150,6 +151,7 @@ impl StateDict {
     }
 
     /// All tensors, sorted by name.
+    #[must_use]
     pub fn tensors(&self) -> impl ExactSizeIterator<Item = TensorView<'_>> {
         self.entries.iter().map(|entry| self.view(entry))
     }
@@ -184,8 +186,15 @@ impl StateDict {
                 source.bytes.release(piece);
             }
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}"); // writing to a String cannot fail
+        digits
+    })
 }
 
 fn read(source: &Source) -> Result<(Container, Contents), CheckpointError> {

@@ -1,6 +1,6 @@
 //! Finds the state dict in what a pickle holds.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, visible};
 use crate::torch::draft::TensorDraft;
 use crate::torch::pickle::{Id, Object, Pickle};
 
@@ -50,13 +50,13 @@ impl<'p, 'a> State<'p, 'a> {
         for &(key, value) in pairs {
             match (pickle.text(key), pickle.object(value)) {
                 (Some(name), Object::Tensor(draft)) => state.tensors.push((name, draft)),
-                (Some(name), other) => state.skipped.push(format!("{name} ({})", other.kind())),
+                (Some(name), other) => state.skipped.push(format!("{} ({})", visible(name), other.kind())),
                 (None, Object::Tensor(_)) => {
                     let found = format!("the name of a tensor is of type {}", pickle.object(key).kind());
                     return Err(CheckpointError::NotAStateDict { file: file.to_owned(), found });
                 }
                 (None, other) => {
-                    state.skipped.push(format!("{} ({})", pickle.object(key).kind(), other.kind()))
+                    state.skipped.push(format!("{} ({})", pickle.object(key).kind(), other.kind()));
                 }
             }
         }

@@ -77,6 +77,10 @@ impl<'a> Cursor<'a> {
         CheckpointError::Pickle { file: self.file.clone(), at: self.at, message: message.into() }
     }
 
+    pub(super) fn tensor_error(&self, tensor: &str, message: String) -> CheckpointError {
+        CheckpointError::Tensor { file: self.file.clone(), tensor: tensor.to_owned(), message }
+    }
+
     pub(super) fn limit(&self, what: &'static str, limit: usize) -> CheckpointError {
         CheckpointError::Limit { file: self.file.clone(), what, limit }
     }

@@ -51,7 +51,7 @@ fn storage_type(name: &str) -> Option<ElementType> {
     })
 }
 
-impl<'a> Machine<'a> {
+impl Machine<'_> {
     /// The object that `global(*arguments)` would give.
     pub(super) fn apply(&mut self, global: Global, arguments: &[Id]) -> Result<Id, CheckpointError> {
         match (global, arguments) {
@@ -61,12 +61,9 @@ impl<'a> Machine<'a> {
             (Global::RebuildTensor, &[storage, offset, shape, strides]) => {
                 self.rebuild_tensor(storage, offset, shape, strides)
             }
-            // The rest are whether it wants a gradient, and hooks.
-            (Global::RebuildTensorV2, &[storage, offset, shape, strides, _, _]) => {
-                self.rebuild_tensor(storage, offset, shape, strides)
-            }
-            (Global::RebuildTensorV2, &[storage, offset, shape, strides, _, _, metadata]) => {
-                self.check_no_metadata(metadata)?;
+            // The rest are whether it wants a gradient, hooks, and since PyTorch 1.13 metadata.
+            (Global::RebuildTensorV2, &[storage, offset, shape, strides, _, _, ref metadata @ ..]) => {
+                self.check_metadata(metadata)?;
                 self.rebuild_tensor(storage, offset, shape, strides)
             }
             (Global::RebuildParameter, &[tensor, _, _])
@@ -74,16 +71,16 @@ impl<'a> Machine<'a> {
             {
                 Ok(tensor)
             }
-            _ => Err(self.error(format!("{global:?} does not take these {} arguments", arguments.len()))),
+            _ => Err(self.tensor_error(format!("calls {global:?} with arguments that it does not take"))),
         }
     }
 
-    /// Metadata says that the elements are to be negated or conjugated when they are read.
-    fn check_no_metadata(&self, metadata: Id) -> Result<(), CheckpointError> {
-        match self.object(metadata) {
-            Object::None => Ok(()),
-            Object::Dict(pairs) if pairs.is_empty() => Ok(()),
-            _ => Err(self.error("a tensor with a negative or conjugate bit")),
+    /// There may be one object of metadata. What it could say is that the elements are to be negated or conjugated.
+    fn check_metadata(&self, metadata: &[Id]) -> Result<(), CheckpointError> {
+        match metadata.iter().map(|&id| self.object(id)).collect::<Vec<_>>()[..] {
+            [] | [Object::None] => Ok(()),
+            [Object::Dict(pairs)] if pairs.is_empty() => Ok(()),
+            _ => Err(self.tensor_error("has a negative or conjugate bit".to_owned())),
         }
     }
 
@@ -95,62 +92,60 @@ impl<'a> Machine<'a> {
         strides: Id,
     ) -> Result<Id, CheckpointError> {
         let Object::Storage(storage) = self.object(storage) else {
-            return Err(self.error("a tensor whose storage is none"));
+            return Err(self.tensor_error(format!("has a {} for a storage", self.object(storage).kind())));
         };
         let storage = **storage;
-        let offset = self.int(offset, "the offset of a tensor")?;
-        let (shape, strides) = (self.ints(shape)?, self.ints(strides)?);
+        let offset = self.int(offset, "an offset")?;
+        let (shape, strides) = (self.ints(shape, "a shape")?, self.ints(strides, "strides")?);
         self.add(Object::Tensor(Box::new(TensorDraft { storage, offset, shape, strides })))
     }
 
     /// A storage, from `("storage", type, key, location, elements)`; legacy files have a sixth part, which is `None`
     /// or `(key of the view, offset, elements)`.
     pub(super) fn find_storage(&mut self, persistent_id: Id) -> Result<Id, CheckpointError> {
-        let (id, view) = match self.object(persistent_id) {
-            Object::Tuple(parts) => match parts[..] {
-                [tag, of, key, _, elements] => ([tag, of, key, elements], None),
-                [tag, of, key, _, elements, view] => ([tag, of, key, elements], Some(view)),
-                _ => return Err(self.error("a persistent id that is no storage")),
-            },
-            _ => return Err(self.error("a persistent id that is no tuple")),
+        let refuse = || self.tensor_error("has a persistent id that is no storage".to_owned());
+        let Object::Tuple(parts) = self.object(persistent_id) else { return Err(refuse()) };
+        let (id, view) = match parts[..] {
+            [tag, of, key, _, elements] => ([tag, of, key, elements], None),
+            [tag, of, key, _, elements, view] => ([tag, of, key, elements], Some(view)),
+            _ => return Err(refuse()),
         };
         let [tag, of, key, elements] = id;
         let (Some("storage"), &Object::Global(Global::Storage(element_type)), Some(key)) =
             (self.object(tag).text(), self.object(of), self.object(key).text())
         else {
-            return Err(self.error("a persistent id that is no storage"));
+            return Err(refuse());
         };
-        let elements = self.int(elements, "the length of a storage")?;
+        let elements = self.int(elements, "a length of its storage")?;
         let view = view.map_or(Ok(None), |view| self.storage_view(view))?;
         self.add(Object::Storage(Box::new(StorageRef { key, element_type, elements, view })))
     }
 
     fn storage_view(&self, view: Id) -> Result<Option<(i64, i64)>, CheckpointError> {
-        match self.object(view) {
-            Object::None => Ok(None),
-            Object::Tuple(parts) => match parts[..] {
-                [_, offset, elements] => Ok(Some((
-                    self.int(offset, "the offset of a view")?,
-                    self.int(elements, "the length of a view")?,
-                ))),
-                _ => Err(self.error("a view of a storage that has not three parts")),
-            },
-            _ => Err(self.error("a view of a storage that is no tuple")),
-        }
+        let parts = match self.object(view) {
+            Object::None => return Ok(None),
+            Object::Tuple(parts) => parts.as_slice(),
+            _ => &[],
+        };
+        let &[_, offset, elements] = parts else {
+            return Err(self.tensor_error("has a view of a storage that is none".to_owned()));
+        };
+        Ok(Some((self.int(offset, "an offset of its view")?, self.int(elements, "a length of its view")?)))
     }
 
     fn int(&self, id: Id, what: &str) -> Result<i64, CheckpointError> {
-        self.object(id).int().ok_or_else(|| self.error(format!("{what} is no integer of 64 bits")))
+        let int = self.object(id).int();
+        int.ok_or_else(|| self.tensor_error(format!("has {what} that is no integer of 64 bits")))
     }
 
     /// A shape or strides.
-    fn ints(&self, id: Id) -> Result<Vec<i64>, CheckpointError> {
+    fn ints(&self, id: Id, what: &str) -> Result<Vec<i64>, CheckpointError> {
         match self.object(id) {
             Object::Tuple(parts) if parts.len() <= MAX_RANK => {
-                parts.iter().map(|&part| self.int(part, "a size or stride of a tensor")).collect()
+                parts.iter().map(|&part| self.int(part, what)).collect()
             }
-            Object::Tuple(_) => Err(self.error(format!("a tensor of more than {MAX_RANK} dimensions"))),
-            _ => Err(self.error("the shape or the strides of a tensor are no tuple")),
+            Object::Tuple(_) => Err(self.tensor_error(format!("has more than {MAX_RANK} dimensions"))),
+            other => Err(self.tensor_error(format!("has {what} of type {}", other.kind()))),
         }
     }
 }

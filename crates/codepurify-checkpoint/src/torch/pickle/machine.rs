@@ -307,6 +307,14 @@ impl<'a> Machine<'a> {
         self.cursor.error(message)
     }
 
+    /// An error about the tensor that is being rebuilt. Its name is the key that waits on the stack for its value.
+    pub(super) fn tensor_error(&self, message: String) -> CheckpointError {
+        match self.stack.iter().rev().find_map(|&id| self.object(id).text()) {
+            Some(name) => self.cursor.tensor_error(name, message),
+            None => self.error(format!("a tensor {message}")),
+        }
+    }
+
     /// Adds an object without pushing it.
     pub(super) fn add(&mut self, object: Object<'a>) -> Result<Id, CheckpointError> {
         if self.objects.len() == MAX_OBJECTS {
