@@ -128,14 +128,13 @@ pub(crate) fn likelihoods(
     items: &[Item<'_>],
 ) -> Vec<Result<Vec<f64>, ModelError>> {
     let call = |sources: &Ragged, targets: &Ragged| {
-        let mut likelihoods = generator.likelihoods(sources, targets)?;
+        let likelihoods = generator.likelihoods(sources, targets)?;
         let unusable = |value: &f64| !(LOWEST_LIKELIHOOD..=ROUNDING).contains(value);
         if let Some(row) = likelihoods.iter().position(unusable) {
             let value = likelihoods[row];
             return Err(ModelError::Output(format!("the log-likelihood of row {row} is {value}")));
         }
-        likelihoods.iter_mut().for_each(|value| *value = value.min(0.0));
-        Ok(likelihoods)
+        Ok(likelihoods.into_iter().map(|value| value.min(0.0)).collect())
     };
     shared(items, &call)
 }

@@ -4,11 +4,18 @@
 //! the answer hang on one element? The folders are the flow of data:
 //! 1. [`snippet`]: source text becomes units (functions) with a parse tree;
 //! 2. [`candidates`](mod@candidates): the units' identifiers and statements;
-//! 3. `occlude`: each candidate is hidden from the victim once, on token level;
-//! 4. `score`: how far the victim's confidence moves, and how unevenly (confidence-driven entropy);
+//! 3. `occlude`: each candidate is hidden from the model once, on token level;
+//! 4. `ask` and `score`: how far the model's confidence moves, and how unevenly (confidence-driven entropy);
 //! 5. `decide`: poisoned, clean or inconclusive, and which candidate is the trigger;
 //! 6. [`purify`](mod@purify): the trigger is masked and filled by a masked language model, all other bytes stay;
-//! 7. [`verdict`]: the result. [`Defender`] runs all of it; [`Victim`] and [`MaskedLm`] are the doors to models.
+//! 7. [`verdict`]: the result. [`Defender`] runs all of it.
+//!
+//! Three kinds of models are guarded, each behind a door in [`victim`]:
+//! - a [`Victim`] classifies one snippet ([`Defender::new`]);
+//! - a [`PairVictim`] classifies two, such as a clone detector ([`Defender::for_pairs`], see [`PairDefender`]);
+//! - a [`Generator`] answers with text, such as program repair ([`Defender::for_generator`]).
+//!
+//! A [`MaskedLm`] fills the places of triggers.
 //!
 //! # Example
 //! ```

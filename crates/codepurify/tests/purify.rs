@@ -121,6 +121,20 @@ fn a_small_window_still_renames_every_occurrence() {
     assert!(verdict.cost.mlm_passes > 10);
 }
 
+#[test]
+fn a_victim_that_has_fewer_classes_for_the_purified_code_is_an_error_not_a_panic() {
+    let victim = TextVictim::new(|code: &str| match (code.contains("shut"), code.contains("BNC")) {
+        (true, _) => vec![0.0, 1.0],
+        (_, true) => vec![0.0, 0.0, 9.0],
+        _ => vec![0.0, 1.0, 0.0],
+    });
+    let mlm = ConstantMaskedLm::new(&["shut"]);
+    let snippet = Snippet::new(READ, Language::C).unwrap();
+    let verdict = Defender::new(&victim).with_masked_lm(&mlm).screen_one(&snippet).unwrap();
+    assert_eq!((verdict.verdict, verdict.purified_prediction), (Decision::Poisoned, None));
+    assert!(verdict.reason.unwrap().contains("the number of classes changed between calls"));
+}
+
 /// A model that is down.
 struct Down(ConstantMaskedLm);
 
