@@ -143,6 +143,13 @@ fn targets_are_framed() {
         (log_probability(&[1, 0], 5) + log_probability(&[1, 0, 5], 7) + log_probability(&[1, 0, 5, 7], END))
             / 3.0;
     assert!((found[0] - wanted).abs() < 1e-6, "{} instead of {wanted}", found[0]);
+    // Tokens 5 and 7.
+    let classifier = TextClassifier::new(generator, &["!".to_owned(), "#".to_owned()]).unwrap();
+    let logits = classifier.judge(&std::iter::once([FIRST_TABLE + 1]).collect()).unwrap();
+    for (logit, token) in logits.row(0).iter().zip([5, 7]) {
+        let wanted = log_probability(&[1, 0], token) + log_probability(&[1, 0, token as u32], END);
+        assert!((f64::from(*logit) - wanted).abs() < 1e-5, "{logit} instead of {wanted}");
+    }
 }
 
 #[test]
@@ -155,6 +162,7 @@ fn logits_that_are_no_numbers_are_the_models_fault() {
     let generator = broken.generator(4, Dialect::Codexglue);
     assert!(matches!(generator.likelihoods(&source(3), &target), Err(ModelError::Output(_))));
     assert!(generator.likelihoods(&source(2), &target).is_ok());
-    let classifier = TextClassifier::new(generator, &["(".to_owned(), ")".to_owned()]).unwrap();
+    let classifier = TextClassifier::new(generator, &["!".to_owned(), "#".to_owned()]).unwrap();
     assert!(matches!(classifier.judge(&source(4)), Err(ModelError::Output(_))));
+    assert!(classifier.judge(&source(2)).is_ok());
 }
