@@ -14,6 +14,7 @@ mod masked_lm;
 pub mod ops;
 pub mod roberta;
 pub mod sidecar;
+pub mod t5;
 pub mod tokenizer;
 mod victim;
 
