@@ -2,7 +2,6 @@
 
 use candle_core::{Device, Result, Tensor};
 use codepurify::error::ModelError;
-use codepurify::victim::Ragged;
 use rayon::prelude::*;
 
 use crate::tokenizer::SpecialIds;
@@ -90,15 +89,15 @@ pub fn framed(row: &[u32], special: SpecialIds) -> Vec<u32> {
     [&[special.begin], row, &[special.end]].concat()
 }
 
-/// One answer of `work` for each row of `batch`, in order. `work` gets micro-batches of framed rows, several at a time.
+/// One answer of `work` for each of the framed `rows`, in order. `work` gets micro-batches of rows of similar length,
+/// several at a time.
 pub(crate) fn answer_rows<T: Send>(
-    batch: &Ragged,
-    special: SpecialIds,
+    rows: &[Vec<u32>],
     work: impl Fn(&[Vec<u32>]) -> Result<Vec<T>> + Sync,
 ) -> std::result::Result<Vec<T>, ModelError> {
-    let lengths: Vec<usize> = batch.rows().map(|row| row.len() + 2).collect();
+    let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
     answer_groups(&groups_of(&lengths, MICRO_BATCH_TOKENS), |group| {
-        let rows: Vec<_> = group.iter().map(|&row| framed(batch.row(row), special)).collect();
+        let rows: Vec<_> = group.iter().map(|&row| rows[row].clone()).collect();
         work(&rows).map_err(|error| ModelError::Runtime(error.to_string()))
     })
 }

@@ -45,11 +45,11 @@ fn expected() -> Expected {
 /// The tiny model without the tensors that `dropped` names.
 fn decoder_without(dropped: &str) -> candle_core::Result<RobertaSeq2Seq> {
     let files = model(&golden("tiny-seq2seq"));
-    let (config, checkpoint) = (RobertaConfig::load(&files).unwrap(), Checkpoint::load(&files).unwrap());
-    let mut tensors = checkpoint.tensors().clone();
+    let (config, checkpoint) = (RobertaConfig::load(&files).unwrap(), Checkpoint::open(&files).unwrap());
+    let mut tensors = checkpoint.tensors().unwrap();
     tensors.retain(|name, _| name != dropped);
     let weights = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
-    RobertaSeq2Seq::new(&config, DecoderShape::of(&checkpoint).unwrap(), BEGIN, &weights)
+    RobertaSeq2Seq::new(&config, DecoderShape::of(checkpoint.state()).unwrap(), BEGIN, &weights)
 }
 
 fn decoder() -> RobertaSeq2Seq {
@@ -202,10 +202,10 @@ fn a_missing_tensor_is_named() {
 
 #[test]
 fn the_decoders_shape_is_read_off_the_tensors() {
-    let checkpoint = Checkpoint::load(&model(&golden("tiny-seq2seq"))).unwrap();
-    assert_eq!(DecoderShape::of(&checkpoint), Some(DecoderShape { layers: 2, feed_forward: 48 }));
-    let encoder_only = Checkpoint::load(&model(&golden("tiny-classifier"))).unwrap();
-    assert_eq!(DecoderShape::of(&encoder_only), None);
+    let checkpoint = Checkpoint::open(&model(&golden("tiny-seq2seq"))).unwrap();
+    assert_eq!(DecoderShape::of(checkpoint.state()), Some(DecoderShape { layers: 2, feed_forward: 48 }));
+    let encoder_only = Checkpoint::open(&model(&golden("tiny-classifier"))).unwrap();
+    assert_eq!(DecoderShape::of(encoder_only.state()), None);
 }
 
 #[test]

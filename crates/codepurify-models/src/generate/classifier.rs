@@ -9,7 +9,7 @@ use super::likelihood::{ForcedTarget, compared};
 use super::{StepDecoder, TextGenerator};
 use crate::batch::{MICRO_BATCH_TOKENS, answer_groups, groups_of};
 use crate::error::LoadError;
-use crate::layout::check_rows;
+use crate::reading::check_rows;
 
 /// A guarded classifier that answers with the text of a class, such as `true` or `false`.
 ///
@@ -34,7 +34,7 @@ impl<D: StepDecoder> TextClassifier<D> {
     pub fn new(generator: TextGenerator<D>, answers: &[String]) -> Result<Self, LoadError> {
         let mut card = generator.card().clone();
         let model = card.name.clone();
-        let encoded = answers.iter().map(|answer| generator.encode(answer).map(|encoding| encoding.ids));
+        let encoded = answers.iter().map(|answer| generator.tokenizer().encode_answer(answer));
         let encoded: Vec<Vec<u32>> = encoded
             .collect::<Result<_, _>>()
             .map_err(|error| LoadError::Tokenizer { model: model.clone(), message: error.to_string() })?;

@@ -5,9 +5,9 @@ use codepurify::victim::{Encoding, Generator, Model, Ragged, VictimCard};
 
 use super::likelihood::{self, ForcedTarget, prompt};
 use super::{DecodeOptions, Dialect, StepDecoder, search};
-use crate::batch::{MICRO_BATCH_TOKENS, answer_groups, framed, groups_of};
+use crate::batch::{MICRO_BATCH_TOKENS, answer_groups, groups_of};
 use crate::error::LoadError;
-use crate::layout::check_rows;
+use crate::reading::check_rows;
 use crate::tokenizer::CodeTokenizer;
 
 /// Decoded tokens whose keys and values a search may hold for each token that it may encode: they take memory, but none of
@@ -53,7 +53,7 @@ impl<D: StepDecoder> TextGenerator<D> {
 
     /// Framed rows of a batch.
     pub(super) fn framed(&self, batch: &Ragged, rows: &[usize]) -> Vec<Vec<u32>> {
-        rows.iter().map(|&row| framed(batch.row(row), self.tokenizer.special())).collect()
+        rows.iter().map(|&row| self.tokenizer.frame(batch.row(row))).collect()
     }
 
     /// Content tokens of a target that fit.
@@ -97,7 +97,8 @@ impl<D: StepDecoder> Generator for TextGenerator<D> {
     fn generate(&self, batch: &Ragged) -> Result<Ragged, ModelError> {
         check_rows(batch, self.window)?;
         let held = (self.options.beams * self.options.steps()).div_ceil(HELD_PER_ENCODED);
-        let lengths: Vec<usize> = batch.rows().map(|row| row.len() + 2 + held).collect();
+        let lengths: Vec<usize> =
+            batch.rows().map(|row| row.len() + self.tokenizer.frame_length() + held).collect();
         let end = self.tokenizer.special().end;
         let answers = answer_groups(&groups_of(&lengths, MICRO_BATCH_TOKENS), |rows| {
             search::decode(&self.decoder, &self.framed(batch, rows), end, self.options)

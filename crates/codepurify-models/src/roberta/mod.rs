@@ -68,13 +68,13 @@ impl RobertaEncoder {
 
 /// `x · weightᵀ + bias`.
 #[derive(Debug, Clone)]
-struct Linear {
+pub(crate) struct Linear {
     weight: Tensor,
     bias: Tensor,
 }
 
 impl Linear {
-    fn new(inputs: usize, outputs: usize, init: Init, weights: &VarBuilder) -> Result<Self> {
+    pub(crate) fn new(inputs: usize, outputs: usize, init: Init, weights: &VarBuilder) -> Result<Self> {
         Ok(Self {
             weight: weights.get_with_hints((outputs, inputs), "weight", init)?,
             bias: weights.get_with_hints(outputs, "bias", candle_nn::init::ZERO)?,
@@ -82,7 +82,7 @@ impl Linear {
     }
 
     /// `[rows, inputs]` to `[rows, outputs]`.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         ops::linear(x, &self.weight, &self.bias)
     }
 }

@@ -12,10 +12,10 @@ mod state;
 
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
+use codepurify_checkpoint::StateDict;
 
 use super::{Linear, RobertaConfig, RobertaEncoder};
 use crate::batch::PaddedBatch;
-use crate::checkpoint::Checkpoint;
 use crate::generate::StepDecoder;
 use layer::DecoderLayer;
 
@@ -40,11 +40,11 @@ impl Default for DecoderShape {
 impl DecoderShape {
     /// Reads the shape off the tensors `decoder.layers.K.linear1.weight`; `None` if there is no layer 0.
     #[must_use]
-    pub fn of(checkpoint: &Checkpoint) -> Option<Self> {
-        let wide = |layer: usize| checkpoint.shape(&format!("decoder.layers.{layer}.linear1.weight"));
-        let feed_forward = wide(0)?.first().copied().unwrap_or_default();
+    pub fn of(state: &StateDict) -> Option<Self> {
+        let wide = |layer: usize| state.get(&format!("decoder.layers.{layer}.linear1.weight"));
+        let feed_forward = wide(0)?.shape().first().copied().unwrap_or_default();
         // No checkpoint has more layers than tensors.
-        let layers = (0..checkpoint.tensors().len()).take_while(|&layer| wide(layer).is_some()).count();
+        let layers = (0..state.tensors().len()).take_while(|&layer| wide(layer).is_some()).count();
         Some(Self { layers, feed_forward })
     }
 }
