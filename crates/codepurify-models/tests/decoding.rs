@@ -1,13 +1,15 @@
 //! Decoding equals transformers and the CodeXGLUE scripts on models whose logits stand in a table
-//! (`golden/make_beams.py`).
+//! (`golden/make_beams.py`) and on a T5 (`golden/make_t5.py`).
 
 mod common;
 
 use candle_core::{Device, Result, Tensor};
 use codepurify::error::ModelError;
 use codepurify::victim::{Generator, Ragged, Task, Victim, VictimCard};
+use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::generate::{DecodeOptions, Dialect, StepDecoder, TextClassifier, TextGenerator};
 use codepurify_models::sidecar::Preprocessing;
+use codepurify_models::t5::{T5Config, T5Generator};
 use codepurify_models::tokenizer::CodeTokenizer;
 use common::{golden, model};
 use serde::Deserialize;
@@ -55,16 +57,20 @@ impl Tables {
     fn generator(mut self, beams: usize, dialect: Dialect) -> TextGenerator<Self> {
         self.start = u32::from(dialect == Dialect::Transformers);
         let options = DecodeOptions { max_length: self.max_length, beams, dialect };
-        let files = model(&golden("tiny-mlm"));
-        let tokenizer = CodeTokenizer::load(&files, Preprocessing::default()).unwrap();
-        let card =
-            VictimCard { name: "toy".to_owned(), task: Task::Repair, sha256: String::new(), labels: vec![] };
-        TextGenerator::new(card, tokenizer, self, 10, options).unwrap()
+        generator("tiny-mlm", self, options)
     }
 
     fn sources(&self) -> Ragged {
         (FIRST_TABLE..).take(self.logits.len()).map(|table| [table]).collect()
     }
+}
+
+/// A decoder with the tokenizer of a golden directory.
+fn generator<D: StepDecoder>(name: &str, decoder: D, options: DecodeOptions) -> TextGenerator<D> {
+    let tokenizer = CodeTokenizer::load(&model(&golden(name)), Preprocessing::default()).unwrap();
+    let card =
+        VictimCard { name: name.to_owned(), task: Task::Repair, sha256: String::new(), labels: vec![] };
+    TextGenerator::new(card, tokenizer, decoder, 500, options).unwrap()
 }
 
 impl StepDecoder for Tables {
@@ -124,6 +130,34 @@ fn answers_are_those_of_transformers() {
 #[test]
 fn answers_are_those_of_the_codexglue_scripts() {
     assert_answers(Dialect::Codexglue, |golden| golden.codexglue.clone());
+}
+
+/// Whole sequences: sources with their frame, answers with `</s>` where they end.
+#[derive(Deserialize)]
+struct OfT5 {
+    sources: Vec<Vec<u32>>,
+    greedy: Vec<Vec<u32>>,
+    beam: Vec<Vec<u32>>,
+}
+
+#[test]
+fn answers_of_a_t5_are_those_of_transformers() {
+    let files = model(&golden("tiny-t5"));
+    let golden: OfT5 =
+        serde_json::from_slice(&std::fs::read(golden("tiny-t5/expected.json")).unwrap()).unwrap();
+    let sources: Ragged =
+        golden.sources.iter().map(|source| source[1..source.len() - 1].iter().copied()).collect();
+    for (beams, wanted) in [(1, golden.greedy), (4, golden.beam)] {
+        let config = T5Config::load(&files).unwrap();
+        let decoder = Checkpoint::open(&files).unwrap().build(|weights| T5Generator::new(&config, &weights));
+        let options = DecodeOptions { max_length: 24, beams, dialect: Dialect::Transformers };
+        let answers = generator("tiny-t5", decoder.unwrap(), options).generate(&sources).unwrap();
+        for (row, (found, wanted)) in answers.rows().zip(&wanted).enumerate() {
+            // Padding, `<s>` and `</s>`.
+            let content: Vec<u32> = wanted.iter().copied().filter(|&token| token > 2).collect();
+            assert_eq!(found, content, "{beams} beams, row {row}");
+        }
+    }
 }
 
 /// A decoder that starts with another token than `<s>` is fed `<s>` behind it; only the target and its end count.
