@@ -69,7 +69,8 @@ pub enum HubError {
     },
     /// The server wants a token, or another one.
     #[error(
-        "{url}: the server refuses (status {status}); `{id}` does not exist, or HF_TOKEN must be a token that may read it"
+        "`{id}` is no path, and {url} refuses it (status {status}): there is no such model, or HF_TOKEN must be a token \
+         that may read it"
     )]
     Unauthorized {
         /// The hub id.
@@ -80,8 +81,10 @@ pub enum HubError {
         status: u16,
     },
     /// The server knows no such model, revision or file.
-    #[error("{url}: the server has no such model, revision or file (status 404)")]
+    #[error("`{id}` is no path, and {url} does not exist: no such model, revision or file (status 404)")]
     NotOnServer {
+        /// The hub id.
+        id: String,
         /// What was asked for.
         url: String,
     },

@@ -90,7 +90,24 @@ fn check_revision(revision: &str) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Component, Path};
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_is_an_id_stays_below_its_folder(text in "[a-zA-Z./\\\\@~: %-]{0,12}|\\PC{0,30}") {
+            let Ok(id) = ModelId::parse(&text) else { return Ok(()) };
+            let down = |path: &str| {
+                !path.contains('\\') && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+            };
+            prop_assert!(down(&id.folder()) && !id.folder().contains('/'));
+            prop_assert!(down(id.revision()));
+            prop_assert_eq!(id.repository().matches('/').count(), 1);
+        }
+    }
 
     #[test]
     fn an_id_is_taken_apart() {

@@ -100,7 +100,7 @@ impl Client {
     fn refusal(&self, url: String, status: StatusCode) -> HubError {
         match status.as_u16() {
             status @ (401 | 403) => HubError::Unauthorized { id: self.id.clone(), url, status },
-            404 => HubError::NotOnServer { url },
+            404 => HubError::NotOnServer { id: self.id.clone(), url },
             status => HubError::Server { url, status },
         }
     }
