@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A function with a memory error, without a trigger.
@@ -27,7 +27,14 @@ pub(crate) fn victim() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/devign-bnc-fixed")
 }
 
-/// An empty working directory; the program runs in it and sees no `CODEPURIFY_*` variable of the tester's.
+/// The directory of a tiny model with random weights and the answers that PyTorch gives.
+pub(crate) fn golden(name: &str) -> PathBuf {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-models/tests/golden");
+    golden.join(name).canonicalize().unwrap()
+}
+
+/// An empty working directory; the program runs in it and sees no variable of the tester's that it would obey, and no
+/// models that the tester has.
 pub(crate) struct Place(TempDir);
 
 impl Place {
@@ -60,11 +67,11 @@ impl Place {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::cargo_bin("codepurify").unwrap();
         command.current_dir(self.0.path()).args(args).env_remove("NO_COLOR").env("COLUMNS", "100");
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CODEPURIFY_"))
-        {
+        let obeyed = |name: &str| ["CODEPURIFY_", "HF_"].iter().any(|prefix| name.starts_with(prefix));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| obeyed(&name.to_string_lossy())) {
             command.env_remove(name);
         }
+        command.env("HF_HUB_CACHE", self.path("hub")).env("HF_HUB_OFFLINE", "1");
         command
     }
 
@@ -74,9 +81,27 @@ impl Place {
 
     /// A copy of the bundled victim's directory, to be damaged.
     pub(crate) fn copy_of_victim(&self) {
-        for file in ["config.json", "model.safetensors", "tokenizer.json", "codepurify.json"] {
-            self.write(&format!("model/{file}"), std::fs::read(victim().join(file)).unwrap());
+        self.copy(&victim(), "model");
+    }
+
+    /// A copy of the directory `from` as `to`.
+    pub(crate) fn copy(&self, from: &Path, to: &str) {
+        for entry in std::fs::read_dir(from).unwrap() {
+            let file = entry.unwrap();
+            let name = format!("{to}/{}", file.file_name().to_string_lossy());
+            self.write(&name, std::fs::read(file.path()).unwrap());
         }
+    }
+
+    /// A model directory `to` like the golden model `name`, but calibrated so that profile `paper` finds everything
+    /// poisoned; `preset` tells how it reads text.
+    pub(crate) fn suspicious(&self, name: &str, preset: &str, to: &str) {
+        self.copy(&golden(name), to);
+        let thresholds = json!({
+            "entropy": 1e9, "concentration": 0.0, "false_positive_rate": 1.0, "rows": 1, "source": "a test"
+        });
+        let sidecar = json!({"preset": preset, "thresholds": thresholds});
+        self.write(&format!("{to}/codepurify.json"), sidecar.to_string());
     }
 }
 
