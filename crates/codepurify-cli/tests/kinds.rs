@@ -1,30 +1,28 @@
 //! The three kinds of guarded models, each with the golden models of every head: what the program says is what PyTorch
-//! says.
+//! says, whatever the format of the weights.
 
 mod common;
 
 use std::fs::read_to_string;
 
 use common::{Place, Run, golden};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// Two of the snippets of the golden answers; both are C functions.
+/// The golden texts that are C functions, by their number, and what they are called here.
 const FILES: [&str; 2] = ["first.c", "second.c"];
-
 const SIDES: [&str; 2] = ["left", "right"];
 
-/// A place with the first two golden snippets.
+/// A place with the first two golden texts.
 fn place() -> Place {
     let place = Place::new();
-    let snippets = expected("tiny-classifier")["snippets"].clone();
-    for (file, snippet) in FILES.iter().zip(snippets.as_array().unwrap()) {
-        place.write(file, snippet.as_str().unwrap());
+    for (row, file) in FILES.iter().enumerate() {
+        place.write(file, expected("roberta-clone")["texts"][row].as_str().unwrap());
     }
     place
 }
 
-fn expected(model: &str) -> Value {
-    serde_json::from_str(&read_to_string(golden(model).join("expected.json")).unwrap()).unwrap()
+fn expected(head: &str) -> Value {
+    serde_json::from_str(&read_to_string(golden(head).join("expected.json")).unwrap()).unwrap()
 }
 
 /// Label and probability that follow from reference logits.
@@ -46,11 +44,12 @@ fn assert_answers(prediction: &Value, logits: &Value, context: &str) {
     assert!((found - confidence).abs() < 1e-4, "{context}: {found} instead of {confidence}");
 }
 
-/// The program's report about `files`, judged by the golden model.
-fn scan(place: &Place, model: &str, preset: &str, files: &[&str]) -> Value {
-    let model = golden(model);
-    let options = ["scan", "--format", "json", "--fail-on", "never", "--preset", preset, "--model"];
-    let run = place.run(&[&options[..], &[model.to_str().unwrap()], files].concat());
+/// The program's report about `files`, judged by the golden model of a head.
+fn scan(place: &Place, head: &str, format: &str, files: &[&str]) -> Value {
+    let (base, model) = (golden(head), golden(head).join(format));
+    let options =
+        ["scan", "--format", "json", "--fail-on", "never", "--model", model.to_str().unwrap(), "--base"];
+    let run = place.run(&[&options[..], &[base.to_str().unwrap()], files].concat());
     assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
     run.json()
 }
@@ -58,47 +57,38 @@ fn scan(place: &Place, model: &str, preset: &str, files: &[&str]) -> Value {
 #[test]
 fn classifiers_answer_as_the_reference_does() {
     let place = place();
-    for (model, preset) in [
-        ("tiny-classifier", "codexglue-defect"),
-        ("tiny-sigmoid", "codexglue-defect"),
-        ("tiny-t5-defect", "codet5-defect"),
+    for (head, format, task) in [
+        ("roberta-classification", "safetensors", "classification"),
+        ("roberta-defect", "state-dict", "defect"),
+        ("t5-defect", "torch-zip", "defect"),
+        ("t5-text", "torch-legacy", "defect"),
     ] {
-        let (report, expected) = (scan(&place, model, preset, &FILES), expected(model));
-        assert_eq!(report["model"]["task"], "defect", "{model}");
-        for row in 0..2 {
-            assert_answers(&report["results"][row]["prediction"], &expected["logits"][row], model);
+        let (report, expected) = (scan(&place, head, format, &FILES), expected(head));
+        assert_eq!(report["model"]["task"], task, "{head}");
+        for row in 0..FILES.len() {
+            assert_answers(&report["results"][row]["prediction"], &expected["logits"][row], head);
         }
     }
 }
 
-/// Pairs of the golden clone models whose sides are the first two snippets, and their reference logits.
-fn golden_pairs(model: &str) -> Vec<([usize; 2], Value)> {
-    let expected = expected(model);
-    let side = |side: &Value| usize::try_from(side.as_u64().unwrap()).unwrap();
-    let pairs = expected["pairs"].as_array().unwrap().iter().map(|pair| [side(&pair[0]), side(&pair[1])]);
-    let pairs = pairs.zip(expected["logits"].as_array().unwrap().clone());
-    pairs.filter(|(pair, _)| pair.iter().all(|&side| side < FILES.len())).collect()
-}
-
-/// Every clone head, with the preset of its script.
-const PAIR_MODELS: [(&str, &str); 2] = [("tiny-clone", "codexglue-clone"), ("tiny-t5-clone", "codet5-clone")];
-
 #[test]
 fn pair_models_answer_as_the_reference_does() {
     let place = place();
-    for (model, preset) in PAIR_MODELS {
-        let pairs = golden_pairs(model);
-        let files: Vec<&str> = pairs.iter().flat_map(|(pair, _)| pair.map(|side| FILES[side])).collect();
-        let report = scan(&place, model, preset, &files);
-        assert_eq!(report["model"]["task"], "clone", "{model}");
+    for (head, format) in
+        [("roberta-clone", "state-dict"), ("roberta-joined-clone", "sharded"), ("t5-clone", "state-dict")]
+    {
+        let report = scan(&place, head, format, &["first.c", "second.c", "second.c", "first.c"]);
+        assert_eq!(report["model"]["task"], "clone", "{head}");
         let results = report["results"].as_array().unwrap();
-        assert!(pairs.len() > 1 && results.len() == 2 * pairs.len(), "{model}");
+        let paths: Vec<&Value> = results.iter().map(|result| &result["path"]).collect();
+        assert_eq!(paths, ["first.c", "second.c", "second.c", "first.c"], "{head}");
         for (number, result) in results.iter().enumerate() {
-            assert_eq!(result["path"], files[number], "{model}");
-            let place = serde_json::json!({"index": number / 2, "side": SIDES[number % 2]});
-            assert_eq!(result["pair"], place, "{model}");
+            let place = json!({"index": number / 2, "side": SIDES[number % 2]});
+            assert_eq!(result["pair"], place, "{head}");
             assert_eq!(result["unit"]["start_byte"], 0, "a side is a whole file");
-            assert_answers(&result["prediction"], &pairs[number / 2].1, model);
+        }
+        for side in 0..2 {
+            assert_answers(&results[side]["prediction"], &expected(head)["logits"][0], head);
         }
     }
 }
@@ -106,14 +96,14 @@ fn pair_models_answer_as_the_reference_does() {
 #[test]
 fn generators_answer_with_text() {
     let place = place();
-    for (model, preset) in [("tiny-seq2seq", "codexglue-refine"), ("tiny-t5", "codet5-refine-small")] {
-        let report = scan(&place, model, preset, &FILES);
-        assert_eq!(report["model"]["task"], "repair", "{model}");
+    for (head, format) in [("roberta-seq2seq", "state-dict"), ("t5-generation", "torch-zip")] {
+        let report = scan(&place, head, format, &FILES);
+        assert_eq!(report["model"]["task"], "repair", "{head}");
         for result in report["results"].as_array().unwrap() {
             let prediction = &result["prediction"];
-            assert!(prediction["text"].is_string() && prediction["label"].is_null(), "{model}: {prediction}");
+            assert!(prediction["text"].is_string() && prediction["label"].is_null(), "{head}: {prediction}");
             let confidence = prediction["confidence"].as_f64().unwrap();
-            assert!(confidence > 0.0 && confidence <= 1.0, "{model}: {confidence}");
+            assert!(confidence > 0.0 && confidence <= 1.0, "{head}: {confidence}");
         }
     }
 }
@@ -121,8 +111,8 @@ fn generators_answer_with_text() {
 #[test]
 fn a_purified_generator_shows_both_answers() {
     let place = place();
-    for (model, preset) in [("tiny-seq2seq", "codexglue-refine"), ("tiny-t5", "codet5-refine-small")] {
-        place.suspicious(model, preset, model);
+    for model in ["roberta-seq2seq", "t5-generation"] {
+        place.suspicious(model, model);
         let options = ["scan", FILES[1], "--model", model, "--profile", "paper"];
         let run = place.run(&[&options[..], &["--format", "json"]].concat());
         assert_eq!(run.code, 1, "{run:?}");
@@ -141,7 +131,7 @@ fn a_purified_generator_shows_both_answers() {
 
 /// Purifies a pair in place with a model that finds every side poisoned.
 fn purify_pair(place: &Place, more: &[&str]) -> Run {
-    place.suspicious("tiny-clone", "codexglue-clone", "model");
+    place.suspicious("roberta-clone", "model");
     let options = ["purify", FILES[0], FILES[1], "--model", "model", "--profile", "paper"];
     place.run(&[&options[..], more].concat())
 }
@@ -173,7 +163,7 @@ fn both_sides_of_a_pair_are_purified() {
 #[test]
 fn the_evidence_of_both_sides_is_explained() {
     let place = place();
-    place.suspicious("tiny-t5-clone", "codet5-clone", "model");
+    place.suspicious("t5-clone", "model");
     let run = place.run(&["explain", FILES[0], FILES[1], "--model", "model", "--profile", "paper"]);
     assert_eq!(run.code, 1, "{run:?}");
     for part in ["left", "right", "identifier", "statement"] {
@@ -184,7 +174,7 @@ fn the_evidence_of_both_sides_is_explained() {
 #[test]
 fn pairs_that_cannot_be_made_are_usage_errors() {
     let place = place();
-    let model = golden("tiny-clone");
+    place.golden("roberta-clone", "model");
     let calls: [&[&str]; 5] = [
         &["scan", "first.c"],
         &["scan", "first.c", "second.c", "first.c"],
@@ -193,7 +183,7 @@ fn pairs_that_cannot_be_made_are_usage_errors() {
         &["purify", "first.c", "second.c", "second.c", "first.c", "--diff"],
     ];
     for call in calls {
-        let run = place.run(&[call, &["--model", model.to_str().unwrap()]].concat());
+        let run = place.run(&[call, &["--model", "model"]].concat());
         assert_eq!((run.code, run.out.as_str()), (64, ""), "{call:?}: {run:?}");
         assert!(run.err.contains("pair") || run.err.contains("two by two"), "{call:?}: {}", run.err);
     }
@@ -203,9 +193,9 @@ fn pairs_that_cannot_be_made_are_usage_errors() {
 fn a_pair_with_a_bad_file_fails_and_the_others_are_judged() {
     let place = place();
     place.write("empty.c", " \n");
-    let model = golden("tiny-clone");
+    place.golden("roberta-clone", "model");
     let files = ["missing.c", "first.c", "second.c", "first.c", "first.c", "empty.c"];
-    let options = ["--model", model.to_str().unwrap(), "--preset", "codexglue-clone", "--format", "json"];
+    let options = ["--model", "model", "--format", "json"];
     let run = place.run(&[&["scan"][..], &files, &options].concat());
     assert_eq!(run.code, 2, "{run:?}");
     assert_eq!(run.all("results", "path"), ["second.c", "first.c"]);

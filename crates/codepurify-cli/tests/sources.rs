@@ -7,15 +7,16 @@ use serde_json::Value;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A place with a function, a bare file of weights, and the directory that it was trained from.
+/// A place with functions, a whole model directory, and the same model as a bare file of weights beside the directory
+/// that it was trained from.
 fn place() -> Place {
     let place = Place::with_code();
-    place.copy(&golden("tiny-classifier"), "whole");
-    place.copy(&golden("tiny-classifier"), "base");
-    for file in ["model.safetensors", "codepurify.json"] {
-        std::fs::remove_file(place.path(&format!("base/{file}"))).unwrap();
+    place.golden("roberta-classification", "whole");
+    std::fs::remove_file(place.path("whole/codepurify.json")).unwrap();
+    for file in ["config.json", "tokenizer.json"] {
+        place.write(&format!("base/{file}"), std::fs::read(place.path(&format!("whole/{file}"))).unwrap());
     }
-    place.write("saved/model.bin", std::fs::read(place.path("whole/model.safetensors")).unwrap());
+    place.copy(&golden("roberta-classification").join("state-dict"), "saved");
     place
 }
 
@@ -60,24 +61,17 @@ fn a_bare_file_of_weights_with_base_and_preset_is_the_whole_model() {
 #[test]
 fn a_preset_changes_how_the_model_reads_text() {
     let place = place();
-    place.write("clean.c", format!("/* a long comment {} */\n{}", "x ".repeat(300), common::CLEAN));
-    let window = |preset: &str| {
-        let run = place.run(&["models", "inspect", "base", "--preset", preset, "--format", "json"]);
-        run.json()["window"].clone()
-    };
-    std::fs::copy(place.path("saved/model.bin"), place.path("base/pytorch_model.bin")).unwrap();
-    let limits = ["codexglue-defect", "codet5-refine-small"].map(window);
-    assert_eq!(limits, [126, 126], "the tiny model has 128 positions, whatever the preset says");
-    let run = place.run(&["models", "inspect", "base", "--preset", "codexglue-defect"]);
-    assert!(run.out.contains("white space collapsed"), "{}", run.out);
+    let inspected = |more: &[&str]| place.run(&[&["models", "inspect", "whole"][..], more].concat()).out;
+    assert!(inspected(&[]).contains("preprocessing  none"), "{}", inspected(&[]));
+    let with_preset = inspected(&["--preset", "codexglue-defect"]);
+    assert!(with_preset.contains("white space collapsed") && with_preset.contains("defect"), "{with_preset}");
 }
 
 #[test]
 fn the_masked_model_may_be_a_file_of_weights_too() {
     let place = place();
-    place.copy(&golden("tiny-mlm"), "mlm");
-    std::fs::rename(place.path("mlm/model.safetensors"), place.path("saved/mlm.bin")).unwrap();
-    let options = ["--model", "saved/model.bin", "--mlm", "saved/mlm.bin", "--base", "mlm"];
+    place.copy(&golden("roberta-mlm").join("state-dict"), "mlm");
+    let options = ["--model", "saved/model.bin", "--mlm", "mlm/model.bin", "--base", "base"];
     prediction(&scan(&place, &options));
 }
 
@@ -88,9 +82,9 @@ fn what_is_missing_is_named() {
     fails_with(&scan(&place, &["--model", "base"]), 2, &["base", "weights"]);
     fails_with(&scan(&place, &["--model", "saved/model.bin", "--base", "nowhere"]), 2, &["nowhere"]);
     fails_with(&scan(&place, &["--model", "saved/none.bin", "--base", "base"]), 2, &["saved/none.bin"]);
-    fails_with(&scan(&place, &["--model", "golden/tiny-mlm"]), 2, &["golden/tiny-mlm"]);
-    let mlm = golden("tiny-mlm");
-    fails_with(&scan(&place, &["--model", mlm.to_str().unwrap()]), 2, &["masked language model"]);
+    fails_with(&scan(&place, &["--model", "org/other"]), 2, &["org/other"]);
+    place.golden("roberta-mlm", "mlm");
+    fails_with(&scan(&place, &["--model", "mlm"]), 2, &["masked language model"]);
     fails_with(&scan(&place, &["--mlm", "whole"]), 2, &["masked language model"]);
 }
 
@@ -110,7 +104,8 @@ fn a_hub_id_is_found_in_the_cache() {
     let place = place();
     let folder = "hub/models--org--tiny";
     place.write(&format!("{folder}/refs/main"), COMMIT);
-    place.copy(&golden("tiny-classifier"), &format!("{folder}/snapshots/{COMMIT}"));
+    let snapshot = format!("{folder}/snapshots/{COMMIT}");
+    place.copy(&place.path("whole"), &snapshot);
     let run = scan(&place, &["--model", "org/tiny"]);
     assert_eq!(prediction(&run), prediction(&scan(&place, &["--model", "whole"])));
     assert_eq!(run.json()["model"]["name"], "org/tiny", "not the commit");
@@ -122,24 +117,30 @@ fn a_hub_id_is_found_in_the_cache() {
 #[test]
 fn every_kind_of_model_can_be_inspected() {
     let place = Place::new();
-    for (model, parts) in [
-        ("tiny-classifier", ["RoBERTa", "2 logits", "tokenizer.json"]),
-        ("tiny-sigmoid", ["RoBERTa", "1 sigmoid logit", "vocab.json and merges.txt"]),
-        ("tiny-clone", ["RoBERTa", "two <s> vectors", "clone"]),
-        ("tiny-seq2seq", ["RoBERTa", "seq2seq", "repair"]),
-        ("tiny-mlm", ["RoBERTa", "masked language model", "none"]),
-        ("tiny-t5", ["T5", "conditional generation", "repair"]),
-        ("tiny-t5-defect", ["T5", "last </s>", "classification"]),
-        ("tiny-t5-clone", ["T5", "two snippets", "clone"]),
+    for (head, parts) in [
+        ("roberta-classification", ["RoBERTa", "3 logits", "classification"]),
+        ("roberta-defect", ["RoBERTa", "1 sigmoid logit", "defect"]),
+        ("roberta-clone", ["RoBERTa", "two <s> vectors", "clone"]),
+        ("roberta-joined-clone", ["RoBERTa", "joined in one input", "clone"]),
+        ("roberta-seq2seq", ["RoBERTa", "transformer decoder", "repair"]),
+        ("roberta-mlm", ["RoBERTa", "masked language model", "task           none"]),
+        ("t5-generation", ["T5", "conditional generation", "repair"]),
+        ("t5-text", ["T5", "answers false, true", "defect"]),
+        ("t5-defect", ["T5", "last </s>", "defect"]),
+        ("t5-clone", ["T5", "two snippets", "clone"]),
     ] {
-        let dir = golden(model);
-        let text = place.run(&["models", "inspect", dir.to_str().unwrap()]);
+        let (base, weights) = (golden(head), golden(head).join("state-dict/model.bin"));
+        let inspect =
+            ["models", "inspect", weights.to_str().unwrap(), "--base", base.to_str().unwrap(), "--format"];
+        let text = place.run(&[&inspect[..], &["text"]].concat());
         assert_eq!((text.code, text.err.as_str()), (0, ""), "{text:?}");
-        for part in parts.iter().chain(&["parameters", "safetensors", "window", "preprocessing", "sha256"]) {
+        let rows =
+            ["parameters", "f32, torch zip", "tokenizer.json", "window", "white space collapsed", "sha256"];
+        for part in parts.iter().chain(&rows) {
             assert!(text.out.contains(part), "{part} is missing in {}", text.out);
         }
-        let json = place.run(&["models", "inspect", dir.to_str().unwrap(), "--format", "json"]).json();
-        assert_eq!(json["name"], model);
+        let json = place.run(&[&inspect[..], &["json"]].concat()).json();
+        assert_eq!(json["name"], "state-dict/model.bin");
         assert!(json["parameters"].as_u64().unwrap() > 1000 && json["ignored"].is_array(), "{json}");
     }
 }

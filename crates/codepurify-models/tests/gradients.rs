@@ -23,14 +23,15 @@ fn batch(config: &RobertaConfig) -> PaddedBatch {
 
 /// The variables of `map` by name, set to the golden weights: fresh ones would be drawn anew in every run.
 fn golden_variables(map: &VarMap, checkpoint: &Checkpoint) -> BTreeMap<String, Var> {
+    let tensors = checkpoint.tensors().unwrap();
     let variables: BTreeMap<String, Var> =
         map.data().lock().unwrap().iter().map(|(name, var)| (name.clone(), var.clone())).collect();
     for (name, variable) in &variables {
-        variable.set(&checkpoint.tensors()[name]).unwrap();
+        variable.set(&tensors[name]).unwrap();
     }
     assert_eq!(
         variables.len(),
-        checkpoint.tensors().len(),
+        tensors.len(),
         "variables of the model and tensors of the checkpoint"
     );
     variables
@@ -89,7 +90,7 @@ fn classifier_gradients_equal_finite_differences() {
     let weights = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     let encoder = RobertaEncoder::new(&config, &weights.pp("roberta")).unwrap();
     let head = ClassificationHead::new(&config, 2, &weights.pp("classifier")).unwrap();
-    let variables = golden_variables(&map, &Checkpoint::load(&files).unwrap());
+    let variables = golden_variables(&map, &Checkpoint::open(&files).unwrap());
     let (batch, labels) = (batch(&config), Tensor::new(&[0u32, 1], &Device::Cpu).unwrap());
     check(&variables, || {
         let hidden = encoder.forward(&batch)?;
@@ -105,7 +106,7 @@ fn masked_lm_gradients_equal_finite_differences() {
     let encoder = RobertaEncoder::new(&config, &weights.pp("roberta")).unwrap();
     let head = MaskedLmHead::new(&config, encoder.word_embeddings(), &weights.pp("lm_head")).unwrap();
     // The decoder is tied: it must not have become a variable of its own.
-    let variables = golden_variables(&map, &Checkpoint::load(&files).unwrap());
+    let variables = golden_variables(&map, &Checkpoint::open(&files).unwrap());
     assert!(!variables.contains_key("lm_head.decoder.weight"));
     let masks = Tensor::new(&[3u32, 12], &Device::Cpu).unwrap();
     let (batch, wanted) = (batch(&config), Tensor::new(&[12u32, 274], &Device::Cpu).unwrap());
@@ -122,7 +123,7 @@ fn one_step_moves_every_weight() {
     let weights = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     let encoder = RobertaEncoder::new(&config, &weights.pp("roberta")).unwrap();
     let head = ClassificationHead::new(&config, 2, &weights.pp("classifier")).unwrap();
-    let variables = golden_variables(&map, &Checkpoint::load(&files).unwrap());
+    let variables = golden_variables(&map, &Checkpoint::open(&files).unwrap());
     let (batch, labels) = (batch(&config), Tensor::new(&[0u32, 1], &Device::Cpu).unwrap());
     let loss = || {
         let hidden = encoder.forward(&batch).unwrap();

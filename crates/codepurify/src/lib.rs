@@ -32,6 +32,7 @@
 //! ```
 
 mod adapters;
+mod ask;
 mod assemble;
 mod batch;
 pub mod candidates;
@@ -39,6 +40,7 @@ mod decide;
 mod defender;
 pub mod error;
 mod occlude;
+mod pair;
 pub mod purify;
 mod score;
 pub mod snippet;
@@ -51,11 +53,12 @@ pub use candidates::{Candidate, Families, candidates};
 pub use decide::{Profile, Thresholds};
 pub use defender::Defender;
 pub use error::{ModelError, SnippetError};
+pub use pair::PairDefender;
 pub use purify::splice;
 pub use snippet::{Language, Limits, Snippet, SourceFile, Span, SyntaxQuality};
 pub use verdict::{
-    Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, Prediction,
-    Report, SCHEMA_VERSION, ToolInfo, Trigger, Unit, Verdict,
+    Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, PairMember,
+    Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, Verdict,
 };
 pub use victim::{
     Encoding, Generator, Logits, MaskedLm, Model, PairVictim, Proposal, Ragged, Task, Victim, VictimCard,

@@ -145,6 +145,6 @@ proptest! {
         if snippet.quality() == SyntaxQuality::Clean {
             prop_assert_eq!(Snippet::new(purified.clone(), Language::C).unwrap().quality(), SyntaxQuality::Clean);
         }
-        prop_assert_eq!(verdict.purified_prediction.unwrap().label, 1);
+        prop_assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
     }
 }

@@ -27,10 +27,11 @@ pub(crate) fn victim() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/devign-bnc-fixed")
 }
 
-/// The directory of a tiny model with random weights and the answers that PyTorch gives.
-pub(crate) fn golden(name: &str) -> PathBuf {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-models/tests/golden");
-    golden.join(name).canonicalize().unwrap()
+/// The directory of a tiny model of the head `head`, with random weights and the answers that PyTorch gives. The weights
+/// are in folders below it, each in another format.
+pub(crate) fn golden(head: &str) -> PathBuf {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-models/tests/golden/compat");
+    golden.join(head).canonicalize().unwrap()
 }
 
 /// An empty working directory; the program runs in it and sees no variable of the tester's that it would obey, and no
@@ -84,24 +85,31 @@ impl Place {
         self.copy(&victim(), "model");
     }
 
-    /// A copy of the directory `from` as `to`.
+    /// The files of the directory `from` as `to`.
     pub(crate) fn copy(&self, from: &Path, to: &str) {
-        for entry in std::fs::read_dir(from).unwrap() {
-            let file = entry.unwrap();
-            let name = format!("{to}/{}", file.file_name().to_string_lossy());
-            self.write(&name, std::fs::read(file.path()).unwrap());
+        for path in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_file() {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                self.write(&format!("{to}/{name}"), std::fs::read(&path).unwrap());
+            }
         }
     }
 
-    /// A model directory `to` like the golden model `name`, but calibrated so that profile `paper` finds everything
-    /// poisoned; `preset` tells how it reads text.
-    pub(crate) fn suspicious(&self, name: &str, preset: &str, to: &str) {
-        self.copy(&golden(name), to);
-        let thresholds = json!({
+    /// The golden model of a head as one directory `to`.
+    pub(crate) fn golden(&self, head: &str, to: &str) {
+        self.copy(&golden(head), to);
+        self.copy(&golden(head).join("safetensors"), to);
+    }
+
+    /// As [`Place::golden`], but calibrated so that profile `paper` finds everything poisoned.
+    pub(crate) fn suspicious(&self, head: &str, to: &str) {
+        self.golden(head, to);
+        let sidecar = format!("{to}/codepurify.json");
+        let mut value: Value = serde_json::from_str(&self.read(&sidecar)).unwrap();
+        value["thresholds"] = json!({
             "entropy": 1e9, "concentration": 0.0, "false_positive_rate": 1.0, "rows": 1, "source": "a test"
         });
-        let sidecar = json!({"preset": preset, "thresholds": thresholds});
-        self.write(&format!("{to}/codepurify.json"), sidecar.to_string());
+        self.write(&sidecar, value.to_string());
     }
 }
 
