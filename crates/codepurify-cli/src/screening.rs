@@ -44,21 +44,13 @@ impl Guard {
     /// Loads the models that `settings` name, the masked language model only if purified code is wanted.
     pub(crate) fn load(settings: &Settings, purify: bool) -> Result<Self, CliError> {
         let hub = Hub::from_env();
-        let victim = || {
-            Ok::<_, CliError>(codepurify_models::load(&files(
-                settings.model.as_ref(),
-                &hub,
-                &bundled::VICTIM,
-            )?)?)
-        };
-        let masked_lm = || {
-            Ok::<_, CliError>(RobertaMaskedLm::load(&files(
-                settings.mlm.as_ref(),
-                &hub,
-                &bundled::MASKED_LM,
-            )?)?)
-        };
-        let (victim, masked_lm) = rayon::join(victim, || purify.then(masked_lm).transpose());
+        let victim = files(settings.model.as_ref(), &hub, &bundled::VICTIM)?;
+        let masked_lm = || files(settings.mlm.as_ref(), &hub, &bundled::MASKED_LM);
+        let masked_lm = purify.then(masked_lm).transpose()?;
+        let (victim, masked_lm) = rayon::join(
+            || codepurify_models::load(&victim),
+            || masked_lm.as_ref().map(RobertaMaskedLm::load).transpose(),
+        );
         let (victim, masked_lm) = (victim?, masked_lm?);
         let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
         let profile = match settings.profile {
