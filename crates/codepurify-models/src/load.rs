@@ -162,17 +162,23 @@ fn joined(network: impl SequenceClassifier + 'static) -> Door {
 }
 
 /// A generator, or the classifier that it is if its side car names an answer for each class.
-fn generator(decoder: impl StepDecoder + 'static, dialect: Dialect, sidecar: &Sidecar) -> Door {
+fn generator(
+    decoder: impl StepDecoder + 'static,
+    dialect: Dialect,
+    sidecar: &Sidecar,
+) -> (Task, Door) {
     let Generation { max_length, beams } = sidecar.generation;
     let (options, answers) = (DecodeOptions { max_length, beams, dialect }, sidecar.answers.clone());
-    Box::new(move |text| {
+    let task = if answers.is_empty() { Task::Repair } else { Task::Classification };
+    let door: Door = Box::new(move |text| {
         let Guarded { card, tokenizer, window, network: () } = text;
         let generator = TextGenerator::new(card, tokenizer, decoder, window, options)?;
         if answers.is_empty() {
             return Ok(GuardedModel::Generator(Box::new(generator)));
         }
         Ok(GuardedModel::Classifier(Box::new(TextClassifier::new(generator, &answers)?)))
-    })
+    });
+    (task, door)
 }
 
 impl Parts<'_> {
@@ -206,7 +212,7 @@ impl Parts<'_> {
                 let begin = reading.tokenizer.special().begin;
                 let network =
                     self.checkpoint.build(|weights| RobertaSeq2Seq::new(&config, shape, begin, &weights))?;
-                (Task::Repair, generator(network, Dialect::Codexglue, &reading.sidecar))
+                generator(network, Dialect::Codexglue, &reading.sidecar)
             }
             _ => return Err(self.wrong_kind()),
         };
@@ -236,7 +242,7 @@ impl Parts<'_> {
             _ => {
                 let network =
                     self.checkpoint.build(|weights| T5Generator::new(&config, &below(&weights, body)))?;
-                (Task::Repair, generator(network, Dialect::Transformers, &reading.sidecar))
+                generator(network, Dialect::Transformers, &reading.sidecar)
             }
         };
         Ok(Built { reading, labels: Vec::new(), task, door })

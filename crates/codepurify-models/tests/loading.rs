@@ -182,7 +182,7 @@ fn every_tensor_is_needed() {
             tensors.remove(name);
         });
         // Without these nothing tells what the rest is.
-        if ["roberta.embeddings.word_embeddings.weight", "classifier.out_proj.weight"].contains(&name.as_str()) {
+        if ["roberta.embeddings.word_embeddings.weight", "classifier.out_proj.weight"].contains(&name) {
             assert_refused!(fixture.victim(), LoadError::UnknownLayout { .. }, []);
         } else {
             assert_refused!(fixture.victim(), LoadError::MissingTensor { .. }, [format!("`{name}`")]);
