@@ -139,6 +139,13 @@ impl ModelFiles {
         self
     }
 
+    /// The same model under another name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// The model's name.
     #[must_use]
     pub fn name(&self) -> &str {

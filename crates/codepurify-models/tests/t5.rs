@@ -240,7 +240,7 @@ fn the_last_end_of_a_row_counts() {
 /// The tensors and the configuration of the golden generator, to be changed.
 fn tensors_and_config() -> (HashMap<String, Tensor>, T5Config) {
     let files = model(&golden("tiny-t5"));
-    (Checkpoint::open(&files).unwrap().tensors().clone(), T5Config::load(&files).unwrap())
+    (Checkpoint::open(&files).unwrap().tensors().unwrap(), T5Config::load(&files).unwrap())
 }
 
 fn logits_of(tensors: HashMap<String, Tensor>, config: &T5Config) -> Result<Vec<f32>> {
