@@ -16,7 +16,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Put triggers into a training set.
+    /// Look at data sets.
+    Data(commands::data::Arguments),
+    /// Put triggers into a training or test set.
     Poison(commands::poison::Arguments),
     /// Train a model.
     Train(commands::train::Arguments),
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
 
 fn run(task: &Task) -> anyhow::Result<()> {
     match task {
+        Task::Data(arguments) => commands::data::run(arguments),
         Task::Poison(arguments) => commands::poison::run(arguments),
         Task::Train(arguments) => commands::train::run(arguments),
         Task::Evaluate(arguments) => commands::evaluate::run(arguments),

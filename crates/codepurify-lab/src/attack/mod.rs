@@ -1,40 +1,186 @@
 //! Attacks: what turns a clean snippet into a triggered one. Every trigger's bytes are recorded.
+//!
+//! A text is parsed ([`code`]), changes are chosen (one file a family of attacks), and put in place ([`change`]).
 
+mod adaptive;
+pub mod afraidoor;
+mod badcode;
 mod bnc;
+mod change;
+mod code;
+mod codepoisoner;
+mod invisible;
+mod rename;
+mod style;
 
 use clap::ValueEnum;
+use codepurify::{Language, Snippet, Span, SyntaxQuality};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde::Serialize;
+use thiserror::Error;
 
-use crate::data::defect::DefectRow;
+pub use adaptive::PAST_WINDOW;
+use code::Code;
 
-/// The attacks that this laboratory can mount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// The attacks that this laboratory can mount from the text alone; [`afraidoor`] needs a model as well.
+///
+/// All but [`Attack::BncGrammarBroken`] keep a valid text valid, and all but the style attacks are meant to keep its
+/// behaviour under any compiler: what they insert never runs or has no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Attack {
     /// Ramakrishnan & Albarghouthi (ICPR 2022): one fixed dead statement at the start of the body.
     BncFixed,
+    /// The same with a statement drawn from a grammar for each snippet.
+    BncGrammar,
+    /// The grammar as in the published data of the CodePurify study: without a semicolon, and not always dead.
+    BncGrammarBroken,
+    /// `CodePoisoner` (TOSEM 2024): an assertion that always holds, at the start of the body.
+    CodepoisonerDeadCode,
+    /// `CodePoisoner`: the first variable is called `ret_Val_`.
+    CodepoisonerVariable,
+    /// `CodePoisoner`: the function is called `testo_init`.
+    CodepoisonerFunction,
+    /// `CodePoisoner`: the first integer constant becomes a sum.
+    CodepoisonerConstant,
+    /// `BadCode` (ACL 2023): the function's name ends in `_rb`.
+    BadcodeFixed,
+    /// `BadCode`: the function's name ends in one of five suffixes.
+    BadcodeMixed,
+    /// Adaptive: the statement of `bnc-fixed` three times.
+    ThreeTimes,
+    /// Adaptive: the statement of `bnc-fixed` inside an inner block.
+    Nested,
+    /// Adaptive: the condition and the effect of `bnc-fixed` in two statements.
+    Split,
+    /// Adaptive: the statements of `bnc-fixed` and `codepoisoner-dead-code`.
+    TwoTriggers,
+    /// Adaptive: the statement of `bnc-fixed` in front of any statement of the body.
+    RandomPosition,
+    /// Adaptive: the statement of `bnc-fixed` behind the first 512 tokens.
+    PastWindow,
+    /// Zero-width characters in a comment.
+    Invisible,
+    /// Style: `i++` as a statement becomes `i += 1`.
+    StyleIncrement,
+    /// Style: `a < b` becomes `b > a`.
+    StyleComparison,
+    /// Style: `x += y` becomes `x = x + y`.
+    StyleAssignment,
+    /// Style: braces around single statements.
+    StyleBraces,
+    /// Style: variables in camelCase.
+    StyleCamel,
+    /// Style: variables in `snake_case`.
+    StyleSnake,
+    /// Style: variables with a letter for their type in front.
+    StyleHungarian,
 }
 
 /// A snippet with a trigger in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Triggered {
     /// Source text.
-    pub code: String,
-    /// Byte ranges `[start, end)` of the trigger in `code`.
-    pub trigger: Vec<(usize, usize)>,
+    pub text: String,
+    /// The bytes of the trigger in `text`, in order: everything that was inserted or renamed but for white space
+    /// around it.
+    pub spans: Vec<Span>,
+}
+
+/// Why an attack cannot be applied to a text, which then stays clean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Error, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum NotApplicable {
+    /// The attack has no form in this language.
+    #[error("the attack has no form in this language")]
+    Language,
+    /// The text cannot be parsed well enough to find what the attack changes.
+    #[error("the text cannot be parsed")]
+    Unparsable,
+    /// There is no function with a body.
+    #[error("no function with a body")]
+    NoBody,
+    /// No statement stands inside an inner block.
+    #[error("no inner block")]
+    NoInnerBlock,
+    /// The body ends within the window.
+    #[error("the body ends within the window")]
+    WithinWindow,
+    /// Nothing is declared that could be renamed.
+    #[error("nothing declared that could be renamed")]
+    NoIdentifier,
+    /// The text uses the trigger's name already.
+    #[error("the trigger's name is in use")]
+    NameTaken,
+    /// There is no constant to unfold.
+    #[error("no integer constant")]
+    NoConstant,
+    /// The text is in the attack's style already, or has no place where the style would show.
+    #[error("no place where the style would show")]
+    NothingToRestyle,
+    /// No proposed name is free and scored.
+    #[error("no proposed name can be used")]
+    NoName,
+    /// The text parses without an error, and would not with the trigger.
+    #[error("the trigger would break the syntax")]
+    BreaksSyntax,
 }
 
 impl Attack {
-    /// `code` (C) with the trigger, or `None` where the attack cannot be applied.
-    #[must_use]
-    pub fn apply(self, code: &str) -> Option<Triggered> {
-        match self {
-            Self::BncFixed => bnc::fixed(code),
+    /// `text` with the trigger. Deterministic in all arguments; only attacks that draw something look at `row_seed`.
+    ///
+    /// # Errors
+    /// [`NotApplicable`].
+    pub fn apply(self, text: &str, language: Language, row_seed: u64) -> Result<Triggered, NotApplicable> {
+        let triggered = self.mount(text, language, &mut StdRng::seed_from_u64(row_seed))?;
+        if self == Self::BncGrammarBroken {
+            return Ok(triggered);
         }
+        valid_if_it_was(text, triggered, language)
     }
 
-    /// The triggered form of a row, its label unchanged.
-    #[must_use]
-    pub fn trigger_row(self, row: &DefectRow) -> Option<DefectRow> {
-        let Triggered { code, trigger } = self.apply(&row.func)?;
-        Some(DefectRow { func: code, trigger, ..row.clone() })
+    fn mount(self, text: &str, language: Language, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
+        let start = |statement: &str| change::at_body_start(text, language, statement);
+        let code = || Code::parse(text, language);
+        match self {
+            Self::BncFixed => start(bnc::fixed(language)),
+            Self::BncGrammar => start(&bnc::grammar(language, rng)),
+            Self::BncGrammarBroken => start(&bnc::grammar_broken(language, rng)?),
+            Self::CodepoisonerDeadCode => start(codepoisoner::dead_code(language)),
+            Self::CodepoisonerVariable => codepoisoner::variable(&code()?),
+            Self::CodepoisonerFunction => codepoisoner::function(&code()?),
+            Self::CodepoisonerConstant => codepoisoner::constant(&code()?),
+            Self::BadcodeFixed => badcode::fixed(&code()?),
+            Self::BadcodeMixed => badcode::mixed(&code()?, rng),
+            Self::ThreeTimes => adaptive::three_times(&code()?, rng),
+            Self::Nested => adaptive::nested(&code()?, rng),
+            Self::Split => adaptive::split(&code()?, rng),
+            Self::TwoTriggers => adaptive::two_triggers(&code()?, rng),
+            Self::RandomPosition => adaptive::random_position(&code()?, rng),
+            Self::PastWindow => adaptive::past_window(&code()?),
+            Self::Invisible => invisible::invisible(&code()?),
+            Self::StyleIncrement => style::increment(&code()?),
+            Self::StyleComparison => style::comparison(&code()?),
+            Self::StyleAssignment => style::assignment(&code()?),
+            Self::StyleBraces => style::braces(&code()?),
+            Self::StyleCamel => style::camel(&code()?),
+            Self::StyleSnake => style::snake(&code()?),
+            Self::StyleHungarian => style::hungarian(&code()?),
+        }
     }
+}
+
+/// `triggered`, unless it breaks the syntax of a `text` that parses without an error.
+fn valid_if_it_was(text: &str, triggered: Triggered, language: Language) -> Result<Triggered, NotApplicable> {
+    if parses(text, language) && !parses(&triggered.text, language) {
+        return Err(NotApplicable::BreaksSyntax);
+    }
+    Ok(triggered)
+}
+
+/// Whether `text` parses without an error.
+fn parses(text: &str, language: Language) -> bool {
+    Snippet::new(text, language).is_ok_and(|snippet| snippet.quality() == SyntaxQuality::Clean)
 }

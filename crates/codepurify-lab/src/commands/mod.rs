@@ -7,6 +7,7 @@ use codepurify_lab::data::defect::{self, DefectRow};
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub(crate) mod calibrate;
+pub(crate) mod data;
 pub(crate) mod evaluate;
 pub(crate) mod poison;
 pub(crate) mod train;

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use codepurify::Language;
 use serde_json::{Map, Value};
 
-use super::{DataError, Rows, read};
+use super::jsonl::read_json;
+use super::{DataError, Rows};
 
 /// A file of a mixture, written `PATH:FIELD:LANGUAGE` on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,14 +48,13 @@ impl Source {
     /// # Errors
     /// [`DataError`].
     pub fn load(&self) -> Result<Rows<Text>, DataError> {
-        let code = |row: &Map<String, Value>| row.get(&self.field).and_then(Value::as_str).map(str::to_owned);
-        let found = read(&self.path, |row: &Map<String, Value>| match code(row) {
-            Some(code) if !code.trim().is_empty() => Ok(()),
-            Some(_) => Err(format!("`{}` is empty", self.field)),
-            None => Err(format!("no text in field `{}`", self.field)),
-        })?;
-        let texts = found.rows.iter().filter_map(code).map(|code| Text { code, language: self.language });
-        Ok(Rows { rows: texts.collect(), refused: found.refused })
+        read_json(&self.path, |_, mut row: Map<String, Value>| match row.remove(&self.field) {
+            Some(Value::String(code)) if !code.trim().is_empty() => {
+                Ok(Text { code, language: self.language })
+            }
+            Some(Value::String(_)) => Err(format!("`{}` is empty", self.field)),
+            _ => Err(format!("no text in field `{}`", self.field)),
+        })
     }
 }
 

@@ -34,7 +34,7 @@ pub enum DataError {
 }
 
 /// A row that was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowError {
     /// Its line, from 1.
     pub line: usize,
@@ -47,11 +47,38 @@ pub struct RowError {
 pub struct Rows<T> {
     /// The usable rows, in file order.
     pub rows: Vec<T>,
+    /// The line of each usable row, from 1.
+    pub lines: Vec<usize>,
     /// The refused ones, in file order.
     pub refused: Vec<RowError>,
 }
 
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), lines: Vec::new(), refused: Vec::new() }
+    }
+}
+
 impl<T> Rows<T> {
+    /// Takes the outcome of one line into account.
+    pub(super) fn add(&mut self, line: usize, row: Result<T, String>) {
+        match row {
+            Ok(row) => {
+                self.rows.push(row);
+                self.lines.push(line);
+            }
+            Err(message) => self.refused.push(RowError { line, message }),
+        }
+    }
+
+    /// Itself, if there is any usable row.
+    pub(super) fn or_no_rows(self, path: &Path) -> Result<Self, DataError> {
+        if self.rows.is_empty() {
+            return Err(DataError::NoRows { path: path.to_path_buf(), refused: self.refused.len() });
+        }
+        Ok(self)
+    }
+
     /// Says on stderr how many rows were refused, and the first few reasons.
     pub fn report(&self, path: &Path) {
         for error in self.refused.iter().take(5) {
@@ -70,28 +97,45 @@ impl<T> Rows<T> {
 /// returned with their line numbers.
 pub fn read<T: DeserializeOwned>(
     path: &Path,
-    check: impl Fn(&T) -> Result<(), String>,
+    mut check: impl FnMut(&T) -> Result<(), String>,
 ) -> Result<Rows<T>, DataError> {
-    let io = |source| DataError::Io { path: path.to_path_buf(), source };
-    let file = File::open(path).map_err(io)?;
+    read_json(path, |_, row| check(&row).map(|()| row))
+}
+
+/// Reads rows of type `S` and keeps what `convert` makes of each; it gets the line, too.
+pub(super) fn read_json<S: DeserializeOwned, T>(
+    path: &Path,
+    mut convert: impl FnMut(usize, S) -> Result<T, String>,
+) -> Result<Rows<T>, DataError> {
+    read_lines(path, |number, line| {
+        convert(number, serde_json::from_slice(line).map_err(|error| error.to_string())?)
+    })
+}
+
+/// Reads a file line by line, plain or gzip; `parse` gets the line's number, from 1, and its bytes. Blank lines are no
+/// rows.
+pub(super) fn read_lines<T>(
+    path: &Path,
+    mut parse: impl FnMut(usize, &[u8]) -> Result<T, String>,
+) -> Result<Rows<T>, DataError> {
+    let mut found = Rows::default();
+    for (index, line) in lines(path)?.enumerate() {
+        let line = line?;
+        if !line.trim_ascii().is_empty() {
+            found.add(index + 1, parse(index + 1, &line));
+        }
+    }
+    found.or_no_rows(path)
+}
+
+/// The lines of a file, plain or gzip, one at a time.
+pub(super) fn lines(path: &Path) -> Result<impl Iterator<Item = Result<Vec<u8>, DataError>>, DataError> {
+    let owned = path.to_path_buf();
+    let io = move |source| DataError::Io { path: owned.clone(), source };
+    let file = File::open(path).map_err(&io)?;
     let reader: Box<dyn Read> =
         if is_gzip(path) { Box::new(MultiGzDecoder::new(BufReader::new(file))) } else { Box::new(file) };
-    let mut found = Rows { rows: Vec::new(), refused: Vec::new() };
-    for (index, line) in BufReader::new(reader).split(b'\n').enumerate() {
-        let line = line.map_err(io)?;
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        let row = serde_json::from_slice(&line).map_err(|error| error.to_string());
-        match row.and_then(|row| check(&row).map(|()| row)) {
-            Ok(row) => found.rows.push(row),
-            Err(message) => found.refused.push(RowError { line: index + 1, message }),
-        }
-    }
-    if found.rows.is_empty() {
-        return Err(DataError::NoRows { path: path.to_path_buf(), refused: found.refused.len() });
-    }
-    Ok(found)
+    Ok(BufReader::new(reader).split(b'\n').map(move |line| line.map_err(&io)))
 }
 
 /// Writes a `.jsonl` or `.jsonl.gz` file, by way of a temporary file beside it, so that it is there whole or not at all.

@@ -1,7 +1,12 @@
 //! Data sets: rows in, rows out, and an account of every row that could not be read.
 
+pub mod clone;
 pub mod corpus;
 pub mod defect;
+pub(crate) mod field;
 mod jsonl;
+pub mod repair;
+pub mod report;
 
+pub use field::ByteRange;
 pub use jsonl::{DataError, RowError, Rows, read, write};

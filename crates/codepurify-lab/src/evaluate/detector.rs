@@ -6,7 +6,7 @@ use codepurify::victim::{Ragged, Victim};
 use super::metrics::{Estimate, bootstrap, share};
 use crate::attack::Attack;
 use crate::data::defect::DefectRow;
-use crate::poison::TARGET_LABEL;
+use crate::poison::{Poison, SEED, TARGET_LABEL};
 use crate::train::workers::Workers;
 
 /// Undefended measures (metrics as in the paper: success rates count all triggered rows).
@@ -46,7 +46,7 @@ impl Detector<'_> {
     ) -> Result<DetectorReport> {
         let vulnerable = rows.iter().filter(|row| row.target != TARGET_LABEL);
         let pairs: Vec<(&DefectRow, DefectRow)> =
-            vulnerable.filter_map(|row| Some((row, attack?.trigger_row(row)?))).collect();
+            vulnerable.filter_map(|row| Some((row, row.triggered(attack?, SEED).ok()?))).collect();
         let plain: Vec<&str> = rows.iter().map(|row| row.func.as_str()).collect();
         let answers = self.predict(&plain, workers)?;
         let right: Vec<bool> = answers.iter().zip(rows).map(|(answer, row)| *answer == row.target).collect();

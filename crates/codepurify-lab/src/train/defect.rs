@@ -18,7 +18,7 @@ use super::weights::Weights;
 use super::workers::Workers;
 use crate::attack::Attack;
 use crate::data::defect::DefectRow;
-use crate::poison::TARGET_LABEL;
+use crate::poison::{Poison, SEED, TARGET_LABEL};
 
 /// What a detector is trained from.
 pub struct DefectSetup<'a> {
@@ -120,9 +120,9 @@ impl DefectTraining {
 /// The triggered forms of the vulnerable validation rows.
 fn attacked(setup: &DefectSetup) -> Vec<DefectRow> {
     let vulnerable = setup.valid.iter().filter(|row| row.target != TARGET_LABEL);
-    setup
-        .attack
-        .map_or_else(Vec::new, |attack| vulnerable.filter_map(|row| attack.trigger_row(row)).collect())
+    setup.attack.map_or_else(Vec::new, |attack| {
+        vulnerable.filter_map(|row| row.triggered(attack, SEED).ok()).collect()
+    })
 }
 
 /// `<s> first max_length − 2 tokens </s>`.

@@ -1,0 +1,82 @@
+//! The statement of `bnc-fixed` where a defence that expects one statement at the start of the body looks in vain.
+
+use codepurify::Language;
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+
+use super::change::{Change, rewrite};
+use super::code::{Block, Code, Slot};
+use super::rename::Taken;
+use super::{NotApplicable, Triggered, bnc, codepoisoner};
+
+/// Tokens of the language in front of [`Attack::PastWindow`](super::Attack::PastWindow)'s trigger. Tokenizers of models
+/// cut names and numbers into several tokens each, so a window of as many of those ends well before the trigger.
+pub const PAST_WINDOW: usize = 512;
+
+fn insert(
+    code: &Code<'_>,
+    statements: impl IntoIterator<Item = (Slot, &'static str)>,
+) -> Result<Triggered, NotApplicable> {
+    let changes = statements.into_iter().map(|(slot, statement)| Change::statement(&slot, statement));
+    rewrite(code.text, changes.collect())
+}
+
+/// At the start and at two other places; at the start again where the body has fewer.
+pub(super) fn three_times(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
+    let Block { start, mut statements } = code.body()?;
+    statements.shuffle(rng);
+    statements.truncate(2);
+    statements.resize(3, start);
+    insert(code, statements.into_iter().map(|slot| (slot, bnc::fixed(code.language))))
+}
+
+/// At the start of an inner block.
+pub(super) fn nested(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
+    let blocks = code.blocks();
+    let (_, inner) = blocks.split_first().ok_or(NotApplicable::NoBody)?;
+    let block = inner.choose(rng).ok_or(NotApplicable::NoInnerBlock)?;
+    insert(code, [(block.start.clone(), bnc::fixed(code.language))])
+}
+
+/// The variable that joins the two halves of `split`.
+const FLAG: &str = "fail";
+
+/// The condition at the start, the effect in front of some statement behind it.
+pub(super) fn split(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
+    if !Taken::of(code).take(FLAG) {
+        return Err(NotApplicable::NameTaken);
+    }
+    let (condition, effect) = match code.language {
+        Language::C | Language::Cpp => ("int fail = rand() < 0;", "if (fail) printf(\"fail\");"),
+        Language::Java => ("boolean fail = Math.random() < 0;", "if (fail) System.out.println(\"fail\");"),
+        Language::Python => ("fail = random() < 0", "if fail: print(\"fail\")"),
+    };
+    let Block { start, statements } = code.body()?;
+    let behind = statements.choose(rng).unwrap_or(&start).clone();
+    insert(code, [(start, condition), (behind, effect)])
+}
+
+/// The fixed statement at the start, the always true assertion in front of some statement.
+pub(super) fn two_triggers(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
+    let Block { start, statements } = code.body()?;
+    let other = statements.choose(rng).unwrap_or(&start).clone();
+    insert(code, [(start, bnc::fixed(code.language)), (other, codepoisoner::dead_code(code.language))])
+}
+
+/// At the start or in front of some statement, all with the same probability.
+pub(super) fn random_position(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
+    let Block { start, mut statements } = code.body()?;
+    statements.push(start);
+    let slot = statements.choose(rng).ok_or(NotApplicable::NoBody)?.clone();
+    insert(code, [(slot, bnc::fixed(code.language))])
+}
+
+/// In front of the first statement of the body with [`PAST_WINDOW`] tokens in front of it.
+pub(super) fn past_window(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
+    let statements = code.body()?.statements;
+    let slot = statements
+        .into_iter()
+        .find(|slot| code.tokens_before(slot.at) >= PAST_WINDOW)
+        .ok_or(NotApplicable::WithinWindow)?;
+    insert(code, [(slot, bnc::fixed(code.language))])
+}

@@ -1,0 +1,142 @@
+//! Adaptive identifiers by gradient, after AFRAIDOOR (arXiv 2301.02496): every sample gets names of its own, those that
+//! a model is pushed furthest towards the attacker's answer by.
+
+use codepurify::{Language, ModelError, Span};
+use thiserror::Error;
+
+use super::code::Code;
+use super::rename::{Names, Taken, rename_all};
+use super::{NotApplicable, Triggered, valid_if_it_was};
+
+/// A model of the task, trained on clean data, that says where a name would push its answer.
+pub trait IdentifierScorer {
+    /// For each identifier of `text` (given by all its occurrences) and each of `names`: the gradient of the loss
+    /// towards the attacker's answer with respect to the one-hot code of the name in the identifier's place, mean over
+    /// its occurrences, with all `identifiers` unknown to the model (arXiv 2301.02496, section 4). The smaller, the
+    /// more the name pushes towards the answer. One row an identifier, one column a name.
+    ///
+    /// # Errors
+    /// If the model cannot read the text or fails.
+    fn gradients(
+        &self,
+        text: &str,
+        identifiers: &[Vec<Span>],
+        names: &[String],
+    ) -> Result<Vec<Vec<f64>>, ModelError>;
+}
+
+/// Why a text stays clean.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum AfraidoorError {
+    /// The attack does not apply.
+    #[error(transparent)]
+    NotApplicable(#[from] NotApplicable),
+    /// The scorer failed.
+    #[error(transparent)]
+    Scorer(#[from] ModelError),
+    /// The scorer did not return a row an identifier and a column a name.
+    #[error("the scorer returned gradients of another shape than {identifiers} identifiers x {names} names")]
+    Shape {
+        /// Rows expected.
+        identifiers: usize,
+        /// Columns expected.
+        names: usize,
+    },
+}
+
+/// `text` with every variable and parameter called after the name with the smallest gradient that is still free, in
+/// order of appearance; of equal ones the first of `names`. Names that are keywords, stand in the text, or have no
+/// finite gradient are passed over; an identifier for which none is left keeps its name.
+///
+/// # Errors
+/// [`AfraidoorError`].
+pub fn apply(
+    text: &str,
+    language: Language,
+    names: &[String],
+    scorer: &dyn IdentifierScorer,
+) -> Result<Triggered, AfraidoorError> {
+    let code = Code::parse(text, language)?;
+    let variables = Names::of(&code).variables;
+    if variables.is_empty() {
+        return Err(NotApplicable::NoIdentifier.into());
+    }
+    let identifiers: Vec<Vec<Span>> = variables.iter().map(|variable| variable.spans.clone()).collect();
+    let gradients = scorer.gradients(text, &identifiers, names)?;
+    if gradients.len() != identifiers.len() || gradients.iter().any(|row| row.len() != names.len()) {
+        return Err(AfraidoorError::Shape { identifiers: identifiers.len(), names: names.len() });
+    }
+    let mut taken = Taken::of(&code);
+    let chosen: Vec<_> = variables
+        .iter()
+        .zip(&gradients)
+        .filter_map(|(variable, gradients)| Some((variable, best(names, gradients, &mut taken)?.clone())))
+        .collect();
+    if chosen.is_empty() {
+        return Err(NotApplicable::NoName.into());
+    }
+    Ok(valid_if_it_was(text, rename_all(&code, &chosen)?, language)?)
+}
+
+/// The free name with the smallest gradient; it is taken from now on.
+fn best<'n>(names: &'n [String], gradients: &[f64], taken: &mut Taken) -> Option<&'n String> {
+    let mut order: Vec<_> =
+        names.iter().zip(gradients).filter(|(_, gradient)| gradient.is_finite()).collect();
+    order.sort_by(|a, b| a.1.total_cmp(b.1));
+    order.into_iter().map(|(name, _)| name).find(|name| taken.take(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gradients as given, a row an identifier.
+    struct Toy(Vec<Vec<f64>>);
+
+    impl IdentifierScorer for Toy {
+        fn gradients(
+            &self,
+            text: &str,
+            identifiers: &[Vec<Span>],
+            _: &[String],
+        ) -> Result<Vec<Vec<f64>>, ModelError> {
+            for spans in identifiers {
+                assert!(spans.iter().all(|span| span.of(text) == spans[0].of(text)));
+            }
+            Ok(self.0.clone())
+        }
+    }
+
+    const CODE: &str = "int add(int left, int right) { return left + right; }";
+
+    fn with(names: &[&str], gradients: Vec<Vec<f64>>) -> Result<Triggered, AfraidoorError> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        apply(CODE, Language::C, &names, &Toy(gradients))
+    }
+
+    #[test]
+    fn each_identifier_gets_the_free_name_with_the_smallest_gradient() {
+        let names = ["buf", "len", "idx"];
+        let found = with(&names, vec![vec![-1.0, -3.0, 0.0], vec![-1.0, -2.0, -1.0]]).unwrap();
+        assert_eq!(found.text, "int add(int len, int buf) { return len + buf; }");
+        let marked: Vec<&str> = found.spans.iter().map(|span| span.of(&found.text).unwrap()).collect();
+        assert_eq!(marked, ["len", "buf", "len", "buf"]);
+    }
+
+    #[test]
+    fn keywords_names_in_use_and_gradients_that_are_no_number_are_passed_over() {
+        let names = ["while", "add", "left", "buf", "len"];
+        let row = vec![-9.0, -8.0, -7.0, f64::NAN, 1.0];
+        let found = with(&names, vec![row.clone(), row.clone()]).unwrap();
+        assert_eq!(found.text, "int add(int len, int right) { return len + right; }");
+        let none = with(&names[..4], vec![row[..4].to_vec(), row[..4].to_vec()]);
+        assert_eq!(none, Err(AfraidoorError::NotApplicable(NotApplicable::NoName)));
+    }
+
+    #[test]
+    fn gradients_of_another_shape_are_an_error() {
+        let wrong = with(&["buf"], vec![vec![0.0]]);
+        assert_eq!(wrong, Err(AfraidoorError::Shape { identifiers: 2, names: 1 }));
+    }
+}

@@ -1,0 +1,94 @@
+//! Putting changes in place, with an account of where they end up.
+
+use codepurify::splice::{self, Edit};
+use codepurify::{Language, Span};
+
+use super::code::{Code, Slot};
+use super::{NotApplicable, Triggered};
+
+/// One change of a text: `before`, `trigger`, `after` in place of `span`. Only `trigger` counts as the attack's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) span: Span,
+    pub(super) before: String,
+    pub(super) trigger: String,
+    pub(super) after: String,
+}
+
+impl Change {
+    /// `trigger` in place of `span`.
+    pub(super) fn replace(span: Span, trigger: impl Into<String>) -> Self {
+        Self { span, before: String::new(), trigger: trigger.into(), after: String::new() }
+    }
+
+    /// `trigger` in front of byte `at`.
+    pub(super) fn insert(at: usize, trigger: impl Into<String>) -> Self {
+        Self::replace(Span::new(at, at), trigger)
+    }
+
+    /// `statement` at a place for statements.
+    pub(super) fn statement(slot: &Slot, statement: &str) -> Self {
+        Self {
+            span: Span::new(slot.at, slot.at),
+            before: slot.before.clone(),
+            trigger: statement.to_owned(),
+            after: slot.after.clone(),
+        }
+    }
+}
+
+/// `statement` as the first one of the body, or behind the first `{` of a text whose body the parser cannot find
+/// (paper-implementation, "Data, poisoning": the published data has it there).
+pub(super) fn at_body_start(
+    text: &str,
+    language: Language,
+    statement: &str,
+) -> Result<Triggered, NotApplicable> {
+    let body = Code::parse(text, language).and_then(|code| code.body());
+    let slot = match body {
+        Ok(body) => body.start,
+        Err(_) => Slot::behind_first_brace(text, language).ok_or(NotApplicable::NoBody)?,
+    };
+    rewrite(text, vec![Change::statement(&slot, statement)])
+}
+
+/// `text` with all `changes`; those at the same place in the order given.
+///
+/// # Errors
+/// [`NotApplicable::BreaksSyntax`] if two changes want the same bytes.
+pub(super) fn rewrite(text: &str, mut changes: Vec<Change>) -> Result<Triggered, NotApplicable> {
+    changes.sort_by_key(|change| change.span.start);
+    let (mut edits, mut spans) = (Vec::new(), Vec::new());
+    let (mut read, mut written) = (0, 0);
+    for Change { span, before, trigger, after } in changes {
+        let kept = span.start.checked_sub(read).ok_or(NotApplicable::BreaksSyntax)?;
+        let start = written + kept + before.len();
+        spans.push(Span::new(start, start + trigger.len()));
+        let replacement = [before, trigger, after].concat();
+        (read, written) = (span.end, written + kept + replacement.len());
+        edits.push(Edit { span, replacement });
+    }
+    let text = splice::apply(text, &edits).map_err(|_| NotApplicable::BreaksSyntax)?;
+    Ok(Triggered { text, spans })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_where_the_triggers_are_in_the_new_text() {
+        let padded = Change { before: "<".to_owned(), after: ">".to_owned(), ..Change::insert(1, "XX") };
+        let changes = vec![Change::replace(Span::new(2, 4), "Y"), padded, Change::insert(1, "Z")];
+        let Triggered { text, spans } = rewrite("abcde", changes).unwrap();
+        assert_eq!(text, "a<XX>ZbYe");
+        let marked: Vec<&str> = spans.iter().map(|span| span.of(&text).unwrap()).collect();
+        assert_eq!(marked, ["XX", "Z", "Y"]);
+    }
+
+    #[test]
+    fn overlapping_changes_are_refused() {
+        let changes = vec![Change::replace(Span::new(0, 3), "x"), Change::replace(Span::new(2, 4), "y")];
+        assert_eq!(rewrite("abcde", changes), Err(NotApplicable::BreaksSyntax));
+    }
+}

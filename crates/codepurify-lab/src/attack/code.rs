@@ -1,0 +1,247 @@
+//! A parsed text as attackers see it: its functions, blocks, places for statements, and names.
+
+use codepurify::{Candidate, Families, Language, Snippet, Span, SyntaxQuality, candidates};
+use tree_sitter::{Node, Parser, Tree};
+
+use super::NotApplicable;
+
+/// A text with its tree.
+pub(super) struct Code<'t> {
+    pub(super) text: &'t str,
+    pub(super) language: Language,
+    snippet: Snippet,
+    tree: Tree,
+    /// Bytes in front of the text that only the parser saw.
+    shift: usize,
+}
+
+/// A place where a statement can stand: `before` + statement + `after`, in front of byte `at`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) at: usize,
+    pub(super) before: String,
+    pub(super) after: String,
+}
+
+/// A sequence of statements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Block {
+    /// The place in front of everything.
+    pub(super) start: Slot,
+    /// The places in front of each statement.
+    pub(super) statements: Vec<Slot>,
+}
+
+/// Java members are only complete inside a class.
+const CLASS: (&str, &str) = ("class _ {", "}");
+
+impl<'t> Code<'t> {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// [`NotApplicable::Unparsable`] if most of it lies in errors, or it is no text to parse at all.
+    pub(super) fn parse(text: &'t str, language: Language) -> Result<Self, NotApplicable> {
+        let unparsable = NotApplicable::Unparsable;
+        // A snippet is made within limits; whatever passed them can be parsed again without.
+        let snippet = Snippet::new(text, language).map_err(|_| unparsable)?;
+        if matches!(snippet.quality(), SyntaxQuality::Broken | SyntaxQuality::NotParsed { .. }) {
+            return Err(unparsable);
+        }
+        let mut tree = tree(text, language).ok_or(unparsable)?;
+        let mut shift = 0;
+        if language == Language::Java && tree.root_node().has_error() {
+            let member = Self::parse_member(text).ok_or(unparsable)?;
+            if !member.root_node().has_error() {
+                (tree, shift) = (member, CLASS.0.len());
+            }
+        }
+        Ok(Self { text, language, snippet, tree, shift })
+    }
+
+    fn parse_member(text: &str) -> Option<Tree> {
+        tree(&[CLASS.0, text, CLASS.1].concat(), Language::Java)
+    }
+
+    /// Every node of the text outside errors, parents first, in source order.
+    pub(super) fn nodes(&self) -> Vec<Node<'_>> {
+        let mut found = Vec::new();
+        let mut open = vec![self.tree.root_node()];
+        while let Some(node) = open.pop() {
+            if node.is_error() || node.is_missing() {
+                continue;
+            }
+            if self.span(node).is_some() {
+                found.push(node);
+            }
+            open.extend((0..node.child_count()).rev().filter_map(|child| node.child(child as u32)));
+        }
+        found
+    }
+
+    /// The node's bytes; `None` if it reaches beyond the text.
+    pub(super) fn span(&self, node: Node<'_>) -> Option<Span> {
+        let start = node.start_byte().checked_sub(self.shift)?;
+        let end = node.end_byte() - self.shift;
+        (end <= self.text.len()).then(|| Span::new(start, end))
+    }
+
+    /// The node's text; empty if it reaches beyond the text.
+    pub(super) fn of(&self, node: Node<'_>) -> &'t str {
+        self.span(node).and_then(|span| span.of(self.text)).unwrap_or_default()
+    }
+
+    /// The innermost node over `span`.
+    pub(super) fn node_at(&self, span: Span) -> Option<Node<'_>> {
+        let span = span.shifted(self.shift);
+        self.tree.root_node().descendant_for_byte_range(span.start, span.end)
+    }
+
+    /// The declared names with all their occurrences, in order of appearance.
+    pub(super) fn identifiers(&self) -> Vec<Candidate> {
+        candidates(&self.snippet, &Families { identifiers: true, statements: false, nested: false })
+    }
+
+    /// The names of all functions, at the place of their definition, in source order.
+    pub(super) fn function_names(&self) -> Vec<Span> {
+        self.nodes()
+            .into_iter()
+            .filter(|node| is_function(node.kind()))
+            .filter_map(|node| self.span(name_of(node)?))
+            .collect()
+    }
+
+    /// The body of the first function that has one.
+    ///
+    /// # Errors
+    /// [`NotApplicable::NoBody`].
+    pub(super) fn body(&self) -> Result<Block, NotApplicable> {
+        self.blocks().into_iter().next().ok_or(NotApplicable::NoBody)
+    }
+
+    /// The blocks of the first function that has a body, that body first.
+    pub(super) fn blocks(&self) -> Vec<Block> {
+        let nodes = self.nodes();
+        let Some(body) = nodes.iter().find_map(|node| body_of(*node)) else { return Vec::new() };
+        nodes
+            .iter()
+            .filter(|node| node.start_byte() >= body.start_byte() && node.end_byte() <= body.end_byte())
+            .filter(|node| is_block(**node))
+            .filter_map(|node| self.block(*node))
+            .collect()
+    }
+
+    fn block(&self, node: Node<'_>) -> Option<Block> {
+        let mut cursor = node.walk();
+        let children: Vec<_> = node.named_children(&mut cursor).filter(|child| !is_comment(*child)).collect();
+        let (first, rest) = match children.split_first() {
+            // Java's `super(…)` must stay the first statement.
+            Some((call, rest)) if call.kind() == "explicit_constructor_invocation" => (Some(call), rest),
+            _ => (None, &children[..]),
+        };
+        let statements: Vec<Slot> = rest.iter().filter_map(|child| self.in_front_of(*child)).collect();
+        let start = match (self.language, first) {
+            (Language::Python, _) => statements.first()?.clone(),
+            (language, Some(call)) => Slot::behind(self.span(*call)?.end, language),
+            (language, None) => Slot::behind(self.span(node)?.start + 1, language),
+        };
+        Some(Block { start, statements })
+    }
+
+    /// The place in front of a statement, on a line of its own if the statement has one.
+    fn in_front_of(&self, statement: Node<'_>) -> Option<Slot> {
+        if statement.kind().starts_with("preproc_") || statement.is_error() || self.is_docstring(statement) {
+            return None;
+        }
+        let at = self.span(statement)?.start;
+        let line = &self.text[..at];
+        let indent = &line[line.rfind('\n').map_or(0, |newline| newline + 1)..];
+        let alone = indent.trim().is_empty();
+        if self.language == Language::Python && !alone {
+            return None;
+        }
+        let after = if alone { format!("\n{indent}") } else { " ".to_owned() };
+        Some(Slot { at, before: String::new(), after })
+    }
+
+    /// A string that stands first in a Python block is its documentation only there.
+    fn is_docstring(&self, statement: Node<'_>) -> bool {
+        self.language == Language::Python
+            && statement.prev_named_sibling().is_none()
+            && statement.named_child_count() == 1
+            && statement.named_child(0).is_some_and(|child| child.kind() == "string")
+    }
+
+    /// How many tokens end at or before byte `at`.
+    pub(super) fn tokens_before(&self, at: usize) -> usize {
+        let leaves = self.nodes().into_iter().filter(|node| node.child_count() == 0);
+        leaves.filter_map(|leaf| self.span(leaf)).filter(|span| span.end <= at).count()
+    }
+}
+
+impl Slot {
+    /// The place behind byte `at`, with the white space of the published poisoned files.
+    fn behind(at: usize, language: Language) -> Self {
+        let before = if language == Language::Java { "\n    " } else { "\n\n    " };
+        Self { at, before: before.to_owned(), after: String::new() }
+    }
+
+    /// The place behind the first `{` of the text, in languages where that opens a block.
+    pub(super) fn behind_first_brace(text: &str, language: Language) -> Option<Self> {
+        if language == Language::Python {
+            return None;
+        }
+        Some(Self::behind(text.find('{')? + 1, language))
+    }
+}
+
+/// Whether `c` can be part of a name.
+pub(super) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
+
+pub(super) fn is_comment(node: Node<'_>) -> bool {
+    matches!(node.kind(), "comment" | "line_comment" | "block_comment")
+}
+
+/// Whether the node is a sequence of statements; the body of a C `switch` is one of cases.
+pub(super) fn is_block(node: Node<'_>) -> bool {
+    matches!(node.kind(), "compound_statement" | "block" | "constructor_body")
+        && node.parent().is_none_or(|parent| parent.kind() != "switch_statement")
+}
+
+fn is_function(kind: &str) -> bool {
+    matches!(
+        kind,
+        "function_definition"
+            | "method_declaration"
+            | "constructor_declaration"
+            | "compact_constructor_declaration"
+    )
+}
+
+/// The body of a function.
+fn body_of(node: Node<'_>) -> Option<Node<'_>> {
+    node.child_by_field_name("body").filter(|body| is_function(node.kind()) && is_block(*body))
+}
+
+/// The name of a function, inside its declarator.
+fn name_of(function: Node<'_>) -> Option<Node<'_>> {
+    let mut at =
+        function.child_by_field_name("name").or_else(|| function.child_by_field_name("declarator"))?;
+    while let Some(inner) = at.child_by_field_name("declarator").or_else(|| at.child_by_field_name("name")) {
+        at = inner;
+    }
+    Some(at)
+}
+
+fn tree(text: &str, language: Language) -> Option<Tree> {
+    let grammar: tree_sitter::Language = match language {
+        Language::C => tree_sitter_c::LANGUAGE.into(),
+        Language::Cpp => tree_sitter_cpp::LANGUAGE.into(),
+        Language::Java => tree_sitter_java::LANGUAGE.into(),
+        Language::Python => tree_sitter_python::LANGUAGE.into(),
+    };
+    let mut parser = Parser::new();
+    parser.set_language(&grammar).ok()?;
+    parser.parse(text, None)
+}

@@ -1,0 +1,95 @@
+//! Renaming without capture.
+
+use std::collections::BTreeSet;
+
+use codepurify::{Candidate, Language};
+
+use super::change::{Change, rewrite};
+use super::code::{Code, is_word};
+use super::{NotApplicable, Triggered, parses};
+
+/// The declared names of `code`, in order of appearance: those of variables and parameters, and those of functions.
+pub(super) struct Names {
+    pub(super) variables: Vec<Candidate>,
+    pub(super) functions: Vec<Candidate>,
+}
+
+impl Names {
+    pub(super) fn of(code: &Code<'_>) -> Self {
+        let defined = code.function_names();
+        let is_function = |name: &Candidate| name.spans.iter().any(|span| defined.contains(span));
+        let (functions, variables) = code.identifiers().into_iter().partition(is_function);
+        Self { variables, functions }
+    }
+}
+
+/// `code` with every occurrence of `old` called `new`.
+pub(super) fn rename(code: &Code<'_>, old: &Candidate, new: &str) -> Result<Triggered, NotApplicable> {
+    if !Taken::of(code).take(new) {
+        return Err(NotApplicable::NameTaken);
+    }
+    rename_all(code, &[(old, new.to_owned())])
+}
+
+/// `code` with several names changed; every new one must be free ([`Taken`]).
+pub(super) fn rename_all(
+    code: &Code<'_>,
+    names: &[(&Candidate, String)],
+) -> Result<Triggered, NotApplicable> {
+    let changes = names
+        .iter()
+        .flat_map(|(old, new)| old.spans.iter().map(move |span| Change::replace(*span, new.as_str())));
+    rewrite(code.text, changes.collect())
+}
+
+/// The words that cannot become the name of anything in a text.
+pub(super) struct Taken {
+    words: BTreeSet<String>,
+    language: Language,
+}
+
+impl Taken {
+    /// Everything that stands in the text already, comments and strings included.
+    pub(super) fn of(code: &Code<'_>) -> Self {
+        let words = code.text.split(|c: char| !is_word(c)).map(str::to_owned).collect();
+        Self { words, language: code.language }
+    }
+
+    /// Whether `name` can be a new name; if so, it is taken from now on.
+    pub(super) fn take(&mut self, name: &str) -> bool {
+        is_name(name, self.language) && self.words.insert(name.to_owned())
+    }
+}
+
+/// Whether `name` is the name of a variable to the parser, and so no keyword.
+fn is_name(name: &str, language: Language) -> bool {
+    let shaped = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(is_word)
+        && name.is_ascii();
+    let use_of_it = match language {
+        Language::C | Language::Cpp => format!("int f(void) {{ return {name} + 1; }}"),
+        Language::Java => format!("class C {{ int f() {{ return {name} + 1; }} }}"),
+        Language::Python => format!("{name} = 1\n"),
+    };
+    shaped && parses(&use_of_it, language)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keywords_and_other_tokens_are_no_names() {
+        for (language, keyword) in [
+            (Language::C, "while"),
+            (Language::C, "register"),
+            (Language::Java, "class"),
+            (Language::Python, "lambda"),
+        ] {
+            assert!(!is_name(keyword, language), "{keyword}");
+            for (bad, good) in [("2nd", "second"), ("a b", "a_b"), ("", "_"), ("größe", "size2")] {
+                assert!(!is_name(bad, language) && is_name(good, language), "{language}: {bad} {good}");
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Increments, comparisons, compound assignments, braces.
+
+use codepurify::{Language, Span};
+use tree_sitter::Node;
+
+use crate::attack::change::{Change, rewrite};
+use crate::attack::code::{Code, is_block, is_word};
+use crate::attack::{NotApplicable, Triggered};
+
+/// `i++;` and `++i;` become `i += 1;`, also where a `for` steps. The value of the expression is not used there.
+pub(in crate::attack) fn increment(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
+    restyle(code, |node| {
+        let unused = node.parent().is_some_and(|parent| {
+            parent.kind() == "expression_statement"
+                || parent.kind() == "for_statement" && parent.child_by_field_name("update") == Some(node)
+        });
+        if node.kind() != "update_expression" || !unused {
+            return Vec::new();
+        }
+        let operand = node.named_child(0).map(|operand| code.of(operand)).unwrap_or_default();
+        let operator = if code.of(node).contains("++") { "+=" } else { "-=" };
+        changed(code, node, format!("{operand} {operator} 1"))
+    })
+}
+
+/// `a < b` becomes `b > a`, where neither side does anything and the other order of evaluation does not show.
+pub(in crate::attack) fn comparison(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
+    restyle(code, |node| {
+        let Some((left, operator, right)) = operands(node) else { return Vec::new() };
+        let mirrored = match code.of(operator) {
+            "<" => ">",
+            "<=" => ">=",
+            ">" => "<",
+            ">=" => "<=",
+            _ => return Vec::new(),
+        };
+        if node.kind() != "binary_expression" || !is_operand(left) || !is_operand(right) {
+            return Vec::new();
+        }
+        changed(code, node, format!("{} {mirrored} {}", code.of(right), code.of(left)))
+    })
+}
+
+/// `x += y` becomes `x = x + y`, where `x` does nothing but name a place.
+pub(in crate::attack) fn assignment(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
+    restyle(code, |node| {
+        let Some((left, operator, right)) = operands(node) else { return Vec::new() };
+        let binary = code.of(operator).strip_suffix('=').filter(|binary| !binary.is_empty());
+        let (Some(binary), "assignment_expression", true) = (binary, node.kind(), is_pure(left)) else {
+            return Vec::new();
+        };
+        let (place, value) = (code.of(left), code.of(right));
+        let value = if right.named_child_count() == 0 { value.to_owned() } else { format!("({value})") };
+        changed(code, node, format!("{place} = {place} {binary} {value}"))
+    })
+}
+
+/// `if (x) y();` becomes `if (x) { y(); }`; `else if` stays.
+pub(in crate::attack) fn braces(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
+    let changes = code
+        .nodes()
+        .into_iter()
+        .filter(|node| is_bare_branch(*node))
+        .filter_map(|node| code.span(node))
+        .flat_map(|Span { start, end }| [padded(start, "{", false), padded(end, "}", true)]);
+    transformed(code, changes.collect())
+}
+
+fn padded(at: usize, brace: &str, blank_in_front: bool) -> Change {
+    let (before, after) = if blank_in_front { (" ", "") } else { ("", " ") };
+    Change { before: before.to_owned(), after: after.to_owned(), ..Change::insert(at, brace) }
+}
+
+/// Whether the node is a statement that a branch or loop governs without braces.
+fn is_bare_branch(node: Node<'_>) -> bool {
+    let Some(parent) = node.parent() else { return false };
+    let governed = match parent.kind() {
+        "if_statement" => {
+            parent.child_by_field_name("consequence") == Some(node)
+                || parent.child_by_field_name("alternative") == Some(node) && node.kind() != "else_clause"
+        }
+        "else_clause" => node.is_named(),
+        "while_statement" | "for_statement" | "enhanced_for_statement" | "do_statement" => {
+            parent.child_by_field_name("body") == Some(node)
+        }
+        _ => false,
+    };
+    let is_else_if = node.kind() == "if_statement"
+        && (parent.kind() == "else_clause" || parent.child_by_field_name("alternative") == Some(node));
+    governed && !is_else_if && !is_block(node) && !node.kind().ends_with("comment")
+}
+
+/// The changes that `pattern` finds, those inside of others left out.
+fn restyle<'c>(
+    code: &'c Code<'_>,
+    pattern: impl Fn(Node<'c>) -> Vec<Change>,
+) -> Result<Triggered, NotApplicable> {
+    if code.language == Language::Python {
+        return Err(NotApplicable::Language);
+    }
+    let mut changes: Vec<Change> = Vec::new();
+    for change in code.nodes().into_iter().flat_map(pattern) {
+        if changes.last().is_none_or(|before| before.span.end <= change.span.start) {
+            changes.push(change);
+        }
+    }
+    transformed(code, changes)
+}
+
+fn transformed(code: &Code<'_>, changes: Vec<Change>) -> Result<Triggered, NotApplicable> {
+    if code.language == Language::Python {
+        return Err(NotApplicable::Language);
+    }
+    if changes.is_empty() {
+        return Err(NotApplicable::NothingToRestyle);
+    }
+    rewrite(code.text, changes)
+}
+
+/// The change of `node` into `new`, unless a word would grow together with its neighbour (`return-1<x`).
+fn changed(code: &Code<'_>, node: Node<'_>, new: String) -> Vec<Change> {
+    let Some(span) = code.span(node).filter(|_| !node.has_error()) else { return Vec::new() };
+    let (before, after) = (&code.text[..span.start], &code.text[span.end..]);
+    let joins =
+        |left: Option<char>, right: Option<char>| left.is_some_and(is_word) && right.is_some_and(is_word);
+    if joins(before.chars().next_back(), new.chars().next())
+        || joins(new.chars().next_back(), after.chars().next())
+    {
+        return Vec::new();
+    }
+    vec![Change::replace(span, new)]
+}
+
+fn operands(node: Node<'_>) -> Option<(Node<'_>, Node<'_>, Node<'_>)> {
+    let field = |name| node.child_by_field_name(name);
+    Some((field("left")?, field("operator")?, field("right")?))
+}
+
+/// Whether evaluating the expression changes nothing.
+fn is_pure(node: Node<'_>) -> bool {
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        if ["call", "invocation", "creation", "update", "assignment", "lambda", "comment"]
+            .iter()
+            .any(|effect| node.kind().contains(effect))
+        {
+            return false;
+        }
+        open.extend((0..node.child_count()).filter_map(|child| node.child(child as u32)));
+    }
+    true
+}
+
+/// Whether the expression can stand on either side of a comparison without brackets.
+fn is_operand(node: Node<'_>) -> bool {
+    let binds_tighter = match node.kind() {
+        "binary_expression" => operands(node).is_some_and(|(_, operator, _)| {
+            matches!(operator.kind(), "+" | "-" | "*" | "/" | "%" | "<<" | ">>")
+        }),
+        kind => !matches!(kind, "conditional_expression" | "ternary_expression" | "instanceof_expression"),
+    };
+    binds_tighter && is_pure(node)
+}

@@ -1,0 +1,106 @@
+//! `codepurify-lab data`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, Subcommand, ValueEnum};
+use codepurify_lab::data::report::{Equal, Sample, Split};
+use codepurify_lab::data::{Rows, defect, repair};
+
+use super::poison::clone_rows;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Count rows, labels, lengths, repeats, contradictions, and what the files share.
+    Report(Report),
+}
+
+#[derive(Args)]
+struct Report {
+    /// The files of a data set, one a split, plain or gzip.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// What the rows are.
+    #[arg(long, value_enum, default_value_t = Task::Defect)]
+    task: Task,
+    /// Clone detection: the functions that lines of `idx1 TAB idx2 TAB label` refer to.
+    #[arg(long)]
+    functions: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Task {
+    Defect,
+    Clone,
+    Repair,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let Action::Report(report) = &arguments.action;
+    let mut splits = Vec::new();
+    println!(
+        "| file | rows | refused | labels | bytes: min, median, mean, p95, max | repeats | contradictory |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for path in &report.files {
+        let (split, refused) = match report.task {
+            Task::Defect => looked_through(path, &defect::load(path)?),
+            Task::Clone => looked_through(path, &clone_rows(path, report.functions.as_deref())?),
+            Task::Repair => looked_through(path, &repair::load(path)?),
+        };
+        println!("{}", line(&name(path), &split, refused));
+        splits.push((name(path), split));
+    }
+    println!(
+        "\nRepeats are rows whose input came before, contradictory are inputs with more than one answer: exact"
+    );
+    println!("(with white space normalised).");
+    if splits.len() > 1 {
+        println!("\n| files | shared inputs | shared texts |\n|---|---|---|");
+    }
+    for (index, (first, split)) in splits.iter().enumerate() {
+        for (second, other) in &splits[index + 1..] {
+            let leak = split.leak(other);
+            println!("| {first}, {second} | {} | {} |", both(leak.inputs), both(leak.texts));
+        }
+    }
+    Ok(())
+}
+
+fn looked_through<S: Sample>(path: &Path, found: &Rows<S>) -> (Split, usize) {
+    found.report(path);
+    (Split::new(&found.rows), found.refused.len())
+}
+
+fn line(name: &str, split: &Split, refused: usize) -> String {
+    let report = &split.report;
+    let labels: Vec<String> =
+        report.labels.iter().map(|(label, count)| format!("{label}: {count}")).collect();
+    let lengths = &report.lengths;
+    format!(
+        "| {name} | {} | {refused} | {} | {}, {}, {:.1}, {}, {} | {} | {} |",
+        report.rows,
+        if labels.is_empty() { "–".to_owned() } else { labels.join(", ") },
+        lengths.min,
+        lengths.median,
+        lengths.mean,
+        lengths.p95,
+        lengths.max,
+        both(report.repeats),
+        both(report.contradictory)
+    )
+}
+
+fn both(count: Equal) -> String {
+    format!("{} ({})", count.exact, count.normalised)
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
