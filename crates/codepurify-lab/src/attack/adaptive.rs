@@ -9,8 +9,8 @@ use super::code::{Block, Code, Slot};
 use super::rename::Taken;
 use super::{NotApplicable, Triggered, bnc, codepoisoner};
 
-/// Tokens of the language in front of [`Attack::PastWindow`](super::Attack::PastWindow)'s trigger. Tokenizers of models
-/// cut names and numbers into several tokens each, so a window of as many of those ends well before the trigger.
+/// The window of [`Attack::PastWindow`](super::Attack::PastWindow), in tokens of the language. Tokenizers of models cut
+/// names and numbers into several tokens each, so a window of as many of those ends well before the trigger.
 pub const PAST_WINDOW: usize = 512;
 
 fn insert(
@@ -71,12 +71,12 @@ pub(super) fn random_position(code: &Code<'_>, rng: &mut StdRng) -> Result<Trigg
     insert(code, [(slot, bnc::fixed(code.language))])
 }
 
-/// In front of the first statement of the body with [`PAST_WINDOW`] tokens in front of it.
-pub(super) fn past_window(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
+/// In front of the first statement of the body with `window` tokens in front of it.
+pub(super) fn past_window(code: &Code<'_>, window: usize) -> Result<Triggered, NotApplicable> {
     let statements = code.body()?.statements;
     let slot = statements
         .into_iter()
-        .find(|slot| code.tokens_before(slot.at) >= PAST_WINDOW)
+        .find(|slot| code.tokens_before(slot.at) >= window)
         .ok_or(NotApplicable::WithinWindow)?;
     insert(code, [(slot, bnc::fixed(code.language))])
 }

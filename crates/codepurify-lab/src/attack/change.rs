@@ -4,7 +4,7 @@ use codepurify::splice::{self, Edit};
 use codepurify::{Language, Span};
 
 use super::code::{Code, Slot};
-use super::{NotApplicable, Triggered};
+use super::{NotApplicable, Triggered, parses};
 
 /// One change of a text: `before`, `trigger`, `after` in place of `span`. Only `trigger` counts as the attack's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Change {
     }
 }
 
-/// `statement` as the first one of the body, or behind the first `{` of a text whose body the parser cannot find
+/// `statement` as the first one of the body, or behind the first `{` of a text in whose errors the body is lost
 /// (paper-implementation, "Data, poisoning": the published data has it there).
 pub(super) fn at_body_start(
     text: &str,
@@ -45,10 +45,8 @@ pub(super) fn at_body_start(
     statement: &str,
 ) -> Result<Triggered, NotApplicable> {
     let body = Code::parse(text, language).and_then(|code| code.body());
-    let slot = match body {
-        Ok(body) => body.start,
-        Err(_) => Slot::behind_first_brace(text, language).ok_or(NotApplicable::NoBody)?,
-    };
+    let lost = || if parses(text, language) { None } else { Slot::behind_first_brace(text, language) };
+    let slot = body.map(|body| body.start).ok().or_else(lost).ok_or(NotApplicable::NoBody)?;
     rewrite(text, vec![Change::statement(&slot, statement)])
 }
 

@@ -64,18 +64,32 @@ impl<'t> Code<'t> {
 
     /// Every node of the text outside errors, parents first, in source order.
     pub(super) fn nodes(&self) -> Vec<Node<'_>> {
+        self.nodes_below(|node| !node.is_error() && !node.is_missing())
+    }
+
+    /// The nodes that `enter` admits below others that it admits.
+    fn nodes_below<'s>(&'s self, enter: impl Fn(Node<'s>) -> bool) -> Vec<Node<'s>> {
         let mut found = Vec::new();
         let mut open = vec![self.tree.root_node()];
         while let Some(node) = open.pop() {
-            if node.is_error() || node.is_missing() {
+            if !enter(node) {
                 continue;
             }
-            if self.span(node).is_some() {
-                found.push(node);
-            }
+            found.extend(self.span(node).map(|_| node));
             open.extend((0..node.child_count()).rev().filter_map(|child| node.child(child as u32)));
         }
         found
+    }
+
+    /// Where names are used in ways that the tree does not tell: errors, bodies of macros, and what was taken for the
+    /// name of a type.
+    pub(super) fn obscure(&self) -> Vec<Span> {
+        let is_obscure = |node: &Node<'_>| match node.kind() {
+            "preproc_arg" => true,
+            "type_identifier" => node.parent().is_none_or(|parent| !parent.kind().ends_with("_specifier")),
+            _ => node.is_error(),
+        };
+        self.nodes_below(|_| true).into_iter().filter(is_obscure).filter_map(|node| self.span(node)).collect()
     }
 
     /// The node's bytes; `None` if it reaches beyond the text.
@@ -192,6 +206,11 @@ impl Slot {
         }
         Some(Self::behind(text.find('{')? + 1, language))
     }
+}
+
+/// The runs of letters, digits, `_` and `$`.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !is_word(c)).filter(|word| !word.is_empty())
 }
 
 /// Whether `c` can be part of a name.

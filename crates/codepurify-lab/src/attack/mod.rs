@@ -159,7 +159,7 @@ impl Attack {
             Self::Split => adaptive::split(&code()?, rng),
             Self::TwoTriggers => adaptive::two_triggers(&code()?, rng),
             Self::RandomPosition => adaptive::random_position(&code()?, rng),
-            Self::PastWindow => adaptive::past_window(&code()?),
+            Self::PastWindow => adaptive::past_window(&code()?, PAST_WINDOW),
             Self::Invisible => invisible::invisible(&code()?),
             Self::StyleIncrement => style::increment(&code()?),
             Self::StyleComparison => style::comparison(&code()?),
@@ -170,6 +170,15 @@ impl Attack {
             Self::StyleHungarian => style::hungarian(&code()?),
         }
     }
+}
+
+/// [`Attack::PastWindow`] for another window than [`PAST_WINDOW`], in tokens of the language.
+///
+/// # Errors
+/// [`NotApplicable`].
+pub fn past_window(text: &str, language: Language, window: usize) -> Result<Triggered, NotApplicable> {
+    let triggered = adaptive::past_window(&Code::parse(text, language)?, window)?;
+    valid_if_it_was(text, triggered, language)
 }
 
 /// `triggered`, unless it breaks the syntax of a `text` that parses without an error.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use codepurify::{Candidate, Language};
+use codepurify::{Candidate, Language, Span};
 
 use super::change::{Change, rewrite};
-use super::code::{Code, is_word};
+use super::code::{Code, is_word, words};
 use super::{NotApplicable, Triggered, parses};
 
-/// The declared names of `code`, in order of appearance: those of variables and parameters, and those of functions.
+/// The declared names of `code` whose every use the parser sees, in order of appearance: those of variables and
+/// parameters, and those of functions.
 pub(super) struct Names {
     pub(super) variables: Vec<Candidate>,
     pub(super) functions: Vec<Candidate>,
@@ -17,10 +18,20 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn of(code: &Code<'_>) -> Self {
         let defined = code.function_names();
+        let obscure = code.obscure();
         let is_function = |name: &Candidate| name.spans.iter().any(|span| defined.contains(span));
-        let (functions, variables) = code.identifiers().into_iter().partition(is_function);
+        let seen = code.identifiers().into_iter().filter(|name| !is_hidden(code, name, &obscure));
+        let (functions, variables) = seen.partition(is_function);
         Self { variables, functions }
     }
+}
+
+/// Whether one of the `obscure` places holds a use of `name` that is not among its occurrences.
+fn is_hidden(code: &Code<'_>, name: &Candidate, obscure: &[Span]) -> bool {
+    obscure.iter().any(|place| {
+        let uses = words(place.of(code.text).unwrap_or_default()).filter(|word| *word == name.text);
+        uses.count() > name.spans.iter().filter(|span| place.contains(**span)).count()
+    })
 }
 
 /// `code` with every occurrence of `old` called `new`.
@@ -51,8 +62,7 @@ pub(super) struct Taken {
 impl Taken {
     /// Everything that stands in the text already, comments and strings included.
     pub(super) fn of(code: &Code<'_>) -> Self {
-        let words = code.text.split(|c: char| !is_word(c)).map(str::to_owned).collect();
-        Self { words, language: code.language }
+        Self { words: words(code.text).map(str::to_owned).collect(), language: code.language }
     }
 
     /// Whether `name` can be a new name; if so, it is taken from now on.

@@ -17,9 +17,12 @@ pub(in crate::attack) fn increment(code: &Code<'_>) -> Result<Triggered, NotAppl
         if node.kind() != "update_expression" || !unused {
             return Vec::new();
         }
-        let operand = node.named_child(0).map(|operand| code.of(operand)).unwrap_or_default();
+        let Some(operand) = node.named_child(0) else { return Vec::new() };
+        // Java steps `(i)++` but does not assign to `(i)`.
+        let bracketed = code.language == Language::Java && operand.kind() == "parenthesized_expression";
+        let place = if bracketed { operand.named_child(0) } else { Some(operand) };
         let operator = if code.of(node).contains("++") { "+=" } else { "-=" };
-        changed(code, node, format!("{operand} {operator} 1"))
+        place.map_or_else(Vec::new, |place| changed(code, node, format!("{} {operator} 1", code.of(place))))
     })
 }
 
@@ -117,18 +120,20 @@ fn transformed(code: &Code<'_>, changes: Vec<Change>) -> Result<Triggered, NotAp
     rewrite(code.text, changes)
 }
 
-/// The change of `node` into `new`, unless a word would grow together with its neighbour (`return-1<x`).
+/// The change of `node` into `new`, unless it would grow together with a neighbour (`return(a)<1` into `return1 > (a)`).
 fn changed(code: &Code<'_>, node: Node<'_>, new: String) -> Vec<Change> {
     let Some(span) = code.span(node).filter(|_| !node.has_error()) else { return Vec::new() };
     let (before, after) = (&code.text[..span.start], &code.text[span.end..]);
-    let joins =
-        |left: Option<char>, right: Option<char>| left.is_some_and(is_word) && right.is_some_and(is_word);
-    if joins(before.chars().next_back(), new.chars().next())
-        || joins(new.chars().next_back(), after.chars().next())
-    {
+    if grow_together(before, &new) || grow_together(&new, after) {
         return Vec::new();
     }
     vec![Change::replace(span, new)]
+}
+
+/// Whether the last token of `left` and the first of `right` would be read as one.
+fn grow_together(left: &str, right: &str) -> bool {
+    let (Some(left), Some(right)) = (left.chars().next_back(), right.chars().next()) else { return false };
+    is_word(left) && is_word(right) || left == right && "+-&".contains(left)
 }
 
 fn operands(node: Node<'_>) -> Option<(Node<'_>, Node<'_>, Node<'_>)> {
