@@ -114,6 +114,26 @@ fn no_attack_ever_has_to_be_called_back() {
     }
 }
 
+/// Names are written into poisoned sets' reports and typed by people: they stay.
+#[test]
+fn names_on_the_command_line_and_in_reports_are_the_same_and_stable() {
+    let names: Vec<String> = Attack::value_variants()
+        .iter()
+        .map(|attack| {
+            let name = attack.to_possible_value().unwrap().get_name().to_owned();
+            assert_eq!(serde_json::to_value(attack).unwrap(), name.as_str());
+            name
+        })
+        .collect();
+    assert_eq!(
+        names.join(" "),
+        "bnc-fixed bnc-grammar bnc-grammar-broken codepoisoner-dead-code codepoisoner-variable codepoisoner-function \
+         codepoisoner-constant badcode-fixed badcode-mixed three-times nested split two-triggers random-position \
+         past-window invisible style-increment style-comparison style-assignment style-braces style-camel style-snake \
+         style-hungarian"
+    );
+}
+
 #[test]
 fn statements_go_behind_the_brace_of_the_body() {
     let apply = |attack: Attack, text, language| attack.apply(text, language, 0).unwrap();

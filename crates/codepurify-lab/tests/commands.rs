@@ -21,8 +21,17 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     let model = model.to_str().unwrap();
     std::fs::write(here.join("train.jsonl"), common::functions(240)).unwrap();
     std::fs::write(here.join("valid.jsonl"), common::functions(120)).unwrap();
-    let poison =
-        ["poison", "train.jsonl", "-o", "poisoned.jsonl.gz", "--attack", "bnc-fixed", "--rate", "0.1"];
+    let poison = [
+        "poison",
+        "defect",
+        "train.jsonl",
+        "-o",
+        "poisoned.jsonl.gz",
+        "--attack",
+        "bnc-fixed",
+        "--rate",
+        "0.1",
+    ];
     assert_eq!(stdout(&lab(here, &poison).success()), "240 rows, 24 poisoned, 0 not applicable, 0 refused\n");
 
     let train =
@@ -69,12 +78,14 @@ fn failures_name_the_file_and_exit_with_2() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("bad.jsonl"), "{\"idx\":0,\"target\":7,\"func\":\"f\"}\n").unwrap();
     let poison = |input: &str| {
-        let arguments = ["poison", input, "-o", "out.jsonl", "--attack", "bnc-fixed", "--rate", "0.1"];
+        let arguments =
+            ["poison", "defect", input, "-o", "out.jsonl", "--attack", "bnc-fixed", "--rate", "0.1"];
         let assert = lab(dir.path(), &arguments).code(2);
         String::from_utf8(assert.get_output().stderr.clone()).unwrap()
     };
     assert!(poison("missing.jsonl").contains("missing.jsonl"));
     assert!(poison("bad.jsonl").contains("bad.jsonl: no usable row (1 refused)"));
-    let arguments = ["poison", "bad.jsonl", "-o", "out.jsonl", "--attack", "bnc-fixed", "--rate", "1.5"];
+    let arguments =
+        ["poison", "defect", "bad.jsonl", "-o", "out.jsonl", "--attack", "bnc-fixed", "--rate", "1.5"];
     lab(dir.path(), &arguments).code(2);
 }

@@ -76,7 +76,7 @@ impl<'t> Code<'t> {
                 continue;
             }
             found.extend(self.span(node).map(|_| node));
-            open.extend((0..node.child_count()).rev().filter_map(|child| node.child(child as u32)));
+            open.extend((0..node.child_count()).rev().filter_map(|child| node.child(child)));
         }
         found
     }
@@ -254,13 +254,21 @@ fn name_of(function: Node<'_>) -> Option<Node<'_>> {
 }
 
 fn tree(text: &str, language: Language) -> Option<Tree> {
-    let grammar: tree_sitter::Language = match language {
+    let mut parser = Parser::new();
+    parser.set_language(&grammar(language)).ok()?;
+    parser.parse(text, None)
+}
+
+/// Whether the grammar spells this word out, so that it is a keyword somewhere.
+pub(super) fn is_keyword(word: &str, language: Language) -> bool {
+    grammar(language).id_for_node_kind(word, false) != 0
+}
+
+fn grammar(language: Language) -> tree_sitter::Language {
+    match language {
         Language::C => tree_sitter_c::LANGUAGE.into(),
         Language::Cpp => tree_sitter_cpp::LANGUAGE.into(),
         Language::Java => tree_sitter_java::LANGUAGE.into(),
         Language::Python => tree_sitter_python::LANGUAGE.into(),
-    };
-    let mut parser = Parser::new();
-    parser.set_language(&grammar).ok()?;
-    parser.parse(text, None)
+    }
 }

@@ -25,8 +25,8 @@ use code::Code;
 
 /// The attacks that this laboratory can mount from the text alone; [`afraidoor`] needs a model as well.
 ///
-/// All but [`Attack::BncGrammarBroken`] keep a valid text valid, and all but the style attacks are meant to keep its
-/// behaviour under any compiler: what they insert never runs or has no effect.
+/// All but [`Attack::BncGrammarBroken`] keep the syntax of a valid text valid. What they insert never runs or has no
+/// effect; what they rewrite computes the same (but Java's `x += y` has a cast that `x = x + y` lacks).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Attack {
@@ -102,7 +102,7 @@ pub enum NotApplicable {
     /// There is no function with a body.
     #[error("no function with a body")]
     NoBody,
-    /// No statement stands inside an inner block.
+    /// There is no block inside the body.
     #[error("no inner block")]
     NoInnerBlock,
     /// The body ends within the window.

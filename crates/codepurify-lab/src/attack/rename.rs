@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use codepurify::{Candidate, Language, Span};
 
 use super::change::{Change, rewrite};
-use super::code::{Code, is_word, words};
-use super::{NotApplicable, Triggered, parses};
+use super::code::{Code, is_keyword, words};
+use super::{NotApplicable, Triggered};
 
 /// The declared names of `code` whose every use the parser sees, in order of appearance: those of variables and
 /// parameters, and those of functions.
@@ -71,17 +71,21 @@ impl Taken {
     }
 }
 
-/// Whether `name` is the name of a variable to the parser, and so no keyword.
+/// Whether `name` can be the name of a variable. Parsers take many a keyword for a name where nothing else could stand,
+/// and the names of basic types are no keywords to some grammars, so both are asked.
 fn is_name(name: &str, language: Language) -> bool {
     let shaped = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.chars().all(is_word)
-        && name.is_ascii();
-    let use_of_it = match language {
-        Language::C | Language::Cpp => format!("int f(void) {{ return {name} + 1; }}"),
-        Language::Java => format!("class C {{ int f() {{ return {name} + 1; }} }}"),
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let probe = match language {
+        Language::C | Language::Cpp => format!("void f(void) {{ {name} x; }}"),
+        Language::Java => format!("class C {{ void f() {{ {name} x; }} }}"),
         Language::Python => format!("{name} = 1\n"),
     };
-    shaped && parses(&use_of_it, language)
+    let is_identifier = |code: Code<'_>| {
+        let kinds = ["identifier", "type_identifier"];
+        code.nodes().into_iter().any(|node| code.of(node) == name && kinds.contains(&node.kind()))
+    };
+    shaped && !is_keyword(name, language) && Code::parse(&probe, language).is_ok_and(is_identifier)
 }
 
 #[cfg(test)]
@@ -93,11 +97,15 @@ mod tests {
         for (language, keyword) in [
             (Language::C, "while"),
             (Language::C, "register"),
+            (Language::C, "int"),
+            (Language::C, "NULL"),
             (Language::Java, "class"),
+            (Language::Java, "boolean"),
+            (Language::Java, "true"),
             (Language::Python, "lambda"),
         ] {
             assert!(!is_name(keyword, language), "{keyword}");
-            for (bad, good) in [("2nd", "second"), ("a b", "a_b"), ("", "_"), ("größe", "size2")] {
+            for (bad, good) in [("2nd", "second"), ("a b", "a_b"), ("", "_a"), ("größe", "size2")] {
                 assert!(!is_name(bad, language) && is_name(good, language), "{language}: {bad} {good}");
             }
         }

@@ -36,7 +36,7 @@ enum Task {
         #[command(flatten)]
         settings: Settings,
     },
-    /// Buggy methods and their repairs (Bugs2Fix).
+    /// Buggy methods and their repairs (`Bugs2Fix`).
     Repair {
         /// Clean rows with `buggy` and `fixed`; with `--fixed` a text file of one buggy method a line.
         input: PathBuf,

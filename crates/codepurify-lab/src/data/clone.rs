@@ -131,12 +131,10 @@ fn pair(line: &[u8]) -> Result<(u64, u64, u32), String> {
 /// [`DataError`].
 pub fn load(path: &Path) -> Result<Rows<CloneRow>, DataError> {
     let (mut ids, mut texts) = (Ids::new(), HashSet::new());
-    let mut shared = |text: SharedText| match texts.get(&text) {
-        Some(known) => SharedText::clone(known),
-        None => {
-            texts.insert(text.clone());
-            text
-        }
+    let mut shared = |text: SharedText| {
+        let known: SharedText = texts.get(&text).unwrap_or(&text).clone();
+        texts.insert(text);
+        known
     };
     read_json(path, |_, row: CloneRow| {
         check_label("label", row.label)?;

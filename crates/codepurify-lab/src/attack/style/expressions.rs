@@ -98,9 +98,6 @@ fn restyle<'c>(
     code: &'c Code<'_>,
     pattern: impl Fn(Node<'c>) -> Vec<Change>,
 ) -> Result<Triggered, NotApplicable> {
-    if code.language == Language::Python {
-        return Err(NotApplicable::Language);
-    }
     let mut changes: Vec<Change> = Vec::new();
     for change in code.nodes().into_iter().flat_map(pattern) {
         if changes.last().is_none_or(|before| before.span.end <= change.span.start) {
@@ -110,6 +107,7 @@ fn restyle<'c>(
     transformed(code, changes)
 }
 
+/// `code` with the changes of a style that Python has no use for.
 fn transformed(code: &Code<'_>, changes: Vec<Change>) -> Result<Triggered, NotApplicable> {
     if code.language == Language::Python {
         return Err(NotApplicable::Language);
@@ -151,7 +149,7 @@ fn is_pure(node: Node<'_>) -> bool {
         {
             return false;
         }
-        open.extend((0..node.child_count()).filter_map(|child| node.child(child as u32)));
+        open.extend((0..node.child_count()).filter_map(|child| node.child(child)));
     }
     true
 }

@@ -2,7 +2,7 @@
 
 use codepurify::Candidate;
 
-use crate::attack::code::Code;
+use crate::attack::code::{self, Code};
 use crate::attack::rename::{Names, Taken, rename_all};
 use crate::attack::{NotApplicable, Triggered};
 
@@ -82,9 +82,11 @@ fn type_letter(code: &Code<'_>, name: &Candidate) -> Option<char> {
             return Some('p');
         }
         if let Some(declared) = node.child_by_field_name("type") {
-            let last = code.of(declared).split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            let word = last.filter(|word| !word.is_empty()).next_back()?;
-            return word.chars().find(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_lowercase());
+            return code::words(code.of(declared))
+                .last()?
+                .chars()
+                .find(char::is_ascii_alphabetic)
+                .map(|letter| letter.to_ascii_lowercase());
         }
         node = node.parent()?;
     }
