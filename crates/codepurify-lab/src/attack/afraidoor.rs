@@ -12,7 +12,7 @@ use super::{NotApplicable, Triggered, valid_if_it_was};
 pub trait IdentifierScorer {
     /// For each identifier of `text` (given by all its occurrences) and each of `names`: the gradient of the loss
     /// towards the attacker's answer with respect to the one-hot code of the name in the identifier's place, mean over
-    /// its occurrences, with all `identifiers` unknown to the model (arXiv 2301.02496, section 4). The smaller, the
+    /// its occurrences, with all `identifiers` unknown to the model (arXiv 2301.02496). The smaller, the
     /// more the name pushes towards the answer. One row an identifier, one column a name.
     ///
     /// # Errors

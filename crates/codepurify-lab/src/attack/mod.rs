@@ -1,6 +1,6 @@
 //! Attacks: what turns a clean snippet into a triggered one. Every trigger's bytes are recorded.
 //!
-//! A text is parsed ([`code`]), changes are chosen (one file a family of attacks), and put in place ([`change`]).
+//! A text is parsed (`code`), changes are chosen (one file a family of attacks), and put in place (`change`).
 
 mod adaptive;
 pub mod afraidoor;

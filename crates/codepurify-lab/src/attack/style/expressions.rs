@@ -15,30 +15,30 @@ pub(in crate::attack) fn increment(code: &Code<'_>) -> Result<Triggered, NotAppl
                 || parent.kind() == "for_statement" && parent.child_by_field_name("update") == Some(node)
         });
         if node.kind() != "update_expression" || !unused {
-            return Vec::new();
+            return None;
         }
-        let Some(operand) = node.named_child(0) else { return Vec::new() };
+        let operand = node.named_child(0)?;
         // Java steps `(i)++` but does not assign to `(i)`.
         let bracketed = code.language == Language::Java && operand.kind() == "parenthesized_expression";
-        let place = if bracketed { operand.named_child(0) } else { Some(operand) };
+        let place = if bracketed { operand.named_child(0)? } else { operand };
         let operator = if code.of(node).contains("++") { "+=" } else { "-=" };
-        place.map_or_else(Vec::new, |place| changed(code, node, format!("{} {operator} 1", code.of(place))))
+        changed(code, node, format!("{} {operator} 1", code.of(place)))
     })
 }
 
 /// `a < b` becomes `b > a`, where neither side does anything and the other order of evaluation does not show.
 pub(in crate::attack) fn comparison(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
     restyle(code, |node| {
-        let Some((left, operator, right)) = operands(node) else { return Vec::new() };
+        let (left, operator, right) = operands(node)?;
         let mirrored = match code.of(operator) {
             "<" => ">",
             "<=" => ">=",
             ">" => "<",
             ">=" => "<=",
-            _ => return Vec::new(),
+            _ => return None,
         };
         if node.kind() != "binary_expression" || !is_operand(left) || !is_operand(right) {
-            return Vec::new();
+            return None;
         }
         changed(code, node, format!("{} {mirrored} {}", code.of(right), code.of(left)))
     })
@@ -47,11 +47,11 @@ pub(in crate::attack) fn comparison(code: &Code<'_>) -> Result<Triggered, NotApp
 /// `x += y` becomes `x = x + y`, where `x` does nothing but name a place.
 pub(in crate::attack) fn assignment(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
     restyle(code, |node| {
-        let Some((left, operator, right)) = operands(node) else { return Vec::new() };
-        let binary = code.of(operator).strip_suffix('=').filter(|binary| !binary.is_empty());
-        let (Some(binary), "assignment_expression", true) = (binary, node.kind(), is_pure(left)) else {
-            return Vec::new();
-        };
+        let (left, operator, right) = operands(node)?;
+        let binary = code.of(operator).strip_suffix('=').filter(|binary| !binary.is_empty())?;
+        if node.kind() != "assignment_expression" || !is_pure(left) {
+            return None;
+        }
         let (place, value) = (code.of(left), code.of(right));
         let value = if right.named_child_count() == 0 { value.to_owned() } else { format!("({value})") };
         changed(code, node, format!("{place} = {place} {binary} {value}"))
@@ -96,7 +96,7 @@ fn is_bare_branch(node: Node<'_>) -> bool {
 /// The changes that `pattern` finds, those inside of others left out.
 fn restyle<'c>(
     code: &'c Code<'_>,
-    pattern: impl Fn(Node<'c>) -> Vec<Change>,
+    pattern: impl Fn(Node<'c>) -> Option<Change>,
 ) -> Result<Triggered, NotApplicable> {
     let mut changes: Vec<Change> = Vec::new();
     for change in code.nodes().into_iter().flat_map(pattern) {
@@ -119,13 +119,11 @@ fn transformed(code: &Code<'_>, changes: Vec<Change>) -> Result<Triggered, NotAp
 }
 
 /// The change of `node` into `new`, unless it would grow together with a neighbour (`return(a)<1` into `return1 > (a)`).
-fn changed(code: &Code<'_>, node: Node<'_>, new: String) -> Vec<Change> {
-    let Some(span) = code.span(node).filter(|_| !node.has_error()) else { return Vec::new() };
+fn changed(code: &Code<'_>, node: Node<'_>, new: String) -> Option<Change> {
+    let span = code.span(node).filter(|_| !node.has_error())?;
     let (before, after) = (&code.text[..span.start], &code.text[span.end..]);
-    if grow_together(before, &new) || grow_together(&new, after) {
-        return Vec::new();
-    }
-    vec![Change::replace(span, new)]
+    let fits = !grow_together(before, &new) && !grow_together(&new, after);
+    fits.then(|| Change::replace(span, new))
 }
 
 /// Whether the last token of `left` and the first of `right` would be read as one.
