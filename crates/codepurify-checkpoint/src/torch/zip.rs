@@ -39,7 +39,7 @@ pub(crate) fn read(source: &Source) -> Result<Contents, CheckpointError> {
     Ok(Contents { tensors, skipped: state.skipped })
 }
 
-/// The directory of the archive, with local and central headers in agreement and no byte in two entries.
+/// The directory of the archive, each name once and no byte in two entries.
 fn entries(source: &Source) -> Result<Entries, CheckpointError> {
     let fail =
         |error: ZipError| CheckpointError::Zip { file: source.name.clone(), message: error.to_string() };
@@ -51,7 +51,13 @@ fn entries(source: &Source) -> Result<Entries, CheckpointError> {
             limit: MAX_ENTRIES,
         });
     }
-    archive.validate_header_consistency().map_err(fail)?;
+    let ambiguous = |what: &'static str| fail(ZipError::InvalidArchive(what.into()));
+    if archive.has_duplicate_names() {
+        return Err(ambiguous("two entries have the same name"));
+    }
+    if archive.has_overlapping_entries().map_err(fail)? {
+        return Err(ambiguous("entries overlap"));
+    }
     let mut entries = Entries::with_capacity(archive.len());
     for place in 0..archive.len() {
         let entry = archive.by_index_raw(place).map_err(fail)?;
