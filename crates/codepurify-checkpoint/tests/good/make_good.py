@@ -194,8 +194,9 @@ def main():
         "shape": torch.Size([2]),
         "device": torch.device("cpu"),
         "big": 2**70,
+        "raw": b"\x00\xff",
     }
-    kinds = ["int", "float", "str", "bool", "None", "list", "tuple", "torch.device", "int"]
+    kinds = ["int", "float", "str", "bool", "None", "list", "tuple", "torch.device", "int", "bytes"]
     skipped = [f"{key} ({kind})" for key, kind in zip(extra, kinds)]
     save_both("mixed", extra | state, state, skipped)
     optimizer = torch.optim.AdamW(torch.nn.Linear(2, 2).parameters()).state_dict()
