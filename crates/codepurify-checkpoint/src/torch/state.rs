@@ -1,6 +1,9 @@
 //! Finds the state dict in what a pickle holds.
 
+use std::ops::Range;
+
 use crate::error::{CheckpointError, visible};
+use crate::state_dict::Contents;
 use crate::torch::draft::TensorDraft;
 use crate::torch::pickle::{Id, Object, Pickle};
 
@@ -61,5 +64,24 @@ impl<'p, 'a> State<'p, 'a> {
             }
         }
         Ok(state)
+    }
+
+    /// Checks every tensor against its storage; `storage` gives the place of a storage in the file by its key.
+    pub(super) fn place(
+        self,
+        file: &str,
+        storage: impl Fn(&str) -> Result<Range<usize>, String>,
+    ) -> Result<Contents, CheckpointError> {
+        let mut tensors = Vec::with_capacity(self.tensors.len());
+        for (name, draft) in self.tensors {
+            let layout = storage(draft.storage.key).and_then(|storage| draft.place(&storage));
+            let layout = layout.map_err(|message| CheckpointError::Tensor {
+                file: file.to_owned(),
+                tensor: name.to_owned(),
+                message,
+            })?;
+            tensors.push((name.to_owned(), layout));
+        }
+        Ok(Contents { tensors, skipped: self.skipped })
     }
 }

@@ -2,9 +2,10 @@
 //! `NAME/data/KEY` for each storage, and `NAME/byteorder`.
 
 use std::collections::HashMap;
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use std::ops::Range;
 
+use zip::read::ZipFile;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
@@ -27,16 +28,10 @@ pub(crate) fn read(source: &Source) -> Result<Contents, CheckpointError> {
     check_byte_order(source, &root, &entries)?;
     let pickle = Pickle::read(file, &source.bytes, pickle)?;
     let state = State::find(file, &pickle)?;
-    let mut tensors = Vec::with_capacity(state.tensors.len());
-    for (name, draft) in state.tensors {
-        let fail = |message| CheckpointError::Tensor { file: file.clone(), tensor: name.to_owned(), message };
-        let entry = format!("{root}data/{}", draft.storage.key);
-        let storage = entries
-            .get(&entry)
-            .ok_or_else(|| fail(format!("has no storage: zip entry {entry:?} is missing")))?;
-        tensors.push((name.to_owned(), draft.place(storage).map_err(fail)?));
-    }
-    Ok(Contents { tensors, skipped: state.skipped })
+    state.place(file, |key| {
+        let entry = format!("{root}data/{key}");
+        entries.get(&entry).cloned().ok_or_else(|| format!("has no storage: zip entry {entry:?} is missing"))
+    })
 }
 
 /// The directory of the archive, each name once and no byte in two entries.
@@ -62,27 +57,38 @@ fn entries(source: &Source) -> Result<Entries, CheckpointError> {
     for place in 0..archive.len() {
         let entry = archive.by_index_raw(place).map_err(fail)?;
         let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
-        let refuse = |message: &str| CheckpointError::ZipEntry {
-            file: source.name.clone(),
-            entry: name.clone(),
-            message: message.to_owned(),
-        };
-        if !stays_inside(&name) {
-            return Err(refuse("has a path that leaves the archive"));
-        }
-        if entry.encrypted() {
-            return Err(refuse("is encrypted"));
-        }
-        if entry.compression() != CompressionMethod::Stored || entry.size() != entry.compressed_size() {
-            return Err(refuse("is compressed; torch.save stores entries as they are"));
-        }
-        let start = entry.data_start().and_then(|start| usize::try_from(start).ok());
         let range =
-            start.and_then(|start| Some(start..start.checked_add(usize::try_from(entry.size()).ok()?)?));
-        let range = range.filter(|range| range.end <= source.bytes.len());
-        entries.insert(name.clone(), range.ok_or_else(|| refuse("reaches beyond the end of the file"))?);
+            check_entry(&name, &entry, source.bytes.len()).map_err(|message| CheckpointError::ZipEntry {
+                file: source.name.clone(),
+                entry: name.clone(),
+                message: message.to_owned(),
+            })?;
+        entries.insert(name, range);
     }
     Ok(entries)
+}
+
+/// The bytes of an entry that is stored as it is.
+fn check_entry<R: Read>(
+    name: &str,
+    entry: &ZipFile<'_, R>,
+    file_length: usize,
+) -> Result<Range<usize>, &'static str> {
+    if !stays_inside(name) {
+        return Err("has a path that leaves the archive");
+    }
+    if entry.encrypted() {
+        return Err("is encrypted");
+    }
+    if entry.compression() != CompressionMethod::Stored || entry.size() != entry.compressed_size() {
+        return Err("is compressed; torch.save stores entries as they are");
+    }
+    let range = || {
+        let start = usize::try_from(entry.data_start()?).ok()?;
+        let end = start.checked_add(usize::try_from(entry.size()).ok()?)?;
+        (end <= file_length).then_some(start..end)
+    };
+    range().ok_or("reaches beyond the end of the file")
 }
 
 /// Whether an entry's name means the same place on every platform, below the root of the archive.
