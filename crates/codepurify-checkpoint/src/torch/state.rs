@@ -31,9 +31,11 @@ impl<'p, 'a> State<'p, 'a> {
             return Ok(state);
         }
         for wrapper in WRAPPERS {
-            let Some(&(_, value)) = pairs.iter().find(|(key, _)| pickle.text(*key) == Some(wrapper)) else {
-                continue;
-            };
+            let mut values = pairs.iter().filter(|(key, _)| pickle.text(*key) == Some(wrapper));
+            let Some(&(_, value)) = values.next() else { continue };
+            if values.next().is_some() {
+                return Err(fail(format!("`{wrapper}` occurs twice")));
+            }
             let Object::Dict(inner) = pickle.object(value) else { continue };
             let inner = Self::collect(file, pickle, inner)?;
             if !inner.tensors.is_empty() {

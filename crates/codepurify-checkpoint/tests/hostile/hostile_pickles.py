@@ -198,6 +198,8 @@ def roots(case):
         "no_tensors", mapping(epoch=number(3), state_dict=mapping(a=number(1))), "NotAStateDict", "no tensors"
     )
     bad("other_key", mapping(weights=mapping(a=tensor())), "NotAStateDict", "model_state_dict")
+    twice = b"}(" + (text("model") + mapping(t=tensor())) * 2 + b"u"
+    bad("same_wrapper", twice, "NotAStateDict", "`model` occurs twice")
     bad("number_for_name", b"}" + number(3) + tensor() + b"s", "NotAStateDict", "int")
     bad("same_name", b"}(" + (text("t") + tensor()) * 2 + b"u", "DuplicateTensor", "`t`")
 
