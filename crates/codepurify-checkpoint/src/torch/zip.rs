@@ -2,7 +2,7 @@
 //! `NAME/data/KEY` for each storage, and `NAME/byteorder`.
 
 use std::collections::HashMap;
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::ops::Range;
 
 use zip::read::ZipFile;
@@ -12,11 +12,15 @@ use zip::{CompressionMethod, ZipArchive};
 use crate::bytes::Source;
 use crate::error::CheckpointError;
 use crate::state_dict::Contents;
+use crate::torch::metered::Metered;
 use crate::torch::pickle::{MAX_PICKLE, Pickle};
 use crate::torch::state::State;
 
 /// Most entries of an archive: a storage for each tensor and a few more.
 const MAX_ENTRIES: usize = crate::state_dict::MAX_TENSORS + 1000;
+
+/// Bytes that may be read to find the entries; a hundred thousand of them take about fifteen million.
+const MAX_DIRECTORY: usize = 32 << 20;
 
 /// Places of the entries of an archive in the file, by name.
 type Entries = HashMap<String, Range<usize>>;
@@ -38,7 +42,7 @@ pub(crate) fn read(source: &Source) -> Result<Contents, CheckpointError> {
 fn entries(source: &Source) -> Result<Entries, CheckpointError> {
     let fail =
         |error: ZipError| CheckpointError::Zip { file: source.name.clone(), message: error.to_string() };
-    let mut archive = ZipArchive::new(Cursor::new(&*source.bytes)).map_err(fail)?;
+    let mut archive = ZipArchive::new(Metered::new(&source.bytes, MAX_DIRECTORY)).map_err(fail)?;
     if archive.len() > MAX_ENTRIES {
         return Err(CheckpointError::Limit {
             file: source.name.clone(),
