@@ -53,7 +53,7 @@ fn expected<T: DeserializeOwned>(name: &str) -> T {
 fn part<T>(name: &str, build: impl FnOnce(&T5Config, VarBuilder) -> Result<T>) -> T {
     let files = model(&golden(name));
     let config = T5Config::load(&files).unwrap();
-    Checkpoint::load(&files).unwrap().build(|weights| build(&config, weights)).unwrap()
+    Checkpoint::open(&files).unwrap().build(|weights| build(&config, weights)).unwrap()
 }
 
 fn generator() -> T5Generator {
@@ -240,7 +240,7 @@ fn the_last_end_of_a_row_counts() {
 /// The tensors and the configuration of the golden generator, to be changed.
 fn tensors_and_config() -> (HashMap<String, Tensor>, T5Config) {
     let files = model(&golden("tiny-t5"));
-    (Checkpoint::load(&files).unwrap().tensors().clone(), T5Config::load(&files).unwrap())
+    (Checkpoint::open(&files).unwrap().tensors().unwrap(), T5Config::load(&files).unwrap())
 }
 
 fn logits_of(tensors: HashMap<String, Tensor>, config: &T5Config) -> Result<Vec<f32>> {
@@ -343,7 +343,7 @@ fn what_a_configuration_does_not_say_is_as_in_transformers() {
 
 #[test]
 fn tensors_that_do_not_fit_are_named() {
-    let checkpoint = Checkpoint::load(&model(&golden("tiny-t5"))).unwrap();
+    let checkpoint = Checkpoint::open(&model(&golden("tiny-t5"))).unwrap();
     let refused = |config: &T5Config| {
         checkpoint.build(|weights| T5Generator::new(config, &weights)).expect_err("a refusal")
     };

@@ -5,6 +5,7 @@
 //! compare each with finite differences.
 
 mod add;
+mod causal_softmax;
 mod gelu;
 mod layer_norm;
 mod linear;
@@ -17,6 +18,7 @@ use candle_core::{CpuStorage, Layout, Result};
 use rayon::prelude::*;
 
 pub use add::add;
+pub use causal_softmax::causal_softmax;
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::{linear, project};

@@ -50,7 +50,7 @@ use crate::victim::Encoding;
 /// let model = MyModel { card, words: WordTokenizer::new() };
 /// let snippet = Snippet::new("void f(int n) { n += 2; while (n) n--; }", Language::C)?;
 /// let verdict = Defender::new(&model).screen_one(&snippet)?;
-/// assert_eq!(verdict.prediction.map(|answer| answer.label), Some(1));
+/// assert_eq!(verdict.prediction.and_then(|answer| answer.label), Some(1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Default)]

@@ -52,6 +52,11 @@ impl Logits {
         &self.values[index * self.classes..(index + 1) * self.classes]
     }
 
+    /// Number of labels, at least two.
+    pub(crate) fn labels(&self) -> usize {
+        self.classes.max(2)
+    }
+
     /// Class probabilities of row `index`: softmax, or `[1 - sigmoid, sigmoid]` for one logit. They sum to 1.
     #[must_use]
     pub fn probabilities(&self, index: usize) -> Vec<f64> {

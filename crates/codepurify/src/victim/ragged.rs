@@ -25,6 +25,11 @@ impl Ragged {
         Self::default()
     }
 
+    /// A batch of one row.
+    pub(crate) fn of_row(row: &[u32]) -> Self {
+        Self { ids: row.to_vec(), ends: vec![row.len()] }
+    }
+
     /// Appends one row.
     pub fn push(&mut self, row: impl IntoIterator<Item = u32>) {
         self.ids.extend(row);
