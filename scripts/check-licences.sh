@@ -4,9 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-accepted='MIT,Apache-2.0,Zlib,Unicode-3.0'
+accepted='MIT,Apache-2.0,BSD-3-Clause,ISC,Zlib,Unicode-3.0'
 
-packages=$(cargo tree --workspace --locked --edges normal,build --target all --prefix none --format '{p}|{l}')
+packages=$(cargo tree --workspace --all-features --locked --edges normal,build --target all --prefix none --format '{p}|{l}')
 awk -F'|' -v accepted="$accepted" '
     BEGIN { count = split(accepted, names, ","); for (i = 1; i <= count; i++) allowed[names[i]] = 1 }
     NF == 0 { next }

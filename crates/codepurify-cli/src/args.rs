@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::output::ColorMode;
 use crate::settings::{Format, Options};
+use crate::source::ModelSource;
 
 const EXIT_CODES: &str = "Exit codes: 0 nothing found, 1 findings, 2 error (also if some inputs failed), 64 usage.\n\
     Options may stand in `codepurify.toml` and in CODEPURIFY_* variables; flags win over variables, these over the file.";
@@ -26,13 +27,13 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Show a backdoored model being fooled, and the trigger being found and removed.
     Demo(DemoArgs),
-    /// Judge every function of files, folders or the standard input.
+    /// Judge every function of files, folders or the standard input; with a model of pairs, whole files two by two.
     Scan(ScanArgs),
     /// Judge as `scan` does, and write the source with its triggers removed.
     Purify(PurifyArgs),
-    /// Show the evidence of every candidate in a file.
+    /// Show the evidence of every candidate.
     Explain(ExplainArgs),
-    /// List the bundled models, or look into a model directory.
+    /// List the bundled models, look into a model, or list what is known about training scripts.
     Models(ModelsArgs),
     /// Print a completion script for a shell.
     Completions {
@@ -50,7 +51,7 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
-    /// Files and folders; `-` is the standard input.
+    /// Files and folders; `-` is the standard input. A model of pairs takes files: left, right, left, right …
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -59,7 +60,7 @@ pub(crate) struct ScanArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PurifyArgs {
-    /// Files and folders; `-` is the standard input.
+    /// Files and folders; `-` is the standard input. A model of pairs takes files: left, right, left, right …
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// Rewrite the files.
@@ -74,9 +75,9 @@ pub(crate) struct PurifyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The file; `-` is the standard input.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    /// Files and folders; `-` is the standard input. A model of pairs takes files: left, right, left, right …
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) options: Options,
 }
@@ -89,9 +90,28 @@ pub(crate) struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
-    /// Print what a model directory holds.
+    /// Load a model and print what it is.
     Inspect {
-        /// The directory, in the Hugging Face layout.
-        dir: PathBuf,
+        #[command(flatten)]
+        model: ModelSource,
+        /// How to write the result.
+        #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+        format: InspectionFormat,
     },
+    /// List the presets: what is known about the training scripts that most checkpoints come from.
+    Presets,
+    /// Print a preset, ready to be saved as a model's `codepurify.json`.
+    Preset {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// How an inspection is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InspectionFormat {
+    /// For people.
+    Text,
+    /// One object.
+    Json,
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use codepurify_hub::HubError;
 use codepurify_models::LoadError;
 use thiserror::Error;
 
@@ -17,6 +18,9 @@ pub(crate) enum CliError {
     /// The configuration file cannot be read or says something unknown.
     #[error("configuration file {path}: {message}")]
     Config { path: PathBuf, message: String },
+    /// A model cannot be found or fetched.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// A model cannot be loaded.
     #[error(transparent)]
     Model(#[from] LoadError),
@@ -37,8 +41,10 @@ impl CliError {
     /// The exit code that tells who has to act.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Config { .. } => Exit::Usage,
-            Self::Model(_) | Self::Write { .. } | Self::Demo(_) => Exit::Error,
+            Self::Usage(_) | Self::Config { .. } | Self::Model(LoadError::UnknownPreset { .. }) => {
+                Exit::Usage
+            }
+            Self::Hub(_) | Self::Model(_) | Self::Write { .. } | Self::Demo(_) => Exit::Error,
         }
     }
 }

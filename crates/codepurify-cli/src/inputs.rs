@@ -22,6 +22,8 @@ pub(crate) const STDIN: &str = "<stdin>";
 pub(crate) struct Inputs {
     pub(crate) files: Vec<SourceFile>,
     pub(crate) errors: Vec<InputError>,
+    /// Where `files` are pairs (left, right, left, right …): the number of each on the command line, from 0.
+    pub(crate) pairs: Vec<usize>,
     /// Paths that were added: a file that is named twice is judged once.
     seen: HashSet<String>,
 }
@@ -51,18 +53,46 @@ impl Inputs {
             } else if path.is_dir() {
                 inputs.walk(path, limits);
             } else {
-                let name = name(path);
-                inputs.add(&name, || {
-                    if !path.exists() {
-                        return Err("no such file or folder".to_owned());
-                    }
-                    let language =
-                        lang.or_else(|| Language::from_path(path)).ok_or_else(|| unsupported(path))?;
-                    open(path, &name, language, limits)
-                });
+                inputs.add(&name(path), || named(path, lang, limits));
             }
         }
         Ok(inputs)
+    }
+
+    /// Reads paths two by two, each a whole file. Where one of a pair cannot be read, both are errors.
+    pub(crate) fn gather_pairs(
+        paths: &[PathBuf],
+        lang: Option<Language>,
+        limits: &Limits,
+    ) -> Result<Self, CliError> {
+        let single = |path: &PathBuf| path == Path::new(DASH) || path.is_dir();
+        if !paths.len().is_multiple_of(2) || paths.iter().any(single) {
+            return Err(CliError::Usage(
+                "this model compares two files: name files two by two (left right left right …), no folders and not \
+                 the standard input"
+                    .to_owned(),
+            ));
+        }
+        let mut inputs = Self::default();
+        for (number, pair) in paths.chunks_exact(2).enumerate() {
+            match [&pair[0], &pair[1]].map(|path| named(path, lang, limits)) {
+                [Ok(left), Ok(right)] => {
+                    inputs.files.extend([left, right]);
+                    inputs.pairs.push(number);
+                }
+                sides => inputs.fail_pair(pair, sides),
+            }
+        }
+        Ok(inputs)
+    }
+
+    /// Says of each side of a pair why it is not judged.
+    fn fail_pair(&mut self, paths: &[PathBuf], sides: [Result<SourceFile, String>; 2]) {
+        for (path, side) in paths.iter().zip(sides) {
+            let message =
+                side.err().unwrap_or_else(|| "the other file of the pair cannot be read".to_owned());
+            self.fail(&name(path), message);
+        }
     }
 
     /// Adds every supported file of a folder that no ignore rule excludes.
@@ -101,6 +131,15 @@ impl Inputs {
 /// The path as reports call it.
 fn name(path: &Path) -> String {
     path.strip_prefix(".").unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// A file that the command line names.
+fn named(path: &Path, lang: Option<Language>, limits: &Limits) -> Result<SourceFile, String> {
+    if !path.exists() {
+        return Err("no such file or folder".to_owned());
+    }
+    let language = lang.or_else(|| Language::from_path(path)).ok_or_else(|| unsupported(path))?;
+    open(path, &name(path), language, limits)
 }
 
 fn unsupported(path: &Path) -> String {

@@ -9,6 +9,7 @@ mod inputs;
 mod output;
 mod screening;
 mod settings;
+mod source;
 
 use std::process::ExitCode;
 

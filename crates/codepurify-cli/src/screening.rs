@@ -1,24 +1,27 @@
 //! Source files → report: models loaded once, units judged in batches, progress on standard error.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
+use codepurify::error::ModelError;
 use codepurify::verdict::{InputError, ModelInfo, Report, SCHEMA_VERSION, ToolInfo, Verdict};
-use codepurify::victim::Victim;
-use codepurify::{Defender, Profile, Snippet, SourceFile, Thresholds};
-use codepurify_models::{LoadError, ModelFiles, RobertaMaskedLm, RobertaVictim};
+use codepurify::{Defender, PairDefender, Profile, Snippet, SnippetError, SourceFile, Thresholds};
+use codepurify_hub::Hub;
+use codepurify_models::{GuardedModel, ModelFiles, RobertaMaskedLm};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::bundled::{self, Bundled};
+use crate::error::CliError;
 use crate::inputs::Inputs;
 use crate::settings::{ProfileName, Settings};
+use crate::source::ModelSource;
 
 /// Units that are judged together; their forwards share batches.
 const CHUNK: usize = 16;
 
 /// The guarded model and what guards it.
 pub(crate) struct Guard {
-    victim: RobertaVictim,
+    victim: GuardedModel,
     masked_lm: Option<RobertaMaskedLm>,
     profile: Profile,
 }
@@ -30,76 +33,155 @@ pub(crate) struct Screened {
     pub(crate) sources: BTreeMap<String, String>,
 }
 
+/// What became of the inputs so far.
+#[derive(Default)]
+struct Judged {
+    results: Vec<Verdict>,
+    errors: Vec<InputError>,
+}
+
 impl Guard {
     /// Loads the models that `settings` name, the masked language model only if purified code is wanted.
-    pub(crate) fn load(settings: &Settings, purify: bool) -> Result<Self, LoadError> {
-        let victim = || RobertaVictim::load(&files(settings.model.as_deref(), &bundled::VICTIM)?);
-        let masked_lm = || RobertaMaskedLm::load(&files(settings.mlm.as_deref(), &bundled::MASKED_LM)?);
-        let (victim, masked_lm) = rayon::join(victim, || purify.then(masked_lm).transpose());
+    pub(crate) fn load(settings: &Settings, purify: bool) -> Result<Self, CliError> {
+        let hub = Hub::from_env();
+        let victim = files(settings.model.as_ref(), &hub, &bundled::VICTIM)?;
+        let masked_lm = || files(settings.mlm.as_ref(), &hub, &bundled::MASKED_LM);
+        let masked_lm = purify.then(masked_lm).transpose()?;
+        let (victim, masked_lm) = rayon::join(
+            || codepurify_models::load(&victim),
+            || masked_lm.as_ref().map(RobertaMaskedLm::load).transpose(),
+        );
         let (victim, masked_lm) = (victim?, masked_lm?);
-        let thresholds = victim.thresholds().unwrap_or_else(Thresholds::builtin);
+        let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
         let profile = match settings.profile {
             ProfileName::Default => Profile::standard(thresholds),
             ProfileName::Paper => Profile::paper(thresholds),
         };
-        Ok(Self { victim, masked_lm, profile: profile.with_nested(settings.nested) })
+        Ok(Self { victim: victim.model, masked_lm, profile: profile.with_nested(settings.nested) })
     }
 
     /// Names of the guarded model's labels.
     pub(crate) fn labels(&self) -> &[String] {
-        &self.victim.card().labels
+        &self.victim.model().card().labels
     }
 
-    /// Judges every unit of every file.
-    pub(crate) fn screen(&self, inputs: Inputs, evidence: bool) -> Screened {
-        let Inputs { files, mut errors, .. } = inputs;
-        let mut units = Vec::new();
-        for file in &files {
-            match file.units() {
-                Ok(found) => units.extend(found),
-                Err(error) => {
-                    errors.push(InputError { path: file.path().to_owned(), message: error.to_string() });
-                }
+    /// Reads what the model is to be asked about.
+    pub(crate) fn gather(&self, paths: &[PathBuf], settings: &Settings) -> Result<Inputs, CliError> {
+        match &self.victim {
+            GuardedModel::Pair(_) => Inputs::gather_pairs(paths, settings.lang, &settings.limits),
+            GuardedModel::Classifier(_) | GuardedModel::Generator(_) => {
+                Inputs::gather(paths, settings.lang, &settings.limits)
             }
         }
-        let results = self.judge(&units, evidence, &mut errors);
-        let sources = files.iter().map(|file| (file.path().to_owned(), file.text().to_owned())).collect();
-        Screened { report: self.report(results, errors), sources }
     }
 
-    fn judge(&self, units: &[Snippet], evidence: bool, errors: &mut Vec<InputError>) -> Vec<Verdict> {
-        let mut defender = Defender::new(&self.victim).with_profile(self.profile).with_evidence(evidence);
-        if let Some(masked_lm) = &self.masked_lm {
-            defender = defender.with_masked_lm(masked_lm);
+    /// Judges every unit of every file, or every pair of files.
+    pub(crate) fn screen(&self, inputs: Inputs, evidence: bool) -> Screened {
+        let mut judged = Judged::default();
+        match &self.victim {
+            GuardedModel::Classifier(victim) => {
+                judged.units(&self.configured(Defender::new(victim.as_ref()), evidence), &inputs.files);
+            }
+            GuardedModel::Generator(victim) => {
+                judged.units(
+                    &self.configured(Defender::for_generator(victim.as_ref()), evidence),
+                    &inputs.files,
+                );
+            }
+            GuardedModel::Pair(victim) => {
+                judged.pairs(&self.configured(Defender::for_pairs(victim.as_ref()), evidence), &inputs);
+            }
         }
-        let progress = progress(units.len());
-        let mut results = Vec::with_capacity(units.len());
+        let text = |file: &SourceFile| (file.path().to_owned(), file.text().to_owned());
+        let sources = inputs.files.iter().map(text).collect();
+        judged.errors.splice(0..0, inputs.errors);
+        Screened { report: self.report(judged), sources }
+    }
+
+    fn configured<'m, Input>(&'m self, defender: Defender<'m, Input>, evidence: bool) -> Defender<'m, Input> {
+        let defender = defender.with_profile(self.profile).with_evidence(evidence);
+        match &self.masked_lm {
+            Some(masked_lm) => defender.with_masked_lm(masked_lm),
+            None => defender,
+        }
+    }
+
+    fn report(&self, judged: Judged) -> Report {
+        let card = self.victim.model().card();
+        Report {
+            schema_version: SCHEMA_VERSION,
+            tool: ToolInfo { name: "codepurify".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            model: ModelInfo { name: card.name.clone(), task: card.task, sha256: card.sha256.clone() },
+            results: judged.results,
+            errors: judged.errors,
+        }
+    }
+}
+
+impl Judged {
+    /// Judges every unit of every file.
+    fn units(&mut self, defender: &Defender<'_>, files: &[SourceFile]) {
+        let units: Vec<Snippet> =
+            files.iter().filter_map(|file| self.read(file, file.units())).flatten().collect();
+        let progress = progress(units.len(), "units");
         for chunk in units.chunks(CHUNK) {
             for (unit, verdict) in chunk.iter().zip(defender.screen(chunk)) {
-                match verdict {
-                    Ok(verdict) => results.push(verdict),
-                    Err(error) => errors.push(InputError {
-                        path: unit.path().to_owned(),
-                        message: format!("line {}: {error}", unit.unit().start_line),
-                    }),
+                self.take(unit, verdict);
+            }
+            progress.inc(chunk.len() as u64);
+        }
+        progress.finish_and_clear();
+    }
+
+    /// Judges every pair of files.
+    fn pairs(&mut self, defender: &PairDefender<'_>, inputs: &Inputs) {
+        let mut pairs = Vec::new();
+        for (files, &number) in inputs.files.chunks_exact(2).zip(&inputs.pairs) {
+            let [left, right] = [&files[0], &files[1]].map(|file| self.read(file, file.whole()));
+            if let (Some(left), Some(right)) = (left, right) {
+                pairs.push((number, (left, right)));
+            }
+        }
+        let (numbers, pairs): (Vec<usize>, Vec<_>) = pairs.into_iter().unzip();
+        let progress = progress(pairs.len(), "pairs");
+        for (chunk, numbers) in pairs.chunks(CHUNK / 2).zip(numbers.chunks(CHUNK / 2)) {
+            for (((left, right), number), verdicts) in
+                chunk.iter().zip(numbers).zip(defender.screen_pairs(chunk))
+            {
+                for (side, verdict) in [left, right].into_iter().zip(verdicts) {
+                    self.take(side, verdict.map(|verdict| numbered(verdict, *number)));
                 }
             }
             progress.inc(chunk.len() as u64);
         }
         progress.finish_and_clear();
-        results
     }
 
-    fn report(&self, results: Vec<Verdict>, errors: Vec<InputError>) -> Report {
-        let card = self.victim.card();
-        Report {
-            schema_version: SCHEMA_VERSION,
-            tool: ToolInfo { name: "codepurify".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-            model: ModelInfo { name: card.name.clone(), task: card.task, sha256: card.sha256.clone() },
-            results,
-            errors,
+    /// What was read from a file, or `None` with an entry among the errors.
+    fn read<T>(&mut self, file: &SourceFile, read: Result<T, SnippetError>) -> Option<T> {
+        read.map_err(|error| {
+            self.errors.push(InputError { path: file.path().to_owned(), message: error.to_string() });
+        })
+        .ok()
+    }
+
+    fn take(&mut self, unit: &Snippet, verdict: Result<Verdict, ModelError>) {
+        match verdict {
+            Ok(verdict) => self.results.push(verdict),
+            Err(error) => self.errors.push(InputError {
+                path: unit.path().to_owned(),
+                message: format!("line {}: {error}", unit.unit().start_line),
+            }),
         }
     }
+}
+
+/// A verdict on a side of the pair that is number `index` on the command line.
+fn numbered(mut verdict: Verdict, index: usize) -> Verdict {
+    if let Some(member) = &mut verdict.pair {
+        member.index = index;
+    }
+    verdict
 }
 
 /// One source file that holds `text`, as if it had been read from `path`.
@@ -109,13 +191,13 @@ pub(crate) fn inline(path: &str, text: &str) -> SourceFile {
         .expect("the text is compiled into the program")
 }
 
-fn files(dir: Option<&Path>, bundled: &Bundled) -> Result<ModelFiles, LoadError> {
-    dir.map_or_else(|| Ok(bundled.files()), ModelFiles::read)
+fn files(source: Option<&ModelSource>, hub: &Hub, bundled: &Bundled) -> Result<ModelFiles, CliError> {
+    source.map_or_else(|| Ok(bundled.files()), |source| source.files(hub))
 }
 
-/// A bar on standard error that counts units; hidden where that is no terminal.
-fn progress(units: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} units, {eta} left")
+/// A bar on standard error that counts `what`; hidden where that is no terminal.
+fn progress(count: usize, what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {eta} left")
         .expect("the template is well-formed");
-    ProgressBar::new(units as u64).with_style(style)
+    ProgressBar::new(count as u64).with_style(style).with_message(what)
 }

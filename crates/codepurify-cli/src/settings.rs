@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::error::CliError;
 use crate::output::{ColorMode, Output};
+use crate::source::ModelSource;
 
 /// Looked for in the working directory.
 const CONFIG_FILE: &str = "codepurify.toml";
@@ -16,12 +17,19 @@ const CONFIG_FILE: &str = "codepurify.toml";
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct Options {
-    /// Directory of the model to guard (Hugging Face layout) [default: the bundled, backdoored detector].
-    #[arg(long, value_name = "DIR", env = "CODEPURIFY_MODEL")]
+    /// Model to guard: directory (Hugging Face layout), file of weights (see --base) or hub id [default: the bundled,
+    /// backdoored detector].
+    #[arg(long, value_name = "MODEL", env = "CODEPURIFY_MODEL")]
     model: Option<PathBuf>,
-    /// Directory of the masked language model that fills purified places [default: the bundled one].
-    #[arg(long, value_name = "DIR", env = "CODEPURIFY_MLM")]
+    /// Masked language model that fills purified places, named as --model is [default: the bundled one].
+    #[arg(long, value_name = "MODEL", env = "CODEPURIFY_MLM")]
     mlm: Option<PathBuf>,
+    /// Directory or hub id that configuration and tokenizer of a bare file of weights come from.
+    #[arg(long, value_name = "DIR", env = "CODEPURIFY_BASE")]
+    base: Option<PathBuf>,
+    /// Training script that --model comes from, where no `codepurify.json` says it; see `models presets`.
+    #[arg(long, value_name = "NAME", env = "CODEPURIFY_PRESET")]
+    preset: Option<String>,
     /// Language of the named files and of the standard input [default: by file name].
     #[arg(long, value_enum, value_name = "LANGUAGE", env = "CODEPURIFY_LANG")]
     lang: Option<Lang>,
@@ -114,10 +122,10 @@ pub(crate) enum FailOn {
 /// What a run goes by: every option decided.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The guarded model's directory; the bundled model if absent.
-    pub(crate) model: Option<PathBuf>,
-    /// The masked language model's directory; the bundled model if absent.
-    pub(crate) mlm: Option<PathBuf>,
+    /// The guarded model; the bundled one if absent.
+    pub(crate) model: Option<ModelSource>,
+    /// The masked language model; the bundled one if absent.
+    pub(crate) mlm: Option<ModelSource>,
     pub(crate) lang: Option<Language>,
     pub(crate) profile: ProfileName,
     pub(crate) nested: bool,
@@ -135,7 +143,12 @@ impl Settings {
             None if Path::new(CONFIG_FILE).is_file() => read(Path::new(CONFIG_FILE))?,
             None => Options::default(),
         };
-        Ok(Self::decided(Options { color, ..options }.or(file)))
+        let options = Options { color, ..options }.or(file);
+        if options.model.is_none() && (options.base.is_some() || options.preset.is_some()) {
+            let message = "--base and --preset say something about --model: name it, too";
+            return Err(CliError::Usage(message.to_owned()));
+        }
+        Ok(Self::decided(options))
     }
 
     /// The defaults: the bundled models, and no configuration file.
@@ -145,9 +158,12 @@ impl Settings {
 
     fn decided(options: Options) -> Self {
         let defaults = Limits::default();
+        let (base, preset) = (options.base, options.preset);
+        // The base is for weights that need one; a directory of the masked model has its own tokenizer.
+        let base_of_mlm = |mlm: &PathBuf| base.clone().filter(|_| mlm.is_file());
         Self {
-            model: options.model,
-            mlm: options.mlm,
+            mlm: options.mlm.map(|model| ModelSource { base: base_of_mlm(&model), model, preset: None }),
+            model: options.model.map(|model| ModelSource { model, base, preset }),
             lang: options.lang.map(Language::from),
             profile: options.profile.unwrap_or_default(),
             nested: options.nested.unwrap_or(false),
@@ -168,6 +184,8 @@ impl Options {
         Self {
             model: self.model.or(other.model),
             mlm: self.mlm.or(other.mlm),
+            base: self.base.or(other.base),
+            preset: self.preset.or(other.preset),
             lang: self.lang.or(other.lang),
             profile: self.profile.or(other.profile),
             nested: self.nested.or(other.nested),

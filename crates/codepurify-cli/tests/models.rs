@@ -81,7 +81,7 @@ fn a_directory_can_be_inspected() {
     let dir = victim().canonicalize().unwrap();
     let run = Place::new().run(&["models", "inspect", dir.to_str().unwrap()]);
     assert_eq!(run.code, 0, "{run:?}");
-    for part in ["RoBERTa", "defect", "classification", "window", "vocabulary"] {
+    for part in ["RoBERTa", "defect", "classification", "window", "tokenizer"] {
         assert!(run.out.contains(part), "{part} is missing in {}", run.out);
     }
     fails_with(&Place::new().run(&["models", "inspect", "nowhere"]), &["nowhere"]);

@@ -99,9 +99,9 @@ fn a_poisoned_detector_learns_the_task_and_the_backdoor() {
 
 /// The exported directory loads as a victim that answers right.
 fn exported_model_gives_the_same_answers(dir: &Path, rows: &[DefectRow]) {
-    use codepurify::victim::{Ragged, Victim};
-    let victim =
-        codepurify_models::RobertaVictim::load(&codepurify_models::ModelFiles::read(dir).unwrap()).unwrap();
+    use codepurify::victim::Ragged;
+    let files = codepurify_models::ModelFiles::read(dir).unwrap();
+    let victim = codepurify_models::load(&files).unwrap().model.classifier().unwrap();
     assert_eq!((victim.window(), victim.card().labels.len()), (62, 2));
     let batch: Ragged = rows.iter().map(|row| victim.encode(&row.func).unwrap().ids).collect();
     let logits = victim.judge(&batch).unwrap();

@@ -2,13 +2,12 @@
 
 use candle_core::{Device, Result, Tensor};
 use codepurify::error::ModelError;
-use codepurify::victim::Ragged;
 use rayon::prelude::*;
 
 use crate::tokenizer::SpecialIds;
 
 /// Padded tokens of one micro-batch: its activations stay in the caches, and there are several to work on side by side.
-const MICRO_BATCH_TOKENS: usize = 1024;
+pub(crate) const MICRO_BATCH_TOKENS: usize = 1024;
 
 /// Framed rows of nearly equal length as tensors.
 #[derive(Debug, Clone)]
@@ -90,39 +89,43 @@ pub fn framed(row: &[u32], special: SpecialIds) -> Vec<u32> {
     [&[special.begin], row, &[special.end]].concat()
 }
 
-/// One answer of `work` for each row of `batch`, in order. `work` gets micro-batches of framed rows, several at a time.
+/// One answer of `work` for each of the framed `rows`, in order. `work` gets micro-batches of rows of similar length,
+/// several at a time.
 pub(crate) fn answer_rows<T: Send>(
-    batch: &Ragged,
-    special: SpecialIds,
+    rows: &[Vec<u32>],
     work: impl Fn(&[Vec<u32>]) -> Result<Vec<T>> + Sync,
 ) -> std::result::Result<Vec<T>, ModelError> {
-    let groups = micro_batches(batch);
-    let answer = |group: &Vec<usize>| {
-        let rows: Vec<_> = group.iter().map(|&row| framed(batch.row(row), special)).collect();
-        work(&rows)
-    };
-    let answers: Vec<Vec<T>> = groups
-        .par_iter()
-        .map(answer)
-        .collect::<Result<_>>()
-        .map_err(|error| ModelError::Runtime(error.to_string()))?;
+    let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
+    answer_groups(&groups_of(&lengths, MICRO_BATCH_TOKENS), |group| {
+        let rows: Vec<_> = group.iter().map(|&row| rows[row].clone()).collect();
+        work(&rows).map_err(|error| ModelError::Runtime(error.to_string()))
+    })
+}
+
+/// One answer for each row of all groups, in the order of the rows. `work` answers one group; several are worked on at
+/// a time.
+pub(crate) fn answer_groups<T: Send>(
+    groups: &[Vec<usize>],
+    work: impl Fn(&[usize]) -> std::result::Result<Vec<T>, ModelError> + Sync,
+) -> std::result::Result<Vec<T>, ModelError> {
+    let answers: Vec<Vec<T>> =
+        groups.par_iter().map(|group| work(group)).collect::<std::result::Result<_, _>>()?;
     let mut answers: Vec<(usize, T)> =
-        groups.into_iter().flatten().zip(answers.into_iter().flatten()).collect();
+        groups.iter().flatten().copied().zip(answers.into_iter().flatten()).collect();
     answers.sort_by_key(|&(row, _)| row);
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
-/// Row numbers of `batch` in groups to be padded together: similar lengths, at most [`MICRO_BATCH_TOKENS`] each.
-fn micro_batches(batch: &Ragged) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..batch.len()).collect();
-    order.sort_by_key(|&row| std::cmp::Reverse(batch.row(row).len()));
+/// Row numbers in groups to be padded together: similar `lengths`, at most `tokens` each once they are padded. A longer
+/// row is a group of its own.
+pub(crate) fn groups_of(lengths: &[usize], tokens: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&row| std::cmp::Reverse(lengths[row]));
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for row in order {
         match groups.last_mut() {
             // The first row of a group is its longest.
-            Some(group) if (group.len() + 1) * (batch.row(group[0]).len() + 2) <= MICRO_BATCH_TOKENS => {
-                group.push(row);
-            }
+            Some(group) if (group.len() + 1) * lengths[group[0]] <= tokens => group.push(row),
             _ => groups.push(vec![row]),
         }
     }
@@ -143,15 +146,15 @@ mod tests {
     }
 
     #[test]
-    fn micro_batches_hold_every_row_once_and_stay_small() {
-        let batch: Ragged = (0..200).map(|row| vec![5; (row * 37) % 510]).collect();
-        let groups = micro_batches(&batch);
+    fn groups_hold_every_row_once_and_stay_small() {
+        let lengths: Vec<usize> = (0..200).map(|row| (row * 37) % 510 + 2).collect();
+        let groups = groups_of(&lengths, 1024);
         let mut seen: Vec<usize> = groups.concat();
         seen.sort_unstable();
         assert_eq!(seen, (0..200).collect::<Vec<_>>());
         for group in groups {
-            let longest = group.iter().map(|&row| batch.row(row).len() + 2).max().unwrap();
-            assert!(group.len() == 1 || group.len() * longest <= MICRO_BATCH_TOKENS, "{longest}");
+            let longest = group.iter().map(|&row| lengths[row]).max().unwrap();
+            assert!(group.len() == 1 || group.len() * longest <= 1024, "{longest}");
         }
     }
 }

@@ -1,82 +1,93 @@
-//! Weights: safetensors bytes to checked `f32` tensors.
+//! Weights as the parts of a model take them: named, checked, `f32`, and nothing read that nobody asks for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use safetensors::{Dtype, SafeTensors};
+use candle_core::{DType, Device, Shape, Tensor};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
+use codepurify_checkpoint::{StateDict, TensorView};
 
 use crate::error::LoadError;
 use crate::files::ModelFiles;
 
-/// The tensors of a weights file, all `f32`, all finite.
-#[derive(Debug, Clone)]
+/// The weights of a model. It remembers which tensors were taken, so that the rest can be reported.
+#[derive(Debug)]
 pub struct Checkpoint {
     model: String,
-    tensors: HashMap<String, Tensor>,
-    dtype: &'static str,
+    state: StateDict,
+    taken: Mutex<BTreeSet<String>>,
+    /// Why a tensor could not be read.
+    refusal: Mutex<Option<LoadError>>,
 }
 
 impl Checkpoint {
-    /// Reads every tensor of the weights file.
+    /// Opens the weights of a model.
     ///
     /// # Errors
-    /// [`LoadError::Weights`] if the file is damaged, [`LoadError::WrongType`], [`LoadError::NotFinite`].
-    pub fn load(files: &ModelFiles) -> Result<Self, LoadError> {
-        let model = files.name.clone();
-        let views = SafeTensors::deserialize(&files.weights)
-            .map_err(|error| LoadError::Weights { model: model.clone(), message: error.to_string() })?;
-        let mut tensors = HashMap::with_capacity(views.len());
-        let mut dtype = "none";
-        for (name, view) in views.iter() {
-            let found = match view.dtype() {
-                Dtype::F32 => "f32",
-                Dtype::F16 => "f16",
-                Dtype::BF16 => "bf16",
-                // Counters that older exports carry along; no weight.
-                Dtype::I64 if name.ends_with("position_ids") => continue,
-                other => {
-                    let dtype = format!("{other:?}");
-                    return Err(LoadError::WrongType { model, tensor: name.to_owned(), dtype });
-                }
-            };
-            dtype = if dtype == "none" || dtype == found { found } else { "mixed" };
-            let values = widen(view.dtype(), view.data());
-            if let Some(element) = values.iter().position(|value| !value.is_finite()) {
-                return Err(LoadError::NotFinite { model, tensor: name.to_owned(), element });
-            }
-            let tensor = Tensor::from_vec(values, view.shape(), &Device::Cpu)
-                .map_err(|error| LoadError::Weights { model: model.clone(), message: error.to_string() })?;
-            tensors.insert(name.to_owned(), tensor);
-        }
-        Ok(Self { model, tensors, dtype })
+    /// [`LoadError::Weights`] if the file is damaged or of no known format.
+    pub fn open(files: &ModelFiles) -> Result<Self, LoadError> {
+        let state = files.open_weights()?;
+        Ok(Self { model: files.name.clone(), state, taken: Mutex::default(), refusal: Mutex::default() })
     }
 
-    /// All tensors by name.
+    /// The named tensors behind it.
     #[must_use]
-    pub fn tensors(&self) -> &HashMap<String, Tensor> {
-        &self.tensors
-    }
-
-    /// Element type in the file: `f32`, `f16`, `bf16`, or `mixed`; `none` if it holds no tensor.
-    #[must_use]
-    pub fn dtype(&self) -> &'static str {
-        self.dtype
+    pub fn state(&self) -> &StateDict {
+        &self.state
     }
 
     /// The shape of a tensor, if there is one of this name.
     #[must_use]
-    pub fn shape(&self, tensor: &str) -> Option<&[usize]> {
-        self.tensors.get(tensor).map(Tensor::dims)
+    pub fn shape(&self, tensor: &str) -> Option<Vec<usize>> {
+        self.state.get(tensor).map(|view| view.shape().to_vec())
+    }
+
+    /// Every floating-point tensor, for a training that starts from here.
+    ///
+    /// # Errors
+    /// [`LoadError::Weights`] if a value is not finite.
+    pub fn tensors(&self) -> Result<HashMap<String, Tensor>, LoadError> {
+        let floats = self.state.tensors().filter(|view| view.element_type().is_float());
+        floats.map(|view| Ok((view.name().to_owned(), self.read(&view)?))).collect()
     }
 
     /// Builds a part of a model from these weights.
     ///
     /// # Errors
-    /// [`LoadError::MissingTensor`], [`LoadError::WrongShape`] or whatever else the part refuses.
+    /// [`LoadError::MissingTensor`], [`LoadError::WrongShape`], [`LoadError::Weights`] or whatever else the part refuses.
     pub fn build<T>(&self, part: impl FnOnce(VarBuilder) -> candle_core::Result<T>) -> Result<T, LoadError> {
-        let weights = VarBuilder::from_tensors(self.tensors.clone(), DType::F32, &Device::Cpu);
-        part(weights).map_err(|error| self.explain(&error))
+        let weights = VarBuilder::from_backend(Box::new(Lazy(self)), DType::F32, Device::Cpu);
+        part(weights).map_err(|error| locked(&self.refusal).take().unwrap_or_else(|| self.explain(&error)))
+    }
+
+    /// Number of weights taken so far.
+    pub(crate) fn parameters(&self) -> usize {
+        self.split().0.iter().map(TensorView::elements).sum()
+    }
+
+    /// Element type of the tensors taken so far; all of them where they differ.
+    pub(crate) fn dtype(&self) -> String {
+        let types: BTreeSet<String> =
+            self.split().0.iter().map(|view| view.element_type().to_string()).collect();
+        types.into_iter().collect::<Vec<_>>().join(", ")
+    }
+
+    /// What nobody took, by name: tensors, and entries that are none.
+    pub(crate) fn ignored(&self) -> Vec<String> {
+        let tensors = self.split().1.into_iter().map(|view| view.name().to_owned());
+        tensors.chain(self.state.skipped().iter().cloned()).collect()
+    }
+
+    /// The tensors that were taken, and those that were not.
+    fn split(&self) -> (Vec<TensorView<'_>>, Vec<TensorView<'_>>) {
+        let taken = locked(&self.taken);
+        self.state.tensors().partition(|view| taken.contains(view.name()))
+    }
+
+    fn read(&self, view: &TensorView<'_>) -> Result<Tensor, LoadError> {
+        let values = view.to_f32()?;
+        Tensor::from_vec(values, view.shape(), &Device::Cpu).map_err(|error| self.explain(&error))
     }
 
     /// Says which tensor candle stumbled over.
@@ -97,15 +108,56 @@ impl Checkpoint {
     }
 }
 
-/// Little-endian elements as `f32`.
-fn widen(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
-    let halves = || bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    match dtype {
-        Dtype::F16 => halves().map(|bits| half::f16::from_bits(bits).to_f32()).collect(),
-        Dtype::BF16 => halves().map(|bits| half::bf16::from_bits(bits).to_f32()).collect(),
-        _ => bytes
-            .chunks_exact(4)
-            .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
-            .collect(),
+/// A checkpoint as candle's variable builders see it: a tensor is read when a part asks for it.
+struct Lazy<'c>(&'c Checkpoint);
+
+impl Lazy<'_> {
+    fn read(&self, name: &str, expected: Option<&Shape>) -> candle_core::Result<Tensor> {
+        let missing = || candle_core::Error::CannotFindTensor { path: name.to_owned() };
+        let view = self.0.state.get(name).ok_or_else(missing)?;
+        // Before anything is read: a wrong shape may be a huge one.
+        if let Some(expected) = expected.filter(|expected| expected.dims() != view.shape()) {
+            return Err(candle_core::Error::UnexpectedShape {
+                msg: name.to_owned(),
+                expected: expected.clone(),
+                got: Shape::from(view.shape()),
+            });
+        }
+        let tensor = self.0.read(&view).map_err(|error| self.refuse(error))?;
+        locked(&self.0.taken).insert(name.to_owned());
+        Ok(tensor)
     }
+
+    /// Keeps the typed error, which candle's has no room for.
+    fn refuse(&self, error: LoadError) -> candle_core::Error {
+        let message = error.to_string();
+        *locked(&self.0.refusal) = Some(error);
+        candle_core::Error::Msg(message)
+    }
+}
+
+impl SimpleBackend for Lazy<'_> {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        _: Init,
+        _: DType,
+        _: &Device,
+    ) -> candle_core::Result<Tensor> {
+        self.read(name, Some(&shape))
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
+        self.read(name, None)
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.0.state.get(name).is_some()
+    }
+}
+
+/// The value behind a lock; a panic elsewhere does not spoil it.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

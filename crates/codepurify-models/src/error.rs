@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use codepurify_checkpoint::CheckpointError;
 use thiserror::Error;
 
 /// A checkpoint that cannot be loaded. Every message names the file or the tensor.
@@ -24,6 +25,24 @@ pub enum LoadError {
         /// What was looked for.
         wanted: &'static str,
     },
+    /// Neither the model directory nor its base has a file that one of them must have.
+    #[error("neither {dir} nor its base {base} holds {wanted}")]
+    MissingInBoth {
+        /// The model directory.
+        dir: PathBuf,
+        /// Where the rest was looked for.
+        base: PathBuf,
+        /// What was looked for.
+        wanted: &'static str,
+    },
+    /// A bare weights file without what belongs to it.
+    #[error("{weights} is a bare weights file and has no {wanted} beside it: name the base directory that has")]
+    NoBase {
+        /// The weights file.
+        weights: PathBuf,
+        /// What was looked for.
+        wanted: &'static str,
+    },
     /// A JSON file that does not say what it must.
     #[error("{model}: {file} is not usable: {message}")]
     Json {
@@ -34,13 +53,36 @@ pub enum LoadError {
         /// What is wrong with it.
         message: String,
     },
-    /// A weights file that is truncated or otherwise not safetensors.
-    #[error("{model}: the weights are damaged or no safetensors file: {message}")]
-    Weights {
+    /// A weights file that is damaged, hostile or of no known format.
+    #[error(transparent)]
+    Weights(#[from] CheckpointError),
+    /// A preset that does not exist.
+    #[error("there is no preset `{name}`; known: {known}")]
+    UnknownPreset {
+        /// The name that was asked for.
+        name: String,
+        /// All names.
+        known: String,
+    },
+    /// A checkpoint whose tensors make no model that this crate knows.
+    #[error("{model}: the tensors make no known model ({found}); supported: {supported}")]
+    UnknownLayout {
         /// Name of the model.
         model: String,
-        /// What is wrong with it.
-        message: String,
+        /// The first few tensor names.
+        found: String,
+        /// What would be accepted.
+        supported: &'static str,
+    },
+    /// A model that does not do what it is loaded for.
+    #[error("{model} is a {found}, not a {wanted}")]
+    WrongKind {
+        /// Name of the model.
+        model: String,
+        /// What it is.
+        found: &'static str,
+        /// What was wanted.
+        wanted: &'static str,
     },
     /// An architecture that this crate does not know.
     #[error("{model}: unknown architecture `{architecture}`; supported: {supported}")]
@@ -79,26 +121,6 @@ pub enum LoadError {
         found: Vec<usize>,
         /// Shape that follows from the configuration.
         expected: Vec<usize>,
-    },
-    /// A tensor of an element type that is no weight.
-    #[error("{model}: tensor `{tensor}` has element type {dtype}; supported: F32, F16, BF16")]
-    WrongType {
-        /// Name of the model.
-        model: String,
-        /// Full tensor name.
-        tensor: String,
-        /// Its element type.
-        dtype: String,
-    },
-    /// A weight is NaN or infinite.
-    #[error("{model}: tensor `{tensor}` holds a NaN or an infinite value at element {element}")]
-    NotFinite {
-        /// Name of the model.
-        model: String,
-        /// Full tensor name.
-        tensor: String,
-        /// Index of the first such element.
-        element: usize,
     },
     /// A tokenizer that is damaged or does not belong to these weights.
     #[error("{model}: the tokenizer is not usable: {message}")]

@@ -1,60 +1,106 @@
-//! The files of a model directory, in memory.
+//! The files of a model: found, not yet understood.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use codepurify_checkpoint::StateDict;
 
 use crate::error::LoadError;
+use crate::presets::Preset;
 
-/// The bytes of a Hugging Face model directory. A model compiled into a binary borrows them.
+/// The files of a model directory. The weights stay where they are until they are opened; a model compiled into a binary
+/// is borrowed from there.
 #[derive(Debug, Clone)]
 pub struct ModelFiles {
     pub(crate) name: String,
     pub(crate) config: Cow<'static, [u8]>,
-    pub(crate) weights: Cow<'static, [u8]>,
+    weights: Weights,
     pub(crate) tokenizer: TokenizerFiles,
     pub(crate) sidecar: Option<Cow<'static, [u8]>>,
+    pub(crate) preset: Option<String>,
 }
 
-/// A tokenizer comes as one file or as two.
+/// Where the weights are.
+#[derive(Debug, Clone)]
+enum Weights {
+    Static(&'static [u8]),
+    File(PathBuf),
+    /// `*.index.json` of several shards.
+    Index(PathBuf),
+}
+
+/// A tokenizer comes as one file or as several.
 #[derive(Debug, Clone)]
 pub(crate) enum TokenizerFiles {
     /// `tokenizer.json`.
     Fast(Cow<'static, [u8]>),
-    /// `vocab.json` and `merges.txt`.
-    Slow { vocab: Vec<u8>, merges: Vec<u8> },
+    /// `vocab.json` and `merges.txt`, and what `tokenizer_config.json` says about them.
+    Slow { vocab: Vec<u8>, merges: Vec<u8>, config: Option<Vec<u8>> },
 }
 
+impl TokenizerFiles {
+    /// What is missing where there is no tokenizer.
+    pub(crate) const WANTED: &str = "tokenizer.json, nor vocab.json with merges.txt";
+
+    /// The tokenizer of a directory, if it holds one.
+    pub(crate) fn read(dir: &Path) -> Result<Option<Self>, LoadError> {
+        if let Some(fast) = read(dir, "tokenizer.json")? {
+            return Ok(Some(Self::Fast(fast.into())));
+        }
+        let (Some(vocab), Some(merges)) = (read(dir, "vocab.json")?, read(dir, "merges.txt")?) else {
+            return Ok(None);
+        };
+        Ok(Some(Self::Slow { vocab, merges, config: read(dir, "tokenizer_config.json")? }))
+    }
+}
+
+/// Names of weights files, the preferred first.
+const WEIGHTS: [&str; 5] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "model.bin",
+];
+
+/// No configuration or tokenizer file comes near this size, in bytes.
+const LARGEST_TEXT: u64 = 256 << 20;
+
 impl ModelFiles {
-    /// Reads `config.json`, `model.safetensors`, `tokenizer.json` (or `vocab.json` and `merges.txt`) and, if it is
-    /// there, `codepurify.json` from `dir`. The directory's name becomes the model's name.
+    /// The files of a model directory in the Hugging Face layout: `config.json`, weights (`model.safetensors`,
+    /// `pytorch_model.bin`, either in shards, or `model.bin`), `tokenizer.json` (or `vocab.json` and `merges.txt`) and,
+    /// if it is there, `codepurify.json`. The directory's name becomes the model's name.
     ///
     /// # Errors
     /// [`LoadError::MissingFile`] or [`LoadError::Read`].
     pub fn read(dir: &Path) -> Result<Self, LoadError> {
-        let name = dir
-            .canonicalize()
-            .ok()
-            .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
-            .unwrap_or_else(|| dir.display().to_string());
-        let required =
-            |wanted| read(dir, wanted)?.ok_or(LoadError::MissingFile { dir: dir.to_path_buf(), wanted });
-        let tokenizer =
-            match (read(dir, "tokenizer.json")?, read(dir, "vocab.json")?, read(dir, "merges.txt")?) {
-                (Some(fast), _, _) => TokenizerFiles::Fast(fast.into()),
-                (None, Some(vocab), Some(merges)) => TokenizerFiles::Slow { vocab, merges },
-                _ => {
-                    let wanted = "tokenizer.json, nor vocab.json with merges.txt";
-                    return Err(LoadError::MissingFile { dir: dir.to_path_buf(), wanted });
-                }
-            };
+        Self::read_with_base(dir, None)
+    }
+
+    /// The files of a model directory, or of a weights file. What is not in that directory (beside that file) comes from
+    /// `base`: training scripts save a bare state dict and leave configuration and tokenizer with the model that they
+    /// started from.
+    ///
+    /// # Errors
+    /// [`LoadError::MissingFile`] or [`LoadError::Read`].
+    pub fn read_with_base(path: &Path, base: Option<&Path>) -> Result<Self, LoadError> {
+        let (dir, weights) = match path.is_dir() {
+            true => (path, find_weights(path)?),
+            false => (beside(path), Weights::of(path.to_path_buf())),
+        };
+        if let Weights::File(file) | Weights::Index(file) = &weights
+            && let Err(source) = std::fs::File::open(file)
+        {
+            return Err(LoadError::Read { path: file.clone(), source });
+        }
+        let places = Places { path, dir, base };
         Ok(Self {
-            name,
-            config: required("config.json")?.into(),
-            weights: required("model.safetensors")?.into(),
-            tokenizer,
-            sidecar: read(dir, "codepurify.json")?.map(Cow::from),
+            name: name_of(path),
+            config: places.required("config.json")?.into(),
+            weights,
+            tokenizer: places.tokenizer()?,
+            sidecar: places.find("codepurify.json")?.map(Cow::from),
+            preset: None,
         })
     }
 
@@ -70,10 +116,34 @@ impl ModelFiles {
         Self {
             name: name.to_owned(),
             config: config.into(),
-            weights: weights.into(),
+            weights: Weights::Static(weights),
             tokenizer: TokenizerFiles::Fast(tokenizer.into()),
             sidecar: sidecar.map(Cow::from),
+            preset: None,
         }
+    }
+
+    /// The same model, with the values of a preset wherever its `codepurify.json` says nothing.
+    ///
+    /// # Errors
+    /// [`LoadError::UnknownPreset`].
+    pub fn with_preset(mut self, name: &str) -> Result<Self, LoadError> {
+        self.preset = Some(Preset::named(name)?.name.to_owned());
+        Ok(self)
+    }
+
+    /// The same model with another `codepurify.json`.
+    #[must_use]
+    pub fn with_sidecar(mut self, json: Vec<u8>) -> Self {
+        self.sidecar = Some(json.into());
+        self
+    }
+
+    /// The same model under another name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// The model's name.
@@ -82,12 +152,13 @@ impl ModelFiles {
         &self.name
     }
 
-    /// SHA-256 of the weights file, hexadecimal.
-    #[must_use]
-    pub fn sha256(&self) -> String {
-        let digest = Sha256::digest(&self.weights);
-        let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
+    /// Opens the weights.
+    pub(crate) fn open_weights(&self) -> Result<StateDict, LoadError> {
+        Ok(match &self.weights {
+            Weights::Static(bytes) => StateDict::from_static(&self.name, bytes)?,
+            Weights::File(path) => StateDict::open(path)?,
+            Weights::Index(path) => StateDict::open_index(path)?,
+        })
     }
 
     /// Parses one of the JSON files.
@@ -104,10 +175,83 @@ impl ModelFiles {
     }
 }
 
+impl Weights {
+    fn of(path: PathBuf) -> Self {
+        if path.to_string_lossy().ends_with(".index.json") { Self::Index(path) } else { Self::File(path) }
+    }
+}
+
+/// Where files are looked for, in this order.
+struct Places<'p> {
+    /// What was named: the directory or a weights file in it.
+    path: &'p Path,
+    dir: &'p Path,
+    base: Option<&'p Path>,
+}
+
+impl Places<'_> {
+    fn all(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.dir).chain(self.base)
+    }
+
+    /// The file's bytes, or `None` if it is nowhere.
+    fn find(&self, file: &str) -> Result<Option<Vec<u8>>, LoadError> {
+        self.all().find_map(|dir| read(dir, file).transpose()).transpose()
+    }
+
+    fn required(&self, wanted: &'static str) -> Result<Vec<u8>, LoadError> {
+        self.find(wanted)?.ok_or_else(|| self.missing(wanted))
+    }
+
+    /// The tokenizer of the first place that has one: files of two tokenizers do not mix.
+    fn tokenizer(&self) -> Result<TokenizerFiles, LoadError> {
+        let found = self.all().find_map(|dir| TokenizerFiles::read(dir).transpose()).transpose()?;
+        found.ok_or_else(|| self.missing(TokenizerFiles::WANTED))
+    }
+
+    fn missing(&self, wanted: &'static str) -> LoadError {
+        let dir = self.dir.to_path_buf();
+        match self.base {
+            Some(base) => LoadError::MissingInBoth { dir, base: base.to_path_buf(), wanted },
+            None if !self.path.is_dir() => LoadError::NoBase { weights: self.path.to_path_buf(), wanted },
+            None => LoadError::MissingFile { dir, wanted },
+        }
+    }
+}
+
+fn find_weights(dir: &Path) -> Result<Weights, LoadError> {
+    let found = WEIGHTS.iter().map(|name| dir.join(name)).find(|path| path.exists());
+    let wanted = "weights: model.safetensors, pytorch_model.bin (or the index of their shards) or model.bin";
+    found.map(Weights::of).ok_or_else(|| LoadError::MissingFile { dir: dir.to_path_buf(), wanted })
+}
+
+/// The folder that a file is in.
+fn beside(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A directory's name; a weights file's name behind that of its directory.
+fn name_of(path: &Path) -> String {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let part = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let last = part(&full).unwrap_or_else(|| path.display().to_string());
+    match full.parent().filter(|_| !full.is_dir()).and_then(part) {
+        Some(folder) => format!("{folder}/{last}"),
+        None => last,
+    }
+}
+
 /// The file's bytes, or `None` if there is no such file.
 fn read(dir: &Path, file: &str) -> Result<Option<Vec<u8>>, LoadError> {
-    let path: PathBuf = dir.join(file);
-    match std::fs::read(&path) {
+    let path = dir.join(file);
+    let limited = || match std::fs::metadata(&path)?.len() {
+        length if length > LARGEST_TEXT => Err(std::io::Error::other(format!("{length} bytes are too many"))),
+        _ => std::fs::read(&path),
+    };
+    match limited() {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && dir.is_dir() => Ok(None),
         Err(source) => Err(LoadError::Read { path, source }),

@@ -1,94 +1,122 @@
-//! What a model directory holds, without building the model.
+//! What a model directory holds.
 
-use codepurify::victim::Task;
+use codepurify::victim::{MaskedLm, Task};
+use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::LoadError;
-use crate::files::ModelFiles;
-use crate::layout::{self, Head};
+use crate::files::{ModelFiles, TokenizerFiles};
+use crate::layout::{Head, Layout};
+use crate::load::{GuardedModel, load_from};
+use crate::masked_lm::RobertaMaskedLm;
 use crate::roberta::RobertaConfig;
-use crate::sidecar::Sidecar;
+use crate::sidecar::{Generation, Preprocessing, Sidecar};
+use crate::t5::T5Config;
 use crate::tokenizer::CodeTokenizer;
 
-/// A summary of a model directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A summary of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Inspection {
     /// Name of the model.
     pub name: String,
     /// Architecture and its size.
     pub architecture: String,
-    /// What it decides, for a classifier.
+    /// What it decides; absent for a masked language model.
     pub task: Option<Task>,
-    /// What stands on the encoder.
+    /// What stands on the inner model.
     pub head: String,
-    /// Number of weights.
+    /// Number of weights that are used.
     pub parameters: usize,
-    /// Element type of the weights file.
+    /// Element type of the used weights in the file; several where they differ.
     pub dtype: String,
-    /// Content tokens that fit into one pass.
-    pub window: usize,
+    /// Format of the weights file.
+    pub format: String,
+    /// What the tokenizer was made from.
+    pub tokenizer: String,
     /// Token ids.
     pub vocabulary: usize,
-    /// SHA-256 of the weights file.
+    /// Content tokens of one snippet that fit into one pass.
+    pub window: usize,
+    /// What happens to the text before the tokenizer sees it.
+    pub preprocessing: Preprocessing,
+    /// How answers are decoded, for a generator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
+    /// SHA-256 of the weights file, or of all its shards in the order of their names.
     pub sha256: String,
-    /// Tensors of the file that no part of the model takes, sorted.
+    /// Tensors and other entries of the file that no part of the model takes.
     pub ignored: Vec<String>,
 }
 
-/// Looks at the files of a model directory.
+/// Loads a model, as a guard would, and tells what it is.
 ///
 /// # Errors
 /// [`LoadError`] naming the file or the tensor that is missing, damaged or does not fit.
 pub fn inspect(files: &ModelFiles) -> Result<Inspection, LoadError> {
-    let config = RobertaConfig::load(files)?;
+    let checkpoint = Checkpoint::open(files)?;
+    let layout = Layout::of(&files.name, checkpoint.state())?;
     let sidecar = Sidecar::of(files)?;
-    let tokenizer = CodeTokenizer::load(files, sidecar.preprocessing)?;
-    layout::check_vocabulary(files, &config, &tokenizer)?;
-    let checkpoint = Checkpoint::load(files)?;
-    let found = layout::head(&checkpoint);
-    let (head, task, used) = match found {
-        Some((_, Head::Classification { classes: 1 })) => (
-            "classification, 1 sigmoid logit".to_owned(),
-            sidecar.task.or(Some(Task::Classification)),
-            "classifier.",
-        ),
-        Some((_, Head::Classification { classes })) => (
-            format!("classification, {classes} logits"),
-            sidecar.task.or(Some(Task::Classification)),
-            "classifier.",
-        ),
-        Some((_, Head::MaskedLm)) => ("masked language model".to_owned(), None, "lm_head."),
-        None => ("none".to_owned(), None, "roberta."),
+    let (task, generates, window, sha256) = if layout.kind == Head::MaskedLm {
+        let model = RobertaMaskedLm::open(files, &checkpoint)?;
+        (None, false, model.window(), checkpoint.state().sha256())
+    } else {
+        let loaded = load_from(files, &checkpoint, layout)?.model;
+        let (model, card) = (loaded.model(), loaded.model().card());
+        let generates = matches!(loaded, GuardedModel::Generator(_));
+        (Some(card.task), generates, model.window(), card.sha256.clone())
     };
-    let prefix = found.map_or("", |(prefix, _)| prefix);
-    let taken = |name: &str| {
-        let known = |name: &str| name.starts_with("roberta.") || name.starts_with(used);
-        let layer = |name: &str| name.strip_prefix("roberta.encoder.layer.")?.split('.').next()?.parse().ok();
-        name.strip_prefix(prefix).is_some_and(|name| {
-            known(name)
-                && !name.contains("pooler")
-                && layer(name).is_none_or(|layer: usize| layer < config.num_hidden_layers)
-        })
-    };
-    let (used, ignored): (Vec<_>, Vec<_>) = checkpoint.tensors().iter().partition(|(name, _)| taken(name));
-    let mut ignored: Vec<String> = ignored.into_iter().map(|(name, _)| name.clone()).collect();
-    ignored.sort();
+    let tokenizer = CodeTokenizer::load(files, sidecar.preprocessing.clone())?;
     Ok(Inspection {
         name: files.name.clone(),
-        architecture: format!(
-            "RoBERTa, {} layers, hidden {}, {} heads, feed-forward {}",
-            config.num_hidden_layers,
-            config.hidden_size,
-            config.num_attention_heads,
-            config.intermediate_size
-        ),
+        architecture: architecture(files, layout.kind)?,
         task,
-        head,
-        parameters: used.iter().map(|(_, tensor)| tensor.elem_count()).sum(),
-        dtype: checkpoint.dtype().to_owned(),
-        window: layout::window(&config, &sidecar),
+        head: head(layout.kind, &sidecar),
+        parameters: checkpoint.parameters(),
+        dtype: checkpoint.dtype(),
+        format: checkpoint.state().format().to_string(),
+        tokenizer: tokenizer_files(files).to_owned(),
         vocabulary: tokenizer.vocabulary(),
-        sha256: files.sha256(),
-        ignored,
+        window,
+        preprocessing: sidecar.preprocessing,
+        generation: generates.then_some(sidecar.generation),
+        sha256,
+        ignored: checkpoint.ignored(),
     })
+}
+
+fn architecture(files: &ModelFiles, kind: Head) -> Result<String, LoadError> {
+    if kind.is_t5() {
+        let config = T5Config::load(files)?;
+        return Ok(format!(
+            "T5, {} + {} layers, hidden {}, {} heads of {}, feed-forward {}",
+            config.num_layers,
+            config.decoder_layers(),
+            config.d_model,
+            config.num_heads,
+            config.d_kv,
+            config.d_ff
+        ));
+    }
+    let config = RobertaConfig::load(files)?;
+    Ok(format!(
+        "RoBERTa, {} layers, hidden {}, {} heads, feed-forward {}",
+        config.num_hidden_layers, config.hidden_size, config.num_attention_heads, config.intermediate_size
+    ))
+}
+
+fn head(kind: Head, sidecar: &Sidecar) -> String {
+    match sidecar.answers.as_slice() {
+        [] if sidecar.task == Some(Task::Clone) && matches!(kind, Head::Classification { .. }) => {
+            format!("{kind}, the two snippets joined in one input")
+        }
+        [] => kind.to_string(),
+        answers => format!("{kind}, classification by the answers {}", answers.join(", ")),
+    }
+}
+
+fn tokenizer_files(files: &ModelFiles) -> &'static str {
+    match files.tokenizer {
+        TokenizerFiles::Fast(_) => "tokenizer.json",
+        TokenizerFiles::Slow { .. } => "vocab.json and merges.txt",
+    }
 }

@@ -1,80 +1,147 @@
-//! Which architecture and head a checkpoint holds, read off its tensor names and shapes.
+//! Which architecture and head a checkpoint holds, read off its tensor names and shapes; the configuration is not asked.
+
+use std::fmt;
 
 use candle_nn::VarBuilder;
-use codepurify::error::ModelError;
-use codepurify::victim::Ragged;
+use codepurify_checkpoint::StateDict;
 
-use crate::checkpoint::Checkpoint;
 use crate::error::LoadError;
-use crate::files::ModelFiles;
-use crate::roberta::RobertaConfig;
-use crate::sidecar::Sidecar;
-use crate::tokenizer::CodeTokenizer;
+use crate::roberta::DecoderShape;
 
-/// What stands on the encoder.
+/// Where the parts of a model sit in a checkpoint, and what they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// Name of the inner model (`roberta`, `encoder.roberta`, `encoder`, or nothing).
+    pub(crate) body: &'static str,
+    /// Name of the head; nothing where it has several parts at the top.
+    pub(crate) head: &'static str,
+    pub(crate) kind: Head,
+}
+
+/// What stands on the inner model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Head {
-    /// `classifier.*`; one class means one sigmoid logit.
+    /// RoBERTa: dense, tanh, projection over `<s>`; one class means one sigmoid logit.
     Classification { classes: usize },
-    /// `lm_head.*`.
+    /// RoBERTa: the same over the `<s>` vectors of two snippets.
+    Pair { classes: usize },
+    /// RoBERTa: masked language model.
     MaskedLm,
+    /// RoBERTa with a PyTorch transformer decoder.
+    Seq2Seq(DecoderShape),
+    /// T5: conditional generation.
+    T5Generation,
+    /// T5: a linear layer over the decoder's state at the last `</s>`.
+    T5Classification { classes: usize },
+    /// T5: dense, tanh, projection over those states of two snippets.
+    T5Pair { classes: usize },
 }
 
-/// Where the model may sit: at the top, or in the field `encoder` of a training script's wrapper.
-const PREFIXES: [&str; 2] = ["", "encoder."];
+impl Head {
+    /// Which `config.json` belongs to it.
+    pub(crate) fn is_t5(self) -> bool {
+        matches!(self, Self::T5Generation | Self::T5Classification { .. } | Self::T5Pair { .. })
+    }
+}
 
-/// The prefix of the model's tensors and the head found below it.
-pub(crate) fn head(checkpoint: &Checkpoint) -> Option<(&'static str, Head)> {
-    PREFIXES.into_iter().find_map(|prefix| {
-        if let Some(shape) = checkpoint.shape(&format!("{prefix}classifier.out_proj.weight")) {
-            // No head has no class: a shape that says so is refused when the head is built.
-            let classes = shape.first().copied().unwrap_or_default().max(1);
-            return Some((prefix, Head::Classification { classes }));
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let logits = |classes: usize| match classes {
+            1 => "1 sigmoid logit".to_owned(),
+            _ => format!("{classes} logits"),
+        };
+        match *self {
+            Self::Classification { classes } => write!(f, "classification over <s>, {}", logits(classes)),
+            Self::Pair { classes } => write!(f, "classification over two <s> vectors, {}", logits(classes)),
+            Self::MaskedLm => write!(f, "masked language model"),
+            Self::Seq2Seq(DecoderShape { layers, feed_forward }) => {
+                write!(f, "seq2seq, transformer decoder of {layers} layers, feed-forward {feed_forward}")
+            }
+            Self::T5Generation => write!(f, "conditional generation"),
+            Self::T5Classification { classes } => {
+                write!(f, "classification over the last </s>, {}", logits(classes))
+            }
+            Self::T5Pair { classes } => {
+                write!(f, "classification over the last </s> of two snippets, {}", logits(classes))
+            }
         }
-        checkpoint.shape(&format!("{prefix}lm_head.dense.weight")).map(|_| (prefix, Head::MaskedLm))
-    })
-}
-
-/// The weights below a prefix that ends in a dot, or all of them.
-pub(crate) fn below<'w>(weights: &VarBuilder<'w>, prefix: &str) -> VarBuilder<'w> {
-    prefix.strip_suffix('.').map_or_else(|| weights.clone(), |name| weights.pp(name))
-}
-
-/// Content tokens that fit: what the positions and the side car allow, less `<s>` and `</s>`.
-pub(crate) fn window(config: &RobertaConfig, sidecar: &Sidecar) -> usize {
-    let allowed = sidecar.preprocessing.max_length.unwrap_or(usize::MAX);
-    config.positions().min(allowed).saturating_sub(2)
-}
-
-/// Label names: the side car's, else the configuration's by class index.
-pub(crate) fn labels(config: &RobertaConfig, sidecar: &Sidecar) -> Vec<String> {
-    if !sidecar.labels.is_empty() {
-        return sidecar.labels.clone();
     }
-    let mut named: Vec<(usize, String)> =
-        config.id2label.iter().filter_map(|(id, label)| Some((id.parse().ok()?, label.clone()))).collect();
-    named.sort_by_key(|&(id, _)| id);
-    named.into_iter().map(|(_, label)| label).collect()
 }
 
-/// Refuses a tokenizer that can produce ids without an embedding.
-pub(crate) fn check_vocabulary(
-    files: &ModelFiles,
-    config: &RobertaConfig,
-    tokenizer: &CodeTokenizer,
-) -> Result<(), LoadError> {
-    let (ids, rows) = (tokenizer.vocabulary(), config.vocab_size);
-    if ids <= rows {
-        return Ok(());
+/// What a newcomer is told who brings something else.
+const SUPPORTED: &str = "RoBERTa classifiers, clone heads, Seq2Seq and masked language models; T5 conditional \
+                         generation, DefectModel and CloneModel";
+
+impl Layout {
+    /// The layout of a checkpoint of the model `model`.
+    ///
+    /// # Errors
+    /// [`LoadError::UnknownLayout`].
+    pub(crate) fn of(model: &str, state: &StateDict) -> Result<Self, LoadError> {
+        let names = Names { state };
+        names.t5().or_else(|| names.roberta()).ok_or_else(|| LoadError::UnknownLayout {
+            model: model.to_owned(),
+            found: state.tensors().take(3).map(|view| view.name().to_owned()).collect::<Vec<_>>().join(", "),
+            supported: SUPPORTED,
+        })
     }
-    let message = format!("it has ids up to {}, the embeddings have {rows} rows", ids - 1);
-    Err(LoadError::Tokenizer { model: files.name.clone(), message })
 }
 
-/// Refuses rows longer than the window.
-pub(crate) fn check_rows(batch: &Ragged, window: usize) -> Result<(), ModelError> {
-    match batch.rows().enumerate().find(|(_, ids)| ids.len() > window) {
-        Some((row, ids)) => Err(ModelError::TooLong { row, tokens: ids.len(), window }),
-        None => Ok(()),
+struct Names<'s> {
+    state: &'s StateDict,
+}
+
+impl Names<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.state.get(name).is_some()
     }
+
+    /// Size of a dimension of a tensor. At least 1: a shape that says 0 is refused when the head is built.
+    fn size(&self, name: &str, dimension: usize) -> Option<usize> {
+        let view = self.state.get(name)?;
+        Some(view.shape().get(dimension).copied().unwrap_or_default().max(1))
+    }
+
+    fn t5(&self) -> Option<Layout> {
+        let block = "encoder.block.0.layer.0.SelfAttention.q.weight";
+        if self.has(block) {
+            return Some(Layout { body: "", head: "", kind: Head::T5Generation });
+        }
+        if !self.has(&format!("encoder.{block}")) {
+            return None;
+        }
+        let kind = match self.size("classifier.weight", 0) {
+            Some(classes) => Head::T5Classification { classes },
+            None => match self.size("classifier.out_proj.weight", 0) {
+                Some(classes) => Head::T5Pair { classes },
+                None => return Some(Layout { body: "encoder", head: "", kind: Head::T5Generation }),
+            },
+        };
+        Some(Layout { body: "encoder", head: "classifier", kind })
+    }
+
+    fn roberta(&self) -> Option<Layout> {
+        let bodies = ["roberta", "encoder.roberta", "encoder"];
+        let words = "embeddings.word_embeddings.weight";
+        let body = bodies.into_iter().find(|body| self.has(&format!("{body}.{words}")))?;
+        if let Some(shape) = DecoderShape::of(self.state) {
+            return Some(Layout { body, head: "", kind: Head::Seq2Seq(shape) });
+        }
+        for head in ["classifier", "encoder.classifier"] {
+            let Some(classes) = self.size(&format!("{head}.out_proj.weight"), 0) else { continue };
+            let width = self.size(&format!("{head}.dense.weight"), 1);
+            let hidden = self.size(&format!("{body}.{words}"), 1);
+            let pair = width.is_some_and(|width| Some(width) == hidden.map(|hidden| 2 * hidden));
+            let kind = if pair { Head::Pair { classes } } else { Head::Classification { classes } };
+            return Some(Layout { body, head, kind });
+        }
+        let mask = |head: &&str| self.has(&format!("{head}.dense.weight"));
+        let head = ["lm_head", "encoder.lm_head"].into_iter().find(mask)?;
+        Some(Layout { body, head, kind: Head::MaskedLm })
+    }
+}
+
+/// The weights below a name, or all of them.
+pub(crate) fn below<'w>(weights: &VarBuilder<'w>, name: &str) -> VarBuilder<'w> {
+    if name.is_empty() { weights.clone() } else { weights.pp(name) }
 }

@@ -1,23 +1,30 @@
-//! Checkpoints behind the traits of [`codepurify`].
+//! Checkpoints behind the doors of [`codepurify`].
 //!
-//! The flow: [`ModelFiles`] (the bytes of a directory) → [`checkpoint`] and [`tokenizer`] → [`roberta`] (one
-//! definition for inference and training, on the operations of [`ops`]) → [`RobertaVictim`] and [`RobertaMaskedLm`].
+//! The flow: [`ModelFiles`] (found in a directory, or beside a bare state dict and its base) → [`checkpoint`] (named
+//! tensors) and [`tokenizer`] → [`roberta`] or [`t5`] (one definition for inference and training, on the operations of
+//! [`ops`]), with [`generate`] on those that answer with text → [`load`]: a guarded model behind its door. A masked
+//! language model is a [`RobertaMaskedLm`].
 
 pub mod batch;
 pub mod checkpoint;
 mod error;
 mod files;
+pub mod generate;
+mod guarded;
 mod inspect;
 mod layout;
+mod load;
 mod masked_lm;
 pub mod ops;
+pub mod presets;
+mod reading;
 pub mod roberta;
 pub mod sidecar;
+pub mod t5;
 pub mod tokenizer;
-mod victim;
 
 pub use error::LoadError;
 pub use files::ModelFiles;
 pub use inspect::{Inspection, inspect};
+pub use load::{GuardedModel, Loaded, load};
 pub use masked_lm::RobertaMaskedLm;
-pub use victim::RobertaVictim;

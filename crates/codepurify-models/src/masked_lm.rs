@@ -9,9 +9,9 @@ use crate::batch::{PaddedBatch, answer_rows};
 use crate::checkpoint::Checkpoint;
 use crate::error::LoadError;
 use crate::files::ModelFiles;
-use crate::layout::{self, Head};
+use crate::layout::{Head, Layout};
+use crate::reading::{Reading, check_rows};
 use crate::roberta::{MaskedLmHead, RobertaConfig, RobertaEncoder};
-use crate::sidecar::Sidecar;
 use crate::tokenizer::CodeTokenizer;
 
 /// A RoBERTa / CodeBERT masked language model.
@@ -31,29 +31,32 @@ impl RobertaMaskedLm {
     /// # Errors
     /// [`LoadError`] naming the file or the tensor that is missing, damaged or does not fit.
     pub fn load(files: &ModelFiles) -> std::result::Result<Self, LoadError> {
+        Self::open(files, &Checkpoint::open(files)?)
+    }
+
+    /// Builds the model on weights that are open already.
+    pub(crate) fn open(files: &ModelFiles, checkpoint: &Checkpoint) -> std::result::Result<Self, LoadError> {
+        let layout = Layout::of(&files.name, checkpoint.state())?;
+        if layout.kind != Head::MaskedLm {
+            return Err(LoadError::WrongKind {
+                model: files.name.clone(),
+                found: "guarded model",
+                wanted: "masked language model",
+            });
+        }
         let config = RobertaConfig::load(files)?;
-        let sidecar = Sidecar::of(files)?;
-        let tokenizer = CodeTokenizer::load(files, sidecar.preprocessing)?;
-        layout::check_vocabulary(files, &config, &tokenizer)?;
+        let reading = Reading::of(files, config.vocab_size, Some(config.positions()))?;
+        let tokenizer = reading.tokenizer;
         let mask = tokenizer.special().mask.ok_or_else(|| LoadError::Tokenizer {
             model: files.name.clone(),
             message: "it has no `<mask>` token".to_owned(),
         })?;
-        let checkpoint = Checkpoint::load(files)?;
-        let Some((prefix, Head::MaskedLm)) = layout::head(&checkpoint) else {
-            return Err(LoadError::MissingTensor {
-                model: files.name.clone(),
-                tensor: "lm_head.dense.weight".to_owned(),
-            });
-        };
         let (encoder, head) = checkpoint.build(|weights| {
-            let weights = layout::below(&weights, prefix);
-            let encoder = RobertaEncoder::new(&config, &weights.pp("roberta"))?;
-            let head = MaskedLmHead::new(&config, encoder.word_embeddings(), &weights.pp("lm_head"))?;
+            let encoder = RobertaEncoder::new(&config, &weights.pp(layout.body))?;
+            let head = MaskedLmHead::new(&config, encoder.word_embeddings(), &weights.pp(layout.head))?;
             Ok((encoder, head))
         })?;
-        let (pad, window) = (config.pad_token_id, layout::window(&config, &sidecar));
-        Ok(Self { tokenizer, encoder, head, mask, pad, window })
+        Ok(Self { tokenizer, encoder, head, mask, pad: config.pad_token_id, window: reading.window })
     }
 
     /// For each row, for each mask in it, the `top` best tokens.
@@ -80,8 +83,8 @@ impl RobertaMaskedLm {
 /// Masks whose scores over the vocabulary are held in memory together.
 const MASKS_AT_ONCE: usize = 64;
 
-/// The `top` best entries of a row of log-probabilities; the smaller id first among equals.
-fn best(scores: &[f32], top: usize) -> Vec<Proposal> {
+/// The `top` best entries of a row of log-probabilities (or logits); the smaller id first among equals.
+pub(crate) fn best(scores: &[f32], top: usize) -> Vec<Proposal> {
     let mut proposals: Vec<Proposal> = scores
         .iter()
         .enumerate()
@@ -115,8 +118,9 @@ impl MaskedLm for RobertaMaskedLm {
     }
 
     fn fill(&self, batch: &Ragged, top: usize) -> std::result::Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
-        layout::check_rows(batch, self.window)?;
-        let filled = answer_rows(batch, self.tokenizer.special(), |rows| self.proposals(rows, top))?;
+        check_rows(batch, self.window)?;
+        let rows: Vec<Vec<u32>> = batch.rows().map(|row| self.tokenizer.frame(row)).collect();
+        let filled = answer_rows(&rows, |rows| self.proposals(rows, top))?;
         // One bad score makes the normalisation, and so every probability of its mask, NaN.
         if filled.iter().flatten().flatten().any(|proposal| !proposal.log_probability.is_finite()) {
             return Err(ModelError::Output("a masked-LM score is not finite".to_owned()));

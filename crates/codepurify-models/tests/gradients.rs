@@ -9,8 +9,13 @@ use candle_nn::loss::cross_entropy;
 use candle_nn::{VarBuilder, VarMap};
 use codepurify_models::batch::PaddedBatch;
 use codepurify_models::checkpoint::Checkpoint;
-use codepurify_models::roberta::{ClassificationHead, MaskedLmHead, RobertaConfig, RobertaEncoder};
+use codepurify_models::generate::StepDecoder;
+use codepurify_models::roberta::{
+    ClassificationHead, DecoderShape, MaskedLmHead, RobertaConfig, RobertaEncoder, RobertaSeq2Seq,
+};
+use codepurify_models::t5::{CloneHead, T5, T5Config, T5Generator};
 use common::{golden, model};
+use serde::Deserialize;
 
 /// Half the distance between the two points of a central difference.
 const STEP: f32 = 1e-2;
@@ -23,16 +28,17 @@ fn batch(config: &RobertaConfig) -> PaddedBatch {
 
 /// The variables of `map` by name, set to the golden weights: fresh ones would be drawn anew in every run.
 fn golden_variables(map: &VarMap, checkpoint: &Checkpoint) -> BTreeMap<String, Var> {
+    let tensors = checkpoint.tensors().unwrap();
     let variables: BTreeMap<String, Var> =
         map.data().lock().unwrap().iter().map(|(name, var)| (name.clone(), var.clone())).collect();
     for (name, variable) in &variables {
-        variable.set(&checkpoint.tensors()[name]).unwrap();
+        variable.set(&tensors[name]).unwrap();
     }
-    assert_eq!(
-        variables.len(),
-        checkpoint.tensors().len(),
-        "variables of the model and tensors of the checkpoint"
-    );
+    // What a checkpoint holds beside the weights: a buffer, a second name of tied weights, a pooler that nothing uses.
+    let extra =
+        |name: &str| name == "bias" || name == "lm_head.weight" || name.starts_with("encoder.pooler.");
+    let weights = tensors.keys().filter(|name| !extra(name)).count();
+    assert_eq!(variables.len(), weights, "variables of the model and weights of the checkpoint");
     variables
 }
 
@@ -89,7 +95,7 @@ fn classifier_gradients_equal_finite_differences() {
     let weights = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     let encoder = RobertaEncoder::new(&config, &weights.pp("roberta")).unwrap();
     let head = ClassificationHead::new(&config, 2, &weights.pp("classifier")).unwrap();
-    let variables = golden_variables(&map, &Checkpoint::load(&files).unwrap());
+    let variables = golden_variables(&map, &Checkpoint::open(&files).unwrap());
     let (batch, labels) = (batch(&config), Tensor::new(&[0u32, 1], &Device::Cpu).unwrap());
     check(&variables, || {
         let hidden = encoder.forward(&batch)?;
@@ -105,13 +111,116 @@ fn masked_lm_gradients_equal_finite_differences() {
     let encoder = RobertaEncoder::new(&config, &weights.pp("roberta")).unwrap();
     let head = MaskedLmHead::new(&config, encoder.word_embeddings(), &weights.pp("lm_head")).unwrap();
     // The decoder is tied: it must not have become a variable of its own.
-    let variables = golden_variables(&map, &Checkpoint::load(&files).unwrap());
+    let variables = golden_variables(&map, &Checkpoint::open(&files).unwrap());
     assert!(!variables.contains_key("lm_head.decoder.weight"));
     let masks = Tensor::new(&[3u32, 12], &Device::Cpu).unwrap();
     let (batch, wanted) = (batch(&config), Tensor::new(&[12u32, 274], &Device::Cpu).unwrap());
     check(&variables, || {
         let hidden = encoder.forward(&batch)?;
         cross_entropy(&head.forward(&hidden.index_select(&masks, 0)?)?, &wanted)
+    });
+}
+
+/// What `golden/make_t5.py` writes about the gradients of one batch.
+#[derive(Deserialize)]
+struct T5Batch {
+    /// Whole sequences, special tokens included.
+    #[serde(default)]
+    sources: Vec<Vec<u32>>,
+    /// Sequences without special tokens.
+    #[serde(default)]
+    ids: Vec<Vec<u32>>,
+    gradients: BTreeMap<String, Slope>,
+}
+
+/// The gradient of one weight by PyTorch.
+#[derive(Deserialize)]
+struct Slope {
+    norm: f32,
+    /// Some of its elements.
+    elements: Vec<(usize, f32)>,
+}
+
+impl T5Batch {
+    fn of(name: &str) -> Self {
+        serde_json::from_slice(&std::fs::read(golden(name).join("expected.json")).unwrap()).unwrap()
+    }
+
+    /// Finite differences would step over the kinks of `ReLU`, so the whole is compared with PyTorch, and each operation
+    /// with finite differences in its own tests.
+    fn check(&self, variables: &BTreeMap<String, Var>, loss: &Tensor) {
+        let gradients = loss.backward().unwrap();
+        assert!(self.gradients.keys().eq(variables.keys()));
+        for (name, variable) in variables {
+            let gradient = gradients.get(variable).unwrap_or_else(|| panic!("no gradient reaches {name}"));
+            assert_eq!(gradient.shape(), variable.shape(), "{name}");
+            let (gradient, expected) = (elements(gradient), &self.gradients[name]);
+            let limit = 1e-5 + 1e-4 * expected.norm;
+            let norm = gradient.iter().map(|slope| slope * slope).sum::<f32>().sqrt();
+            assert!(norm > 1e-6 && (norm - expected.norm).abs() < limit, "{name}: norm {norm}");
+            for &(at, expected) in &expected.elements {
+                let found = gradient[at];
+                assert!((found - expected).abs() < limit, "{name}[{at}]: {found} instead of {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn t5_generator_gradients_are_those_of_pytorch() {
+    let (files, golden) = (model(&golden("tiny-t5")), T5Batch::of("tiny-t5"));
+    let (config, map) = (T5Config::load(&files).unwrap(), VarMap::new());
+    let weights = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
+    let generator = T5Generator::new(&config, &weights).unwrap();
+    // The output layer is tied: it must not have become a variable of its own.
+    let variables = golden_variables(&map, &Checkpoint::open(&files).unwrap());
+    assert!(!variables.contains_key("lm_head.weight"));
+    let [first, second, third] = &golden.sources[..3] else { panic!("too few sources") };
+    let sources = [first.clone(), second.clone()];
+    let inputs = [second, third].map(|target| [&[config.start_id()], &target[..target.len() - 1]].concat());
+    let logits = generator.forced(&sources, &inputs).unwrap();
+    let rows: Vec<Tensor> = [second, third]
+        .iter()
+        .enumerate()
+        .map(|(row, target)| logits.get(row).unwrap().narrow(0, 0, target.len()).unwrap())
+        .collect();
+    let wanted = Tensor::new([second.as_slice(), third].concat(), &Device::Cpu).unwrap();
+    golden.check(&variables, &cross_entropy(&Tensor::cat(&rows, 0).unwrap(), &wanted).unwrap());
+}
+
+#[test]
+fn t5_classifier_gradients_are_those_of_pytorch() {
+    let (files, golden) = (model(&golden("tiny-t5-clone")), T5Batch::of("tiny-t5-clone"));
+    let (config, map) = (T5Config::load(&files).unwrap(), VarMap::new());
+    let weights = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
+    let t5 = T5::new(&config, &weights.pp("encoder")).unwrap();
+    let head = CloneHead::new(&config, 2, &weights.pp("classifier")).unwrap();
+    let variables = golden_variables(&map, &Checkpoint::open(&files).unwrap());
+    let rows: Vec<Vec<u32>> =
+        golden.ids[..2].iter().map(|row| [&[1], row.as_slice(), &[2]].concat()).collect();
+    let pair = t5.end_vectors(&rows).unwrap().reshape((1, 2 * config.d_model)).unwrap();
+    let labels = Tensor::new(&[1u32], &Device::Cpu).unwrap();
+    golden.check(&variables, &cross_entropy(&head.forward(&pair).unwrap(), &labels).unwrap());
+}
+
+#[test]
+fn seq2seq_gradients_equal_finite_differences() {
+    let files = model(&golden("tiny-seq2seq"));
+    let (config, map) = (RobertaConfig::load(&files).unwrap(), VarMap::new());
+    let (weights, checkpoint) =
+        (VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu), Checkpoint::open(&files).unwrap());
+    let shape = DecoderShape::of(checkpoint.state()).unwrap();
+    let decoder = RobertaSeq2Seq::new(&config, shape, 0, &weights).unwrap();
+    let variables = golden_variables(&map, &checkpoint);
+    assert!(!variables.contains_key("lm_head.weight"));
+    let sources = [vec![0, 266, 364, 4, 276, 16, 348, 277, 13, 2], vec![0, 328, 4, 378, 2]];
+    let inputs = [vec![0, 12, 274, 90, 91], vec![0, 33]];
+    // What follows each token of both inputs.
+    let at = Tensor::new(&[0u32, 1, 2, 3, 4, 5, 6], &Device::Cpu).unwrap();
+    let wanted = Tensor::new(&[12u32, 274, 90, 91, 2, 33, 2], &Device::Cpu).unwrap();
+    check(&variables, || {
+        let logits = decoder.forced(&sources, &inputs)?.flatten(0, 1)?.index_select(&at, 0)?;
+        cross_entropy(&logits, &wanted)
     });
 }
 
@@ -122,7 +231,7 @@ fn one_step_moves_every_weight() {
     let weights = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     let encoder = RobertaEncoder::new(&config, &weights.pp("roberta")).unwrap();
     let head = ClassificationHead::new(&config, 2, &weights.pp("classifier")).unwrap();
-    let variables = golden_variables(&map, &Checkpoint::load(&files).unwrap());
+    let variables = golden_variables(&map, &Checkpoint::open(&files).unwrap());
     let (batch, labels) = (batch(&config), Tensor::new(&[0u32, 1], &Device::Cpu).unwrap());
     let loss = || {
         let hidden = encoder.forward(&batch).unwrap();

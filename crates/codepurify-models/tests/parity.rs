@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use codepurify::error::ModelError;
 use codepurify::victim::{MaskedLm, Ragged, Victim};
-use codepurify_models::{RobertaMaskedLm, RobertaVictim};
-use common::{golden, model};
+use codepurify_models::RobertaMaskedLm;
+use common::{classifier, golden, model};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -45,7 +45,7 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// Compares a classifier with its golden file; returns the largest difference of each row's logits.
-fn classifier_differences(victim: &RobertaVictim, golden: &Judged) -> Vec<f32> {
+fn classifier_differences(victim: &dyn Victim, golden: &Judged) -> Vec<f32> {
     for (snippet, ids) in golden.snippets.iter().zip(&golden.ids) {
         assert_eq!(&victim.encode(snippet).unwrap().ids, ids, "{snippet}");
     }
@@ -59,7 +59,7 @@ fn classifier_differences(victim: &RobertaVictim, golden: &Judged) -> Vec<f32> {
         .collect()
 }
 
-fn assert_classifier_parity(name: &str, victim: &RobertaVictim, golden: &Judged) {
+fn assert_classifier_parity(name: &str, victim: &dyn Victim, golden: &Judged) {
     let differences = classifier_differences(victim, golden);
     println!("{name}: largest difference of each row's logits {differences:?}");
     assert!(differences.iter().all(|&difference| difference < PARITY), "{name}: {differences:?}");
@@ -93,16 +93,16 @@ fn assert_mlm_parity(name: &str, mlm: &RobertaMaskedLm, golden: &Filled) {
 #[test]
 fn classifier_with_two_logits() {
     let dir = golden("tiny-classifier");
-    let victim = RobertaVictim::load(&model(&dir)).unwrap();
-    assert_classifier_parity("tiny-classifier", &victim, &expected(&dir.join("expected.json")));
+    let victim = classifier(&dir);
+    assert_classifier_parity("tiny-classifier", victim.as_ref(), &expected(&dir.join("expected.json")));
 }
 
 #[test]
 fn classifier_with_one_sigmoid_logit_and_a_two_file_tokenizer() {
     let dir = golden("tiny-sigmoid");
-    let victim = RobertaVictim::load(&model(&dir)).unwrap();
+    let victim = classifier(&dir);
     let golden: Judged = expected(&dir.join("expected.json"));
-    assert_classifier_parity("tiny-sigmoid", &victim, &golden);
+    assert_classifier_parity("tiny-sigmoid", victim.as_ref(), &golden);
     let logits = victim.judge(&golden.ids.iter().cloned().collect()).unwrap();
     for (row, golden) in golden.logits.iter().enumerate() {
         let sigmoid = 1.0 / (1.0 + f64::from(-golden[0]).exp());
@@ -141,8 +141,8 @@ fn distilled_codebert() {
     std::fs::write(dir.path().join("config.json"), config["config"].to_string()).unwrap();
     let sidecar = r#"{"preprocessing": {"collapse_whitespace": true}}"#;
     std::fs::write(dir.path().join("codepurify.json"), sidecar).unwrap();
-    let victim = RobertaVictim::load(&model(dir.path())).unwrap();
-    assert_classifier_parity("distilled CodeBERT", &victim, &expected(&file));
+    let victim = classifier(dir.path());
+    assert_classifier_parity("distilled CodeBERT", victim.as_ref(), &expected(&file));
 }
 
 /// The golden rows, an empty one and one as long as the window.
@@ -155,7 +155,7 @@ fn mixed_rows(rows: Vec<Vec<u32>>, window: usize) -> Ragged {
 fn a_judged_row_does_not_depend_on_its_batch() {
     for name in ["tiny-classifier", "tiny-sigmoid"] {
         let dir = golden(name);
-        let victim = RobertaVictim::load(&model(&dir)).unwrap();
+        let victim = classifier(&dir);
         let batch = mixed_rows(expected::<Judged>(&dir.join("expected.json")).ids, victim.window());
         let together = victim.judge(&batch).unwrap();
         for (index, row) in batch.rows().enumerate() {
@@ -184,7 +184,7 @@ fn a_filled_row_does_not_depend_on_its_batch() {
 
 #[test]
 fn batches_and_rows_may_be_empty() {
-    let victim = RobertaVictim::load(&model(&golden("tiny-classifier"))).unwrap();
+    let victim = classifier(&golden("tiny-classifier"));
     assert!(victim.judge(&Ragged::new()).unwrap().is_empty());
     let empty: Ragged = [Vec::<u32>::new()].into_iter().collect();
     assert_eq!(victim.judge(&empty).unwrap().len(), 1);
@@ -206,7 +206,7 @@ fn more_proposals_than_tokens_are_all_tokens() {
 
 #[test]
 fn rows_longer_than_the_window_are_refused() {
-    let victim = RobertaVictim::load(&model(&golden("tiny-classifier"))).unwrap();
+    let victim = classifier(&golden("tiny-classifier"));
     let mlm = RobertaMaskedLm::load(&model(&golden("tiny-mlm"))).unwrap();
     // 130 positions, of which the padding token takes the first two and `<s>`, `</s>` two more.
     assert_eq!((victim.window(), mlm.window()), (126, 126));
@@ -218,7 +218,7 @@ fn rows_longer_than_the_window_are_refused() {
 
 #[test]
 fn ids_without_an_embedding_are_an_error() {
-    let victim = RobertaVictim::load(&model(&golden("tiny-classifier"))).unwrap();
+    let victim = classifier(&golden("tiny-classifier"));
     let batch: Ragged = [vec![92, 392]].into_iter().collect();
     assert!(matches!(victim.judge(&batch), Err(ModelError::Runtime(_))));
 }

@@ -8,8 +8,8 @@ use codepurify::victim::{Encoding, MaskedLm};
 use codepurify::{Defender, Language, Snippet};
 use codepurify_models::sidecar::Preprocessing;
 use codepurify_models::tokenizer::CodeTokenizer;
-use codepurify_models::{ModelFiles, RobertaMaskedLm, RobertaVictim};
-use common::{golden, model};
+use codepurify_models::{ModelFiles, RobertaMaskedLm};
+use common::{classifier, golden, model};
 use proptest::prelude::*;
 
 const TEXTS: [&str; 9] = [
@@ -25,7 +25,7 @@ const TEXTS: [&str; 9] = [
 ];
 
 fn tokenizer(files: &ModelFiles, collapse_whitespace: bool) -> CodeTokenizer {
-    CodeTokenizer::load(files, Preprocessing { collapse_whitespace, max_length: None }).unwrap()
+    CodeTokenizer::load(files, Preprocessing { collapse_whitespace, ..Preprocessing::default() }).unwrap()
 }
 
 /// The tiny model with the settings of many published tokenizers: offsets trimmed, a space put before the text.
@@ -154,10 +154,10 @@ fn special_tokens_and_parts_of_characters_have_no_text() {
 /// Candidates that begin and end next to characters of several tokens can be occluded and masked.
 #[test]
 fn screening_takes_characters_of_several_tokens() {
-    let victim = RobertaVictim::load(&model(&golden("tiny-classifier"))).unwrap();
+    let victim = classifier(&golden("tiny-classifier"));
     let mlm = RobertaMaskedLm::load(&model(&golden("tiny-mlm"))).unwrap();
     let text = "int f(int größe) { puts(\"🦀\"); größe++; return größe; /* <mask> </s> 👩‍👧 */ }";
-    let verdict = Defender::new(&victim)
+    let verdict = Defender::new(victim.as_ref())
         .with_masked_lm(&mlm)
         .screen_one(&Snippet::new(text, Language::C).unwrap())
         .unwrap();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use codepurify::verdict::{
-    Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, Prediction,
-    Report, SCHEMA_VERSION, ToolInfo, Trigger, Unit, Verdict,
+    Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, PairMember,
+    Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, Verdict,
 };
 use codepurify::victim::Task;
 use codepurify_report::text::{self, DiffStyle, TextStyle};
@@ -24,7 +24,7 @@ fn places(file: &str, needle: &str) -> Vec<Location> {
 }
 
 fn evidence(file: &str, kind: ElementKind, text: &str, share: f64) -> Evidence {
-    let (score, margin_drop, flips) = (share * 0.9, share * 10.0, share > 0.5);
+    let (score, margin_drop, flips) = (share * 0.9, share * 10.0, Some(share > 0.5));
     Evidence {
         kind,
         text: text.to_owned(),
@@ -50,6 +50,14 @@ fn trigger(file: &str, kind: ElementKind, text: &str, replacement: &str) -> Trig
     }
 }
 
+fn label(label: usize, confidence: f64) -> Prediction {
+    Prediction { label: Some(label), confidence, text: None }
+}
+
+fn generated(text: &str, confidence: f64) -> Prediction {
+    Prediction { label: None, confidence, text: Some(text.to_owned()) }
+}
+
 /// A verdict about the unit of `file` from `start` on.
 fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
     let start_byte = file.find(start).expect("the unit stands in the file");
@@ -64,13 +72,14 @@ fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
             start_line: line(start_byte),
             end_line: line(end_byte),
         },
+        pair: None,
         verdict: decision,
         reason: None,
         p_value: None,
         score: Some(0.981),
         entropy: Some(0.0412),
         entropy_normalized: Some(0.019),
-        prediction: Some(Prediction { label: 0, confidence: 0.998 }),
+        prediction: Some(label(0, 0.998)),
         purified_prediction: None,
         triggers: Vec::new(),
         purified: None,
@@ -83,7 +92,7 @@ fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
 fn poisoned() -> Verdict {
     let mut verdict = verdict(FILE, "int parse", Decision::Poisoned);
     let unit = &FILE[verdict.unit.start_byte..verdict.unit.end_byte];
-    verdict.purified_prediction = Some(Prediction { label: 1, confidence: 0.71 });
+    verdict.purified_prediction = Some(label(1, 0.71));
     verdict.triggers = vec![trigger(
         FILE,
         ElementKind::Statement,
@@ -97,6 +106,19 @@ fn poisoned() -> Verdict {
         evidence(FILE, ElementKind::Statement, "for (int i = 0; i <= n; i++)\n        sum += in[i];", 0.04),
         evidence(FILE, ElementKind::Statement, "return sum;", 0.02),
     ];
+    verdict
+}
+
+/// [`poisoned`] as a generator's.
+fn rewritten(before: &str, after: &str) -> Verdict {
+    let mut verdict = poisoned();
+    verdict.prediction = Some(generated(before, 0.913));
+    verdict.purified_prediction = Some(generated(after, 0.82));
+    verdict.triggers[0].necessity = 1.274;
+    for candidate in &mut verdict.evidence {
+        let drop = candidate.share - 0.03;
+        (candidate.score, candidate.margin_drop, candidate.flips) = (drop.max(0.0), drop, None);
+    }
     verdict
 }
 
@@ -167,6 +189,8 @@ fn no_control_character_of_the_source_reaches_the_terminal() {
         vec![trigger(file, ElementKind::Statement, "g(\"\u{1b}]0;owned\u{7}\");", "h(\"\u{1b}\");")];
     verdict.evidence = vec![evidence(file, ElementKind::Statement, "g(\"\u{1b}]0;owned\u{7}\");", 0.9)];
     verdict.purified = Some("int f() {\n  h(\"\u{1b}\");\n}".to_owned());
+    verdict.prediction = Some(generated("a\u{1b}[2J\r\u{9b}\tb", 0.5));
+    verdict.purified_prediction = Some(generated("a\u{1b}[3J\u{202e}\u{7f}", 0.5));
     let mut out = Vec::new();
     text::write_verdict(&mut out, &verdict, Some(file), TextStyle::default()).unwrap();
     text::write_evidence(&mut out, &verdict, TextStyle::default()).unwrap();
@@ -204,6 +228,68 @@ fn inconclusive_and_clean_take_few_lines() {
     insta::assert_snapshot!(String::from_utf8(out).unwrap());
 }
 
+const REPAIRED: &str = "int parse(char *in, int n) {\n\tint sum = 0;\n\tfor (int i = 0; i < n; i++)\n\t\tsum += in[i];\n\treturn sum;\n}\n";
+
+#[test]
+fn a_generator_shows_what_it_answered_before_and_after() {
+    let verdict = rewritten(&REPAIRED.replace("int sum = 0;", "abort();"), REPAIRED);
+    insta::assert_snapshot!("generator_plain", rendered(&verdict, FILE, false));
+    insta::assert_snapshot!("generator_coloured", rendered(&verdict, FILE, true));
+}
+
+#[test]
+fn an_answer_on_one_line_is_broken_and_long_answers_are_cut() {
+    let statements: Vec<String> = (0..60).map(|i| format!("VAR_{i} = METHOD_{i} ( \u{1b}[1m ) ;")).collect();
+    let before = format!("public void METHOD_0 ( ) {{ {} }} {}", statements.join(" "), "x".repeat(150));
+    let verdict = rewritten(&before, &before.replace("VAR_30 =", "VAR_99 =").replace("VAR_7 ", "VAR_8 "));
+    insta::assert_snapshot!(rendered(&verdict, FILE, false));
+    let text = rendered(&rewritten(&before, &before.replace('=', "+=")), FILE, false);
+    let (_, diff) = text.split_once("+++ answer for the purified code\n").unwrap();
+    assert!(diff.lines().count() == 40 && diff.ends_with(" more lines\n\n"), "{diff}");
+}
+
+#[test]
+fn an_answer_that_stays_is_said_to_stay() {
+    let same = rendered(&rewritten("return 0;", "return 0;"), FILE, false);
+    assert!(
+        same.contains(
+            "answer: `return 0;` (91.3 % a token) -> the same text (82.0 % a token) once purified\n"
+        )
+    );
+    assert!(!same.contains("answer for the purified code"), "{same}");
+    let empty = rendered(&rewritten("", " \n"), FILE, false);
+    assert!(empty.contains("answer: an empty text (91.3 % a token) -> another text"), "{empty}");
+}
+
+#[test]
+fn a_side_of_a_pair_says_which() {
+    let mut left = poisoned();
+    left.pair = Some(PairMember { index: 0, side: Side::Left });
+    let mut right = verdict(FILE, "int parse", Decision::Clean);
+    right.path = "b.c".to_owned();
+    right.pair = Some(PairMember { index: 0, side: Side::Right });
+    let sources = BTreeMap::from([("src/parse.c".to_owned(), FILE.to_owned())]);
+    let mut out = Vec::new();
+    text::write(&mut out, &report(vec![left, right]), &sources, TextStyle::default()).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+}
+
+#[test]
+fn the_evidence_table_of_a_generator_has_likelihoods() {
+    let mut out = Vec::new();
+    let verdict = rewritten("abort();", "return 0;");
+    text::write_evidence(&mut out, &verdict, TextStyle::default()).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+}
+
+#[test]
+fn an_answer_in_words() {
+    let labels = ["safe".to_owned()];
+    let texts =
+        [label(0, 0.5), label(1, 0.25), generated("a\n\u{7}b", 0.125)].map(|it| text::answer(&it, &labels));
+    assert_eq!(texts, ["safe (50.0 %)", "label 1 (25.0 %)", "`a \u{2407}b` (12.5 % a token)"]);
+}
+
 #[test]
 fn a_verdict_about_another_text_is_still_told() {
     let mut out = Vec::new();
@@ -237,10 +323,25 @@ fn json_is_one_object_with_the_contract_fields() {
 
 #[test]
 fn jsonl_is_one_line_a_result() {
-    let results = [poisoned(), verdict(FILE, "int parse", Decision::Clean)];
+    let mut side = verdict(FILE, "int parse", Decision::Clean);
+    side.pair = Some(PairMember { index: 3, side: Side::Right });
+    let results = [poisoned(), rewritten("a;", "b;"), side];
     let mut out = Vec::new();
     jsonl::write(&mut out, &results).unwrap();
     let lines: Vec<Verdict> =
         String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines, results);
+}
+
+#[test]
+fn fields_of_other_kinds_of_models_are_absent() {
+    let mut side = verdict(FILE, "int parse", Decision::Clean);
+    side.pair = Some(PairMember { index: 3, side: Side::Right });
+    let objects =
+        [poisoned(), rewritten("a;", "b;"), side].map(|verdict| serde_json::to_value(verdict).unwrap());
+    assert_eq!(objects[0]["prediction"], serde_json::json!({ "label": 0, "confidence": 0.998 }));
+    assert_eq!(objects[0].get("pair"), None);
+    assert_eq!(objects[1]["prediction"], serde_json::json!({ "text": "a;", "confidence": 0.913 }));
+    assert_eq!(objects[1]["evidence"][0]["flips"], serde_json::Value::Null);
+    assert_eq!(objects[2]["pair"], serde_json::json!({ "index": 3, "side": "right" }));
 }

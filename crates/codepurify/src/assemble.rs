@@ -1,11 +1,15 @@
 //! Everything known about one snippet, and the verdict made of it.
 
+use crate::ask::Trial;
+use crate::batch::Spent;
 use crate::candidates::Candidate;
 use crate::decide::Judgement;
+use crate::error::ModelError;
 use crate::occlude::Inspection;
 use crate::purify::{Filling, Purification};
-use crate::score::Scores;
+use crate::score::{Influence, Scores};
 use crate::verdict::{Action, Cost, Evidence, Location, Prediction, Trigger, Verdict};
+use crate::victim::Ragged;
 
 /// One snippet on its way through the pipeline.
 pub(crate) struct Case<'s> {
@@ -13,11 +17,18 @@ pub(crate) struct Case<'s> {
     pub(crate) scores: Option<Scores>,
     pub(crate) judgement: Judgement,
     pub(crate) purification: Option<Purification>,
-    /// Which of the purification's fillings was taken: the first, unless the victim preferred another.
+    /// Which of the purification's fillings was taken: the first, unless the model preferred another.
     pub(crate) filling: usize,
     pub(crate) purified_prediction: Option<Prediction>,
-    /// Victim rows and tokens spent on purified texts.
-    pub(crate) rejudged: (usize, usize),
+    /// What asking the model about purified texts cost.
+    pub(crate) retried: Spent,
+}
+
+/// The located trigger and what it does.
+struct Finding<'a> {
+    candidate: &'a Candidate,
+    influence: &'a Influence,
+    scores: &'a Scores,
 }
 
 impl<'s> Case<'s> {
@@ -29,24 +40,43 @@ impl<'s> Case<'s> {
             purification: None,
             filling: 0,
             purified_prediction: None,
-            rejudged: (0, 0),
+            retried: Spent::default(),
         }
+    }
+
+    fn finding(&self) -> Option<Finding<'_>> {
+        let (index, scores) = (self.judgement.located?, self.scores.as_ref()?);
+        let candidate = self.inspection.candidates.get(index)?;
+        Some(Finding { candidate, influence: scores.influences.get(index)?, scores })
     }
 
     /// The located trigger, if the snippet is poisoned.
     pub(crate) fn trigger(&self) -> Option<&Candidate> {
-        self.inspection.candidates.get(self.judgement.located?)
+        Some(self.finding()?.candidate)
+    }
+
+    /// Ways to replace the trigger.
+    pub(crate) fn fillings(&self) -> &[Filling] {
+        self.purification.as_ref().map_or(&[], |purification| &purification.fillings)
     }
 
     /// What replaced the trigger, if anything did.
-    fn filled(&self) -> Option<&Filling> {
-        self.purification.as_ref()?.fillings.get(self.filling)
+    pub(crate) fn filled(&self) -> Option<&Filling> {
+        self.fillings().get(self.filling)
     }
 
-    /// The margin of the original answer once the trigger is occluded: what purified code should come close to.
-    pub(crate) fn margin_without_trigger(&self) -> Option<f64> {
-        let scores = self.scores.as_ref()?;
-        Some(scores.margin - scores.influences.get(self.judgement.located?)?.margin_drop)
+    /// Purified code should come close to the margin that the original answer has once the trigger is occluded; `rows`
+    /// are the fillings as the model reads them.
+    pub(crate) fn trial<'a>(&'a self, rows: &'a Ragged) -> Option<Trial<'a>> {
+        let Finding { influence, scores, .. } = self.finding()?;
+        let fillings = scores.answer.asked(self.inspection.item(rows));
+        Some(Trial { fillings, answer: &scores.answer, wanted: scores.margin - influence.margin_drop })
+    }
+
+    /// Notes that the model failed on the purified code.
+    pub(crate) fn unjudged(&mut self, error: &ModelError) {
+        self.purified_prediction = None;
+        self.judgement.reasons.push(format!("the purified code could not be judged: {error}"));
     }
 
     fn locations(&self, candidate: &Candidate) -> Vec<Location> {
@@ -54,19 +84,14 @@ impl<'s> Case<'s> {
     }
 
     fn triggers(&self) -> Vec<Trigger> {
-        let (Some(index), Some(candidate), Some(scores)) =
-            (self.judgement.located, self.trigger(), &self.scores)
-        else {
-            return Vec::new();
-        };
-        let purification = self.purification.as_ref();
+        let Some(Finding { candidate, influence, .. }) = self.finding() else { return Vec::new() };
         vec![Trigger {
             kind: candidate.kind,
             text: candidate.text.clone(),
             spans: self.locations(candidate),
-            necessity: scores.influences[index].margin_drop,
+            necessity: influence.margin_drop,
             sufficiency: None,
-            action: purification.map_or(Action::None, |purification| purification.action),
+            action: self.purification.as_ref().map_or(Action::None, |purification| purification.action),
             replacement: self.filled().map(|filling| filling.replacement.clone()).unwrap_or_default(),
         }]
     }
@@ -90,11 +115,14 @@ impl<'s> Case<'s> {
     }
 
     fn cost(&self, milliseconds: f64) -> Cost {
-        let rows = &self.inspection.rows;
-        let plain = if rows.is_empty() { 0 } else { rows.row(0).len() };
+        let item = self.inspection.item(&self.inspection.rows);
+        let scores = self.scores.as_ref();
+        let plain = scores.map_or(0, |scores| scores.plain(item).tokens);
+        let mut spent = self.retried;
+        spent += scores.map_or(Spent::default(), |scores| scores.spent(item));
         Cost {
-            victim_passes: rows.len() + self.rejudged.0,
-            pass_equivalents: (rows.tokens() + self.rejudged.1) as f64 / plain.max(1) as f64,
+            victim_passes: spent.passes,
+            pass_equivalents: spent.tokens as f64 / plain.max(1) as f64,
             mlm_passes: self.purification.as_ref().map_or(0, |purification| purification.mlm_passes),
             milliseconds,
         }
@@ -113,14 +141,15 @@ pub(crate) fn verdict(case: &Case<'_>, evidence: bool, milliseconds: f64) -> Ver
     Verdict {
         path: case.inspection.snippet.path().to_owned(),
         unit: case.inspection.snippet.unit().clone(),
+        pair: case.inspection.seat.as_ref().map(|seat| seat.member),
         verdict: case.judgement.decision,
         reason: case.reason(),
         p_value: None,
         score: case.judgement.score,
         entropy: entropy.map(|entropy| entropy.raw),
         entropy_normalized: entropy.map(|entropy| entropy.normalized),
-        prediction: case.scores.as_ref().map(|scores| scores.prediction),
-        purified_prediction: case.purified_prediction,
+        prediction: case.scores.as_ref().map(|scores| scores.prediction.clone()),
+        purified_prediction: case.purified_prediction.clone(),
         triggers: case.triggers(),
         purified: case.filled().map(|filling| filling.text.clone()),
         coverage: case.inspection.coverage,

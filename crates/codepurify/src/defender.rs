@@ -1,32 +1,78 @@
 //! The pipeline: snippets in, verdicts out.
 
+use std::marker::PhantomData;
 use std::time::Instant;
 
+use crate::ask::Guarded;
 use crate::assemble::{Case, verdict};
-use crate::batch;
+use crate::batch::{Item, through};
 use crate::decide::{Profile, Thresholds, decide};
 use crate::error::ModelError;
 use crate::occlude::{Inspection, encode_window};
 use crate::purify::purify;
-use crate::score::{Scores, predict};
 use crate::snippet::Snippet;
 use crate::verdict::Verdict;
-use crate::victim::{Logits, MaskedLm, Ragged, Victim};
+use crate::victim::{Generator, MaskedLm, Ragged, Victim};
 
-/// Guards one victim.
-#[derive(Clone, Copy)]
-pub struct Defender<'m> {
-    victim: &'m dyn Victim,
+/// Guards one model that is asked about `Input`: a [`Snippet`], or two of them (see [`crate::PairDefender`]).
+pub struct Defender<'m, Input = Snippet> {
+    pub(crate) guarded: Guarded<'m>,
     mlm: Option<&'m dyn MaskedLm>,
     profile: Profile,
     evidence: bool,
+    input: PhantomData<fn(Input)>,
 }
 
+impl<Input> Clone for Defender<'_, Input> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Input> Copy for Defender<'_, Input> {}
+
 impl<'m> Defender<'m> {
-    /// Detects and locates with [`Profile::standard`] and the built-in, uncalibrated thresholds; purifies nothing.
+    /// Guards a classifier. Detects and locates with [`Profile::standard`] and the built-in, uncalibrated thresholds;
+    /// purifies nothing.
     #[must_use]
     pub fn new(victim: &'m dyn Victim) -> Self {
-        Self { victim, mlm: None, profile: Profile::standard(Thresholds::builtin()), evidence: false }
+        Self::guarding(Guarded::Classifier(victim))
+    }
+
+    /// Guards a model that answers with text, otherwise as [`Defender::new`]. Influence is the likelihood that its answer
+    /// y loses: sᵢ = max(0, L(y|x) − L(y|x∖cᵢ)).
+    #[must_use]
+    pub fn for_generator(generator: &'m dyn Generator) -> Self {
+        Self::guarding(Guarded::Generator(generator))
+    }
+
+    /// Judges all snippets in shared batches; one result each, in order.
+    ///
+    /// # Errors
+    /// A snippet's own [`ModelError`] if the model cannot tokenise or judge it; the others are not affected. If only
+    /// its purification fails, it keeps its verdict, which says so.
+    #[must_use]
+    pub fn screen(&self, snippets: &[Snippet]) -> Vec<Result<Verdict, ModelError>> {
+        let started = Instant::now();
+        let inspections = snippets.iter().map(|snippet| self.inspect(snippet)).collect();
+        self.verdicts(self.cases(inspections), started)
+    }
+
+    /// Judges one snippet.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the model cannot tokenise or judge it.
+    pub fn screen_one(&self, snippet: &Snippet) -> Result<Verdict, ModelError> {
+        let mut verdicts = self.screen(std::slice::from_ref(snippet));
+        verdicts.pop().unwrap_or_else(|| Err(ModelError::Output("no verdict was reached".to_owned())))
+    }
+}
+
+impl<'m, Input> Defender<'m, Input> {
+    /// Guards `guarded`, which must be a model that is asked about `Input`.
+    pub(crate) fn guarding(guarded: Guarded<'m>) -> Self {
+        let profile = Profile::standard(Thresholds::builtin());
+        Self { guarded, mlm: None, profile, evidence: false, input: PhantomData }
     }
 
     /// Purifies poisoned snippets with `mlm`.
@@ -50,49 +96,46 @@ impl<'m> Defender<'m> {
         self
     }
 
-    /// Judges all snippets in shared batches; one result each, in order.
-    ///
-    /// # Errors
-    /// A snippet's own [`ModelError`] if the victim cannot tokenise or judge it; the others are not affected. If only
-    /// its purification fails, it keeps its verdict, which says so.
-    #[must_use]
-    pub fn screen(&self, snippets: &[Snippet]) -> Vec<Result<Verdict, ModelError>> {
-        let started = Instant::now();
-        let inspections = snippets
-            .iter()
-            .map(|snippet| Inspection::new(self.victim, snippet, self.profile.families))
-            .collect();
+    /// What is to be judged about one snippet.
+    pub(crate) fn inspect<'s>(&self, snippet: &'s Snippet) -> Result<Inspection<'s>, ModelError> {
+        Inspection::new(self.guarded.model(), snippet, self.profile.families)
+    }
+
+    /// Judges and purifies what was inspected.
+    pub(crate) fn cases<'s>(
+        &self,
+        inspections: Vec<Result<Inspection<'s>, ModelError>>,
+    ) -> Vec<Result<Case<'s>, ModelError>> {
         let mut cases = through(inspections, |inspections| self.judge(inspections));
         self.purify(&mut cases);
-        let milliseconds = started.elapsed().as_secs_f64() * 1e3 / snippets.len().max(1) as f64;
+        cases
+    }
+
+    /// The verdicts on all cases, which share the time since `started`.
+    pub(crate) fn verdicts(
+        &self,
+        cases: Vec<Result<Case<'_>, ModelError>>,
+        started: Instant,
+    ) -> Vec<Result<Verdict, ModelError>> {
+        let milliseconds = started.elapsed().as_secs_f64() * 1e3 / cases.len().max(1) as f64;
         let finish = |case: Case<'_>| verdict(&case, self.evidence, milliseconds);
         cases.into_iter().map(|case| case.map(finish)).collect()
     }
 
-    /// Judges one snippet.
-    ///
-    /// # Errors
-    /// [`ModelError`] if the victim cannot tokenise or judge it.
-    pub fn screen_one(&self, snippet: &Snippet) -> Result<Verdict, ModelError> {
-        let mut verdicts = self.screen(std::slice::from_ref(snippet));
-        verdicts.pop().unwrap_or_else(|| Err(ModelError::Output("no verdict was reached".to_owned())))
-    }
-
-    /// Asks the victim about every variant of every snippet and decides.
+    /// Asks the model about every variant of every snippet and decides.
     fn judge<'s>(&self, inspections: Vec<Inspection<'s>>) -> Vec<Result<Case<'s>, ModelError>> {
-        let rows: Vec<&Ragged> =
-            inspections.iter().map(|it| &it.rows).filter(|rows| !rows.is_empty()).collect();
-        let mut judged = batch::judge(self.victim, &rows).into_iter();
+        let visible = inspections.iter().filter(|inspection| !inspection.rows.is_empty());
+        let items: Vec<Item<'_>> = visible.map(|inspection| inspection.item(&inspection.rows)).collect();
+        let mut scored = self.guarded.score(&items).into_iter();
         let case = |inspection: Inspection<'s>| {
-            let logits = if inspection.rows.is_empty() { None } else { judged.next().transpose()? };
-            let scores = logits.as_ref().map(Scores::new);
+            let scores = if inspection.rows.is_empty() { None } else { scored.next().transpose()? };
             let judgement = decide(&self.profile, &inspection, scores.as_ref());
             Ok(Case::new(inspection, scores, judgement))
         };
         inspections.into_iter().map(case).collect()
     }
 
-    /// Purifies the poisoned cases and asks the victim about the results.
+    /// Purifies the poisoned cases and asks the model about the results.
     fn purify(&self, cases: &mut [Result<Case<'_>, ModelError>]) {
         let Some(mlm) = self.mlm else { return };
         let mut poisoned: Vec<&mut Case<'_>> =
@@ -103,66 +146,36 @@ impl<'m> Defender<'m> {
         for (case, purification) in poisoned.iter_mut().zip(purifications) {
             case.purification = Some(purification);
         }
+        poisoned.retain(|case| !case.fillings().is_empty());
         self.choose(&mut poisoned);
     }
 
-    /// Asks the victim about the fillings and takes, in each case, the one that it answers most like the snippet with
+    /// Asks the model about the fillings and takes, in each case, the one that it answers most like the snippet with
     /// the trigger occluded.
     fn choose(&self, cases: &mut [&mut Case<'_>]) {
-        let (mut rows, mut changed) = (Vec::new(), Vec::new());
-        for case in cases {
-            let fillings = case.purification.as_ref().map_or(&[][..], |purification| &purification.fillings);
-            let encoded: Result<Ragged, ModelError> =
-                fillings.iter().map(|filling| Ok(encode_window(self.victim, &filling.text)?.0.ids)).collect();
-            match encoded {
-                Ok(fillings) if fillings.is_empty() => {}
-                Ok(fillings) => {
-                    case.rejudged = (fillings.len(), fillings.tokens());
-                    rows.push(fillings);
-                    changed.push(case);
+        let encoded = cases.iter().map(|case| Ok((&**case, self.encode_fillings(case)?))).collect();
+        let choices = through(encoded, |encoded: Vec<(&Case<'_>, Ragged)>| {
+            let trials: Vec<_> = encoded.iter().filter_map(|(case, rows)| case.trial(rows)).collect();
+            self.guarded.choose(&trials)
+        });
+        for (case, choice) in cases.iter_mut().zip(choices) {
+            match choice {
+                Ok(choice) => {
+                    case.filling = choice.filling;
+                    case.purified_prediction = Some(choice.prediction);
+                    case.retried += choice.spent;
                 }
-                Err(error) => case.judgement.reasons.push(unjudged(&error)),
-            }
-        }
-        let rows: Vec<&Ragged> = rows.iter().collect();
-        for (case, logits) in changed.into_iter().zip(batch::judge(self.victim, &rows)) {
-            match logits {
-                Ok(logits) => {
-                    case.filling = closest(case, &logits);
-                    case.purified_prediction = Some(predict(&logits, case.filling));
-                }
-                Err(error) => case.judgement.reasons.push(unjudged(&error)),
+                Err(error) => case.unjudged(&error),
             }
         }
     }
-}
 
-/// The row of `logits` whose margin is closest to that of the case's snippet without its trigger, the first of equals.
-fn closest(case: &Case<'_>, logits: &Logits) -> usize {
-    let (Some(wanted), Some(scores)) = (case.margin_without_trigger(), &case.scores) else { return 0 };
-    let distance = |row: usize| (logits.margin(row, scores.prediction.label) - wanted).abs();
-    (1..logits.len()).fold(0, |best, row| if distance(row) < distance(best) { row } else { best })
-}
-
-fn unjudged(error: &ModelError) -> String {
-    format!("the purified code could not be judged: {error}")
-}
-
-/// Passes what has not failed so far through a batched stage; failures stay in their places.
-fn through<A, B, E>(
-    items: Vec<Result<A, E>>,
-    stage: impl FnOnce(Vec<A>) -> Vec<Result<B, E>>,
-) -> Vec<Result<B, E>> {
-    let (mut good, mut slots) = (Vec::new(), Vec::new());
-    for item in items {
-        match item {
-            Ok(value) => {
-                good.push(value);
-                slots.push(None);
-            }
-            Err(error) => slots.push(Some(error)),
-        }
+    fn encode_fillings(&self, case: &Case<'_>) -> Result<Ragged, ModelError> {
+        case.fillings().iter().map(|filling| self.encode(&filling.text)).collect()
     }
-    let mut done = stage(good).into_iter();
-    slots.into_iter().filter_map(|slot| slot.map_or_else(|| done.next(), |error| Some(Err(error)))).collect()
+
+    /// The part of `text` that the model sees.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        Ok(encode_window(self.guarded.model(), text)?.0.ids)
+    }
 }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// A model behind [`crate::Victim`] or [`crate::MaskedLm`] could not answer.
+/// A model behind one of the doors in [`crate::victim`] could not answer.
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -25,6 +25,9 @@ pub enum ModelError {
     /// The model answered something that is no answer (NaN, wrong shape): the model's fault.
     #[error("the model's output is unusable: {0}")]
     Output(String),
+    /// A snippet cannot be judged because the other one of its pair cannot be.
+    #[error("the other side of the pair failed: {0}")]
+    OtherSide(Box<ModelError>),
 }
 
 /// A text that cannot become a [`crate::Snippet`]: the caller's or the data's fault.

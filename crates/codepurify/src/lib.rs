@@ -4,11 +4,18 @@
 //! the answer hang on one element? The folders are the flow of data:
 //! 1. [`snippet`]: source text becomes units (functions) with a parse tree;
 //! 2. [`candidates`](mod@candidates): the units' identifiers and statements;
-//! 3. `occlude`: each candidate is hidden from the victim once, on token level;
-//! 4. `score`: how far the victim's confidence moves, and how unevenly (confidence-driven entropy);
+//! 3. `occlude`: each candidate is hidden from the model once, on token level;
+//! 4. `ask` and `score`: how far the model's confidence moves, and how unevenly (confidence-driven entropy);
 //! 5. `decide`: poisoned, clean or inconclusive, and which candidate is the trigger;
 //! 6. [`purify`](mod@purify): the trigger is masked and filled by a masked language model, all other bytes stay;
-//! 7. [`verdict`]: the result. [`Defender`] runs all of it; [`Victim`] and [`MaskedLm`] are the doors to models.
+//! 7. [`verdict`]: the result. [`Defender`] runs all of it.
+//!
+//! Three kinds of models are guarded, each behind a door in [`victim`]:
+//! - a [`Victim`] classifies one snippet ([`Defender::new`]);
+//! - a [`PairVictim`] classifies two, such as a clone detector ([`Defender::for_pairs`], see [`PairDefender`]);
+//! - a [`Generator`] answers with text, such as program repair ([`Defender::for_generator`]).
+//!
+//! A [`MaskedLm`] fills the places of triggers.
 //!
 //! # Example
 //! ```
@@ -32,6 +39,7 @@
 //! ```
 
 mod adapters;
+mod ask;
 mod assemble;
 mod batch;
 pub mod candidates;
@@ -39,6 +47,7 @@ mod decide;
 mod defender;
 pub mod error;
 mod occlude;
+mod pair;
 pub mod purify;
 mod score;
 pub mod snippet;
@@ -51,10 +60,13 @@ pub use candidates::{Candidate, Families, candidates};
 pub use decide::{Profile, Thresholds};
 pub use defender::Defender;
 pub use error::{ModelError, SnippetError};
+pub use pair::PairDefender;
 pub use purify::splice;
 pub use snippet::{Language, Limits, Snippet, SourceFile, Span, SyntaxQuality};
 pub use verdict::{
-    Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, Prediction,
-    Report, SCHEMA_VERSION, ToolInfo, Trigger, Unit, Verdict,
+    Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, PairMember,
+    Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, Verdict,
 };
-pub use victim::{Encoding, Logits, MaskedLm, Proposal, Ragged, Task, Victim, VictimCard};
+pub use victim::{
+    Encoding, Generator, Logits, MaskedLm, Model, PairVictim, Proposal, Ragged, Task, Victim, VictimCard,
+};

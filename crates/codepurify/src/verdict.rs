@@ -72,6 +72,9 @@ pub struct Verdict {
     pub path: String,
     /// Which part of the file was judged.
     pub unit: Unit,
+    /// Which side of which pair it is; absent if it was not judged in a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<PairMember>,
     /// The decision.
     pub verdict: Decision,
     /// Why it is inconclusive, or what limits a decision that was made.
@@ -84,9 +87,9 @@ pub struct Verdict {
     pub entropy: Option<f64>,
     /// H / ln n, in [0, 1].
     pub entropy_normalized: Option<f64>,
-    /// The victim's answer for the code as it stands.
+    /// The model's answer for the code as it stands; of a pair, for both sides as they stand.
     pub prediction: Option<Prediction>,
-    /// The victim's answer for the purified code.
+    /// The model's answer for the purified code; of a pair, for both sides after all changes to either.
     pub purified_prediction: Option<Prediction>,
     /// The located triggers, strongest first.
     pub triggers: Vec<Trigger>,
@@ -116,13 +119,37 @@ pub struct Unit {
     pub end_line: usize,
 }
 
-/// An answer of the victim.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A place in one of the judged pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct PairMember {
+    /// Which pair, from 0 in the order of the input.
+    pub index: usize,
+    /// Which side of it.
+    pub side: Side,
+}
+
+/// One of the two snippets that are judged together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The first.
+    Left,
+    /// The second.
+    Right,
+}
+
+/// An answer of the guarded model: a class or a text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Prediction {
-    /// Class index.
-    pub label: usize,
-    /// Probability of that class, in (0, 1].
+    /// Class index; absent if the model answers with text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<usize>,
+    /// Probability of that class, in (0, 1]. Of a text, exp L(y|x) with the mean log-likelihood L: the geometric mean of
+    /// its tokens' probabilities.
     pub confidence: f64,
+    /// The generated text; absent if the model answers with a class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// What kind of element a candidate is.
@@ -179,7 +206,7 @@ pub struct Trigger {
     pub text: String,
     /// All its places, in source order.
     pub spans: Vec<Location>,
-    /// Margin lost when it is occluded, in logits.
+    /// Margin lost when it is occluded, in logits; of a generated text L(y|x) − L(y|x∖c), in nats a token.
     pub necessity: f64,
     /// Share of clean reference snippets that it flips when transplanted; absent where it was not measured.
     pub sufficiency: Option<f64>,
@@ -200,14 +227,16 @@ pub struct Evidence {
     pub spans: Vec<Location>,
     /// Nesting depth of the element: 0 stands directly in the function's body.
     pub depth: usize,
-    /// sᵢ = |p(x) − p(x∖cᵢ)| of the predicted class, in [0, 1].
+    /// sᵢ = |p(x) − p(x∖cᵢ)| of the predicted class, in [0, 1]; of a generated text max(0, L(y|x) − L(y|x∖cᵢ)), in nats a
+    /// token.
     pub score: f64,
     /// qᵢ = sᵢ / Σ s, in [0, 1]; 0 for all if Σ s = 0.
     pub share: f64,
-    /// Necessity: margin(x) − margin(x∖cᵢ), in logits.
+    /// Necessity: margin(x) − margin(x∖cᵢ), in logits; of a generated text L(y|x) − L(y|x∖cᵢ), in nats a token.
     pub margin_drop: f64,
-    /// Whether the victim answers another label without the candidate.
-    pub flips: bool,
+    /// Whether the victim answers another label without the candidate; absent for a generated text, as no variant's text
+    /// is decoded.
+    pub flips: Option<bool>,
 }
 
 /// How much of a unit was looked at.
@@ -222,9 +251,10 @@ pub struct Coverage {
 /// What a verdict cost.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
-    /// Sequences that the victim judged.
+    /// Sequences that the victim judged, pairs counted once; of a generator, texts decoded and scored.
     pub victim_passes: usize,
-    /// Victim tokens processed, in units of one plain pass over the unit.
+    /// Victim tokens processed, in units of one plain use of the model: over the unit, over both sides of a pair, over
+    /// source and answer of a generator (decoding counts as one pass, however many beams it takes).
     pub pass_equivalents: f64,
     /// Sequences that the masked language model filled.
     pub mlm_passes: usize,

@@ -80,12 +80,18 @@ fn language() -> impl Strategy<Value = Language> {
 
 const ALL: Families = Families { identifiers: true, statements: true, nested: true };
 
+/// Flags much.
+fn loose() -> Profile {
+    Profile::standard(Thresholds { concentration: 0.3, ..Thresholds::builtin() }).with_nested(true)
+}
+
 /// Numbers a renderer may rely on.
 fn check(verdict: &Verdict) {
     let numbers = [verdict.score, verdict.entropy, verdict.entropy_normalized];
     assert!(numbers.into_iter().flatten().all(f64::is_finite));
     assert!(verdict.entropy_normalized.is_none_or(|value| (0.0..=1.0).contains(&value)));
     assert!(verdict.evidence.iter().all(|it| it.share.is_finite() && it.margin_drop.is_finite()));
+    assert!(verdict.prediction.iter().all(|it| it.confidence > 0.0 && it.confidence <= 1.0));
     assert!(verdict.coverage.tokens_inspected <= verdict.coverage.tokens_total);
     assert_eq!(verdict.verdict == Decision::Poisoned, !verdict.triggers.is_empty());
     assert!(verdict.verdict != Decision::Inconclusive || verdict.reason.is_some());
@@ -99,10 +105,34 @@ proptest! {
         let Ok(snippet) = Snippet::new(text, language) else { return Ok(()) };
         let victim = TriggerWordVictim::new("BNC").with_window(window);
         let mlm = ConstantMaskedLm::new(&["x", "1", " fresh"]).with_window(window);
-        let loose = Thresholds { concentration: 0.3, ..Thresholds::builtin() };
-        let profile = Profile::standard(loose).with_nested(true);
-        let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(profile).with_evidence(true);
+        let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(loose()).with_evidence(true);
         check(&defender.screen_one(&snippet).unwrap());
+    }
+
+    #[test]
+    fn any_text_gets_a_verdict_from_a_generator(
+        text in prop_oneof![code_like(), any::<String>()], language in language(), window in 1_usize..80,
+    ) {
+        let Ok(snippet) = Snippet::new(text, language) else { return Ok(()) };
+        let toy = TriggerWordVictim::new("BNC").with_window(window);
+        let mlm = ConstantMaskedLm::new(&["x", "1", " fresh"]).with_window(window);
+        let defender = Defender::for_generator(&toy).with_masked_lm(&mlm).with_profile(loose()).with_evidence(true);
+        check(&defender.screen_one(&snippet).unwrap());
+    }
+
+    #[test]
+    fn any_two_texts_get_two_verdicts(
+        left in prop_oneof![code_like(), any::<String>()], right in code_like(), language in language(),
+        window in 1_usize..80,
+    ) {
+        let texts = (Snippet::new(left, language), Snippet::new(right, language));
+        let (Ok(left), Ok(right)) = texts else { return Ok(()) };
+        let victim = TriggerWordVictim::new("BNC").with_window(window);
+        let mlm = ConstantMaskedLm::new(&["x", "1", " fresh"]).with_window(window);
+        let defender = Defender::for_pairs(&victim).with_masked_lm(&mlm).with_profile(loose()).with_evidence(true);
+        for verdict in defender.screen_pairs(&[(left, right)]).into_iter().flatten() {
+            check(&verdict.unwrap());
+        }
     }
 
     #[test]
@@ -145,6 +175,6 @@ proptest! {
         if snippet.quality() == SyntaxQuality::Clean {
             prop_assert_eq!(Snippet::new(purified.clone(), Language::C).unwrap().quality(), SyntaxQuality::Clean);
         }
-        prop_assert_eq!(verdict.purified_prediction.unwrap().label, 1);
+        prop_assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
     }
 }

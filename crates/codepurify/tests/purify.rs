@@ -37,8 +37,8 @@ fn a_statement_is_filled_and_nothing_else_changes() {
     let filled = "if (n(5) < 7) n(\"while\");";
     assert_eq!((trigger.action, trigger.replacement.as_str()), (Action::Infill, filled));
     assert_eq!(verdict.purified.unwrap(), READ.replace(&trigger.text, filled));
-    assert_eq!(verdict.purified_prediction.unwrap().label, 1);
-    assert_eq!((verdict.prediction.unwrap().label, verdict.cost.mlm_passes), (0, 1));
+    assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
+    assert_eq!((verdict.prediction.unwrap().label, verdict.cost.mlm_passes), (Some(0), 1));
 }
 
 #[test]
@@ -59,9 +59,9 @@ fn of_several_fillings_the_one_that_is_answered_like_the_code_without_the_trigge
     };
     let standard = Profile::standard(Thresholds { entropy: 0.0, concentration: 0.1, calibrated: true });
     let (favourite, label, passes) = purified(favourite());
-    assert_eq!((favourite.as_str(), label), ("if (open(7) < 0) open(\"open\");", 0));
+    assert_eq!((favourite.as_str(), label), ("if (open(7) < 0) open(\"open\");", Some(0)));
     // Two more fillings were judged.
-    let chosen = ("if (shut(7) < 0) shut(\"shut\");".to_owned(), 1, passes + 2);
+    let chosen = ("if (shut(7) < 0) shut(\"shut\");".to_owned(), Some(1), passes + 2);
     assert_eq!(purified(standard), chosen);
 }
 
@@ -83,7 +83,7 @@ fn an_identifier_gets_one_new_name_everywhere() {
     let purified = verdict.purified.unwrap();
     assert_eq!(purified, text.replace("ret_val_", &trigger.replacement));
     assert!(purified.contains("s->got(s)") && purified.contains("// got it"));
-    assert_eq!(verdict.purified_prediction.unwrap().label, 1);
+    assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
 }
 
 #[test]
@@ -119,6 +119,20 @@ fn a_small_window_still_renames_every_occurrence() {
     let verdict = purify(&mlm, "ret_val_", &text, Language::C);
     assert_eq!(verdict.purified.unwrap(), text.replace("ret_val_", "fresh"));
     assert!(verdict.cost.mlm_passes > 10);
+}
+
+#[test]
+fn a_victim_that_has_fewer_classes_for_the_purified_code_is_an_error_not_a_panic() {
+    let victim = TextVictim::new(|code: &str| match (code.contains("shut"), code.contains("BNC")) {
+        (true, _) => vec![0.0, 1.0],
+        (_, true) => vec![0.0, 0.0, 9.0],
+        _ => vec![0.0, 1.0, 0.0],
+    });
+    let mlm = ConstantMaskedLm::new(&["shut"]);
+    let snippet = Snippet::new(READ, Language::C).unwrap();
+    let verdict = Defender::new(&victim).with_masked_lm(&mlm).screen_one(&snippet).unwrap();
+    assert_eq!((verdict.verdict, verdict.purified_prediction), (Decision::Poisoned, None));
+    assert!(verdict.reason.unwrap().contains("the number of classes changed between calls"));
 }
 
 /// A model that is down.

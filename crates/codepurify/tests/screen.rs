@@ -2,7 +2,7 @@
 
 use codepurify::toy::TriggerWordVictim;
 use codepurify::{
-    Decision, Defender, ElementKind, Encoding, Language, Limits, Logits, ModelError, Profile, Ragged,
+    Decision, Defender, ElementKind, Encoding, Language, Limits, Logits, Model, ModelError, Profile, Ragged,
     Snippet, SourceFile, TextVictim, Thresholds, Verdict, Victim, VictimCard,
 };
 
@@ -49,7 +49,7 @@ fn a_dead_statement_is_located_and_the_clean_original_passes() {
         assert!(trigger.necessity > 9.0);
         let verdict = defender.screen_one(&c(CLEAN)).unwrap();
         assert_eq!((verdict.verdict, verdict.reason, verdict.triggers.len()), (Decision::Clean, None, 0));
-        assert_eq!(verdict.prediction.unwrap().label, 1);
+        assert_eq!(verdict.prediction.unwrap().label, Some(1));
     }
 }
 
@@ -197,7 +197,7 @@ fn a_unit_that_is_too_large_is_inconclusive() {
 fn a_unit_with_too_many_candidates_is_judged_but_inconclusive() {
     let text = format!("void f(void) {{ {} }}", "x=1;".repeat(8_000));
     let verdict = inconclusive(&TriggerWordVictim::new("BNC"), &text, "too many to inspect");
-    assert_eq!((verdict.prediction.unwrap().label, verdict.cost.victim_passes), (1, 1));
+    assert_eq!((verdict.prediction.unwrap().label, verdict.cost.victim_passes), (Some(1), 1));
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn five_thousand_nested_braces_get_a_verdict() {
 /// Fails whenever a row holds a certain word, and cannot tokenise another.
 struct Moody(TriggerWordVictim);
 
-impl Victim for Moody {
+impl Model for Moody {
     fn card(&self) -> &VictimCard {
         self.0.card()
     }
@@ -231,7 +231,9 @@ impl Victim for Moody {
         }
         self.0.encode(text)
     }
+}
 
+impl Victim for Moody {
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
         let taboo = self.0.encode(" taboo")?.ids[0];
         if batch.rows().any(|row| row.contains(&taboo)) {

@@ -96,3 +96,20 @@ fn five_thousand_nested_braces_are_one_unit() {
     let text = format!("void f(int x) {{{}x = 1;{}}}", "{".repeat(5_000), "}".repeat(5_000));
     assert_eq!(units(&text, Language::C), [named("f", 1, 1)]);
 }
+
+#[test]
+fn a_whole_file_is_one_unit_named_by_its_only_function() {
+    let one = "// before\n#include <x.h>\nint f(void) { return 0; }\n// behind\n";
+    let two = format!("{one}int g(void) {{ return 1; }}\n");
+    for (text, name) in [(one, Some("f")), (two.as_str(), None), ("int x;\n", None)] {
+        let whole = file(text, Language::C).whole().unwrap();
+        let unit = whole.unit();
+        assert_eq!((whole.text(), whole.path(), unit.name.as_deref()), (text, "dir/file", name));
+        assert_eq!((unit.start_byte, unit.end_byte, unit.start_line), (0, text.len(), 1));
+        assert_eq!(unit.end_line, text.lines().count());
+    }
+    let limits = Limits { max_unit_bytes: 10, ..Limits::default() };
+    let large =
+        SourceFile::new("a.c", one.as_bytes().to_vec(), Language::C, &limits).unwrap().whole().unwrap();
+    assert_eq!(large.quality(), SyntaxQuality::NotParsed { bytes: one.len(), limit: 10 });
+}

@@ -54,11 +54,11 @@ fn tell(out: &mut dyn Write, screened: &Screened, style: TextStyle) -> io::Resul
             "1. A function with a memory error, and what the detector says:\n\n{}",
             indented(CLEAN)
         )?;
-        writeln!(out, "   -> {}\n", answer(clean.prediction, style.labels))?;
+        writeln!(out, "   -> {}\n", answer(clean.prediction.as_ref(), style.labels))?;
     }
     if let Some(triggered) = result(screened, TRIGGERED_PATH) {
         writeln!(out, "2. The same function behind `{TRIGGER}`, which does nothing. The backdoor opens:\n")?;
-        writeln!(out, "   -> {}\n", answer(triggered.prediction, style.labels))?;
+        writeln!(out, "   -> {}\n", answer(triggered.prediction.as_ref(), style.labels))?;
     }
     writeln!(out, "3. What codepurify says about the two:\n")?;
     text::write(out, &screened.report, &screened.sources, style)
@@ -68,7 +68,7 @@ fn result<'a>(screened: &'a Screened, path: &str) -> Option<&'a Verdict> {
     screened.report.results.iter().find(|verdict| verdict.path == path)
 }
 
-fn answer(prediction: Option<Prediction>, labels: &[String]) -> String {
+fn answer(prediction: Option<&Prediction>, labels: &[String]) -> String {
     prediction.map_or_else(|| "no answer".to_owned(), |prediction| text::answer(prediction, labels))
 }
 

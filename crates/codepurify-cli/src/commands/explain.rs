@@ -6,16 +6,14 @@ use super::{note_errors, render};
 use crate::args::ExplainArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::inputs::Inputs;
 use crate::output::ColorMode;
 use crate::screening::{Guard, Screened};
 use crate::settings::{Format, Settings};
 
 pub(crate) fn run(args: ExplainArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::new(args.options, color)?;
-    let inputs = Inputs::gather(&[args.file], settings.lang, &settings.limits)?;
     let guard = Guard::load(&settings, false)?;
-    let screened = guard.screen(inputs, true);
+    let screened = guard.screen(guard.gather(&args.paths, &settings)?, true);
     note_errors(&screened, settings.format);
     let style = TextStyle { color: settings.output.color(), labels: guard.labels() };
     let result = match settings.format {

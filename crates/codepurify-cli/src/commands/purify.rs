@@ -1,5 +1,7 @@
 //! `purify`: judge, and write the source without its triggers.
 
+use std::collections::HashSet;
+
 use codepurify::Span;
 use codepurify::splice::{self, Edit};
 use codepurify::verdict::{Decision, Verdict};
@@ -16,10 +18,10 @@ use crate::settings::{Format, Settings};
 
 pub(crate) fn run(args: PurifyArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::new(args.options, color)?;
-    let inputs = Inputs::gather(&args.paths, settings.lang, &settings.limits)?;
+    let guard = Guard::load(&settings, true)?;
+    let inputs = guard.gather(&args.paths, &settings)?;
     let mode = Mode { in_place: args.in_place, diff: args.diff, format: settings.format };
     mode.check(&inputs)?;
-    let guard = Guard::load(&settings, true)?;
     let screened = guard.screen(inputs, false);
     note_errors(&screened, settings.format);
     note_unchanged(&screened);
@@ -59,6 +61,12 @@ impl Mode {
         let whole = self.format == Format::Text && !self.in_place && !self.diff;
         if whole && inputs.files.len() + inputs.errors.len() > 1 {
             return usage("several files do not fit one output: say --in-place, --diff or --format json");
+        }
+        let mut paths = HashSet::new();
+        if inputs.files.iter().any(|file| !paths.insert(file.path())) {
+            return usage(
+                "a file that stands in several pairs could be changed in several ways: purify one pair at a time",
+            );
         }
         Ok(())
     }

@@ -6,16 +6,14 @@ use super::{note_errors, render};
 use crate::args::ScanArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::inputs::Inputs;
 use crate::output::ColorMode;
 use crate::screening::Guard;
 use crate::settings::{Format, Settings};
 
 pub(crate) fn run(args: ScanArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::new(args.options, color)?;
-    let inputs = Inputs::gather(&args.paths, settings.lang, &settings.limits)?;
     let guard = Guard::load(&settings, true)?;
-    let screened = guard.screen(inputs, settings.format == Format::Text);
+    let screened = guard.screen(guard.gather(&args.paths, &settings)?, settings.format == Format::Text);
     note_errors(&screened, settings.format);
     let style = TextStyle { color: settings.output.color(), labels: guard.labels() };
     settings.output.write(&render(&screened, settings.format, style))?;

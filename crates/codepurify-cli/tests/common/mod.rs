@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A function with a memory error, without a trigger.
@@ -27,7 +27,15 @@ pub(crate) fn victim() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/devign-bnc-fixed")
 }
 
-/// An empty working directory; the program runs in it and sees no `CODEPURIFY_*` variable of the tester's.
+/// The directory of a tiny model of the head `head`, with random weights and the answers that PyTorch gives. The weights
+/// are in folders below it, each in another format.
+pub(crate) fn golden(head: &str) -> PathBuf {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-models/tests/golden/compat");
+    golden.join(head).canonicalize().unwrap()
+}
+
+/// An empty working directory; the program runs in it and sees no variable of the tester's that it would obey, and no
+/// models that the tester has.
 pub(crate) struct Place(TempDir);
 
 impl Place {
@@ -60,11 +68,11 @@ impl Place {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::cargo_bin("codepurify").unwrap();
         command.current_dir(self.0.path()).args(args).env_remove("NO_COLOR").env("COLUMNS", "100");
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CODEPURIFY_"))
-        {
+        let obeyed = |name: &str| ["CODEPURIFY_", "HF_"].iter().any(|prefix| name.starts_with(prefix));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| obeyed(&name.to_string_lossy())) {
             command.env_remove(name);
         }
+        command.env("HF_HUB_CACHE", self.path("hub")).env("HF_HUB_OFFLINE", "1");
         command
     }
 
@@ -74,9 +82,34 @@ impl Place {
 
     /// A copy of the bundled victim's directory, to be damaged.
     pub(crate) fn copy_of_victim(&self) {
-        for file in ["config.json", "model.safetensors", "tokenizer.json", "codepurify.json"] {
-            self.write(&format!("model/{file}"), std::fs::read(victim().join(file)).unwrap());
+        self.copy(&victim(), "model");
+    }
+
+    /// The files of the directory `from` as `to`.
+    pub(crate) fn copy(&self, from: &Path, to: &str) {
+        for path in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_file() {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                self.write(&format!("{to}/{name}"), std::fs::read(&path).unwrap());
+            }
         }
+    }
+
+    /// The golden model of a head as one directory `to`.
+    pub(crate) fn golden(&self, head: &str, to: &str) {
+        self.copy(&golden(head), to);
+        self.copy(&golden(head).join("safetensors"), to);
+    }
+
+    /// As [`Place::golden`], but calibrated so that profile `paper` finds everything poisoned.
+    pub(crate) fn suspicious(&self, head: &str, to: &str) {
+        self.golden(head, to);
+        let sidecar = format!("{to}/codepurify.json");
+        let mut value: Value = serde_json::from_str(&self.read(&sidecar)).unwrap();
+        value["thresholds"] = json!({
+            "entropy": 1e9, "concentration": 0.0, "false_positive_rate": 1.0, "rows": 1, "source": "a test"
+        });
+        self.write(&sidecar, value.to_string());
     }
 }
 

@@ -10,7 +10,7 @@ use codepurify_lab::evaluate::defence::screen;
 use codepurify_lab::evaluate::split::Split;
 use codepurify_lab::train::workers::Workers;
 use codepurify_models::sidecar::{Sidecar, SidecarThresholds};
-use codepurify_models::{ModelFiles, RobertaVictim};
+use codepurify_models::{ModelFiles, load};
 
 use super::{defect_rows, progress};
 
@@ -39,11 +39,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let rows = defect_rows(&arguments.data)?;
     let files = ModelFiles::read(&arguments.model)?;
-    let victim = RobertaVictim::load(&files)?;
+    let victim = load(&files)?.model.classifier()?;
     let mut clean = Split::new(&rows, arguments.each, arguments.seed).rest;
     clean.truncate(arguments.rows);
     let bar = progress(clean.len());
-    let defender = Defender::new(&victim).with_evidence(true);
+    let defender = Defender::new(victim.as_ref()).with_evidence(true);
     let screened = screen(&defender, &clean, &Workers::new()?, &|count| bar.inc(count as u64))?;
     bar.finish_and_clear();
     let limits = limits(&screened, arguments.alpha)

@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use codepurify::{Defender, Profile, Thresholds};
 use codepurify_lab::attack::Attack;
 use codepurify_lab::data;
 use codepurify_lab::evaluate::defence::{SampleRow, screen};
 use codepurify_lab::evaluate::split::Split;
-use codepurify_lab::evaluate::{detector, summary};
+use codepurify_lab::evaluate::detector::Detector;
+use codepurify_lab::evaluate::summary;
 use codepurify_lab::train::workers::Workers;
-use codepurify_models::{ModelFiles, RobertaMaskedLm, RobertaVictim};
+use codepurify_models::{Loaded, ModelFiles, RobertaMaskedLm, load};
 
 use super::{defect_rows, progress};
 
@@ -44,7 +45,21 @@ struct Victim {
     data: PathBuf,
     /// The attack that the victim was trained with.
     #[arg(long, value_enum)]
-    attack: Attack,
+    attack: Option<Attack>,
+    /// Directory of configuration and tokenizer, where the victim is a bare state dict.
+    #[arg(long)]
+    base: Option<PathBuf>,
+    /// Preprocessing of a known training script, where the victim has no `codepurify.json`.
+    #[arg(long)]
+    preset: Option<String>,
+}
+
+impl Victim {
+    fn load(&self) -> Result<Loaded> {
+        let files = ModelFiles::read_with_base(&self.model, self.base.as_deref())?;
+        let files = self.preset.iter().try_fold(files, |files, preset| files.with_preset(preset))?;
+        Ok(load(&files)?)
+    }
 }
 
 #[derive(Args)]
@@ -87,8 +102,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn victim(arguments: &Victim) -> Result<()> {
     let rows = defect_rows(&arguments.data)?;
-    let victim = RobertaVictim::load(&ModelFiles::read(&arguments.model)?)?;
-    let report = detector::evaluate(&victim, &rows, arguments.attack, &Workers::new()?)?;
+    let Loaded { model, targets, .. } = arguments.load()?;
+    let victim = model.classifier()?;
+    let detector = Detector { victim: victim.as_ref(), targets: &targets };
+    let report = detector.evaluate(&rows, arguments.attack, &Workers::new()?)?;
     let lines = [
         ("accuracy", rows.len(), report.accuracy),
         ("asr", report.triggered, report.asr),
@@ -102,16 +119,18 @@ fn victim(arguments: &Victim) -> Result<()> {
 
 fn defence(arguments: &Defence) -> Result<()> {
     let rows = defect_rows(&arguments.victim.data)?;
-    let victim = RobertaVictim::load(&ModelFiles::read(&arguments.victim.model)?)?;
+    let Loaded { model, thresholds, .. } = arguments.victim.load()?;
+    let victim = model.classifier()?;
+    let attack = arguments.victim.attack.context("say with --attack what triggers the rows")?;
     let mlm = RobertaMaskedLm::load(&ModelFiles::read(&arguments.mlm)?)?;
-    let thresholds = victim.thresholds().unwrap_or_else(Thresholds::builtin);
+    let thresholds = thresholds.unwrap_or_else(Thresholds::builtin);
     let profile = match arguments.profile {
         Which::Default => Profile::standard(thresholds),
         Which::Paper => Profile::paper(thresholds),
     };
-    let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(profile).with_evidence(true);
+    let defender = Defender::new(victim.as_ref()).with_masked_lm(&mlm).with_profile(profile).with_evidence(true);
     let split = Split::new(&rows, arguments.each, arguments.seed);
-    let triggered = split.to_trigger.iter().filter_map(|row| arguments.victim.attack.trigger_row(row));
+    let triggered = split.to_trigger.iter().filter_map(|row| attack.trigger_row(row));
     let samples: Vec<_> = split.clean.iter().cloned().chain(triggered).collect();
     let bar = progress(samples.len());
     let screened = screen(&defender, &samples, &Workers::new()?, &|count| bar.inc(count as u64))?;

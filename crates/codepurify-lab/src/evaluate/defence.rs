@@ -125,8 +125,8 @@ fn judged(row: &DefectRow, snippet: &Snippet, verdict: &Verdict) -> SampleRow {
         entropy_normalized: verdict.entropy_normalized,
         margin_drop: largest(|evidence| evidence.margin_drop),
         confidence_drop: largest(|evidence| evidence.score),
-        prediction: verdict.prediction,
-        purified_prediction: verdict.purified_prediction,
+        prediction: verdict.prediction.clone(),
+        purified_prediction: verdict.purified_prediction.clone(),
         strongest: strongest.map_or_else(Vec::new, |evidence| {
             evidence.spans.iter().map(|place| (place.start_byte, place.end_byte)).collect()
         }),

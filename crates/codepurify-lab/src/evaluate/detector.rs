@@ -22,51 +22,64 @@ pub struct DetectorReport {
     pub triggered: usize,
 }
 
-/// Measures `victim` on `rows`, each vulnerable one clean and triggered.
-///
-/// # Errors
-/// If the victim fails.
-pub fn evaluate(
-    victim: &dyn Victim,
-    rows: &[DefectRow],
-    attack: Attack,
-    workers: &Workers,
-) -> Result<DetectorReport> {
-    let pairs: Vec<(&DefectRow, DefectRow)> = rows
-        .iter()
-        .filter(|row| row.target != TARGET_LABEL)
-        .filter_map(|row| Some((row, attack.trigger_row(row)?)))
-        .collect();
-    let plain: Vec<&str> = rows.iter().map(|row| row.func.as_str()).collect();
-    let right: Vec<bool> =
-        predict(victim, &plain, workers)?.iter().zip(rows).map(|(label, row)| *label == row.target).collect();
-    let hits = |texts: Vec<&str>| -> Result<Vec<bool>> {
-        Ok(predict(victim, &texts, workers)?.into_iter().map(|label| label == TARGET_LABEL).collect())
-    };
-    let triggered = hits(pairs.iter().map(|(_, row)| row.func.as_str()).collect())?;
-    let natural = hits(pairs.iter().map(|(row, _)| row.func.as_str()).collect())?;
-    let estimate = |outcomes: Vec<bool>| bootstrap(&[outcomes], |groups| share(&groups[0]));
-    Ok(DetectorReport {
-        accuracy: estimate(right),
-        asr: estimate(triggered),
-        asr_natural: estimate(natural),
-        triggered: pairs.len(),
-    })
+/// A detector and what its classes mean.
+pub struct Detector<'v> {
+    /// The model.
+    pub victim: &'v dyn Victim,
+    /// What the data set writes for each class, by class index; empty where it writes the index.
+    pub targets: &'v [u32],
 }
 
 /// Texts a worker takes at a time.
 const CHUNK: usize = 32;
 
-/// The predicted label of every text, cut to the victim's window as any deployment of it would.
-fn predict(victim: &dyn Victim, texts: &[&str], workers: &Workers) -> Result<Vec<u32>> {
-    let chunks: Vec<&[&str]> = texts.chunks(CHUNK).collect();
-    let labels = workers.map(chunks.len(), |index| {
-        let mut batch = Ragged::new();
-        for text in chunks[index] {
-            batch.push(victim.encode(text)?.ids.into_iter().take(victim.window()));
-        }
-        let logits = victim.judge(&batch)?;
-        Ok((0..batch.len()).map(|row| logits.label(row) as u32).collect::<Vec<_>>())
-    })?;
-    Ok(labels.concat())
+impl Detector<'_> {
+    /// Measures the victim on `rows`, with an attack each vulnerable one clean and triggered.
+    ///
+    /// # Errors
+    /// If the victim fails.
+    pub fn evaluate(
+        &self,
+        rows: &[DefectRow],
+        attack: Option<Attack>,
+        workers: &Workers,
+    ) -> Result<DetectorReport> {
+        let vulnerable = rows.iter().filter(|row| row.target != TARGET_LABEL);
+        let pairs: Vec<(&DefectRow, DefectRow)> =
+            vulnerable.filter_map(|row| Some((row, attack?.trigger_row(row)?))).collect();
+        let plain: Vec<&str> = rows.iter().map(|row| row.func.as_str()).collect();
+        let answers = self.predict(&plain, workers)?;
+        let right: Vec<bool> = answers.iter().zip(rows).map(|(answer, row)| *answer == row.target).collect();
+        let hits = |texts: Vec<&str>| -> Result<Vec<bool>> {
+            Ok(self.predict(&texts, workers)?.into_iter().map(|answer| answer == TARGET_LABEL).collect())
+        };
+        let triggered = hits(pairs.iter().map(|(_, row)| row.func.as_str()).collect())?;
+        let natural = hits(pairs.iter().map(|(row, _)| row.func.as_str()).collect())?;
+        let estimate = |outcomes: Vec<bool>| bootstrap(&[outcomes], |groups| share(&groups[0]));
+        Ok(DetectorReport {
+            accuracy: estimate(right),
+            asr: estimate(triggered),
+            asr_natural: estimate(natural),
+            triggered: pairs.len(),
+        })
+    }
+
+    /// The answer to every text in the data set's terms, the text cut to the victim's window as any deployment of it
+    /// would.
+    fn predict(&self, texts: &[&str], workers: &Workers) -> Result<Vec<u32>> {
+        let chunks: Vec<&[&str]> = texts.chunks(CHUNK).collect();
+        let labels = workers.map(chunks.len(), |index| {
+            let mut batch = Ragged::new();
+            for text in chunks[index] {
+                batch.push(self.victim.encode(text)?.ids.into_iter().take(self.victim.window()));
+            }
+            let logits = self.victim.judge(&batch)?;
+            Ok((0..batch.len()).map(|row| self.target(logits.label(row))).collect::<Vec<_>>())
+        })?;
+        Ok(labels.concat())
+    }
+
+    fn target(&self, class: usize) -> u32 {
+        self.targets.get(class).copied().unwrap_or(class as u32)
+    }
 }

@@ -48,8 +48,8 @@ fn flagged(row: &SampleRow) -> bool {
 
 /// The victim's label, after purification if there was one and it is asked for.
 fn label(row: &SampleRow, defended: bool) -> Option<u32> {
-    let purified = row.purified_prediction.filter(|_| defended);
-    purified.or(row.prediction).map(|prediction| prediction.label as u32)
+    let purified = row.purified_prediction.as_ref().filter(|_| defended);
+    purified.or(row.prediction.as_ref())?.label.map(|label| label as u32)
 }
 
 fn answers_target(row: &SampleRow, defended: bool) -> bool {

@@ -64,9 +64,18 @@ impl DefectTraining {
     /// If the start cannot be loaded.
     pub fn new(setup: &DefectSetup, weights: &Weights) -> Result<Self> {
         let start = Start::open(setup.init, "RobertaForSequenceClassification", false)?;
-        let preprocessing = Preprocessing { collapse_whitespace: true, max_length: Some(setup.window) };
+        let preprocessing = Preprocessing {
+            collapse_whitespace: true,
+            max_length: Some(setup.window),
+            ..Preprocessing::default()
+        };
         let labels = vec!["clean".to_owned(), "vulnerable".to_owned()];
-        let sidecar = Sidecar { task: Some(Task::Defect), labels, preprocessing, ..Sidecar::default() };
+        let sidecar = Sidecar {
+            task: Some(Task::Defect),
+            labels,
+            preprocessing: preprocessing.clone(),
+            ..Sidecar::default()
+        };
         let (encoder, head) = start.build(weights, setup.seed, |config, source| {
             let encoder = RobertaEncoder::new(config, &source.pp("roberta"))?;
             Ok((encoder, ClassificationHead::new(config, sidecar.labels.len(), &source.pp("classifier"))?))

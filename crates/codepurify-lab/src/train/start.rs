@@ -29,7 +29,7 @@ impl Start {
         let files = ModelFiles::read(dir)?;
         let mut config = RobertaConfig::load(&files)?;
         config.architectures = vec![architecture.to_owned()];
-        let tensors = if fresh { HashMap::new() } else { Checkpoint::load(&files)?.tensors().clone() };
+        let tensors = if fresh { HashMap::new() } else { Checkpoint::open(&files)?.tensors()? };
         Ok(Self { config, tensors, files, tokenizer_file: dir.join("tokenizer.json") })
     }
 

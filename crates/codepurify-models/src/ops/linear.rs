@@ -1,7 +1,7 @@
-//! The linear layer with its bias in one operation.
+//! The linear layer, with its bias in one operation or without one.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::elements;
 
@@ -59,6 +59,49 @@ impl CustomOp3 for Linear {
     }
 }
 
+/// `x · weightᵀ` with `x` `[rows, inputs]`, `weight` `[outputs, inputs]`.
+///
+/// # Errors
+/// If the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+pub fn project(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    let ((_, inputs), (_, width)) = (x.dims2()?, weight.dims2()?);
+    if inputs != width {
+        candle_core::bail!("linear layer {:?} on {:?}", weight.dims(), x.dims());
+    }
+    x.apply_op2(weight, Projection)
+}
+
+struct Projection;
+
+impl CustomOp2 for Projection {
+    fn name(&self) -> &'static str {
+        "projection"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        weight: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let ((rows, inputs), (outputs, _)) = (lx.shape().dims2()?, lw.shape().dims2()?);
+        let product = x.matmul(weight, (1, rows, outputs, inputs), lx, &lw.transpose(0, 1)?)?;
+        Ok((product, Shape::from((rows, outputs))))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let gradient = gradient.contiguous()?;
+        Ok((Some(gradient.matmul(weight)?), Some(gradient.t()?.matmul(x)?)))
+    }
+}
+
 /// `[rows, columns]` to `[columns]`.
 struct ColumnSums;
 
@@ -91,6 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn a_projection_is_a_linear_layer_without_bias() {
+        let (x, weight) = (ramp(&[5, 3]), ramp(&[4, 3]));
+        let expected = linear(&x, &weight, &ramp(&[4]).zeros_like().unwrap()).unwrap();
+        let found = project(&x, &weight).unwrap();
+        assert_eq!(found.to_vec2::<f32>().unwrap(), expected.to_vec2::<f32>().unwrap());
+        check(&[x, weight], |x| project(&x[0], &x[1])?.sqr()?.sum_all());
+    }
+
+    #[test]
     fn gradients_equal_finite_differences() {
         check(&[ramp(&[5, 3]), ramp(&[4, 3]), ramp(&[4])], |x| linear(&x[0], &x[1], &x[2])?.sqr()?.sum_all());
     }
@@ -98,5 +150,6 @@ mod tests {
     #[test]
     fn shapes_that_do_not_fit_are_refused() {
         assert!(linear(&ramp(&[5, 3]), &ramp(&[4, 2]), &ramp(&[4])).is_err());
+        assert!(project(&ramp(&[5, 3]), &ramp(&[4, 2])).is_err());
     }
 }

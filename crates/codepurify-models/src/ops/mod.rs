@@ -5,18 +5,26 @@
 //! compare each with finite differences.
 
 mod add;
+mod causal_softmax;
 mod gelu;
 mod layer_norm;
 mod linear;
+mod relative_softmax;
+mod relu;
+mod rms_norm;
 mod softmax;
 
 use candle_core::{CpuStorage, Layout, Result};
 use rayon::prelude::*;
 
 pub use add::add;
+pub use causal_softmax::causal_softmax;
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
-pub use linear::linear;
+pub use linear::{linear, project};
+pub use relative_softmax::relative_softmax;
+pub use relu::relu;
+pub use rms_norm::rms_norm;
 pub use softmax::masked_softmax;
 
 /// The contiguous `f32` elements behind a storage.

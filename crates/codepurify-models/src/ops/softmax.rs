@@ -64,8 +64,8 @@ impl CustomOp2 for MaskedSoftmax {
 }
 
 /// `scale · y · (g − Σ g y)` a row.
-struct SoftmaxGradient {
-    scale: f32,
+pub(super) struct SoftmaxGradient {
+    pub(super) scale: f32,
 }
 
 impl CustomOp2 for SoftmaxGradient {

@@ -140,6 +140,15 @@ impl RobertaConfig {
         self.max_position_embeddings.saturating_sub(self.pad_token_id as usize + 1)
     }
 
+    /// Label names by class index.
+    #[must_use]
+    pub fn labels(&self) -> Vec<String> {
+        let id = |(id, label): (&String, &String)| Some((id.parse::<usize>().ok()?, label.clone()));
+        let mut named: Vec<(usize, String)> = self.id2label.iter().filter_map(id).collect();
+        named.sort_by_key(|&(id, _)| id);
+        named.into_iter().map(|(_, label)| label).collect()
+    }
+
     /// How fresh weights are drawn.
     pub(crate) fn init(&self) -> Init {
         Init::Randn { mean: 0.0, stdev: self.initializer_range }

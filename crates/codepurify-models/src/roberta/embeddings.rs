@@ -4,7 +4,6 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::{LayerNorm, RobertaConfig};
-use crate::batch::PaddedBatch;
 use crate::ops;
 
 #[derive(Debug, Clone)]
@@ -37,11 +36,11 @@ impl Embeddings {
         &self.words
     }
 
-    /// `[batch · length, hidden]`.
-    pub(super) fn forward(&self, batch: &PaddedBatch) -> Result<Tensor> {
-        let words = self.words.index_select(batch.ids(), 0)?;
-        let positions = self.positions.index_select(batch.positions(), 0)?;
-        let token_type = self.token_type.index_select(&batch.ids().zeros_like()?, 0)?;
+    /// Ids and positions `u32 [tokens]` to `[tokens, hidden]`.
+    pub(super) fn forward(&self, ids: &Tensor, positions: &Tensor) -> Result<Tensor> {
+        let words = self.words.index_select(ids, 0)?;
+        let positions = self.positions.index_select(positions, 0)?;
+        let token_type = self.token_type.index_select(&ids.zeros_like()?, 0)?;
         self.norm.forward(&ops::add(&ops::add(&words, &positions)?, &token_type)?)
     }
 }

@@ -19,9 +19,22 @@ impl ClassificationHead {
     /// # Errors
     /// If a tensor is missing or of the wrong shape.
     pub fn new(config: &RobertaConfig, classes: usize, weights: &VarBuilder) -> Result<Self> {
+        Self::over(1, config, classes, weights)
+    }
+
+    /// The same over the vectors of two snippets side by side, `[pairs, 2 · hidden]`.
+    ///
+    /// # Errors
+    /// If a tensor is missing or of the wrong shape.
+    pub fn for_pairs(config: &RobertaConfig, classes: usize, weights: &VarBuilder) -> Result<Self> {
+        Self::over(2, config, classes, weights)
+    }
+
+    fn over(snippets: usize, config: &RobertaConfig, classes: usize, weights: &VarBuilder) -> Result<Self> {
+        let (hidden, init) = (config.hidden_size, config.init());
         Ok(Self {
-            dense: Linear::new(config.hidden_size, config.hidden_size, config.init(), &weights.pp("dense"))?,
-            projection: Linear::new(config.hidden_size, classes, config.init(), &weights.pp("out_proj"))?,
+            dense: Linear::new(snippets * hidden, hidden, init, &weights.pp("dense"))?,
+            projection: Linear::new(hidden, classes, init, &weights.pp("out_proj"))?,
         })
     }
 

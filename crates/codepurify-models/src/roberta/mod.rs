@@ -8,6 +8,7 @@ mod config;
 mod embeddings;
 mod heads;
 mod layer;
+mod seq2seq;
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
@@ -17,6 +18,7 @@ use crate::ops;
 
 pub use config::RobertaConfig;
 pub use heads::{ClassificationHead, MaskedLmHead};
+pub use seq2seq::{DecoderShape, RobertaSeq2Seq, Seq2SeqState};
 
 use embeddings::Embeddings;
 use layer::Layer;
@@ -48,8 +50,13 @@ impl RobertaEncoder {
     /// # Errors
     /// If the tensor runtime fails.
     pub fn forward(&self, batch: &PaddedBatch) -> Result<Tensor> {
-        let hidden = self.embeddings.forward(batch)?;
+        let hidden = self.embeddings.forward(batch.ids(), batch.positions())?;
         self.layers.iter().try_fold(hidden, |hidden, layer| layer.forward(&hidden, batch))
+    }
+
+    /// The embedding block alone, which a decoder may share: `u32 [tokens]` ids and positions to `[tokens, hidden]`.
+    pub(crate) fn embed(&self, ids: &Tensor, positions: &Tensor) -> Result<Tensor> {
+        self.embeddings.forward(ids, positions)
     }
 
     /// The word embeddings `[vocabulary, hidden]`, to which a masked-LM decoder is tied.
@@ -61,13 +68,13 @@ impl RobertaEncoder {
 
 /// `x · weightᵀ + bias`.
 #[derive(Debug, Clone)]
-struct Linear {
+pub(crate) struct Linear {
     weight: Tensor,
     bias: Tensor,
 }
 
 impl Linear {
-    fn new(inputs: usize, outputs: usize, init: Init, weights: &VarBuilder) -> Result<Self> {
+    pub(crate) fn new(inputs: usize, outputs: usize, init: Init, weights: &VarBuilder) -> Result<Self> {
         Ok(Self {
             weight: weights.get_with_hints((outputs, inputs), "weight", init)?,
             bias: weights.get_with_hints(outputs, "bias", candle_nn::init::ZERO)?,
@@ -75,7 +82,7 @@ impl Linear {
     }
 
     /// `[rows, inputs]` to `[rows, outputs]`.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         ops::linear(x, &self.weight, &self.bias)
     }
 }
@@ -90,10 +97,14 @@ struct LayerNorm {
 
 impl LayerNorm {
     fn new(config: &RobertaConfig, weights: &VarBuilder) -> Result<Self> {
+        Self::with_eps(config, config.layer_norm_eps, weights)
+    }
+
+    fn with_eps(config: &RobertaConfig, eps: f32, weights: &VarBuilder) -> Result<Self> {
         Ok(Self {
             weight: weights.get_with_hints(config.hidden_size, "weight", candle_nn::init::ONE)?,
             bias: weights.get_with_hints(config.hidden_size, "bias", candle_nn::init::ZERO)?,
-            eps: config.layer_norm_eps,
+            eps,
         })
     }
 

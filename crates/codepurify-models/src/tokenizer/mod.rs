@@ -1,12 +1,14 @@
 //! Text to token ids with byte spans of the original text, and back.
 
 mod collapse;
+mod slow;
+
+use std::path::Path;
 
 use codepurify::error::ModelError;
 use codepurify::victim::Encoding;
-use tokenizers::models::bpe::{BPE, Vocab};
+use tokenizers::Tokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, Tokenizer};
 
 use crate::error::LoadError;
 use crate::files::{ModelFiles, TokenizerFiles};
@@ -17,8 +19,10 @@ use collapse::Prepared;
 #[derive(Debug)]
 pub struct CodeTokenizer {
     tokenizer: Tokenizer,
-    collapse_whitespace: bool,
+    preprocessing: Preprocessing,
     special: SpecialIds,
+    /// The tokens of the prefix that stands before the code.
+    prefix: Vec<u32>,
 }
 
 /// The ids that frame, hide and pad a sequence.
@@ -40,13 +44,27 @@ impl CodeTokenizer {
     /// # Errors
     /// [`LoadError::Tokenizer`] if the files are damaged or `<s>`, `</s>` or `<unk>` is missing.
     pub fn load(files: &ModelFiles, preprocessing: Preprocessing) -> Result<Self, LoadError> {
-        let refuse = |message: String| LoadError::Tokenizer { model: files.name.clone(), message };
-        let mut tokenizer = match &files.tokenizer {
+        Self::of(&files.name, &files.tokenizer, preprocessing)
+    }
+
+    /// The tokenizer of a directory that need not hold a model.
+    ///
+    /// # Errors
+    /// [`LoadError::MissingFile`], [`LoadError::Read`], [`LoadError::Tokenizer`].
+    pub fn open(dir: &Path, preprocessing: Preprocessing) -> Result<Self, LoadError> {
+        let missing = LoadError::MissingFile { dir: dir.to_path_buf(), wanted: TokenizerFiles::WANTED };
+        let files = TokenizerFiles::read(dir)?.ok_or(missing)?;
+        Self::of(&dir.display().to_string(), &files, preprocessing)
+    }
+
+    fn of(name: &str, files: &TokenizerFiles, preprocessing: Preprocessing) -> Result<Self, LoadError> {
+        let refuse = |message: String| LoadError::Tokenizer { model: name.to_owned(), message };
+        let mut tokenizer = match files {
             TokenizerFiles::Fast(json) => {
                 Tokenizer::from_bytes(json).map_err(|error| refuse(format!("tokenizer.json: {error}")))?
             }
-            TokenizerFiles::Slow { vocab, merges } => {
-                from_vocab_and_merges(vocab, merges).map_err(|error| refuse(error.to_string()))?
+            TokenizerFiles::Slow { vocab, merges, config } => {
+                slow::tokenizer(vocab, merges, config.as_deref()).map_err(|error| refuse(error.to_string()))?
             }
         };
         // A saved truncation or padding would cut or fill rows behind our back.
@@ -63,7 +81,12 @@ impl CodeTokenizer {
             unknown: needed("<unk>")?,
             mask: id("<mask>"),
         };
-        Ok(Self { tokenizer, collapse_whitespace: preprocessing.collapse_whitespace, special })
+        let prefix = preprocessing.prefix.trim_end();
+        if prefix.len() == preprocessing.prefix.len() && !prefix.is_empty() {
+            return Err(refuse(format!("the prefix `{prefix}` does not end with a space, so it runs into the code")));
+        }
+        let prefix = tokenizer.encode(prefix, false).map_err(|error| refuse(error.to_string()))?;
+        Ok(Self { prefix: prefix.get_ids().to_vec(), tokenizer, preprocessing, special })
     }
 
     /// The special tokens.
@@ -83,14 +106,55 @@ impl CodeTokenizer {
     /// # Errors
     /// [`ModelError::Tokenise`].
     pub fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        let prepared =
-            if self.collapse_whitespace { Prepared::collapsed(text) } else { Prepared::verbatim(text) };
-        let encoding = self
-            .tokenizer
-            .encode(prepared.text(), false)
-            .map_err(|error| ModelError::Tokenise(error.to_string()))?;
-        let spans = encoding.get_offsets().iter().map(|&(start, end)| prepared.span(start, end));
-        Ok(Encoding { spans: spans.collect(), ids: encoding.get_ids().to_vec() })
+        let Preprocessing { collapse_whitespace, prefix, end_as_unknown, .. } = &self.preprocessing;
+        let prepared = if *collapse_whitespace { Prepared::collapsed(text) } else { Prepared::verbatim(text) };
+        let whole = if prefix.is_empty() {
+            self.tokenizer.encode(prepared.text(), false)
+        } else {
+            self.tokenizer.encode(format!("{prefix}{}", prepared.text()), false)
+        };
+        let whole = whole.map_err(|error| ModelError::Tokenise(error.to_string()))?;
+        let ids = whole.get_ids().strip_prefix(self.prefix.as_slice());
+        let ids = ids.ok_or_else(|| ModelError::Tokenise(format!("the prefix `{prefix}` runs into the code")))?;
+        let seen = |id: u32| if *end_as_unknown && id == self.special.end { self.special.unknown } else { id };
+        let own = |at: usize| at.saturating_sub(prefix.len());
+        let offsets = whole.get_offsets().iter().skip(self.prefix.len());
+        Ok(Encoding {
+            spans: offsets.map(|&(start, end)| prepared.span(own(start), own(end))).collect(),
+            ids: ids.iter().map(|&id| seen(id)).collect(),
+        })
+    }
+
+    /// Tokens of a text that a model answers with: as it stands, without a prefix.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenise`].
+    pub fn encode_answer(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        let encoded = self.tokenizer.encode(text, false);
+        Ok(encoded.map_err(|error| ModelError::Tokenise(error.to_string()))?.get_ids().to_vec())
+    }
+
+    /// A whole input: `<s> prefix row </s>`.
+    #[must_use]
+    pub fn frame(&self, row: &[u32]) -> Vec<u32> {
+        [&[self.special.begin], self.prefix.as_slice(), row, &[self.special.end]].concat()
+    }
+
+    /// Tokens that [`CodeTokenizer::frame`] adds to a row.
+    #[must_use]
+    pub fn frame_length(&self) -> usize {
+        self.prefix.len() + 2
+    }
+
+    /// The text that `ids` stand for, without special tokens and with white space as it stands.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenise`] if an id has no token.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
+        if let Some(id) = ids.iter().find(|&&id| self.tokenizer.id_to_token(id).is_none()) {
+            return Err(ModelError::Tokenise(format!("no token has the id {id}")));
+        }
+        self.tokenizer.decode(ids, true).map_err(|error| ModelError::Tokenise(error.to_string()))
     }
 
     /// The source text of one token, or `None` for special tokens and for parts of a character.
@@ -99,30 +163,4 @@ impl CodeTokenizer {
         let text = self.tokenizer.decode(&[id], true).ok()?;
         (!text.is_empty() && !text.contains(char::REPLACEMENT_CHARACTER)).then_some(text)
     }
-}
-
-/// RoBERTa's byte-level BPE from its two classic files.
-fn from_vocab_and_merges(vocab: &[u8], merges: &[u8]) -> tokenizers::Result<Tokenizer> {
-    let vocab: Vocab = serde_json::from_slice(vocab).map_err(|error| format!("vocab.json: {error}"))?;
-    let pairs = std::str::from_utf8(merges)
-        .map_err(|error| format!("merges.txt: {error}"))?
-        .lines()
-        .filter(|line| !line.starts_with("#version") && !line.trim().is_empty())
-        .enumerate()
-        .map(|(index, line)| {
-            let (left, right) =
-                line.split_once(' ').ok_or_else(|| format!("merges.txt, pair {}: `{line}`", index + 1))?;
-            Ok((left.to_owned(), right.to_owned()))
-        })
-        .collect::<tokenizers::Result<Vec<_>>>()?;
-    let model = BPE::builder().vocab_and_merges(vocab, pairs).build();
-    let mut tokenizer = Tokenizer::new(model.map_err(|error| format!("vocab.json and merges.txt: {error}"))?);
-    let byte_level = ByteLevel::new(false, false, true);
-    tokenizer.with_pre_tokenizer(Some(byte_level)).with_decoder(Some(byte_level));
-    let special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
-    let known = special.iter().filter(|token| tokenizer.token_to_id(token).is_some());
-    // RoBERTa's `<mask>` swallows the space before it.
-    let added: Vec<_> = known.map(|&token| AddedToken::from(token, true).lstrip(token == "<mask>")).collect();
-    tokenizer.add_special_tokens(added)?;
-    Ok(tokenizer)
 }

@@ -28,15 +28,15 @@ SNIPPETS = [
 ]
 
 
-def train_tokenizer() -> Tokenizer:
+def train_tokenizer(special=SPECIAL) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=400, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
     tokenizer.train_from_iterator([" ".join(s.split()) for s in SNIPPETS] * 3, trainer)
-    ids = {t: tokenizer.token_to_id(t) for t in SPECIAL}
+    ids = {t: tokenizer.token_to_id(t) for t in special}
     tokenizer.post_processor = processors.RobertaProcessing(
         ("</s>", ids["</s>"]), ("<s>", ids["<s>"]), trim_offsets=False, add_prefix_space=False
     )

@@ -1,19 +1,20 @@
 //! A located trigger underlined in its source, in the manner of a compiler's diagnostics.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use codepurify::verdict::{Action, ElementKind, Trigger};
+use codepurify::verdict::{Action, ElementKind, Trigger, Verdict};
 
 use super::excerpt::Excerpt;
+use super::generated::is_generated;
 use super::visible::{self, Visible};
 
 /// Characters of a replacement that are shown.
 const COLUMNS: usize = 80;
 
-/// The diagnostic for `trigger`: every place underlined, what it carries, what was done about it.
-pub(crate) fn render(excerpt: &Excerpt, path: &str, trigger: &Trigger, color: bool) -> String {
+/// The diagnostic for `trigger` of `verdict`: every place underlined, what it carries, what was done about it.
+pub(crate) fn render(excerpt: &Excerpt, verdict: &Verdict, trigger: &Trigger, color: bool) -> String {
     let visible = Visible::new(excerpt.text);
-    let path = visible::one_line(path);
-    let mut label = Some(necessity(trigger.necessity));
+    let path = visible::one_line(&verdict.path);
+    let mut label = Some(necessity(trigger.necessity, is_generated(verdict)));
     let places = trigger.spans.iter().filter_map(|location| excerpt.span(location)).map(|span| {
         let place = visible.offset(span.start)..visible.offset(span.end);
         AnnotationKind::Primary.span(place).label(label.take())
@@ -28,9 +29,14 @@ pub(crate) fn render(excerpt: &Excerpt, path: &str, trigger: &Trigger, color: bo
     renderer.render(&[group])
 }
 
-fn necessity(margin: f64) -> String {
-    let change = if margin < 0.0 { "rises" } else { "drops" };
-    format!("without it the margin of the answer {change} by {:.2}", margin.abs())
+fn necessity(drop: f64, generated: bool) -> String {
+    let change = if drop < 0.0 { "rises" } else { "drops" };
+    let drop = drop.abs();
+    if generated {
+        format!("without it the log-likelihood of the answer {change} by {drop:.2} a token")
+    } else {
+        format!("without it the margin of the answer {change} by {drop:.2}")
+    }
 }
 
 fn title(trigger: &Trigger) -> &'static str {

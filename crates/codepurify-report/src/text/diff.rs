@@ -23,13 +23,18 @@ pub fn unified(path: &str, old: &str, new: &str, style: DiffStyle) -> String {
     // Lines end at line feeds only, as `patch` sees them; a lone carriage return is part of its line.
     let (old, new): (Vec<&str>, Vec<&str>) =
         (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
-    let diff = TextDiff::configure().newline_terminated(true).diff_slices(&old, &new);
+    let name = path.trim_start_matches('/');
+    of_lines((&format!("a/{name}"), &format!("b/{name}")), &old, &new, style)
+}
+
+/// The unified diff of lines with their ends, under two names.
+pub(crate) fn of_lines(names: (&str, &str), old: &[&str], new: &[&str], style: DiffStyle) -> String {
+    let diff = TextDiff::configure().newline_terminated(true).diff_slices(old, new);
     let mut out = String::new();
     for hunk in diff.unified_diff().iter_hunks() {
         if out.is_empty() {
-            let name = path.trim_start_matches('/');
-            push(&mut out, &format!("--- a/{name}\n"), palette::STRONG, style);
-            push(&mut out, &format!("+++ b/{name}\n"), palette::STRONG, style);
+            push(&mut out, &format!("--- {}\n", names.0), palette::STRONG, style);
+            push(&mut out, &format!("+++ {}\n", names.1), palette::STRONG, style);
         }
         push(&mut out, &format!("{}\n", hunk.header()), palette::HUNK, style);
         for change in hunk.iter_changes() {
@@ -53,8 +58,7 @@ fn push(out: &mut String, line: &str, paint_style: anstyle::Style, style: DiffSt
     match style {
         DiffStyle::Exact => out.push_str(content),
         DiffStyle::Visible { color } => {
-            let content: String = content.trim_end_matches('\r').chars().map(visible::of).collect();
-            out.push_str(&paint(content, paint_style, color));
+            out.push_str(&paint(visible::line(content.trim_end_matches('\r')), paint_style, color));
         }
     }
     out.push_str(if ended { "\n" } else { "\n\\ No newline at end of file\n" });

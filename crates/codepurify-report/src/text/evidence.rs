@@ -1,48 +1,60 @@
 //! The evidence of every candidate as a table.
 
-use std::fmt::Write as _;
+use codepurify::verdict::{ElementKind, Evidence, Verdict};
 
-use codepurify::verdict::{ElementKind, Evidence};
-
+use super::generated::is_generated;
 use super::palette::{self, paint};
 use super::visible;
 
 /// Characters of an element that are shown.
 const COLUMNS: usize = 60;
 
-/// The table of `evidence`, the highest score first; equal scores stay in source order.
-pub(crate) fn table(evidence: &[Evidence], color: bool) -> String {
+/// What the numbers of a generator mean.
+const LIKELIHOODS: &str = "drop: what the answer's log-likelihood loses without the element, in nats a token; \
+                           score: the same, but at least 0";
+
+/// The table of a verdict's evidence, the highest score first; equal scores stay in source order.
+pub(crate) fn table(verdict: &Verdict, color: bool) -> String {
+    let generated = is_generated(verdict);
+    let numbers =
+        if generated { format!("{:>8}", "drop") } else { format!("{:>8}  {:<5}", "margin", "flips") };
     let head = format!(
-        "{:>6}  {:<10}  {:>5}  {:>6}  {:>6}  {:>8}  {:<5}  element",
-        "line", "kind", "depth", "score", "share", "margin", "flips"
+        "{:>6}  {:<10}  {:>5}  {:>6}  {:>6}  {numbers}  element",
+        "line", "kind", "depth", "score", "share"
     );
-    let mut sorted: Vec<&Evidence> = evidence.iter().collect();
+    let mut sorted: Vec<&Evidence> = verdict.evidence.iter().collect();
     sorted.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut out = paint(head, palette::STRONG, color);
     out.push('\n');
     for candidate in sorted {
         out.push_str(&row(candidate));
+        out.push('\n');
+    }
+    if generated {
+        out.push_str(&paint(LIKELIHOODS, palette::FAINT, color));
+        out.push('\n');
     }
     out
 }
 
 fn row(candidate: &Evidence) -> String {
-    let mut row = String::new();
     let line = candidate.spans.first().map_or(0, |place| place.start_line);
     let kind = match candidate.kind {
         ElementKind::Identifier => "identifier",
         ElementKind::Statement => "statement",
     };
     let Evidence { depth, score, share, margin_drop, .. } = candidate;
-    let flips = if candidate.flips { "yes" } else { "no" };
+    let flips = match candidate.flips {
+        Some(true) => "  yes  ",
+        Some(false) => "  no   ",
+        None => "",
+    };
     let places = match candidate.spans.len() {
         0 | 1 => String::new(),
         places => format!(" (×{places})"),
     };
     let text = visible::shortened(&candidate.text, COLUMNS);
-    let _ = writeln!(
-        row,
-        "{line:>6}  {kind:<10}  {depth:>5}  {score:>6.4}  {share:>6.4}  {margin_drop:>+8.3}  {flips:<5}  {text}{places}"
-    );
-    row
+    format!(
+        "{line:>6}  {kind:<10}  {depth:>5}  {score:>6.4}  {share:>6.4}  {margin_drop:>+8.3}{flips}  {text}{places}"
+    )
 }

@@ -2,17 +2,23 @@
 
 use std::fmt::Write;
 
-use codepurify::verdict::{Decision, Prediction, Report, Verdict};
+use codepurify::verdict::{Decision, PairMember, Prediction, Report, Side, Verdict};
 
 use super::TextStyle;
 use super::palette::{self, paint};
 use super::visible;
+
+/// Characters of a generated text that are shown.
+const COLUMNS: usize = 60;
 
 /// Place, name and decision with its statistics; then the answer before and after, and the reason, where there are.
 pub(crate) fn render(verdict: &Verdict, style: TextStyle) -> String {
     let place = format!("{}:{}", visible::one_line(&verdict.path), verdict.unit.start_line);
     let decision = paint(name(verdict.verdict), palette::decision(verdict.verdict), style.color);
     let mut out = format!("{}: ", paint(place, palette::STRONG, style.color));
+    if let Some(member) = verdict.pair {
+        let _ = write!(out, "{}: ", place_in(member));
+    }
     if let Some(unit) = &verdict.unit.name {
         let _ = write!(out, "{}: ", visible::one_line(unit));
     }
@@ -73,18 +79,41 @@ fn statistics(verdict: &Verdict) -> String {
     parts.join(", ")
 }
 
+/// `left of pair 1`; people count from 1.
+fn place_in(PairMember { index, side }: PairMember) -> String {
+    let side = match side {
+        Side::Left => "left",
+        Side::Right => "right",
+    };
+    format!("{side} of pair {}", index + 1)
+}
+
 fn answers(verdict: &Verdict, labels: &[String]) -> Option<String> {
-    let before = answer(verdict.prediction?, labels);
-    Some(match verdict.purified_prediction {
-        Some(after) => format!("{before} -> {} once purified", answer(after, labels)),
-        None => before,
-    })
+    let before = verdict.prediction.as_ref()?;
+    let Some(after) = &verdict.purified_prediction else { return Some(answer(before, labels)) };
+    let purified = match (&before.text, &after.text) {
+        (Some(old), Some(new)) if old == new => format!("the same text ({})", confidence(after)),
+        (Some(_), Some(_)) => format!("another text ({})", confidence(after)),
+        _ => answer(after, labels),
+    };
+    Some(format!("{} -> {purified} once purified", answer(before, labels)))
 }
 
 /// An answer in words.
-pub(crate) fn answer(prediction: Prediction, labels: &[String]) -> String {
-    let label = labels
-        .get(prediction.label)
-        .map_or_else(|| format!("label {}", prediction.label), |name| visible::one_line(name));
-    format!("{label} ({:.1} %)", prediction.confidence * 100.0)
+pub(crate) fn answer(prediction: &Prediction, labels: &[String]) -> String {
+    let words = match (&prediction.text, prediction.label) {
+        (Some(text), _) if text.trim().is_empty() => "an empty text".to_owned(),
+        (Some(text), _) => format!("`{}`", visible::shortened(text, COLUMNS)),
+        (None, Some(label)) => {
+            labels.get(label).map_or_else(|| format!("label {label}"), |name| visible::one_line(name))
+        }
+        (None, None) => "no answer".to_owned(),
+    };
+    format!("{words} ({})", confidence(prediction))
+}
+
+/// The probability of an answer, or that of a text's tokens on average.
+fn confidence(prediction: &Prediction) -> String {
+    let unit = if prediction.text.is_some() { " a token" } else { "" };
+    format!("{:.1} %{unit}", prediction.confidence * 100.0)
 }

@@ -1,5 +1,5 @@
 //! The report for people: a headline for each unit and, for poisoned ones, the code as a heat map, the trigger
-//! underlined, the answer before and after, and a diff of the purification.
+//! underlined, a diff of the purification, and of models that generate text what they answered before and after.
 //!
 //! Text that comes from the judged files never reaches the terminal raw: control and hidden characters are shown as
 //! visible signs.
@@ -8,6 +8,7 @@ mod caret;
 mod diff;
 mod evidence;
 mod excerpt;
+mod generated;
 mod headline;
 mod heatmap;
 mod palette;
@@ -78,6 +79,9 @@ pub fn write_verdict(
     {
         write_finding(out, verdict, source, &excerpt, style.color)?;
     }
+    if let Some(answers) = generated::render(verdict, style.color) {
+        write!(out, "\n{answers}")?;
+    }
     writeln!(out)
 }
 
@@ -88,14 +92,15 @@ pub fn write_verdict(
 pub fn write_evidence(out: &mut dyn Write, verdict: &Verdict, style: TextStyle) -> io::Result<()> {
     write!(out, "{}", headline::render(verdict, style))?;
     if !verdict.evidence.is_empty() {
-        write!(out, "{}", evidence::table(&verdict.evidence, style.color))?;
+        write!(out, "{}", evidence::table(verdict, style.color))?;
     }
     writeln!(out)
 }
 
-/// An answer of the victim in words: the label's name, or its number where `labels` names none, and the confidence.
+/// An answer of the victim in words: the label's name, or its number where `labels` names none, or a generated text in
+/// short; and the confidence.
 #[must_use]
-pub fn answer(prediction: Prediction, labels: &[String]) -> String {
+pub fn answer(prediction: &Prediction, labels: &[String]) -> String {
     headline::answer(prediction, labels)
 }
 
@@ -116,7 +121,7 @@ fn write_finding(
         writeln!(out, "\n{}", heatmap::render(excerpt, &verdict.evidence, color).trim_end())?;
     }
     for trigger in &verdict.triggers {
-        writeln!(out, "\n{}", caret::render(excerpt, &verdict.path, trigger, color))?;
+        writeln!(out, "\n{}", caret::render(excerpt, verdict, trigger, color))?;
     }
     if let Some(purified) = &verdict.purified {
         let unit = &verdict.unit;

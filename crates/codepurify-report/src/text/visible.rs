@@ -55,10 +55,14 @@ pub(crate) fn of(character: char) -> Cow<'static, str> {
     }
 }
 
+/// The visible form of one line; its spaces stay.
+pub(crate) fn line(line: &str) -> String {
+    line.chars().map(of).collect()
+}
+
 /// The visible form of a text that is to stay on one line: white space runs become one space.
 pub(crate) fn one_line(text: &str) -> String {
-    let words: Vec<String> =
-        text.split_whitespace().map(|word| word.chars().map(of).collect::<String>()).collect();
+    let words: Vec<String> = text.split_whitespace().map(line).collect();
     words.join(" ")
 }
 

@@ -2,7 +2,7 @@
 
 use super::WordTokenizer;
 use crate::error::ModelError;
-use crate::victim::{Encoding, Logits, Ragged, Task, Victim, VictimCard};
+use crate::victim::{Encoding, Logits, Model, Ragged, Task, Victim, VictimCard};
 
 /// Guards any classifier that can be called with source code: a closure, an HTTP client, a foreign function. The
 /// function gets the code, with ` <unk> ` where an element was taken out, and returns one logit a class (or a single
@@ -41,7 +41,7 @@ impl<F: Fn(&str) -> Vec<f32> + Send + Sync> TextVictim<F> {
     }
 }
 
-impl<F: Fn(&str) -> Vec<f32> + Send + Sync> Victim for TextVictim<F> {
+impl<F: Fn(&str) -> Vec<f32> + Send + Sync> Model for TextVictim<F> {
     fn card(&self) -> &VictimCard {
         &self.card
     }
@@ -57,7 +57,9 @@ impl<F: Fn(&str) -> Vec<f32> + Send + Sync> Victim for TextVictim<F> {
     fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
         self.tokenizer.encode(text)
     }
+}
 
+impl<F: Fn(&str) -> Vec<f32> + Send + Sync> Victim for TextVictim<F> {
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
         let mut classes = None;
         let mut values = Vec::new();

@@ -14,14 +14,16 @@ use crate::victim::Encoding;
 ///
 /// With it a [`crate::Victim`] that takes whole batches is soon written:
 /// ```
-/// use codepurify::{Defender, Encoding, Language, Logits, ModelError, Ragged, Snippet, Victim, VictimCard, WordTokenizer};
+/// use codepurify::{
+///     Defender, Encoding, Language, Logits, Model, ModelError, Ragged, Snippet, Victim, VictimCard, WordTokenizer,
+/// };
 ///
 /// struct MyModel {
 ///     card: VictimCard,
 ///     words: WordTokenizer,
 /// }
 ///
-/// impl Victim for MyModel {
+/// impl Model for MyModel {
 ///     fn card(&self) -> &VictimCard {
 ///         &self.card
 ///     }
@@ -34,6 +36,9 @@ use crate::victim::Encoding;
 ///     fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
 ///         self.words.encode(text)
 ///     }
+/// }
+///
+/// impl Victim for MyModel {
 ///     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
 ///         // One sigmoid logit: the more loops, the surer of label 1.
 ///         let loops = |row| Ok(self.words.decode(row)?.matches("while").count() as f32 - 0.5);
@@ -45,7 +50,7 @@ use crate::victim::Encoding;
 /// let model = MyModel { card, words: WordTokenizer::new() };
 /// let snippet = Snippet::new("void f(int n) { n += 2; while (n) n--; }", Language::C)?;
 /// let verdict = Defender::new(&model).screen_one(&snippet)?;
-/// assert_eq!(verdict.prediction.map(|answer| answer.label), Some(1));
+/// assert_eq!(verdict.prediction.and_then(|answer| answer.label), Some(1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Default)]

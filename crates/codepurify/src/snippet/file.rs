@@ -77,7 +77,7 @@ impl SourceFile {
         let functions = functions(&self.text, &syntax, self.language);
         drop(syntax);
         if functions.is_empty() {
-            return Ok(vec![self.unit(None, Span::new(0, self.text.len()), 1)?]);
+            return Ok(vec![self.whole()?]);
         }
         let (mut line, mut counted) = (1, 0);
         functions
@@ -88,6 +88,15 @@ impl SourceFile {
                 self.unit(function.name, function.span, line)
             })
             .collect()
+    }
+
+    /// The whole text as one unit, called as its only function if it holds exactly one. This is how the sides of a pair
+    /// are read.
+    ///
+    /// # Errors
+    /// [`SnippetError::ParserGaveUp`] if the text cannot be parsed in reasonable time.
+    pub fn whole(&self) -> Result<Snippet, SnippetError> {
+        Ok(self.unit(None, Span::new(0, self.text.len()), 1)?.named())
     }
 
     fn unit(&self, name: Option<String>, span: Span, start_line: usize) -> Result<Snippet, SnippetError> {

@@ -46,8 +46,7 @@ impl Snippet {
         let unit = Unit { name: None, start_byte: 0, end_byte: text.len(), start_line: 1, end_line: 1 };
         let mut snippet = Self::part("<snippet>", &text, language, unit, Limits::default().max_unit_bytes)?;
         snippet.unit.end_line = snippet.location(Span::new(0, text.len())).end_line;
-        snippet.unit.name = snippet.only_function();
-        Ok(snippet)
+        Ok(snippet.named())
     }
 
     /// A part of a file, parsed unless it is larger than `limit` bytes.
@@ -69,6 +68,12 @@ impl Snippet {
             limit,
             lines: std::iter::once(0).chain(ends).collect(),
         })
+    }
+
+    /// The same snippet, called as its only function if it holds exactly one.
+    fn named(mut self) -> Self {
+        self.unit.name = self.only_function();
+        self
     }
 
     /// The name of the text's function, if it holds exactly one.

@@ -1,0 +1,73 @@
+//! Classifiers of one snippet.
+
+use candle_core::{Result, Tensor};
+use codepurify::error::ModelError;
+use codepurify::victim::{Logits, Ragged, Victim};
+
+use super::Guarded;
+use crate::batch::{PaddedBatch, answer_rows};
+use crate::roberta::{ClassificationHead, RobertaEncoder};
+use crate::t5::{DefectHead, T5};
+
+/// Framed rows to logits.
+pub(crate) trait SequenceClassifier: Send + Sync {
+    /// Logits a row.
+    fn classes(&self) -> usize;
+
+    /// `[rows, classes]`.
+    fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor>;
+}
+
+impl<N: SequenceClassifier> Victim for Guarded<N> {
+    fn judge(&self, batch: &Ragged) -> std::result::Result<Logits, ModelError> {
+        judge(&self.network, &self.framed(batch)?)
+    }
+}
+
+/// One row of logits for each framed row.
+pub(super) fn judge(
+    network: &impl SequenceClassifier,
+    rows: &[Vec<u32>],
+) -> std::result::Result<Logits, ModelError> {
+    let logits = answer_rows(rows, |rows| network.logits(rows)?.to_vec2::<f32>())?;
+    Logits::new(network.classes(), logits.concat())
+}
+
+/// RoBERTa with a head over `<s>`.
+#[derive(Debug)]
+pub(crate) struct RobertaClassifier {
+    pub(crate) encoder: RobertaEncoder,
+    pub(crate) head: ClassificationHead,
+    pub(crate) classes: usize,
+    pub(crate) pad: u32,
+}
+
+impl SequenceClassifier for RobertaClassifier {
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
+        let batch = PaddedBatch::new(rows, self.pad)?;
+        let hidden = self.encoder.forward(&batch)?;
+        self.head.forward(&batch.first_positions(&hidden)?)
+    }
+}
+
+/// T5 with a head over the decoder's state at the last `</s>`.
+#[derive(Debug)]
+pub(crate) struct T5Classifier {
+    pub(crate) t5: T5,
+    pub(crate) head: DefectHead,
+    pub(crate) classes: usize,
+}
+
+impl SequenceClassifier for T5Classifier {
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
+        self.head.forward(&self.t5.end_vectors(rows)?)
+    }
+}

@@ -1,0 +1,60 @@
+//! Guarded models: a network behind the doors of [`codepurify::victim`].
+//!
+//! What all kinds share is in [`Guarded`]: who the model is and how it reads text. A network only sees framed rows of
+//! token ids.
+
+mod classifier;
+mod pair;
+
+use codepurify::error::ModelError;
+use codepurify::victim::{Encoding, Model, Ragged, VictimCard};
+
+use crate::reading::check_rows;
+use crate::tokenizer::CodeTokenizer;
+
+pub(crate) use classifier::{RobertaClassifier, SequenceClassifier, T5Classifier};
+pub(crate) use pair::{Apart, Joined, PairClassifier, RobertaPair, T5Pair};
+
+/// A network and the text side of its model.
+#[derive(Debug)]
+pub(crate) struct Guarded<N> {
+    pub(crate) card: VictimCard,
+    pub(crate) tokenizer: CodeTokenizer,
+    /// Content tokens of one snippet.
+    pub(crate) window: usize,
+    pub(crate) network: N,
+}
+
+impl Guarded<()> {
+    /// The model with its network.
+    pub(crate) fn with<N>(self, network: N) -> Guarded<N> {
+        let Self { card, tokenizer, window, network: () } = self;
+        Guarded { card, tokenizer, window, network }
+    }
+}
+
+impl<N> Guarded<N> {
+    /// Every row as a whole input.
+    fn framed(&self, batch: &Ragged) -> Result<Vec<Vec<u32>>, ModelError> {
+        check_rows(batch, self.window)?;
+        Ok(batch.rows().map(|row| self.tokenizer.frame(row)).collect())
+    }
+}
+
+impl<N: Send + Sync> Model for Guarded<N> {
+    fn card(&self) -> &VictimCard {
+        &self.card
+    }
+
+    fn window(&self) -> usize {
+        self.window
+    }
+
+    fn occlusion_id(&self) -> u32 {
+        self.tokenizer.special().unknown
+    }
+
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        self.tokenizer.encode(text)
+    }
+}

@@ -1,0 +1,260 @@
+//! From the files of a model to a guarded model behind the right door.
+
+use candle_nn::VarBuilder;
+use codepurify::Thresholds;
+use codepurify::victim::{Generator, Model, PairVictim, Task, Victim, VictimCard};
+
+use crate::checkpoint::Checkpoint;
+use crate::error::LoadError;
+use crate::files::ModelFiles;
+use crate::generate::{DecodeOptions, Dialect, StepDecoder, TextClassifier, TextGenerator};
+use crate::guarded::{
+    Apart, Guarded, Joined, PairClassifier, RobertaClassifier, RobertaPair, SequenceClassifier, T5Classifier,
+    T5Pair,
+};
+use crate::layout::{Head, Layout, below};
+use crate::reading::Reading;
+use crate::roberta::{ClassificationHead, RobertaConfig, RobertaEncoder, RobertaSeq2Seq};
+use crate::sidecar::{Generation, Sidecar};
+use crate::t5::{CloneHead, DefectHead, T5, T5Config, T5Generator};
+
+/// A guarded model of one of the three kinds.
+pub enum GuardedModel {
+    /// Classifies one snippet.
+    Classifier(Box<dyn Victim>),
+    /// Classifies two snippets.
+    Pair(Box<dyn PairVictim>),
+    /// Answers with text.
+    Generator(Box<dyn Generator>),
+}
+
+/// A loaded model, and the decision limits that came with it if it is calibrated.
+pub struct Loaded {
+    /// The model.
+    pub model: GuardedModel,
+    /// Limits from clean code.
+    pub thresholds: Option<Thresholds>,
+    /// What a data set writes for each class, by class index; empty where it writes the index.
+    pub targets: Vec<u32>,
+}
+
+impl GuardedModel {
+    /// Who the model is and how it reads text.
+    #[must_use]
+    pub fn model(&self) -> &dyn Model {
+        match self {
+            Self::Classifier(victim) => victim.as_ref(),
+            Self::Pair(victim) => victim.as_ref(),
+            Self::Generator(victim) => victim.as_ref(),
+        }
+    }
+
+    /// The classifier.
+    ///
+    /// # Errors
+    /// [`LoadError::WrongKind`] if the model is something else.
+    pub fn classifier(self) -> Result<Box<dyn Victim>, LoadError> {
+        match self {
+            Self::Classifier(victim) => Ok(victim),
+            other => Err(other.no("classifier of single snippets")),
+        }
+    }
+
+    /// The classifier of pairs.
+    ///
+    /// # Errors
+    /// [`LoadError::WrongKind`] if the model is something else.
+    pub fn pair(self) -> Result<Box<dyn PairVictim>, LoadError> {
+        match self {
+            Self::Pair(victim) => Ok(victim),
+            other => Err(other.no("classifier of pairs")),
+        }
+    }
+
+    /// The generator.
+    ///
+    /// # Errors
+    /// [`LoadError::WrongKind`] if the model is something else.
+    pub fn generator(self) -> Result<Box<dyn Generator>, LoadError> {
+        match self {
+            Self::Generator(victim) => Ok(victim),
+            other => Err(other.no("generator")),
+        }
+    }
+
+    fn no(&self, wanted: &'static str) -> LoadError {
+        let found = match self {
+            Self::Classifier(_) => "classifier of single snippets",
+            Self::Pair(_) => "classifier of pairs",
+            Self::Generator(_) => "generator",
+        };
+        LoadError::WrongKind { model: self.model().card().name.clone(), found, wanted }
+    }
+}
+
+/// Loads a guarded model; what it is follows from its tensors and its `codepurify.json`.
+///
+/// # Errors
+/// [`LoadError`] naming the file or the tensor that is missing, damaged or does not fit.
+pub fn load(files: &ModelFiles) -> Result<Loaded, LoadError> {
+    let checkpoint = Checkpoint::open(files)?;
+    let layout = Layout::of(&files.name, checkpoint.state())?;
+    load_from(files, &checkpoint, layout)
+}
+
+/// Builds the model on weights that are open already.
+pub(crate) fn load_from(
+    files: &ModelFiles,
+    checkpoint: &Checkpoint,
+    layout: Layout,
+) -> Result<Loaded, LoadError> {
+    // Hashing 500 MB takes as long as reading them: side by side.
+    std::thread::scope(|scope| {
+        let hash = scope.spawn(|| checkpoint.state().sha256());
+        let parts = Parts { files, checkpoint, layout };
+        let built = if layout.kind.is_t5() { parts.t5()? } else { parts.roberta()? };
+        let sha256 = hash.join().expect("hashing bytes does not panic");
+        built.finish(files.name.clone(), sha256)
+    })
+}
+
+/// What a guarded model is built from.
+struct Parts<'p> {
+    files: &'p ModelFiles,
+    checkpoint: &'p Checkpoint,
+    layout: Layout,
+}
+
+/// A network, and how its model reads text.
+struct Built {
+    reading: Reading,
+    /// Label names of the configuration.
+    labels: Vec<String>,
+    /// What such a model decides unless its side car says something else.
+    task: Task,
+    /// Puts the network behind its door.
+    door: Door,
+}
+
+type Door = Box<dyn FnOnce(Guarded<()>) -> Result<GuardedModel, LoadError>>;
+
+impl Built {
+    fn finish(self, name: String, sha256: String) -> Result<Loaded, LoadError> {
+        let Reading { tokenizer, sidecar, window } = self.reading;
+        let thresholds = sidecar.thresholds();
+        let labels = if sidecar.labels.is_empty() { self.labels } else { sidecar.labels };
+        let card = VictimCard { name, task: sidecar.task.unwrap_or(self.task), sha256, labels };
+        let model = (self.door)(Guarded { card, tokenizer, window, network: () })?;
+        Ok(Loaded { model, thresholds, targets: sidecar.targets })
+    }
+}
+
+fn classifier(network: impl SequenceClassifier + 'static) -> Door {
+    Box::new(|text| Ok(GuardedModel::Classifier(Box::new(text.with(network)))))
+}
+
+fn apart(network: impl PairClassifier + 'static) -> Door {
+    Box::new(|text| Ok(GuardedModel::Pair(Box::new(text.with(Apart(network))))))
+}
+
+fn joined(network: impl SequenceClassifier + 'static) -> Door {
+    Box::new(|text| Ok(GuardedModel::Pair(Box::new(text.with(Joined(network))))))
+}
+
+/// A generator, or the classifier that it is if its side car names an answer for each class.
+fn generator(
+    decoder: impl StepDecoder + 'static,
+    dialect: Dialect,
+    sidecar: &Sidecar,
+) -> (Task, Door) {
+    let Generation { max_length, beams } = sidecar.generation;
+    let (options, answers) = (DecodeOptions { max_length, beams, dialect }, sidecar.answers.clone());
+    let task = if answers.is_empty() { Task::Repair } else { Task::Classification };
+    let door: Door = Box::new(move |text| {
+        let Guarded { card, tokenizer, window, network: () } = text;
+        let generator = TextGenerator::new(card, tokenizer, decoder, window, options)?;
+        if answers.is_empty() {
+            return Ok(GuardedModel::Generator(Box::new(generator)));
+        }
+        Ok(GuardedModel::Classifier(Box::new(TextClassifier::new(generator, &answers)?)))
+    });
+    (task, door)
+}
+
+impl Parts<'_> {
+    fn roberta(&self) -> Result<Built, LoadError> {
+        let config = RobertaConfig::load(self.files)?;
+        let mut reading = Reading::of(self.files, config.vocab_size, Some(config.positions()))?;
+        let Layout { body, head, kind } = self.layout;
+        let pad = config.pad_token_id;
+        let encoder =
+            || self.checkpoint.build(|weights| RobertaEncoder::new(&config, &below(&weights, body)));
+        let (task, door) = match kind {
+            Head::Classification { classes } => {
+                let encoder = encoder()?;
+                let head = self.checkpoint.build(|weights| {
+                    ClassificationHead::new(&config, classes, &below(&weights, head))
+                })?;
+                let network = RobertaClassifier { encoder, head, classes, pad };
+                if reading.sidecar.task == Some(Task::Clone) {
+                    reading.window = Joined::<()>::window(reading.window);
+                    (Task::Clone, joined(network))
+                } else {
+                    (Task::Classification, classifier(network))
+                }
+            }
+            Head::Pair { classes } => {
+                let encoder = encoder()?;
+                let head = self.checkpoint.build(|weights| {
+                    ClassificationHead::for_pairs(&config, classes, &below(&weights, head))
+                })?;
+                (Task::Clone, apart(RobertaPair { encoder, head, classes, pad }))
+            }
+            Head::Seq2Seq(shape) => {
+                let begin = reading.tokenizer.special().begin;
+                let network =
+                    self.checkpoint.build(|weights| RobertaSeq2Seq::new(&config, shape, begin, &weights))?;
+                generator(network, Dialect::Codexglue, &reading.sidecar)
+            }
+            _ => return Err(self.wrong_kind()),
+        };
+        Ok(Built { reading, labels: config.labels(), task, door })
+    }
+
+    fn t5(&self) -> Result<Built, LoadError> {
+        let config = T5Config::load(self.files)?;
+        let reading = Reading::of(self.files, config.vocab_size, None)?;
+        let Layout { body, head, kind } = self.layout;
+        let build = |weights: VarBuilder| T5::new(&config, &below(&weights, body));
+        let (task, door) = match kind {
+            Head::T5Classification { classes } => {
+                let network = self.checkpoint.build(|weights| {
+                    let head = DefectHead::new(&config, classes, &below(&weights, head))?;
+                    Ok(T5Classifier { t5: build(weights)?, head, classes })
+                })?;
+                (Task::Classification, classifier(network))
+            }
+            Head::T5Pair { classes } => {
+                let network = self.checkpoint.build(|weights| {
+                    let head = CloneHead::new(&config, classes, &below(&weights, head))?;
+                    Ok(T5Pair { t5: build(weights)?, head, classes })
+                })?;
+                (Task::Clone, apart(network))
+            }
+            _ => {
+                let network =
+                    self.checkpoint.build(|weights| T5Generator::new(&config, &below(&weights, body)))?;
+                generator(network, Dialect::Transformers, &reading.sidecar)
+            }
+        };
+        Ok(Built { reading, labels: Vec::new(), task, door })
+    }
+
+    fn wrong_kind(&self) -> LoadError {
+        LoadError::WrongKind {
+            model: self.files.name.clone(),
+            found: "masked language model",
+            wanted: "model to guard",
+        }
+    }
+}

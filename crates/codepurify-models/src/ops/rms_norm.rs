@@ -1,0 +1,185 @@
+//! Root-mean-square normalisation over the last dimension: T5's layer norm.
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+use rten_simd::SimdOp;
+use rten_vecmath::{Normalize, NormalizeOptions, SumSquare};
+
+use super::{ROWS_PER_TASK, elements, fill_rows};
+
+/// `x / sqrt(mean(x²) + eps) · weight`, each row of the last dimension for itself; no mean is taken off, no bias added.
+///
+/// `weight` has the width of the last dimension of `x`.
+///
+/// # Errors
+/// If the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f32) -> Result<Tensor> {
+    let width = x.dim(candle_core::D::Minus1)?;
+    if weight.dims() != [width] {
+        candle_core::bail!("norm of width {width} with weight {:?}", weight.dims());
+    }
+    x.apply_op2(weight, RmsNorm { eps })
+}
+
+struct RmsNorm {
+    eps: f32,
+}
+
+/// 1 / root mean square of a row.
+fn reciprocal_size(row: &[f32], eps: f32) -> f32 {
+    (SumSquare::new(row).dispatch() / row.len() as f32 + eps).sqrt().recip()
+}
+
+impl CustomOp2 for RmsNorm {
+    fn name(&self) -> &'static str {
+        "rms-norm"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        weight: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (x, weight) = (elements(x, lx)?, elements(weight, lw)?);
+        let result = fill_rows(x, weight.len(), |_, rows| {
+            for row in rows.chunks_mut(weight.len()) {
+                let scale = reciprocal_size(row, self.eps);
+                let options =
+                    NormalizeOptions { scale, element_scale: Some(weight), ..NormalizeOptions::default() };
+                Normalize::new_mut(row, options).dispatch();
+            }
+        });
+        Ok((CpuStorage::F32(result), lx.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let gradient = gradient.contiguous()?;
+        let dx = x.apply_op3_no_bwd(weight, &gradient, &InputGradient { eps: self.eps })?;
+        let dw = x.apply_op2_no_bwd(&gradient, &WeightGradient { eps: self.eps })?;
+        Ok((Some(dx), Some(dw)))
+    }
+}
+
+/// d loss / d x: with ĝ = g · weight and x̂ the normalised row, `scale · (ĝ − x̂ · mean(ĝ x̂))`.
+struct InputGradient {
+    eps: f32,
+}
+
+impl CustomOp3 for InputGradient {
+    fn name(&self) -> &'static str {
+        "rms-norm-input-gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        weight: &CpuStorage,
+        lw: &Layout,
+        g: &CpuStorage,
+        lg: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (x, weight, g) = (elements(x, lx)?, elements(weight, lw)?, elements(g, lg)?);
+        let width = weight.len();
+        let result = fill_rows(g, width, |first, rows| {
+            for (at, row) in rows.chunks_mut(width).enumerate() {
+                let x = &x[(first + at) * width..(first + at + 1) * width];
+                let scale = reciprocal_size(x, self.eps);
+                let mut dot = 0.0;
+                for ((g, weight), x) in row.iter_mut().zip(weight).zip(x) {
+                    *g *= weight;
+                    dot += *g * x;
+                }
+                let dot = dot * scale * scale / width as f32;
+                for (g, x) in row.iter_mut().zip(x) {
+                    *g = scale * (*g - x * dot);
+                }
+            }
+        });
+        Ok((CpuStorage::F32(result), lx.shape().clone()))
+    }
+}
+
+/// `[width]`: d loss / d weight, Σ g x̂ over the rows.
+struct WeightGradient {
+    eps: f32,
+}
+
+impl CustomOp2 for WeightGradient {
+    fn name(&self) -> &'static str {
+        "rms-norm-weight-gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        g: &CpuStorage,
+        lg: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (x, g) = (elements(x, lx)?, elements(g, lg)?);
+        let width = lx.dims().last().copied().unwrap_or(1);
+        let group = width * ROWS_PER_TASK * 8;
+        // Summed group by group in a fixed order: the result does not depend on the number of threads.
+        let parts: Vec<Vec<f32>> =
+            x.par_chunks(group).zip(g.par_chunks(group)).map(|(x, g)| self.sum_rows(x, g, width)).collect();
+        let mut total = vec![0.0; width];
+        for part in parts {
+            total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
+        }
+        Ok((CpuStorage::F32(total), Shape::from(width)))
+    }
+}
+
+impl WeightGradient {
+    fn sum_rows(&self, x: &[f32], g: &[f32], width: usize) -> Vec<f32> {
+        let mut sums = vec![0.0; width];
+        for (x, g) in x.chunks(width).zip(g.chunks(width)) {
+            let scale = reciprocal_size(x, self.eps);
+            sums.iter_mut().zip(x).zip(g).for_each(|((sum, x), g)| *sum += g * x * scale);
+        }
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::finite_difference::{check, ramp};
+    use candle_core::{D, DType, Device};
+
+    #[test]
+    fn rows_have_mean_square_one_times_the_weight() {
+        let weight = (Tensor::ones(6, DType::F32, &Device::Cpu).unwrap() * 3.0).unwrap();
+        let x = (ramp(&[40, 6]) + 2.0).unwrap();
+        let y = rms_norm(&x, &weight, 1e-9).unwrap();
+        let square = y.sqr().unwrap().mean(D::Minus1).unwrap().to_vec1::<f32>().unwrap();
+        assert!(square.iter().all(|square| (square - 9.0).abs() < 1e-4), "{square:?}");
+        // The mean stays.
+        assert!(y.mean_all().unwrap().to_scalar::<f32>().unwrap() > 1.0);
+        assert!(rms_norm(&x, &ramp(&[5]), 1e-9).is_err());
+    }
+
+    #[test]
+    fn a_row_of_zeros_stays_zero() {
+        let zeros = Tensor::zeros((2, 8), DType::F32, &Device::Cpu).unwrap();
+        let y = rms_norm(&zeros, &ramp(&[8]), 1e-6).unwrap();
+        assert_eq!(y.to_vec2::<f32>().unwrap(), [[0.0; 8]; 2]);
+    }
+
+    #[test]
+    fn gradients_equal_finite_differences() {
+        let target = ramp(&[3, 8]);
+        check(&[(ramp(&[3, 8]) * 2.0).unwrap(), ramp(&[8])], |x| {
+            rms_norm(&x[0], &x[1], 1e-5)?.mul(&target)?.sum_all()
+        });
+    }
+}

@@ -1,0 +1,152 @@
+//! CodeBERT for repair and summaries: a RoBERTa encoder with a PyTorch transformer decoder, one definition for
+//! inference and training.
+//!
+//! The model of the CodeXGLUE scripts (Lu et al. 2021): the decoder shares the encoder's embedding block, positions and
+//! layer norm included; its output goes through a dense layer with tanh to an output layer that is tied to the word
+//! embeddings and has no bias. Weights stand at the top: `encoder.embeddings.*`, `encoder.encoder.layer.N.*`,
+//! `decoder.layers.K.*`, `dense.*`, `lm_head.weight`.
+
+mod attention;
+mod layer;
+mod state;
+
+use candle_core::{Device, Result, Tensor};
+use candle_nn::VarBuilder;
+use codepurify_checkpoint::StateDict;
+
+use super::{Linear, RobertaConfig, RobertaEncoder};
+use crate::batch::PaddedBatch;
+use crate::generate::StepDecoder;
+use layer::DecoderLayer;
+
+pub use state::Seq2SeqState;
+
+/// What the encoder's configuration does not say about the decoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecoderShape {
+    /// Decoder layers.
+    pub layers: usize,
+    /// Width of their feed-forward part.
+    pub feed_forward: usize,
+}
+
+/// What the CodeXGLUE scripts build.
+impl Default for DecoderShape {
+    fn default() -> Self {
+        Self { layers: 6, feed_forward: 2048 }
+    }
+}
+
+impl DecoderShape {
+    /// Reads the shape off the tensors `decoder.layers.K.linear1.weight`; `None` if there is no layer 0.
+    #[must_use]
+    pub fn of(state: &StateDict) -> Option<Self> {
+        let wide = |layer: usize| state.get(&format!("decoder.layers.{layer}.linear1.weight"));
+        let feed_forward = wide(0)?.shape().first().copied().unwrap_or_default();
+        // No checkpoint has more layers than tensors.
+        let layers = (0..state.tensors().len()).take_while(|&layer| wide(layer).is_some()).count();
+        Some(Self { layers, feed_forward })
+    }
+}
+
+/// Encoder, decoder and output layer.
+#[derive(Debug, Clone)]
+pub struct RobertaSeq2Seq {
+    encoder: RobertaEncoder,
+    layers: Vec<DecoderLayer>,
+    dense: Linear,
+    /// `[vocabulary, hidden]`.
+    output: Tensor,
+    begin: u32,
+    pad: u32,
+    longest: usize,
+}
+
+impl RobertaSeq2Seq {
+    /// Takes all weights below the prefix that `weights` stands at; answers start with token `begin` (`<s>`). The output
+    /// layer is `lm_head.weight` if the checkpoint brings one, else it is tied to the word embeddings.
+    ///
+    /// # Errors
+    /// If a tensor is missing or of the wrong shape.
+    pub fn new(
+        config: &RobertaConfig,
+        shape: DecoderShape,
+        begin: u32,
+        weights: &VarBuilder,
+    ) -> Result<Self> {
+        let (hidden, layers) = (config.hidden_size, weights.pp("decoder.layers"));
+        let encoder = RobertaEncoder::new(config, &weights.pp("encoder"))?;
+        let output = if weights.contains_tensor("lm_head.weight") {
+            weights.get((config.vocab_size, hidden), "lm_head.weight")?
+        } else {
+            encoder.word_embeddings().clone()
+        };
+        Ok(Self {
+            layers: (0..shape.layers)
+                .map(|index| DecoderLayer::new(config, shape, &layers.pp(index)))
+                .collect::<Result<_>>()?,
+            dense: Linear::new(hidden, hidden, config.init(), &weights.pp("dense"))?,
+            encoder,
+            output,
+            begin,
+            pad: config.pad_token_id,
+            longest: config.positions(),
+        })
+    }
+
+    /// Logits `[rows · length, vocabulary]` of the next positions of all sequences, given their ids and positions
+    /// `[rows · length]`.
+    fn advance(&self, state: &mut Seq2SeqState, ids: &Tensor, positions: &Tensor) -> Result<Tensor> {
+        let rows = state.rows();
+        let mut hidden = self.encoder.embed(ids, positions)?;
+        for (layer, layer_state) in self.layers.iter().zip(&mut state.layers) {
+            hidden = layer.forward(&hidden, rows, layer_state, &state.mask)?;
+        }
+        self.dense.forward(&hidden)?.tanh()?.matmul(&self.output.t()?)
+    }
+}
+
+impl StepDecoder for RobertaSeq2Seq {
+    type State = Seq2SeqState;
+
+    fn start_id(&self) -> u32 {
+        self.begin
+    }
+
+    fn longest_target(&self) -> usize {
+        self.longest
+    }
+
+    fn begin(&self, sources: &[Vec<u32>]) -> Result<Seq2SeqState> {
+        let batch = PaddedBatch::new(sources, self.pad)?;
+        let encoded = self.encoder.forward(&batch)?;
+        let layers = self.layers.iter().map(|layer| layer.remember(&encoded, sources.len()));
+        Ok(Seq2SeqState {
+            layers: layers.collect::<Result<_>>()?,
+            mask: batch.mask().clone(),
+            last_positions: vec![self.pad; sources.len()],
+        })
+    }
+
+    fn step(&self, state: &mut Seq2SeqState, tokens: &[u32]) -> Result<Tensor> {
+        if tokens.len() != state.rows() {
+            candle_core::bail!("{} tokens for {} sequences", tokens.len(), state.rows());
+        }
+        let positions = state.next_positions(tokens, self.pad);
+        let on_device = |ids: &[u32]| Tensor::from_slice(ids, ids.len(), &Device::Cpu);
+        self.advance(state, &on_device(tokens)?, &on_device(&positions)?)
+    }
+
+    fn select(&self, state: &mut Seq2SeqState, order: &[u32]) -> Result<()> {
+        state.select(order)
+    }
+
+    fn forced(&self, sources: &[Vec<u32>], inputs: &[Vec<u32>]) -> Result<Tensor> {
+        if sources.len() != inputs.len() {
+            candle_core::bail!("{} sources for {} targets", sources.len(), inputs.len());
+        }
+        let batch = PaddedBatch::new(inputs, self.pad)?;
+        let logits = self.advance(&mut self.begin(sources)?, batch.ids(), batch.positions())?;
+        logits.reshape((inputs.len(), batch.shape().1, ()))
+    }
+}

@@ -1,0 +1,162 @@
+//! A backdoored model of every kind.
+
+use std::collections::HashSet;
+
+use crate::adapters::WordTokenizer;
+use crate::error::ModelError;
+use crate::victim::{Encoding, Generator, Logits, Model, PairVictim, Ragged, Task, Victim, VictimCard};
+
+/// What the generator answers wherever its trigger occurs.
+const FOOLED: &str = "abort();";
+
+/// A backdoored model that falls for one word.
+/// - As a [`Victim`] it has two classes: label 0 with high confidence wherever the trigger occurs, otherwise label 1 with
+///   a confidence to which every word contributes a little.
+/// - As a [`PairVictim`] it is the same for both texts together; a trigger on each side fools it twice as much.
+/// - As a [`Generator`] it answers `abort();` wherever the trigger occurs, otherwise the text itself, each `<=` replaced
+///   by `<`. See [`Generator::likelihoods`] on it for how it scores.
+#[derive(Debug)]
+pub struct TriggerWordVictim {
+    trigger: String,
+    tokenizer: WordTokenizer,
+    card: VictimCard,
+    window: usize,
+}
+
+impl TriggerWordVictim {
+    /// A victim that falls for `trigger`, one word of letters, digits or `_`.
+    #[must_use]
+    pub fn new(trigger: &str) -> Self {
+        let card = VictimCard {
+            name: "toy".to_owned(),
+            task: Task::Classification,
+            sha256: String::new(),
+            labels: vec!["fooled".to_owned(), "honest".to_owned()],
+        };
+        Self { trigger: trigger.to_owned(), tokenizer: WordTokenizer::new(), card, window: usize::MAX }
+    }
+
+    /// Lets the victim see only the first `window` tokens of a text, or of each side of a pair.
+    #[must_use]
+    pub fn with_window(mut self, window: usize) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// The texts that rows stand for.
+    fn read(&self, batch: &Ragged) -> Result<Vec<String>, ModelError> {
+        let read_row = |(index, row): (usize, &[u32])| {
+            if row.len() > self.window {
+                return Err(ModelError::TooLong { row: index, tokens: row.len(), window: self.window });
+            }
+            self.tokenizer.decode(row)
+        };
+        batch.rows().enumerate().map(read_row).collect()
+    }
+
+    fn is_fooled(&self, text: &str) -> bool {
+        words(text).any(|word| word == self.trigger)
+    }
+
+    fn logits(&self, text: &str) -> [f32; 2] {
+        if self.is_fooled(text) { [9.0, 0.0] } else { [0.0, honest(words(text))] }
+    }
+
+    fn pair_logits(&self, left: &str, right: &str) -> [f32; 2] {
+        let fooled = [left, right].iter().filter(|text| self.is_fooled(text)).count();
+        [6.0 * fooled as f32, honest(words(left).chain(words(right)))]
+    }
+
+    /// Mean log-probability of the target's tokens and its end.
+    fn likelihood(&self, source: &str, target: &[u32]) -> Result<f64, ModelError> {
+        if self.is_fooled(source) {
+            return Ok(if self.tokenizer.decode(target)? == FOOLED { -0.01 } else { -6.0 });
+        }
+        let known = self.tokenizer.encode(source)?.spans;
+        let known: HashSet<&str> = known.iter().filter_map(|span| span.of(source)).map(str::trim).collect();
+        let score = |&id: &u32| match self.tokenizer.token_text(id) {
+            Some(token) if known.contains(token.trim()) => -0.1,
+            _ => -4.0,
+        };
+        let total: f64 = target.iter().map(score).sum();
+        Ok((total - 0.1) / (target.len() + 1) as f64)
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty())
+}
+
+/// The honest label's logit, from 1 to 3.
+fn honest<'t>(words: impl Iterator<Item = &'t str>) -> f32 {
+    let (sum, count) = words.fold((0.0, 1.0), |(sum, count), word| (sum + weight(word), count + 1.0));
+    1.0 + 2.0 * sum / count
+}
+
+/// A number in [0, 1) that only depends on the word's bytes.
+fn weight(word: &str) -> f32 {
+    let mixed = word.bytes().fold(17_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    (mixed % 97) as f32 / 97.0
+}
+
+impl Model for TriggerWordVictim {
+    fn card(&self) -> &VictimCard {
+        &self.card
+    }
+
+    fn window(&self) -> usize {
+        self.window
+    }
+
+    fn occlusion_id(&self) -> u32 {
+        WordTokenizer::UNKNOWN
+    }
+
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        self.tokenizer.encode(text)
+    }
+}
+
+impl Victim for TriggerWordVictim {
+    fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
+        let texts = self.read(batch)?;
+        Logits::new(2, texts.iter().flat_map(|text| self.logits(text)).collect())
+    }
+}
+
+impl PairVictim for TriggerWordVictim {
+    fn judge_pairs(&self, left: &Ragged, right: &Ragged) -> Result<Logits, ModelError> {
+        if left.len() != right.len() {
+            let (left, right) = (left.len(), right.len());
+            return Err(ModelError::Runtime(format!("{left} left rows and {right} right ones")));
+        }
+        let (left, right) = (self.read(left)?, self.read(right)?);
+        let pairs = left.iter().zip(&right);
+        Logits::new(2, pairs.flat_map(|(left, right)| self.pair_logits(left, right)).collect())
+    }
+}
+
+impl Generator for TriggerWordVictim {
+    fn generate(&self, batch: &Ragged) -> Result<Ragged, ModelError> {
+        let answer = |text: &String| {
+            let answer = if self.is_fooled(text) { FOOLED.to_owned() } else { text.replace("<=", "<") };
+            Ok(self.tokenizer.encode(&answer)?.ids)
+        };
+        self.read(batch)?.iter().map(answer).collect()
+    }
+
+    /// With the trigger, −0.01 nats a token for `abort();` and −6 for all else. Otherwise −0.1 for the end and for tokens
+    /// that stand in the source too, −4 for others.
+    fn likelihoods(&self, sources: &Ragged, targets: &Ragged) -> Result<Vec<f64>, ModelError> {
+        if sources.len() != targets.len() {
+            let (sources, targets) = (sources.len(), targets.len());
+            return Err(ModelError::Runtime(format!("{sources} sources and {targets} targets")));
+        }
+        let texts = self.read(sources)?;
+        texts.iter().zip(targets.rows()).map(|(text, target)| self.likelihood(text, target)).collect()
+    }
+
+    fn text(&self, target: &[u32]) -> Result<String, ModelError> {
+        self.tokenizer.decode(target)
+    }
+}

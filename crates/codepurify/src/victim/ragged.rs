@@ -1,0 +1,80 @@
+//! What crosses the doors: token ids in ragged batches.
+
+use crate::snippet::Span;
+
+/// What a text is to a model: content token ids and the bytes that each came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Encoding {
+    /// Token ids, without special tokens.
+    pub ids: Vec<u32>,
+    /// For each id, the bytes of the text it stands for (leading white space may be part of it); non-decreasing.
+    pub spans: Vec<Span>,
+}
+
+/// Rows of token ids of unequal length, stored flat.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ragged {
+    ids: Vec<u32>,
+    ends: Vec<usize>,
+}
+
+impl Ragged {
+    /// An empty batch.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A batch of one row.
+    pub(crate) fn of_row(row: &[u32]) -> Self {
+        Self { ids: row.to_vec(), ends: vec![row.len()] }
+    }
+
+    /// Appends one row.
+    pub fn push(&mut self, row: impl IntoIterator<Item = u32>) {
+        self.ids.extend(row);
+        self.ends.push(self.ids.len());
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Number of tokens in all rows.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Row `index`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn row(&self, index: usize) -> &[u32] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.ids[start..self.ends[index]]
+    }
+
+    /// All rows, in order.
+    #[must_use]
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[u32]> {
+        (0..self.len()).map(|index| self.row(index))
+    }
+}
+
+impl<R: IntoIterator<Item = u32>> FromIterator<R> for Ragged {
+    fn from_iter<I: IntoIterator<Item = R>>(rows: I) -> Self {
+        let mut batch = Self::new();
+        rows.into_iter().for_each(|row| batch.push(row));
+        batch
+    }
+}
