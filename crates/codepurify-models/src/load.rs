@@ -162,11 +162,7 @@ fn joined(network: impl SequenceClassifier + 'static) -> Door {
 }
 
 /// A generator, or the classifier that it is if its side car names an answer for each class.
-fn generator(
-    decoder: impl StepDecoder + 'static,
-    dialect: Dialect,
-    sidecar: &Sidecar,
-) -> (Task, Door) {
+fn generator(decoder: impl StepDecoder + 'static, dialect: Dialect, sidecar: &Sidecar) -> (Task, Door) {
     let Generation { max_length, beams } = sidecar.generation;
     let (options, answers) = (DecodeOptions { max_length, beams, dialect }, sidecar.answers.clone());
     let task = if answers.is_empty() { Task::Repair } else { Task::Classification };
@@ -192,9 +188,9 @@ impl Parts<'_> {
         let (task, door) = match kind {
             Head::Classification { classes } => {
                 let encoder = encoder()?;
-                let head = self.checkpoint.build(|weights| {
-                    ClassificationHead::new(&config, classes, &below(&weights, head))
-                })?;
+                let head = self
+                    .checkpoint
+                    .build(|weights| ClassificationHead::new(&config, classes, &below(&weights, head)))?;
                 let network = RobertaClassifier { encoder, head, classes, pad };
                 if reading.sidecar.task == Some(Task::Clone) {
                     reading.window = Joined::<()>::window(reading.window);

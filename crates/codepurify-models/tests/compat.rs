@@ -13,7 +13,8 @@ const PARITY: f64 = 1e-4;
 fn check(head: &str) {
     let head = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/compat").join(head);
     for format in FORMATS {
-        let parity = compare(&head, format).unwrap_or_else(|error| panic!("{}: {format}: {error}", head.display()));
+        let parity =
+            compare(&head, format).unwrap_or_else(|error| panic!("{}: {format}: {error}", head.display()));
         assert!(parity.difference < PARITY, "{format}: {parity:?}");
         assert_ne!(parity.same_answers, Some(false), "{format}: {parity:?}");
     }
