@@ -98,8 +98,8 @@ fn pair_models_answer_as_the_reference_does() {
             assert_eq!(result["pair"], place, "{head}");
             assert_eq!(result["unit"]["start_byte"], 0, "a side is a whole file");
         }
-        for side in 0..2 {
-            assert_answers(&results[side]["prediction"], &expected(head)["logits"][0], head);
+        for result in &results[..2] {
+            assert_answers(&result["prediction"], &expected(head)["logits"][0], head);
         }
     }
 }
