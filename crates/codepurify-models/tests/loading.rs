@@ -352,6 +352,11 @@ fn side_cars_that_say_nonsense() {
         (json!({"preprocessing": {"max_length": -1}}), "-1"),
         (json!({"preprocessing": {"max_length": 2}}), "max_length"),
         (json!({"thresholds": {"entropy": 1.0}}), "concentration"),
+        (json!({"answers": ["no", "yes"]}), "answers"),
+        (json!({"answers": ["no"]}), "answer"),
+        (json!({"generation": {"beams": 0}}), "beams"),
+        (json!({"generation": {"beams": 1_000_000}}), "beams"),
+        (json!({"generation": {"max_length": 1}}), "max_length"),
     ];
     for (sidecar, named) in bad {
         let fixture = Fixture::classifier().with("codepurify.json", sidecar.to_string());
