@@ -25,7 +25,7 @@ pub enum CheckpointError {
         file: String,
     },
     /// Neither safetensors nor a file of `torch.save`.
-    #[error("{file} is no weights file that is known here: {}; supported: safetensors, torch.save (zip and legacy)", visible(.found))]
+    #[error("{file} is neither safetensors nor a file of torch.save: {}", visible(.found))]
     UnknownFormat {
         /// The file.
         file: String,
@@ -77,7 +77,7 @@ pub enum CheckpointError {
         message: String,
     },
     /// A pickle asks for a function or class that no state dict needs. Nothing was called.
-    #[error("{file}: the pickle asks for `{}` at byte {at}; only tensors and plain data are read, nothing is called", visible(.global))]
+    #[error("{file}: the pickle asks for `{}` at byte {at}; nothing but tensors is rebuilt", visible(.global))]
     Forbidden {
         /// The file.
         file: String,
@@ -123,7 +123,7 @@ pub enum CheckpointError {
         tensor: String,
     },
     /// An element type that is not known, or that is no weight where weights were asked for.
-    #[error("{file}: tensor `{}` has element type {}, which cannot be read as f32 weights", visible(.tensor), visible(.element_type))]
+    #[error("{file}: tensor `{}` has element type {}, no weights", visible(.tensor), visible(.element_type))]
     WrongType {
         /// The file.
         file: String,

@@ -90,6 +90,32 @@ fn a_list_that_grows_from_memo_entries() {
     assert!(matches!(error, CheckpointError::Truncated { .. }), "{error}");
 }
 
+/// A million entries without content, in the central directory only.
+#[test]
+fn a_million_zip_entries() {
+    const ENTRIES: u32 = 1_000_000;
+    let mut archive = [b"PK\x03\x04".as_slice(), &[0; 60]].concat();
+    let start = archive.len() as u64;
+    for name in 0..ENTRIES {
+        archive.extend(b"PK\x01\x02");
+        archive.extend([0; 24]);
+        archive.extend([4, 0]);
+        archive.extend([0; 16]);
+        archive.extend(name.to_le_bytes());
+    }
+    let end = archive.len() as u64;
+    archive.extend(b"PK\x06\x06\x2c\x00\x00\x00\x00\x00\x00\x00\x2d\x00\x2d\x00");
+    archive.extend([0; 8]);
+    for field in [u64::from(ENTRIES), u64::from(ENTRIES), end - start, start] {
+        archive.extend(field.to_le_bytes());
+    }
+    archive.extend([b"PK\x06\x07\x00\x00\x00\x00".as_slice(), &end.to_le_bytes(), &[1, 0, 0, 0]].concat());
+    archive.extend(b"PK\x05\x06\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00");
+    let error = StateDict::from_bytes("attack.bin", archive).expect_err("an attack");
+    let expected = "attack.bin: the zip archive is not usable: i/o error: its directory is too large";
+    assert_eq!(error.to_string(), expected);
+}
+
 #[test]
 fn a_header_of_a_hundred_megabytes_is_not_believed() {
     let mut bytes = 99_000_000_u64.to_le_bytes().to_vec();

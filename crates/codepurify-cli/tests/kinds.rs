@@ -25,6 +25,16 @@ fn expected(head: &str) -> Value {
     serde_json::from_str(&read_to_string(golden(head).join("expected.json")).unwrap()).unwrap()
 }
 
+/// A function whose name alone the golden T5 answers by.
+const QUEUE: &str = "void push(struct queue *queue, int cost)
+{
+    struct node *n = pop(queue);
+    n->cost = cost;
+    total += n->cost;
+    free(n);
+}
+";
+
 /// Label and probability that follow from reference logits.
 fn answer(logits: &Value) -> (usize, f64) {
     let mut logits: Vec<f64> =
@@ -33,7 +43,8 @@ fn answer(logits: &Value) -> (usize, f64) {
         logits.insert(0, 0.0);
     }
     let total: f64 = logits.iter().map(|logit| logit.exp()).sum();
-    let best = usize::from(logits[1] > logits[0]);
+    let best =
+        (1..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best });
     (best, logits[best].exp() / total)
 }
 
@@ -87,8 +98,8 @@ fn pair_models_answer_as_the_reference_does() {
             assert_eq!(result["pair"], place, "{head}");
             assert_eq!(result["unit"]["start_byte"], 0, "a side is a whole file");
         }
-        for side in 0..2 {
-            assert_answers(&results[side]["prediction"], &expected(head)["logits"][0], head);
+        for result in &results[..2] {
+            assert_answers(&result["prediction"], &expected(head)["logits"][0], head);
         }
     }
 }
@@ -110,10 +121,11 @@ fn generators_answer_with_text() {
 
 #[test]
 fn a_purified_generator_shows_both_answers() {
-    let place = place();
+    let place = Place::new();
+    place.write("queue.c", QUEUE);
     for model in ["roberta-seq2seq", "t5-generation"] {
         place.suspicious(model, model);
-        let options = ["scan", FILES[1], "--model", model, "--profile", "paper"];
+        let options = ["scan", "queue.c", "--model", model, "--profile", "paper"];
         let run = place.run(&[&options[..], &["--format", "json"]].concat());
         assert_eq!(run.code, 1, "{run:?}");
         let result = &run.json()["results"][0];
@@ -123,7 +135,7 @@ fn a_purified_generator_shows_both_answers() {
         }
         assert!(result["purified"].is_string(), "{model}: {result}");
         let text = place.run(&options);
-        assert!(text.code == 1 && text.out.contains("answer"), "{text:?}");
+        assert!(text.code == 1 && text.out.contains("once purified"), "{text:?}");
         let table = place.run(&[&["explain"], &options[1..]].concat());
         assert!(table.code == 1 && table.out.contains("identifier"), "{table:?}");
     }

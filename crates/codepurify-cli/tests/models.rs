@@ -32,7 +32,7 @@ fn truncated_weights_are_refused() {
     let weights = std::fs::read(place.path("model/model.safetensors")).unwrap();
     for length in [weights.len() / 2, 4, 0] {
         place.write("model/model.safetensors", &weights[..length]);
-        fails_with(&scan(&place), &["weights"]);
+        fails_with(&scan(&place), &["model.safetensors"]);
     }
 }
 

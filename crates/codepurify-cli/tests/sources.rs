@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{Place, Run, golden};
 use serde_json::Value;
 
@@ -86,6 +88,21 @@ fn what_is_missing_is_named() {
     place.golden("roberta-mlm", "mlm");
     fails_with(&scan(&place, &["--model", "mlm"]), 2, &["masked language model"]);
     fails_with(&scan(&place, &["--mlm", "whole"]), 2, &["masked language model"]);
+}
+
+#[test]
+fn hostile_weights_end_in_an_error_that_names_the_file() {
+    let place = place();
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-checkpoint/tests/hostile/files");
+    let files: Vec<_> = corpus.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() > 40);
+    for file in files.iter().filter(|path| path.is_file()) {
+        let run = place.run(&["models", "inspect", file.to_str().unwrap(), "--base", "base"]);
+        fails_with(&run, 2, &[file.file_name().unwrap().to_str().unwrap()]);
+        assert!(run.err.len() < 2000, "{}", run.err);
+    }
+    let run = place.run(&["models", "inspect", corpus.to_str().unwrap(), "--base", "base"]);
+    fails_with(&run, 2, &["weights"]);
 }
 
 #[test]

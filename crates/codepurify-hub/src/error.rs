@@ -105,8 +105,10 @@ pub enum HubError {
         status: u16,
     },
     /// The server could not be reached.
-    #[error("{url}: {message}")]
+    #[error("`{id}` is no path, and {url} cannot be reached: {message}")]
     Connection {
+        /// The hub id.
+        id: String,
         /// What was asked for.
         url: String,
         /// Why.

@@ -16,7 +16,9 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         eprintln!("usage: parity HEAD_DIR...");
         return Ok(ExitCode::from(64));
     }
-    println!("| model | head | weights | largest difference | greedy and beam answers |\n|---|---|---|---|---|");
+    println!(
+        "| model | head | weights | largest difference | greedy and beam answers |\n|---|---|---|---|---|"
+    );
     for head in &heads {
         for format in FORMATS {
             let parity = compare(head, format)?;

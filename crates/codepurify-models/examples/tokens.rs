@@ -32,7 +32,10 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         if found != row.ids {
             different += 1;
             let at = found.iter().zip(&row.ids).take_while(|(found, wanted)| found == wanted).count();
-            println!("text {texts}: token {at} differs in {:?}", row.text.chars().take(60).collect::<String>());
+            println!(
+                "text {texts}: token {at} differs in {:?}",
+                row.text.chars().take(60).collect::<String>()
+            );
         }
     }
     println!("{texts} texts, {tokens} tokens: {different} texts differ");

@@ -137,14 +137,7 @@ impl Lazy<'_> {
 }
 
 impl SimpleBackend for Lazy<'_> {
-    fn get(
-        &self,
-        shape: Shape,
-        name: &str,
-        _: Init,
-        _: DType,
-        _: &Device,
-    ) -> candle_core::Result<Tensor> {
+    fn get(&self, shape: Shape, name: &str, _: Init, _: DType, _: &Device) -> candle_core::Result<Tensor> {
         self.read(name, Some(&shape))
     }
 

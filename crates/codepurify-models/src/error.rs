@@ -36,7 +36,9 @@ pub enum LoadError {
         wanted: &'static str,
     },
     /// A bare weights file without what belongs to it.
-    #[error("{weights} is a bare weights file and has no {wanted} beside it: name the base directory that has")]
+    #[error(
+        "{weights} is a bare weights file and has no {wanted} beside it: name the base directory that has"
+    )]
     NoBase {
         /// The weights file.
         weights: PathBuf,

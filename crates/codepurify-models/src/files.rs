@@ -84,9 +84,10 @@ impl ModelFiles {
     /// # Errors
     /// [`LoadError::MissingFile`] or [`LoadError::Read`].
     pub fn read_with_base(path: &Path, base: Option<&Path>) -> Result<Self, LoadError> {
-        let (dir, weights) = match path.is_dir() {
-            true => (path, find_weights(path)?),
-            false => (beside(path), Weights::of(path.to_path_buf())),
+        let (dir, weights) = if path.is_dir() {
+            (path, find_weights(path)?)
+        } else {
+            (beside(path), Weights::of(path.to_path_buf()))
         };
         if let Weights::File(file) | Weights::Index(file) = &weights
             && let Err(source) = std::fs::File::open(file)

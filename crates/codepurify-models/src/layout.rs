@@ -38,6 +38,11 @@ pub(crate) enum Head {
 }
 
 impl Head {
+    /// Whether it answers with text.
+    pub(crate) fn generates(self) -> bool {
+        matches!(self, Self::Seq2Seq(_) | Self::T5Generation)
+    }
+
     /// Which `config.json` belongs to it.
     pub(crate) fn is_t5(self) -> bool {
         matches!(self, Self::T5Generation | Self::T5Classification { .. } | Self::T5Pair { .. })

@@ -25,6 +25,7 @@ pub mod tokenizer;
 
 pub use error::LoadError;
 pub use files::ModelFiles;
+pub use guarded::Guarded;
 pub use inspect::{Inspection, inspect};
 pub use load::{GuardedModel, Loaded, load};
 pub use masked_lm::RobertaMaskedLm;

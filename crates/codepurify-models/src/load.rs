@@ -112,6 +112,7 @@ pub(crate) fn load_from(
     std::thread::scope(|scope| {
         let hash = scope.spawn(|| checkpoint.state().sha256());
         let parts = Parts { files, checkpoint, layout };
+        parts.check_answers()?;
         let built = if layout.kind.is_t5() { parts.t5()? } else { parts.roberta()? };
         let sha256 = hash.join().expect("hashing bytes does not panic");
         built.finish(files.name.clone(), sha256)
@@ -162,11 +163,7 @@ fn joined(network: impl SequenceClassifier + 'static) -> Door {
 }
 
 /// A generator, or the classifier that it is if its side car names an answer for each class.
-fn generator(
-    decoder: impl StepDecoder + 'static,
-    dialect: Dialect,
-    sidecar: &Sidecar,
-) -> (Task, Door) {
+fn generator(decoder: impl StepDecoder + 'static, dialect: Dialect, sidecar: &Sidecar) -> (Task, Door) {
     let Generation { max_length, beams } = sidecar.generation;
     let (options, answers) = (DecodeOptions { max_length, beams, dialect }, sidecar.answers.clone());
     let task = if answers.is_empty() { Task::Repair } else { Task::Classification };
@@ -182,6 +179,16 @@ fn generator(
 }
 
 impl Parts<'_> {
+    /// Refuses answers of a model that gives none.
+    fn check_answers(&self) -> Result<(), LoadError> {
+        let (kind, file) = (self.layout.kind, "codepurify.json");
+        if kind.generates() || Sidecar::of(self.files)?.answers.is_empty() {
+            return Ok(());
+        }
+        let message = format!("`answers` are for a model that generates text, this one is: {kind}");
+        Err(LoadError::Json { model: self.files.name.clone(), file, message })
+    }
+
     fn roberta(&self) -> Result<Built, LoadError> {
         let config = RobertaConfig::load(self.files)?;
         let mut reading = Reading::of(self.files, config.vocab_size, Some(config.positions()))?;
@@ -192,9 +199,9 @@ impl Parts<'_> {
         let (task, door) = match kind {
             Head::Classification { classes } => {
                 let encoder = encoder()?;
-                let head = self.checkpoint.build(|weights| {
-                    ClassificationHead::new(&config, classes, &below(&weights, head))
-                })?;
+                let head = self
+                    .checkpoint
+                    .build(|weights| ClassificationHead::new(&config, classes, &below(&weights, head)))?;
                 let network = RobertaClassifier { encoder, head, classes, pad };
                 if reading.sidecar.task == Some(Task::Clone) {
                     reading.window = Joined::<()>::window(reading.window);

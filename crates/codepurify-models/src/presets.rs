@@ -86,7 +86,11 @@ mod tests {
         for preset in PRESETS {
             let sidecar: Sidecar = serde_json::from_str(preset.json).expect(preset.name);
             assert!(sidecar.task.is_some() && !preset.description().is_empty(), "{}", preset.name);
-            assert!(sidecar.preset.is_none() && sidecar.preprocessing.max_length.is_some(), "{}", preset.name);
+            assert!(
+                sidecar.preset.is_none() && sidecar.preprocessing.max_length.is_some(),
+                "{}",
+                preset.name
+            );
         }
     }
 

@@ -146,7 +146,7 @@ impl T5Batch {
         serde_json::from_slice(&std::fs::read(golden(name).join("expected.json")).unwrap()).unwrap()
     }
 
-    /// Finite differences would step over the kinks of ReLU, so the whole is compared with PyTorch, and each operation
+    /// Finite differences would step over the kinks of `ReLU`, so the whole is compared with PyTorch, and each operation
     /// with finite differences in its own tests.
     fn check(&self, variables: &BTreeMap<String, Var>, loss: &Tensor) {
         let gradients = loss.backward().unwrap();

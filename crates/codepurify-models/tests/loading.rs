@@ -217,8 +217,16 @@ fn weights_that_are_no_numbers() {
             let (_, _, bytes) = tensors.get_mut(name).unwrap();
             bytes[4 * 7..4 * 8].copy_from_slice(&bad.to_le_bytes());
         });
-        assert_refused!(fixture.victim(), LoadError::Weights(CheckpointError::NotFinite { element: 7, .. }), [name]);
-        assert_refused!(fixture.inspect(), LoadError::Weights(CheckpointError::NotFinite { element: 7, .. }), [name]);
+        assert_refused!(
+            fixture.victim(),
+            LoadError::Weights(CheckpointError::NotFinite { element: 7, .. }),
+            [name]
+        );
+        assert_refused!(
+            fixture.inspect(),
+            LoadError::Weights(CheckpointError::NotFinite { element: 7, .. }),
+            [name]
+        );
     }
     // What nobody takes may be anything: masks of -inf are common buffers. 0x7c00 is infinity in half precision.
     let fixture = Fixture::classifier().with_weights(|tensors| {
@@ -248,7 +256,11 @@ fn weights_of_other_types() {
             tensors.insert(name.to_owned(), (dtype, vec![32], vec![0; 32 * size]));
         });
         let kind = format!("{dtype:?}").to_lowercase();
-        assert_refused!(fixture.victim(), LoadError::Weights(CheckpointError::WrongType { .. }), [name, kind]);
+        assert_refused!(
+            fixture.victim(),
+            LoadError::Weights(CheckpointError::WrongType { .. }),
+            [name, kind]
+        );
     }
 }
 
@@ -274,10 +286,16 @@ fn tensors_nobody_takes_are_reported() {
 #[test]
 fn inspection_says_what_is_there() {
     let inspection = Fixture::classifier().inspect().unwrap();
-    assert_eq!((inspection.name.as_str(), inspection.head.as_str()), ("guarded", "classification over <s>, 2 logits"));
+    assert_eq!(
+        (inspection.name.as_str(), inspection.head.as_str()),
+        ("guarded", "classification over <s>, 2 logits")
+    );
     assert_eq!((inspection.task, inspection.dtype.as_str()), (Some(Task::Defect), "f32"));
     assert_eq!((inspection.window, inspection.vocabulary), (126, 392));
-    assert_eq!((inspection.format.as_str(), inspection.tokenizer.as_str()), ("safetensors", "tokenizer.json"));
+    assert_eq!(
+        (inspection.format.as_str(), inspection.tokenizer.as_str()),
+        ("safetensors", "tokenizer.json")
+    );
     let mlm = Fixture::of("tiny-mlm").inspect().unwrap();
     assert_eq!((mlm.task, mlm.head.as_str()), (None, "masked language model"));
 }
@@ -334,6 +352,11 @@ fn side_cars_that_say_nonsense() {
         (json!({"preprocessing": {"max_length": -1}}), "-1"),
         (json!({"preprocessing": {"max_length": 2}}), "max_length"),
         (json!({"thresholds": {"entropy": 1.0}}), "concentration"),
+        (json!({"answers": ["no", "yes"]}), "answers"),
+        (json!({"answers": ["no"]}), "answer"),
+        (json!({"generation": {"beams": 0}}), "beams"),
+        (json!({"generation": {"beams": 1_000_000}}), "beams"),
+        (json!({"generation": {"max_length": 1}}), "max_length"),
     ];
     for (sidecar, named) in bad {
         let fixture = Fixture::classifier().with("codepurify.json", sidecar.to_string());
@@ -408,7 +431,11 @@ fn tokenizers_that_do_not_fit() {
 
 #[test]
 fn models_of_the_other_kind() {
-    assert_refused!(Fixture::classifier().masked_lm(), LoadError::WrongKind { .. }, ["masked language model"]);
+    assert_refused!(
+        Fixture::classifier().masked_lm(),
+        LoadError::WrongKind { .. },
+        ["masked language model"]
+    );
     assert_refused!(Fixture::of("tiny-mlm").victim(), LoadError::WrongKind { .. }, ["masked language model"]);
     let neither =
         Fixture::classifier().with_weights(|tensors| tensors.retain(|name, _| name.starts_with("roberta.")));

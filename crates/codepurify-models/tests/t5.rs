@@ -345,7 +345,7 @@ fn what_a_configuration_does_not_say_is_as_in_transformers() {
 fn tensors_that_do_not_fit_are_named() {
     let checkpoint = Checkpoint::open(&model(&golden("tiny-t5"))).unwrap();
     let refused = |config: &T5Config| {
-        checkpoint.build(|weights| T5Generator::new(config, &weights)).err().expect("a refusal")
+        checkpoint.build(|weights| T5Generator::new(config, &weights)).expect_err("a refusal")
     };
     let (_, config) = tensors_and_config();
     let error = refused(&T5Config { num_layers: 3, ..config.clone() });

@@ -181,3 +181,52 @@ proptest! {
         check(&pieces.concat())?;
     }
 }
+
+/// Ids of transformers' own Python tokenizer (`golden/make_token_ids.py`), which shares no code with the crate behind
+/// ours.
+#[test]
+fn ids_are_those_of_the_slow_tokenizer() {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        text: String,
+        ids: Vec<u32>,
+    }
+    let tokenizer = CodeTokenizer::open(&golden("tiny-sigmoid"), Preprocessing::default()).unwrap();
+    let rows = std::fs::read_to_string(golden("token-ids.jsonl")).unwrap();
+    let rows: Vec<Row> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    assert_eq!(rows.len(), 32);
+    for Row { text, ids } in rows {
+        assert_eq!(tokenizer.encode(&text).unwrap().ids, ids, "{text:?}");
+    }
+}
+
+/// A prefix is read with the code and framed with it, but no byte of the code is its.
+#[test]
+fn a_prefix_stands_before_the_code() {
+    let with = |prefix: &str, text: &str| {
+        let preprocessing = Preprocessing { prefix: prefix.to_owned(), ..Preprocessing::default() };
+        let tokenizer = CodeTokenizer::open(&golden("tiny-sigmoid"), preprocessing).unwrap();
+        let encoding = tokenizer.encode(text).unwrap();
+        (tokenizer.frame(&encoding.ids), encoding)
+    };
+    let (whole, _) = with("", "defect: int x = 1;");
+    let (framed, encoding) = with("defect: ", "int x = 1;");
+    assert_eq!(framed, whole);
+    let covered: String = encoding.spans.iter().filter_map(|span| span.of("int x = 1;")).collect();
+    assert_eq!(covered, "int x = 1;");
+    let glued = Preprocessing { prefix: "defect:".to_owned(), ..Preprocessing::default() };
+    let refusal = CodeTokenizer::open(&golden("tiny-sigmoid"), glued).unwrap_err().to_string();
+    assert!(refusal.contains("does not end with a space"), "{refusal}");
+}
+
+#[test]
+fn a_literal_end_is_unknown_where_the_script_said_so() {
+    let ids = |end_as_unknown| {
+        let preprocessing = Preprocessing { end_as_unknown, ..Preprocessing::default() };
+        let tokenizer = CodeTokenizer::open(&golden("tiny-sigmoid"), preprocessing).unwrap();
+        tokenizer.encode("x </s> y <unk> z").unwrap().ids
+    };
+    let (plain, replaced) = (ids(false), ids(true));
+    assert_eq!((plain.iter().filter(|&&id| id == 2).count(), replaced.contains(&2)), (1, false));
+    assert_eq!(replaced.iter().filter(|&&id| id == 3).count(), 2);
+}

@@ -27,15 +27,9 @@ pub(crate) fn read(source: &Source) -> Result<Contents, CheckpointError> {
     let keys = Pickle::read(file, &source.bytes, object.end()..source.bytes.len())?;
     let storages = find_storages(source, &object, &keys)?;
     let state = State::find(file, &object)?;
-    let mut tensors = Vec::with_capacity(state.tensors.len());
-    for (name, draft) in state.tensors {
-        let fail = |message| CheckpointError::Tensor { file: file.clone(), tensor: name.to_owned(), message };
-        let key = draft.storage.key;
-        let storage =
-            storages.get(key).ok_or_else(|| fail(format!("has no storage: `{key}` is not listed")))?;
-        tensors.push((name.to_owned(), draft.place(storage).map_err(fail)?));
-    }
-    Ok(Contents { tensors, skipped: state.skipped })
+    state.place(file, |key| {
+        storages.get(key).cloned().ok_or_else(|| format!("has no storage: `{key}` is not listed"))
+    })
 }
 
 /// Reads what comes before the object; returns where that begins.

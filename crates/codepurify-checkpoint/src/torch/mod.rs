@@ -3,6 +3,7 @@
 
 mod draft;
 mod legacy;
+mod metered;
 mod pickle;
 mod state;
 mod zip;

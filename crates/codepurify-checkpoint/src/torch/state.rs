@@ -1,6 +1,9 @@
 //! Finds the state dict in what a pickle holds.
 
+use std::ops::Range;
+
 use crate::error::{CheckpointError, visible};
+use crate::state_dict::Contents;
 use crate::torch::draft::TensorDraft;
 use crate::torch::pickle::{Id, Object, Pickle};
 
@@ -28,9 +31,11 @@ impl<'p, 'a> State<'p, 'a> {
             return Ok(state);
         }
         for wrapper in WRAPPERS {
-            let Some(&(_, value)) = pairs.iter().find(|(key, _)| pickle.text(*key) == Some(wrapper)) else {
-                continue;
-            };
+            let mut values = pairs.iter().filter(|(key, _)| pickle.text(*key) == Some(wrapper));
+            let Some(&(_, value)) = values.next() else { continue };
+            if values.next().is_some() {
+                return Err(fail(format!("`{wrapper}` occurs twice")));
+            }
             let Object::Dict(inner) = pickle.object(value) else { continue };
             let inner = Self::collect(file, pickle, inner)?;
             if !inner.tensors.is_empty() {
@@ -61,5 +66,24 @@ impl<'p, 'a> State<'p, 'a> {
             }
         }
         Ok(state)
+    }
+
+    /// Checks every tensor against its storage; `storage` gives the place of a storage in the file by its key.
+    pub(super) fn place(
+        self,
+        file: &str,
+        storage: impl Fn(&str) -> Result<Range<usize>, String>,
+    ) -> Result<Contents, CheckpointError> {
+        let mut tensors = Vec::with_capacity(self.tensors.len());
+        for (name, draft) in self.tensors {
+            let layout = storage(draft.storage.key).and_then(|storage| draft.place(&storage));
+            let layout = layout.map_err(|message| CheckpointError::Tensor {
+                file: file.to_owned(),
+                tensor: name.to_owned(),
+                message,
+            })?;
+            tensors.push((name.to_owned(), layout));
+        }
+        Ok(Contents { tensors, skipped: self.skipped })
     }
 }

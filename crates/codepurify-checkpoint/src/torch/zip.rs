@@ -2,20 +2,25 @@
 //! `NAME/data/KEY` for each storage, and `NAME/byteorder`.
 
 use std::collections::HashMap;
-use std::io::Cursor;
+use std::io::Read;
 use std::ops::Range;
 
+use zip::read::ZipFile;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::bytes::Source;
 use crate::error::CheckpointError;
 use crate::state_dict::Contents;
+use crate::torch::metered::Metered;
 use crate::torch::pickle::{MAX_PICKLE, Pickle};
 use crate::torch::state::State;
 
 /// Most entries of an archive: a storage for each tensor and a few more.
 const MAX_ENTRIES: usize = crate::state_dict::MAX_TENSORS + 1000;
+
+/// Bytes that may be read to find the entries; a hundred thousand of them take about fifteen million.
+const MAX_DIRECTORY: usize = 32 << 20;
 
 /// Places of the entries of an archive in the file, by name.
 type Entries = HashMap<String, Range<usize>>;
@@ -27,23 +32,17 @@ pub(crate) fn read(source: &Source) -> Result<Contents, CheckpointError> {
     check_byte_order(source, &root, &entries)?;
     let pickle = Pickle::read(file, &source.bytes, pickle)?;
     let state = State::find(file, &pickle)?;
-    let mut tensors = Vec::with_capacity(state.tensors.len());
-    for (name, draft) in state.tensors {
-        let fail = |message| CheckpointError::Tensor { file: file.clone(), tensor: name.to_owned(), message };
-        let entry = format!("{root}data/{}", draft.storage.key);
-        let storage = entries
-            .get(&entry)
-            .ok_or_else(|| fail(format!("has no storage: zip entry {entry:?} is missing")))?;
-        tensors.push((name.to_owned(), draft.place(storage).map_err(fail)?));
-    }
-    Ok(Contents { tensors, skipped: state.skipped })
+    state.place(file, |key| {
+        let entry = format!("{root}data/{key}");
+        entries.get(&entry).cloned().ok_or_else(|| format!("has no storage: zip entry {entry:?} is missing"))
+    })
 }
 
-/// The directory of the archive, with local and central headers in agreement and no byte in two entries.
+/// The directory of the archive, each name once and no byte in two entries.
 fn entries(source: &Source) -> Result<Entries, CheckpointError> {
     let fail =
         |error: ZipError| CheckpointError::Zip { file: source.name.clone(), message: error.to_string() };
-    let mut archive = ZipArchive::new(Cursor::new(&*source.bytes)).map_err(fail)?;
+    let mut archive = ZipArchive::new(Metered::new(&source.bytes, MAX_DIRECTORY)).map_err(fail)?;
     if archive.len() > MAX_ENTRIES {
         return Err(CheckpointError::Limit {
             file: source.name.clone(),
@@ -51,32 +50,49 @@ fn entries(source: &Source) -> Result<Entries, CheckpointError> {
             limit: MAX_ENTRIES,
         });
     }
-    archive.validate_header_consistency().map_err(fail)?;
+    let ambiguous = |what: &'static str| fail(ZipError::InvalidArchive(what.into()));
+    if archive.has_duplicate_names() {
+        return Err(ambiguous("two entries have the same name"));
+    }
+    if archive.has_overlapping_entries().map_err(fail)? {
+        return Err(ambiguous("entries overlap"));
+    }
     let mut entries = Entries::with_capacity(archive.len());
     for place in 0..archive.len() {
         let entry = archive.by_index_raw(place).map_err(fail)?;
         let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
-        let refuse = |message: &str| CheckpointError::ZipEntry {
-            file: source.name.clone(),
-            entry: name.clone(),
-            message: message.to_owned(),
-        };
-        if !stays_inside(&name) {
-            return Err(refuse("has a path that leaves the archive"));
-        }
-        if entry.encrypted() {
-            return Err(refuse("is encrypted"));
-        }
-        if entry.compression() != CompressionMethod::Stored || entry.size() != entry.compressed_size() {
-            return Err(refuse("is compressed; torch.save stores entries as they are"));
-        }
-        let start = entry.data_start().and_then(|start| usize::try_from(start).ok());
         let range =
-            start.and_then(|start| Some(start..start.checked_add(usize::try_from(entry.size()).ok()?)?));
-        let range = range.filter(|range| range.end <= source.bytes.len());
-        entries.insert(name.clone(), range.ok_or_else(|| refuse("reaches beyond the end of the file"))?);
+            check_entry(&name, &entry, source.bytes.len()).map_err(|message| CheckpointError::ZipEntry {
+                file: source.name.clone(),
+                entry: name.clone(),
+                message: message.to_owned(),
+            })?;
+        entries.insert(name, range);
     }
     Ok(entries)
+}
+
+/// The bytes of an entry that is stored as it is.
+fn check_entry<R: Read>(
+    name: &str,
+    entry: &ZipFile<'_, R>,
+    file_length: usize,
+) -> Result<Range<usize>, &'static str> {
+    if !stays_inside(name) {
+        return Err("has a path that leaves the archive");
+    }
+    if entry.encrypted() {
+        return Err("is encrypted");
+    }
+    if entry.compression() != CompressionMethod::Stored || entry.size() != entry.compressed_size() {
+        return Err("is compressed; torch.save stores entries as they are");
+    }
+    let range = || {
+        let start = usize::try_from(entry.data_start()?).ok()?;
+        let end = start.checked_add(usize::try_from(entry.size()).ok()?)?;
+        (end <= file_length).then_some(start..end)
+    };
+    range().ok_or("reaches beyond the end of the file")
 }
 
 /// Whether an entry's name means the same place on every platform, below the root of the archive.

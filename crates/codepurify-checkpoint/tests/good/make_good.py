@@ -15,8 +15,18 @@ import torch
 from safetensors.torch import save_file
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-NAMES = {torch.float64: "f64", torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16", torch.int64: "i64",
-         torch.int32: "i32", torch.int16: "i16", torch.int8: "i8", torch.uint8: "u8", torch.bool: "bool"}
+NAMES = {
+    torch.float64: "f64",
+    torch.float32: "f32",
+    torch.float16: "f16",
+    torch.bfloat16: "bf16",
+    torch.int64: "i64",
+    torch.int32: "i32",
+    torch.int16: "i16",
+    torch.int8: "i8",
+    torch.uint8: "u8",
+    torch.bool: "bool",
+}
 EXPECTED = {}
 torch.manual_seed(3)
 
@@ -32,7 +42,11 @@ def expect(name, container, tensors, skipped=(), prefix="", shards=()):
     for key, tensor in tensors.items():
         assert key.startswith(prefix)
         values = tensor.detach().to(torch.float32).flatten().tolist() if tensor.is_floating_point() else None
-        described[key[len(prefix):]] = {"type": NAMES[tensor.dtype], "shape": list(tensor.shape), "values": values}
+        described[key[len(prefix) :]] = {
+            "type": NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "values": values,
+        }
     digest = hashlib.sha256(content).hexdigest()
     EXPECTED[name] = {"format": container, "sha256": digest, "skipped": list(skipped), "tensors": described}
 
@@ -87,7 +101,15 @@ def save_torch(name, content, tensors, skipped=(), prefix="", **options):
 
 def save_both(stem, content, tensors, skipped=(), prefix="", **options):
     save_torch(f"{stem}.zip.bin", content, tensors, skipped, prefix, **options)
-    save_torch(f"{stem}.legacy.bin", content, tensors, skipped, prefix, _use_new_zipfile_serialization=False, **options)
+    save_torch(
+        f"{stem}.legacy.bin",
+        content,
+        tensors,
+        skipped,
+        prefix,
+        _use_new_zipfile_serialization=False,
+        **options,
+    )
 
 
 def old_storage_views(name):
@@ -128,7 +150,10 @@ def old_storage_views(name):
 
 
 def shards():
-    first, second = {"a.weight": torch.randn(2, 2)}, {"b.weight": torch.randn(3), "b.bias": torch.randn(1).half()}
+    first, second = {"a.weight": torch.randn(2, 2)}, {
+        "b.weight": torch.randn(3),
+        "b.bias": torch.randn(1).half(),
+    }
     both = first | second
     for kind, pattern, save in [
         ("safetensors", "model-0000{}-of-00002.safetensors", save_file),
@@ -147,7 +172,9 @@ def shards():
 
 def main():
     types = every_type()
-    save_file({key: value.contiguous() for key, value in types.items()}, path("types.safetensors"), {"format": "pt"})
+    save_file(
+        {key: value.contiguous() for key, value in types.items()}, path("types.safetensors"), {"format": "pt"}
+    )
     expect("types.safetensors", "safetensors", types)
     save_both("types", types, types)
     shared = views()
@@ -157,9 +184,19 @@ def main():
     parallel = {f"module.{key}": value for key, value in state.items()}
     save_both("parallel", parallel, parallel, prefix="module.")
 
-    extra = {"epoch": 3, "loss": 0.5, "note": "best", "done": True, "none": None, "steps": [1, 2],
-             "shape": torch.Size([2]), "device": torch.device("cpu"), "big": 2**70}
-    kinds = ["int", "float", "str", "bool", "None", "list", "tuple", "torch.device", "int"]
+    extra = {
+        "epoch": 3,
+        "loss": 0.5,
+        "note": "best",
+        "done": True,
+        "none": None,
+        "steps": [1, 2],
+        "shape": torch.Size([2]),
+        "device": torch.device("cpu"),
+        "big": 2**70,
+        "raw": b"\x00\xff",
+    }
+    kinds = ["int", "float", "str", "bool", "None", "list", "tuple", "torch.device", "int", "bytes"]
     skipped = [f"{key} ({kind})" for key, kind in zip(extra, kinds)]
     save_both("mixed", extra | state, state, skipped)
     optimizer = torch.optim.AdamW(torch.nn.Linear(2, 2).parameters()).state_dict()

@@ -19,6 +19,7 @@ def entry(shape, start, stop, dtype="F32"):
 
 # Parts of pickles: bytes that leave one object on the stack.
 
+
 def text(value):
     encoded = value.encode()
     return b"X" + struct.pack("<I", len(encoded)) + encoded
@@ -96,7 +97,9 @@ def torch_zip(root, storages=None, more=(), byteorder=b"little", raw=False):
 MAGIC = program(b"\x8a\x0a" + pickle.encode_long(0x1950A86A20F9469CFC6C))
 
 
-def legacy(root, storages=(("0", 4, FLOATS),), little=True, version=1001, keys=None, magic=MAGIC, system=None):
+def legacy(
+    root, storages=(("0", 4, FLOATS),), little=True, version=1001, keys=None, magic=MAGIC, system=None
+):
     """`storages` are (key, number of elements, bytes)."""
     system = mapping(little_endian=b"\x88" if little else b"\x89") if system is None else system
     keys = [key for key, _, _ in storages] if keys is None else keys

@@ -32,16 +32,41 @@ def calls(case):
     bad("obj_known", b"(" + name("collections", "OrderedDict") + command + b"o", "Pickle", "instance")
     bad("newobj", name("subprocess", "Popen") + group(command) + b"\x81", "Forbidden", "`subprocess.Popen`")
     bad("newobj_known", name("torch", "Size") + group(command) + b"\x81", "Pickle", "instance")
-    bad("newobj_ex", name("subprocess", "Popen") + group(command) + b"}\x92", "Forbidden", "`subprocess.Popen`")
+    bad(
+        "newobj_ex",
+        name("subprocess", "Popen") + group(command) + b"}\x92",
+        "Forbidden",
+        "`subprocess.Popen`",
+    )
     bad("newobj_ex_known", name("torch", "device") + group(command) + b"}\x92", "Pickle", "instance")
-    bad("stack_global", text("posix") + text("system") + b"\x93" + group(command) + b"R", "Forbidden", "`posix.system`")
+    bad(
+        "stack_global",
+        text("posix") + text("system") + b"\x93" + group(command) + b"R",
+        "Forbidden",
+        "`posix.system`",
+    )
     bad("stack_global_number", number(1) + number(2) + b"\x93", "Pickle", "no text")
     bad("extension", b"\x82\x01" + group(command) + b"R", "Pickle", "registry")
     bad("extension_2", b"\x83\x01\x00" + group(command) + b"R", "Pickle", "registry")
     bad("extension_4", b"\x84\x01\x00\x00\x00" + group(command) + b"R", "Pickle", "registry")
-    bad("load_bytes", call(name("torch.storage", "_load_from_bytes"), text("x")), "Forbidden", "_load_from_bytes")
-    bad("numpy", mapping(t=call(name("numpy.core.multiarray", "_reconstruct"))), "Forbidden", "numpy.core.multiarray")
-    bad("attribute", name("torch", "serialization.os.system") + group(command) + b"R", "Forbidden", "os.system")
+    bad(
+        "load_bytes",
+        call(name("torch.storage", "_load_from_bytes"), text("x")),
+        "Forbidden",
+        "_load_from_bytes",
+    )
+    bad(
+        "numpy",
+        mapping(t=call(name("numpy.core.multiarray", "_reconstruct"))),
+        "Forbidden",
+        "numpy.core.multiarray",
+    )
+    bad(
+        "attribute",
+        name("torch", "serialization.os.system") + group(command) + b"R",
+        "Forbidden",
+        "os.system",
+    )
     bad("storage", call(name("torch", "FloatStorage"), number(2**40)), "Pickle", "does not take")
     bad("text", text("system") + group(command) + b"R", "Pickle", "no function")
     bad("no_tuple", name("torch", "Size") + text("x") + b"R", "Pickle", "no tuple")
@@ -93,7 +118,13 @@ def tensors(case):
     """Descriptions that contradict themselves, their storage or the file."""
 
     def bad(stem, value, error="Tensor", *contains):
-        case(f"tensor_{stem}.bin", torch_zip(mapping(t=value)), error, *(["`t`"] if error == "Tensor" else []), *contains)
+        case(
+            f"tensor_{stem}.bin",
+            torch_zip(mapping(t=value)),
+            error,
+            *(["`t`"] if error == "Tensor" else []),
+            *contains,
+        )
 
     bad("size_negative", tensor(shape=(-4,)), "Tensor", "negative size")
     bad("stride_negative", tensor(strides=(-1,), offset=3), "Tensor", "negative stride")
@@ -107,13 +138,28 @@ def tensors(case):
     bad("shape_product", tensor(shape=(2**40, 2**40), strides=(0, 0)), "Tensor", "no memory")
     bad("expanded", tensor(shape=(1000, 1000, 1000), strides=(0, 0, 0)), "Tensor", "contiguous")
     bad("rank", tensor(shape=(1,) * 17, strides=(1,) * 17), "Tensor", "16 dimensions")
-    bad("shape_no_tuple", call(name("torch._utils", "_rebuild_tensor"), storage(), number(0), b"]", b")"), "Tensor", "shape of type list")
-    bad("shape_no_int", call(name("torch._utils", "_rebuild_tensor"), storage(), number(0), group(text("4")), numbers([1])), "Tensor", "no integer")
+    bad(
+        "shape_no_tuple",
+        call(name("torch._utils", "_rebuild_tensor"), storage(), number(0), b"]", b")"),
+        "Tensor",
+        "shape of type list",
+    )
+    bad(
+        "shape_no_int",
+        call(name("torch._utils", "_rebuild_tensor"), storage(), number(0), group(text("4")), numbers([1])),
+        "Tensor",
+        "no integer",
+    )
     bad("shape_too_long", tensor(shape=(2**70,)), "Tensor", "no integer")
     bad("no_storage", tensor(source=text("0")), "Tensor", "str for a storage")
     bad("arguments", call(name("torch._utils", "_rebuild_tensor_v2"), storage()), "Tensor", "does not take")
     bad("negative_bit", tensor(metadata=[mapping(neg=b"\x88")]), "Tensor", "negative or conjugate")
-    bad("parameter_of_text", call(name("torch._utils", "_rebuild_parameter"), text("x"), b"\x88", b"}"), "Tensor", "does not take")
+    bad(
+        "parameter_of_text",
+        call(name("torch._utils", "_rebuild_parameter"), text("x"), b"\x88", b"}"),
+        "Tensor",
+        "does not take",
+    )
     bad("storage_size", tensor(source=storage(elements=5)), "Tensor", "16 bytes")
     bad("storage_huge", tensor(source=storage(elements=2**62)), "Tensor", "cannot be")
     bad("storage_negative", tensor(source=storage(elements=-4)), "Tensor", "cannot be")
@@ -121,13 +167,20 @@ def tensors(case):
     bad("storage_unknown", tensor(source=storage(kind="QInt8Storage")), "Forbidden", "torch.QInt8Storage")
     bad("id_no_tuple", text("0") + b"Q", "Tensor", "persistent id")
     bad("id_short", group(text("storage")) + b"Q", "Tensor", "persistent id")
-    bad("id_module", group(text("module"), name("torch", "Size"), text("a"), text("b"), number(1)) + b"Q", "Tensor", "persistent id")
+    bad(
+        "id_module",
+        group(text("module"), name("torch", "Size"), text("a"), text("b"), number(1)) + b"Q",
+        "Tensor",
+        "persistent id",
+    )
     view = group(text("v"), number(2), number(3))
     bad("view_out_of_range", tensor(shape=(1,), source=storage(view=view)), "Tensor", "beyond its end")
     view = group(text("v"), number(-1), number(3))
     bad("view_negative", tensor(shape=(1,), source=storage(view=view)), "Tensor", "beyond its end")
     many = b"".join(text(str(n)) + b"h\x00" for n in range(200))
-    shared = b"}" + text("a") + tensor(shape=(1000,), source=storage(elements=1000)) + b"q\x00s(" + many + b"u"
+    shared = (
+        b"}" + text("a") + tensor(shape=(1000,), source=storage(elements=1000)) + b"q\x00s(" + many + b"u"
+    )
     case("tensor_shared_by_all.bin", torch_zip(shared, {"0": FLOATS * 250}), "Limit", "share storages")
 
 
@@ -141,8 +194,12 @@ def roots(case):
     bad("list", b"](" + tensor() + b"e", "NotAStateDict", "list")
     bad("none", b"N", "NotAStateDict", "None")
     bad("empty", b"}", "NotAStateDict", "no tensors")
-    bad("no_tensors", mapping(epoch=number(3), state_dict=mapping(a=number(1))), "NotAStateDict", "no tensors")
+    bad(
+        "no_tensors", mapping(epoch=number(3), state_dict=mapping(a=number(1))), "NotAStateDict", "no tensors"
+    )
     bad("other_key", mapping(weights=mapping(a=tensor())), "NotAStateDict", "model_state_dict")
+    twice = b"}(" + (text("model") + mapping(t=tensor())) * 2 + b"u"
+    bad("same_wrapper", twice, "NotAStateDict", "`model` occurs twice")
     bad("number_for_name", b"}" + number(3) + tensor() + b"s", "NotAStateDict", "int")
     bad("same_name", b"}(" + (text("t") + tensor()) * 2 + b"u", "DuplicateTensor", "`t`")
 
@@ -154,7 +211,14 @@ def legacy_files(case):
         case(f"legacy_{stem}.bin", content, error, *contains)
 
     whole = legacy(good)
-    cuts = {"magic": 8, "protocol": 20, "system": 40, "object": 120, "count": len(whole) - 20, "storage": len(whole) - 3}
+    cuts = {
+        "magic": 8,
+        "protocol": 20,
+        "system": 40,
+        "object": 120,
+        "count": len(whole) - 20,
+        "storage": len(whole) - 3,
+    }
     for stem, length in cuts.items():
         bad(f"cut_{stem}", whole[:length], "Truncated")
     bad("trailing", whole + b"\0", "Pickle", "1 bytes after")
@@ -164,14 +228,40 @@ def legacy_files(case):
     bad("plain", pickle.dumps({"a": [1, 2]}, protocol=2), "UnknownFormat", "torch.save")
     bad("plain_call", program(call(name("posix", "system"), text("id"))), "Forbidden", "`posix.system`")
     bad("call", legacy(mapping(t=call(name("posix", "system"), text("id")))), "Forbidden", "`posix.system`")
-    bad("call_in_system", legacy(good, system=call(name("os", "system"), text("id"))), "Forbidden", "`os.system`")
+    bad(
+        "call_in_system",
+        legacy(good, system=call(name("os", "system"), text("id"))),
+        "Forbidden",
+        "`os.system`",
+    )
     bad("count", legacy(good, [("0", 3, FLOATS[:12])]), "Pickle", "3 elements")
-    bad("count_huge", legacy(mapping(t=tensor(source=storage(elements=2**40))), [("0", 2**40, FLOATS)]), "Truncated", "storage `0`")
-    bad("count_overflow", legacy(mapping(t=tensor(source=storage(elements=2**62))), [("0", 2**62, FLOATS)]), "Pickle", "cannot be")
-    bad("count_negative", legacy(mapping(t=tensor(source=storage(elements=-1))), [("0", -1, FLOATS)]), "Pickle", "cannot be")
+    bad(
+        "count_huge",
+        legacy(mapping(t=tensor(source=storage(elements=2**40))), [("0", 2**40, FLOATS)]),
+        "Truncated",
+        "storage `0`",
+    )
+    bad(
+        "count_overflow",
+        legacy(mapping(t=tensor(source=storage(elements=2**62))), [("0", 2**62, FLOATS)]),
+        "Pickle",
+        "cannot be",
+    )
+    bad(
+        "count_negative",
+        legacy(mapping(t=tensor(source=storage(elements=-1))), [("0", -1, FLOATS)]),
+        "Pickle",
+        "cannot be",
+    )
     bad("not_listed", legacy(good, []), "Tensor", "`t`", "not listed")
     bad("listed_twice", legacy(good, [("0", 4, FLOATS)] * 2), "Pickle", "listed twice")
     bad("unknown_key", legacy(good, [("0", 4, FLOATS), ("1", 4, FLOATS)]), "Pickle", "refers to storage `1`")
     bad("out_of_range", legacy(mapping(t=tensor(shape=(5,)))), "Tensor", "`t`", "beyond its storage")
     view = group(text("v"), number(1), number(4))
-    bad("view", legacy(mapping(t=tensor(shape=(1,), source=storage(view=view)))), "Tensor", "`t`", "beyond its end")
+    bad(
+        "view",
+        legacy(mapping(t=tensor(shape=(1,), source=storage(view=view)))),
+        "Tensor",
+        "`t`",
+        "beyond its end",
+    )

@@ -31,7 +31,12 @@ def general():
     MANIFEST.append({"file": "not_there.bin", "error": "Read", "contains": []})
     case("empty.safetensors", b"", "Truncated")
     case("text.bin", b"hello, I am no model", "UnknownFormat", "hello")
-    case("lfs.bin", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", "UnknownFormat", "Git LFS")
+    case(
+        "lfs.bin",
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n",
+        "UnknownFormat",
+        "Git LFS",
+    )
     case("tar.bin", b"storages".ljust(257, b"\0") + b"ustar\x0000".ljust(255, b"\0"), "UnknownFormat", "tar")
     case("five_bytes.safetensors", struct.pack("<Q", 96)[:5], "UnknownFormat")
 
@@ -57,20 +62,43 @@ def headers():
     bad("empty", safetensors({}), "NotAStateDict")
     one = b'{"dtype":"F32","shape":[4],"data_offsets":[0,16]}'
     bad("same_name", safetensors(b'{"t":' + one + b',"t":' + one + b"}", FLOATS), "DuplicateTensor", "`t`")
-    bad("same_field", safetensors(b'{"t":' + one[:-1] + b',"dtype":"I32"}}', FLOATS), "Header", "`t`", "duplicate")
-    bad("same_metadata", safetensors(b'{"__metadata__":{},"__metadata__":{},"t":' + one + b"}", FLOATS), "Header", "duplicate")
+    bad(
+        "same_field",
+        safetensors(b'{"t":' + one[:-1] + b',"dtype":"I32"}}', FLOATS),
+        "Header",
+        "`t`",
+        "duplicate",
+    )
+    bad(
+        "same_metadata",
+        safetensors(b'{"__metadata__":{},"__metadata__":{},"t":' + one + b"}", FLOATS),
+        "Header",
+        "duplicate",
+    )
     repeated = b'{"__metadata__":{"a":"1","a":"2"},"t":' + one + b"}"
     bad("same_metadata_key", safetensors(repeated, FLOATS), "Header", "`a` occurs twice")
     bad("metadata_no_text", safetensors({"__metadata__": {"a": 1}} | good, FLOATS), "Header", "`a`")
     bad("overlap", safetensors(good | {"u": entry([2], 8, 16)}, FLOATS), "Tensor", "`u`", "overlaps")
     bad("same_place", safetensors(good | {"u": entry([4], 0, 16)}, FLOATS), "Tensor", "`u`", "overlaps")
-    bad("gap", safetensors({"t": entry([1], 0, 4), "u": entry([1], 8, 12)}, FLOATS[:12]), "Tensor", "`u`", "gap")
+    bad(
+        "gap",
+        safetensors({"t": entry([1], 0, 4), "u": entry([1], 8, 12)}, FLOATS[:12]),
+        "Tensor",
+        "`u`",
+        "gap",
+    )
     bad("out_of_range", safetensors({"t": entry([400], 0, 1600)}, FLOATS), "Tensor", "`t`", "0..1600 of 16")
     bad("offsets_huge", safetensors({"t": entry([4], 2**63, 2**64 - 1)}, FLOATS), "Tensor", "`t`")
     bad("offsets_reversed", safetensors({"t": entry([4], 16, 0)}, FLOATS), "Tensor", "`t`")
     bad("offset_negative", safetensors({"t": entry([4], -16, 0)}, FLOATS), "Header", "`t`")
     bad("shape_wrong", safetensors({"t": entry([5], 0, 16)}, FLOATS), "Tensor", "`t`", "20")
-    bad("shape_product", safetensors({"t": entry([2**40, 2**40], 0, 16)}, FLOATS), "Tensor", "`t`", "no memory")
+    bad(
+        "shape_product",
+        safetensors({"t": entry([2**40, 2**40], 0, 16)}, FLOATS),
+        "Tensor",
+        "`t`",
+        "no memory",
+    )
     bad("shape_bytes", safetensors({"t": entry([2**62], 0, 16)}, FLOATS), "Tensor", "`t`", "no memory")
     bad("shape_negative", safetensors({"t": entry([-4], 0, 16)}, FLOATS), "Header", "`t`")
     bad("shape_float", safetensors({"t": entry([4.0], 0, 16)}, FLOATS), "Header", "`t`")
@@ -116,14 +144,34 @@ def indexes():
         case(f"index_{stem}/model.safetensors.index.json", document, error, *contains)
 
     for stem, shard in [
-        ("parent", "../st_gap.safetensors"), ("absolute", "/etc/passwd"), ("backslash", "..\\x.safetensors"),
-        ("drive", "C:x.safetensors"), ("dots", ".."), ("unnamed", ""), ("folder", "sub/1.safetensors"), ("nul", "a\0b"),
+        ("parent", "../st_gap.safetensors"),
+        ("absolute", "/etc/passwd"),
+        ("backslash", "..\\x.safetensors"),
+        ("drive", "C:x.safetensors"),
+        ("dots", ".."),
+        ("unnamed", ""),
+        ("folder", "sub/1.safetensors"),
+        ("nul", "a\0b"),
     ]:
         bad(stem, {"a": shard}, "UnsafeShard")
     bad("missing", {"a": "1.safetensors", "b": "2.safetensors"}, "MissingShard", "2.safetensors")
-    bad("nowhere", {"a": "1.safetensors", "b": "1.safetensors"}, "MisplacedTensor", "`b`", "1.safetensors", "nor")
+    bad(
+        "nowhere",
+        {"a": "1.safetensors", "b": "1.safetensors"},
+        "MisplacedTensor",
+        "`b`",
+        "1.safetensors",
+        "nor",
+    )
     two = {"1.safetensors": part, "2.safetensors": other}
-    bad("elsewhere", {"a": "2.safetensors", "b": "1.safetensors"}, "MisplacedTensor", "`a`", "1.safetensors", shards=two)
+    bad(
+        "elsewhere",
+        {"a": "2.safetensors", "b": "1.safetensors"},
+        "MisplacedTensor",
+        "`a`",
+        "1.safetensors",
+        shards=two,
+    )
     twice = {"1.safetensors": part, "2.safetensors": part}
     bad("twice", {"a": "1.safetensors", "b": "2.safetensors"}, "DuplicateTensor", "`a`", shards=twice)
     mixed = {"1.safetensors": part, "2.bin": torch_zip(mapping(b=tensor()))}
@@ -160,7 +208,7 @@ def zips():
     bad("no_pickle", archive([("m/version", b"3\n")]), "Zip", "data.pkl")
     bad("two_pickles", archive([("m/data.pkl", pickled), ("n/data.pkl", pickled)]), "Zip", "more than one")
     twin = archive([("m/data.pkl", pickled), ("m/dat2.pkl", pickled)])
-    bad("same_name", patched(twin, b"dat2.pkl", b"data.pkl"), "Zip", "duplicate")
+    bad("same_name", patched(twin, b"dat2.pkl", b"data.pkl"), "Zip", "same name")
     bomb = archive([("m/data.pkl", b"N" * 5_000_000)], zipfile.ZIP_DEFLATED)
     bad("bomb", bomb, "ZipEntry", "m/data.pkl", "compressed")
     stored = [("m/data.pkl", pickled), ("m/data/0", b"\0" * 3_000_000, zipfile.ZIP_DEFLATED)]
@@ -168,20 +216,29 @@ def zips():
     small, huge = struct.pack("<II", len(pickled), len(pickled)), struct.pack("<II", 2**31, 2**31)
     bad("pickle_size", patched(good, small, huge), "Zip")
     central = good.rindex(small)
-    bad("sizes_differ", good[:central] + huge + good[central + 8 :], "Zip", "consisten")
+    bad("sizes_differ", good[:central] + huge + good[central + 8 :], "Zip", "overlap")
     encrypted = bytearray(good)
     for magic, flags in [(b"PK\x03\x04", 6), (b"PK\x01\x02", 8)]:
         encrypted[good.index(magic) + flags] |= 1
     bad("encrypted", bytes(encrypted), "ZipEntry", "encrypted")
     for stem, entry_name in [
-        ("parent", "../evil.pkl"), ("inner_parent", "m/../../evil"), ("absolute", "/etc/evil"), ("backslash", "m\\evil"),
-        ("drive", "C:evil"), ("nul", "m/a\0b"),
+        ("parent", "../evil.pkl"),
+        ("inner_parent", "m/../../evil"),
+        ("absolute", "/etc/evil"),
+        ("backslash", "m\\evil"),
+        ("drive", "C:evil"),
+        ("nul", "m/a\0b"),
     ]:
-        bad(f"name_{stem}", torch_zip(mapping(t=tensor()), more=[(entry_name, b"x")]), "ZipEntry", "leaves the archive")
+        bad(
+            f"name_{stem}",
+            torch_zip(mapping(t=tensor()), more=[(entry_name, b"x")]),
+            "ZipEntry",
+            "leaves the archive",
+        )
     three = archive([("m/data.pkl", pickled), ("m/data/0", FLOATS), ("m/data/1", FLOATS)])
     first, second = three.index(b"PK\x03\x04", 4), three.index(b"PK\x01\x02", three.index(b"PK\x01\x02") + 4)
     last = three.rindex(b"PK\x01\x02")
-    bad("same_header", three[: last + 42] + struct.pack("<I", first) + three[last + 46 :], "Zip", "consisten")
+    bad("same_header", three[: last + 42] + struct.pack("<I", first) + three[last + 46 :], "Zip", "overlap")
     around = struct.pack("<II", 16 + 30 + 8 + 16, 16 + 30 + 8 + 16)  # the first storage takes in the second
     overlap = three[: first + 18] + around + three[first + 26 : second + 20] + around + three[second + 28 :]
     bad("overlap", overlap, "Zip", "overlap")
@@ -189,11 +246,21 @@ def zips():
     bad("count", good[:count] + b"\xfe\xff\xfe\xff" + good[count + 4 :], "Zip")
     bad("big_endian", torch_zip(mapping(t=tensor()), byteorder=b"big"), "ByteOrder", "big-endian")
     bad("byteorder", torch_zip(mapping(t=tensor()), byteorder=b"middle"), "ZipEntry", "m/byteorder")
-    bad("script", torch_zip(mapping(t=tensor()), more=[("m/constants.pkl", b")."), ("m/code/a.py", b"1")]), "Zip", "TorchScript")
+    bad(
+        "script",
+        torch_zip(mapping(t=tensor()), more=[("m/constants.pkl", b")."), ("m/code/a.py", b"1")]),
+        "Zip",
+        "TorchScript",
+    )
     bad("no_storage", torch_zip(mapping(t=tensor()), {}), "Tensor", "`t`", "m/data/0")
     bad("storage_short", torch_zip(mapping(t=tensor()), {"0": FLOATS[:12]}), "Tensor", "`t`", "12 bytes")
     bad("storage_long", torch_zip(mapping(t=tensor()), {"0": FLOATS * 2}), "Tensor", "`t`", "32 bytes")
-    bad("storage_outside", torch_zip(mapping(t=tensor(source=storage(key="../../etc/passwd")))), "Tensor", "`t`")
+    bad(
+        "storage_outside",
+        torch_zip(mapping(t=tensor(source=storage(key="../../etc/passwd")))),
+        "Tensor",
+        "`t`",
+    )
 
 
 def write_all():

@@ -92,9 +92,11 @@ impl Client {
         if let Some(token) = self.token.as_ref().filter(|_| with_token) {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        request
-            .call()
-            .map_err(|error| HubError::Connection { url: url.to_owned(), message: error.to_string() })
+        request.call().map_err(|error| HubError::Connection {
+            id: self.id.clone(),
+            url: url.to_owned(),
+            message: error.to_string(),
+        })
     }
 
     fn refusal(&self, url: String, status: StatusCode) -> HubError {

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use codepurify::error::ModelError;
-use codepurify::victim::{Encoding, Logits, Model, Ragged, Victim, VictimCard};
+use codepurify::victim::{Logits, Ragged, Victim};
 
+use super::generator::{Decoding, picked};
 use super::likelihood::{ForcedTarget, compared};
 use super::{StepDecoder, TextGenerator};
 use crate::batch::{MICRO_BATCH_TOKENS, answer_groups, groups_of};
 use crate::error::LoadError;
-use crate::reading::check_rows;
+use crate::guarded::Guarded;
 
 /// A guarded classifier that answers with the text of a class, such as `true` or `false`.
 ///
@@ -18,11 +19,13 @@ use crate::reading::check_rows;
 /// the largest logit is that answer's if its probability is above ½, whatever the answers look like; and if the answers
 /// differ in their first token and end with near certainty once that token is there, as those of a fine-tuned classifier
 /// do. Otherwise the two can differ: a greedy first token may lead into an answer that is less likely as a whole.
+pub type TextClassifier<D> = Guarded<ByAnswers<D>>;
+
+/// A decoder, and the answers that stand for the classes.
 #[derive(Debug)]
-pub struct TextClassifier<D> {
-    generator: TextGenerator<D>,
-    card: VictimCard,
-    answers: Vec<Vec<u32>>,
+pub struct ByAnswers<D> {
+    decoder: D,
+    answers: Vec<ForcedTarget>,
 }
 
 impl<D: StepDecoder> TextClassifier<D> {
@@ -32,19 +35,23 @@ impl<D: StepDecoder> TextClassifier<D> {
     /// [`LoadError::Tokenizer`] if an answer cannot be tokenised, [`LoadError::Json`] if there are fewer than two, if
     /// two are the same to the model, or if one is empty or longer than a target can be.
     pub fn new(generator: TextGenerator<D>, answers: &[String]) -> Result<Self, LoadError> {
-        let mut card = generator.card().clone();
-        let model = card.name.clone();
-        let encoded = answers.iter().map(|answer| generator.tokenizer().encode_answer(answer));
-        let encoded: Vec<Vec<u32>> = encoded
+        let model = || generator.card.name.clone();
+        let encoded: Vec<Vec<u32>> = answers
+            .iter()
+            .map(|answer| generator.tokenizer.encode_answer(answer))
             .collect::<Result<_, _>>()
-            .map_err(|error| LoadError::Tokenizer { model: model.clone(), message: error.to_string() })?;
+            .map_err(|error| LoadError::Tokenizer { model: model(), message: error.to_string() })?;
         if let Some(message) = complaint(&encoded, generator.target_window()) {
-            return Err(LoadError::Json { model, file: "codepurify.json", message });
+            return Err(LoadError::Json { model: model(), file: "codepurify.json", message });
         }
+        let Guarded { mut card, tokenizer, window, network: Decoding { decoder, .. } } = generator;
         if card.labels.is_empty() {
             card.labels = answers.to_vec();
         }
-        Ok(Self { generator, card, answers: encoded })
+        let special = tokenizer.special();
+        let forced = encoded.iter().map(|answer| ForcedTarget::new(&decoder, answer, special));
+        let network = ByAnswers { answers: forced.collect(), decoder };
+        Ok(Self { card, tokenizer, window, network })
     }
 }
 
@@ -64,34 +71,14 @@ fn complaint(answers: &[Vec<u32>], window: usize) -> Option<String> {
     (longest > window).then(|| format!("an answer has {longest} tokens, a target holds {window}"))
 }
 
-impl<D: StepDecoder> Model for TextClassifier<D> {
-    fn card(&self) -> &VictimCard {
-        &self.card
-    }
-
-    fn window(&self) -> usize {
-        self.generator.window()
-    }
-
-    fn occlusion_id(&self) -> u32 {
-        self.generator.occlusion_id()
-    }
-
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        self.generator.encode(text)
-    }
-}
-
 impl<D: StepDecoder> Victim for TextClassifier<D> {
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
-        check_rows(batch, self.window())?;
-        let (decoder, special) = (self.generator.decoder(), self.generator.tokenizer().special());
-        let answers: Vec<ForcedTarget> =
-            self.answers.iter().map(|answer| ForcedTarget::new(decoder, answer, special)).collect();
+        let sources = self.framed(batch)?;
+        let ByAnswers { decoder, answers } = &self.network;
         let held: usize = answers.iter().map(|answer| answer.input.len()).sum();
-        let lengths: Vec<usize> = batch.rows().map(|row| row.len() + 2 + held).collect();
+        let lengths: Vec<usize> = sources.iter().map(|source| source.len() + held).collect();
         let logits = answer_groups(&groups_of(&lengths, MICRO_BATCH_TOKENS), |rows| {
-            let sums = compared(decoder, &self.generator.framed(batch, rows), &answers)?;
+            let sums = compared(decoder, &picked(&sources, rows), answers)?;
             Ok(sums.chunks(answers.len()).map(<[f64]>::to_vec).collect())
         })?;
         Logits::new(answers.len(), logits.concat().into_iter().map(|sum| sum as f32).collect())

@@ -9,6 +9,7 @@ use crate::tokenizer::SpecialIds;
 ///
 /// Targets are framed as sources are, `<s> target </s>`. Where the decoder starts with another token than `<s>` (T5:
 /// with padding), `<s>` is part of what is fed, but its own likelihood says nothing about the target and is left out.
+#[derive(Debug)]
 pub(super) struct ForcedTarget {
     /// The start token first; the end token is not fed.
     pub(super) input: Vec<u32>,
@@ -41,11 +42,11 @@ impl ForcedTarget {
 pub(super) fn forced<D: StepDecoder>(
     decoder: &D,
     sources: &[Vec<u32>],
-    targets: &[ForcedTarget],
+    targets: &[&ForcedTarget],
 ) -> Result<Vec<f64>, ModelError> {
     let inputs: Vec<Vec<u32>> = targets.iter().map(|target| target.input.clone()).collect();
     let logits = decoder.forced(sources, &inputs).map_err(runtime)?;
-    let sum = |(row, target): (usize, &ForcedTarget)| {
+    let sum = |(row, target): (usize, &&ForcedTarget)| {
         let (length, scored) = (target.input.len(), target.labels.len());
         let rows = logits.get(row).and_then(|row| row.narrow(0, length - scored, scored)).map_err(runtime)?;
         let rows = finite(&rows)?;

@@ -14,8 +14,8 @@ mod search;
 use candle_core::{Result, Tensor};
 use codepurify::error::ModelError;
 
-pub use classifier::TextClassifier;
-pub use generator::TextGenerator;
+pub use classifier::{ByAnswers, TextClassifier};
+pub use generator::{Decoding, TextGenerator};
 pub use options::{DecodeOptions, Dialect};
 
 /// The longest target of a decoder that has no limit of its own.

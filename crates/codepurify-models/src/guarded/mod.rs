@@ -15,9 +15,10 @@ use crate::tokenizer::CodeTokenizer;
 pub(crate) use classifier::{RobertaClassifier, SequenceClassifier, T5Classifier};
 pub(crate) use pair::{Apart, Joined, PairClassifier, RobertaPair, T5Pair};
 
-/// A network and the text side of its model.
+/// A guarded model: a network, who its model is and how it reads text. [`load`](crate::load) makes them; which door one
+/// stands behind depends on the network.
 #[derive(Debug)]
-pub(crate) struct Guarded<N> {
+pub struct Guarded<N> {
     pub(crate) card: VictimCard,
     pub(crate) tokenizer: CodeTokenizer,
     /// Content tokens of one snippet.
@@ -35,7 +36,7 @@ impl Guarded<()> {
 
 impl<N> Guarded<N> {
     /// Every row as a whole input.
-    fn framed(&self, batch: &Ragged) -> Result<Vec<Vec<u32>>, ModelError> {
+    pub(crate) fn framed(&self, batch: &Ragged) -> Result<Vec<Vec<u32>>, ModelError> {
         check_rows(batch, self.window)?;
         Ok(batch.rows().map(|row| self.tokenizer.frame(row)).collect())
     }

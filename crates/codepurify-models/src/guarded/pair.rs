@@ -41,7 +41,8 @@ impl<N: PairClassifier> PairVictim for Guarded<Apart<N>> {
         let mut values = Vec::with_capacity(left.len() * network.classes());
         let (of_left, of_right) = rows.places.split_at(left.len());
         for (left, right) in of_left.chunks(PAIRS_AT_ONCE).zip(of_right.chunks(PAIRS_AT_ONCE)) {
-            let logits = both(&vectors, left, right).and_then(|pairs| network.logits(&pairs)?.to_vec2::<f32>());
+            let logits =
+                both(&vectors, left, right).and_then(|pairs| network.logits(&pairs)?.to_vec2::<f32>());
             values.extend(logits.map_err(|error| ModelError::Runtime(error.to_string()))?.concat());
         }
         Logits::new(network.classes(), values)

@@ -25,7 +25,9 @@ impl CustomOp1 for Relu {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let result = fill_rows(elements(storage, layout)?, CHUNK, |_, values| {
             // Not `max`: it would turn a NaN into 0.
-            values.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
+            for value in values {
+                *value = if *value < 0.0 { 0.0 } else { *value };
+            }
         });
         Ok((CpuStorage::F32(result), layout.shape().clone()))
     }

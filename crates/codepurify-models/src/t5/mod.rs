@@ -2,7 +2,7 @@
 //!
 //! Raffel et al. 2020 in the shape of CodeT5 (Wang et al. 2021) and the layout of Hugging Face checkpoints
 //! (`shared.weight`, `encoder.block.N.layer.M.*`, `decoder.block.N.layer.M.*`): blocks with the norm before each layer,
-//! no bias but that of relative positions, ReLU. Activations are `[rows · length, hidden]` outside attention.
+//! no bias but that of relative positions, `ReLU`. Activations are `[rows · length, hidden]` outside attention.
 
 mod attention;
 mod config;
@@ -143,7 +143,7 @@ impl RmsNorm {
     }
 }
 
-/// The last layer of a block: norm, widen, ReLU, narrow, and the sum with what came in.
+/// The last layer of a block: norm, widen, `ReLU`, narrow, and the sum with what came in.
 #[derive(Debug, Clone)]
 struct FeedForward {
     norm: RmsNorm,

@@ -24,6 +24,7 @@ impl Buckets {
     /// The bucket of a key that stands `before` or `behind` a query: one of the two is 0.
     ///
     /// Small distances have a bucket each, larger ones share buckets that widen logarithmically up to the largest.
+    #[expect(clippy::cast_sign_loss, reason = "the logarithm of a number from 1 on is not negative")]
     fn bucket(self, before: usize, behind: usize) -> u32 {
         let (count, first, distance) = match (self.bidirectional, behind) {
             (true, 1..) => (self.count / 2, self.count / 2, behind),
@@ -37,8 +38,8 @@ impl Buckets {
         // In `f32` and in this order, as PyTorch computes it: at the border of two buckets rounding decides.
         let span = (self.max_distance as f64 / exact as f64).ln() as f32;
         let share = (distance as f32 / exact as f32).ln() / span;
-        let wide = exact + (share * (count - exact) as f32) as usize;
-        (first + wide.min(count - 1)) as u32
+        let wide = (share * (count - exact) as f32) as u32;
+        (first + exact) as u32 + wide.min((count - exact - 1) as u32)
     }
 }
 

@@ -64,7 +64,8 @@ impl CodeTokenizer {
                 Tokenizer::from_bytes(json).map_err(|error| refuse(format!("tokenizer.json: {error}")))?
             }
             TokenizerFiles::Slow { vocab, merges, config } => {
-                slow::tokenizer(vocab, merges, config.as_deref()).map_err(|error| refuse(error.to_string()))?
+                slow::tokenizer(vocab, merges, config.as_deref())
+                    .map_err(|error| refuse(error.to_string()))?
             }
         };
         // A saved truncation or padding would cut or fill rows behind our back.
@@ -83,7 +84,9 @@ impl CodeTokenizer {
         };
         let prefix = preprocessing.prefix.trim_end();
         if prefix.len() == preprocessing.prefix.len() && !prefix.is_empty() {
-            return Err(refuse(format!("the prefix `{prefix}` does not end with a space, so it runs into the code")));
+            return Err(refuse(format!(
+                "the prefix `{prefix}` does not end with a space, so it runs into the code"
+            )));
         }
         let prefix = tokenizer.encode(prefix, false).map_err(|error| refuse(error.to_string()))?;
         Ok(Self { prefix: prefix.get_ids().to_vec(), tokenizer, preprocessing, special })
@@ -107,7 +110,8 @@ impl CodeTokenizer {
     /// [`ModelError::Tokenise`].
     pub fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
         let Preprocessing { collapse_whitespace, prefix, end_as_unknown, .. } = &self.preprocessing;
-        let prepared = if *collapse_whitespace { Prepared::collapsed(text) } else { Prepared::verbatim(text) };
+        let prepared =
+            if *collapse_whitespace { Prepared::collapsed(text) } else { Prepared::verbatim(text) };
         let whole = if prefix.is_empty() {
             self.tokenizer.encode(prepared.text(), false)
         } else {
@@ -115,8 +119,10 @@ impl CodeTokenizer {
         };
         let whole = whole.map_err(|error| ModelError::Tokenise(error.to_string()))?;
         let ids = whole.get_ids().strip_prefix(self.prefix.as_slice());
-        let ids = ids.ok_or_else(|| ModelError::Tokenise(format!("the prefix `{prefix}` runs into the code")))?;
-        let seen = |id: u32| if *end_as_unknown && id == self.special.end { self.special.unknown } else { id };
+        let ids =
+            ids.ok_or_else(|| ModelError::Tokenise(format!("the prefix `{prefix}` runs into the code")))?;
+        let seen =
+            |id: u32| if *end_as_unknown && id == self.special.end { self.special.unknown } else { id };
         let own = |at: usize| at.saturating_sub(prefix.len());
         let offsets = whole.get_offsets().iter().skip(self.prefix.len());
         Ok(Encoding {

@@ -119,7 +119,12 @@ fn distance(found: &Logits, wanted: &[Vec<f32>]) -> f64 {
     assert_eq!(found.len(), wanted.len());
     let row = |(at, wanted): (usize, &Vec<f32>)| {
         assert_eq!(found.row(at).len(), wanted.len());
-        found.row(at).iter().zip(wanted).map(|(found, wanted)| f64::from((found - wanted).abs())).fold(0.0, f64::max)
+        found
+            .row(at)
+            .iter()
+            .zip(wanted)
+            .map(|(found, wanted)| f64::from((found - wanted).abs()))
+            .fold(0.0, f64::max)
     };
     wanted.iter().enumerate().map(row).fold(0.0, f64::max)
 }
@@ -130,7 +135,8 @@ fn decodes(model: GuardedModel, sources: &[Vec<u32>], wanted: &[Vec<u32>]) -> Re
 
 /// The side car of a head, with four beams.
 fn four_beams(head: &Path) -> Result<Vec<u8>> {
-    let mut sidecar: serde_json::Value = serde_json::from_slice(&std::fs::read(head.join("codepurify.json"))?)?;
+    let mut sidecar: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(head.join("codepurify.json"))?)?;
     sidecar["generation"]["beams"] = 4.into();
     Ok(serde_json::to_vec(&sidecar)?)
 }

@@ -62,7 +62,8 @@ fn flags(profile: &Profile, entropy: Entropy) -> bool {
 
 fn suspicion(profile: &Profile, entropy: Entropy) -> f64 {
     match profile.statistic {
-        Statistic::Entropy => -entropy.raw,
+        // Not the negation: an entropy of zero is no "-0".
+        Statistic::Entropy => 0.0 - entropy.raw,
         Statistic::Concentration => entropy.concentration(),
     }
 }

@@ -11,6 +11,8 @@ use crate::torch::pickle::object::{Id, Object};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::torch) enum Global {
     OrderedDict,
+    /// `_codecs.encode(text, encoding)`, as which pickles before protocol 3 write bytes.
+    Encode,
     Size,
     Device,
     RebuildTensor,
@@ -23,6 +25,7 @@ impl Global {
     pub(super) fn find(module: &str, name: &str) -> Option<Self> {
         Some(match (module, name) {
             ("collections", "OrderedDict") => Self::OrderedDict,
+            ("_codecs", "encode") => Self::Encode,
             ("torch", "Size") => Self::Size,
             ("torch", "device") => Self::Device,
             ("torch._utils", "_rebuild_tensor") => Self::RebuildTensor,
@@ -56,6 +59,7 @@ impl Machine<'_> {
     pub(super) fn apply(&mut self, global: Global, arguments: &[Id]) -> Result<Id, CheckpointError> {
         match (global, arguments) {
             (Global::OrderedDict, []) => self.add(Object::Dict(Vec::new())),
+            (Global::Encode, &[text, _]) if self.object(text).text().is_some() => self.add(Object::Bytes),
             (Global::Size, &[sizes]) if matches!(self.object(sizes), Object::Tuple(_)) => Ok(sizes),
             (Global::Device, [_] | [_, _]) => self.add(Object::Device),
             (Global::RebuildTensor, &[storage, offset, shape, strides]) => {
