@@ -4,6 +4,7 @@
 //! itself never sees this code.
 
 pub mod attack;
+pub mod baseline;
 pub mod data;
 pub mod evaluate;
 pub mod export;
