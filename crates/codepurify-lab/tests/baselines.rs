@@ -32,7 +32,7 @@ fn bleu_of_each_answer_and_of_the_corpus() {
     for (at, counts) in counts.iter().enumerate() {
         assert_close(counts.bleu().unwrap(), &golden["each"][at]);
     }
-    let corpus = counts.iter().fold(BleuCounts::default(), |sum, counts| sum.plus(counts));
+    let corpus = counts.iter().fold(BleuCounts::default(), BleuCounts::plus);
     assert_close(corpus.bleu().unwrap(), &golden["corpus"]);
 }
 

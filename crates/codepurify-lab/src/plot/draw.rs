@@ -1,7 +1,8 @@
 //! Figures as SVG.
 
+use std::ops::Range;
+
 use plotters::coord::Shift;
-use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use thiserror::Error;
 
@@ -18,7 +19,10 @@ pub struct DrawError {
 }
 
 /// Pixels.
-const SIZE: (u32, u32) = (760, 480);
+const SIZE: (u32, u32) = (900, 480);
+
+/// Pixels to the right that the names of the series take.
+const LEGEND: u32 = 190;
 
 /// Of series in turn; told apart by people who do not see all colours, and in print (Okabe & Ito).
 const COLOURS: [RGBColor; 8] = [
@@ -32,7 +36,6 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(160, 140, 0),
 ];
 
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 type Drawn<'b> = Result<(), DrawingAreaErrorKind<<SVGBackend<'b> as DrawingBackend>::ErrorType>>;
 
 /// `figure` as an SVG document.
@@ -50,19 +53,24 @@ pub fn svg(figure: &Figure) -> Result<String, DrawError> {
 
 fn draw<'b>(figure: &Figure, root: &DrawingArea<SVGBackend<'b>, Shift>) -> Drawn<'b> {
     root.fill(&WHITE)?;
-    let points = || figure.series.iter().flat_map(|series| &series.points);
-    let bars = figure.kind == Kind::Bars;
-    let right = points().map(|point| point.0).fold(0.0, f64::max);
-    let top = points().map(|point| point.1).fold(0.0, f64::max);
-    // A share's axis ends at 1, others a little above what they show.
-    let above = |most: f64| if most > 0.0 { most * 1.05 } else { 1.0 };
-    let x = if bars {
-        -0.5..right + 0.5
-    } else {
-        0.0..if figure.kind == Kind::Points { above(right) } else { right.max(1e-9) }
-    };
-    let y = 0.0..if figure.y.starts_with("share") { above(top) } else { top.max(1.0) };
-    let mut chart = ChartBuilder::on(root)
+    let (left, legend) = root.split_horizontally(SIZE.0 - LEGEND);
+    draw_chart(figure, &left)?;
+    let text = ("sans-serif", 13).into_text_style(&legend);
+    for (at, (series, colour)) in (0_i32..).zip(coloured(figure)) {
+        let top = 48 + 20 * at;
+        legend.draw(&Rectangle::new([(0, top), (12, top + 12)], colour.filled()))?;
+        legend.draw_text(&series.name, &text, (18, top))?;
+    }
+    root.present()
+}
+
+fn coloured(figure: &Figure) -> impl Iterator<Item = (&Series, RGBColor)> {
+    figure.series.iter().zip(COLOURS.into_iter().cycle())
+}
+
+fn draw_chart<'b>(figure: &Figure, area: &DrawingArea<SVGBackend<'b>, Shift>) -> Drawn<'b> {
+    let (x, y) = ranges(figure);
+    let mut chart = ChartBuilder::on(area)
         .caption(&figure.title, ("sans-serif", 18))
         .margin(12)
         .x_label_area_size(42)
@@ -70,33 +78,34 @@ fn draw<'b>(figure: &Figure, root: &DrawingArea<SVGBackend<'b>, Shift>) -> Drawn
         .build_cartesian_2d(x, y)?;
     let mut mesh = chart.configure_mesh();
     mesh.light_line_style(WHITE).x_desc(&figure.x).y_desc(&figure.y);
-    if bars {
+    if figure.kind == Kind::Bars {
         mesh.x_labels(0).disable_x_mesh();
     }
     mesh.draw()?;
-    for (series, colour) in figure.series.iter().zip(COLOURS.iter().cycle()) {
-        draw_series(&mut chart, figure.kind, series, *colour)?;
+    for (series, colour) in coloured(figure) {
+        let points = series.points.iter().copied();
+        match figure.kind {
+            Kind::Lines | Kind::Distribution => {
+                chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?
+            }
+            Kind::Points => chart.draw_series(points.map(|point| Circle::new(point, 5, colour.filled())))?,
+            Kind::Bars => chart.draw_series(
+                points.map(|(x, y)| Rectangle::new([(x - 0.35, 0.0), (x + 0.35, y)], colour.filled())),
+            )?,
+        };
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
-    root.present()
+    Ok(())
 }
 
-fn draw_series<'b>(chart: &mut Chart<'_, 'b>, kind: Kind, series: &Series, colour: RGBColor) -> Drawn<'b> {
-    let points = series.points.iter().copied();
-    let drawn = match kind {
-        Kind::Lines => chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?,
-        Kind::Points => chart.draw_series(points.map(|point| Circle::new(point, 5, colour.filled())))?,
-        Kind::Bars => chart.draw_series(
-            points.map(|(x, y)| Rectangle::new([(x - 0.35, 0.0), (x + 0.35, y)], colour.filled())),
-        )?,
+/// What the axes span. Vertical ones go to 1 at least, but for distributions, whose shares may all be small.
+fn ranges(figure: &Figure) -> (Range<f64>, Range<f64>) {
+    let points = || figure.series.iter().flat_map(|series| &series.points);
+    let right = points().map(|point| point.0).fold(f64::MIN_POSITIVE, f64::max);
+    let top = points().map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max);
+    let x = match figure.kind {
+        Kind::Lines | Kind::Distribution => 0.0..right,
+        Kind::Points => 0.0..right * 1.05,
+        Kind::Bars => -0.5..right + 0.5,
     };
-    drawn
-        .label(&series.name)
-        .legend(move |(x, y)| Rectangle::new([(x, y - 4), (x + 12, y + 4)], colour.filled()));
-    Ok(())
+    (x, 0.0..if figure.kind == Kind::Distribution { top * 1.05 } else { top.max(1.0) })
 }

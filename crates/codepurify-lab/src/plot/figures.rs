@@ -27,8 +27,10 @@ pub struct Figure {
 /// How the series of a figure are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A line through the points of each series.
+    /// A line through the points of each series; shares on the vertical axis.
     Lines,
+    /// Outlines of histograms.
+    Distribution,
     /// Points.
     Points,
     /// One bar a series, as high as its only point.
@@ -112,7 +114,7 @@ fn entropies(name: &str, groups: &[(&Key, &Group)]) -> Figure {
         title: format!("Entropy of {last}, {name}"),
         x: "H in nats".to_owned(),
         y: "share of samples".to_owned(),
-        kind: Kind::Lines,
+        kind: Kind::Distribution,
         series: series
             .into_iter()
             .filter(|(_, values)| !values.is_empty() && highest > 0.0)
