@@ -48,6 +48,9 @@ impl<'m> PseudoLikelihood<'m> {
     }
 
     fn row(&self, row: &[u32]) -> Result<Vec<f64>, ModelError> {
+        if row.is_empty() {
+            return Ok(Vec::new());
+        }
         let passes = self.passes(row.len());
         let masked = (0..passes).map(|pass| {
             let hide = |(at, &id): (usize, &u32)| if at % passes == pass { self.mlm.mask_id() } else { id };
@@ -105,7 +108,9 @@ mod tests {
             let surprisals = lm.surprisals(&[row].into_iter().collect()).unwrap();
             assert_eq!(surprisals, [[1.0, 2.0, FLOOR, FLOOR]]);
         }
-        assert_eq!(PseudoLikelihood::new(&mlm, 7).passes(3), 3);
+        let lm = PseudoLikelihood::new(&mlm, 7);
+        assert_eq!(lm.passes(3), 3);
+        assert_eq!(lm.surprisals(&[[0_u32; 0]].into_iter().collect()).unwrap(), [[0.0; 0]]);
         assert_eq!(perplexity(&[]), None);
         assert!((perplexity(&[0.0, 2.0_f64.ln() * 2.0]).unwrap() - 2.0).abs() < 1e-12);
     }

@@ -38,7 +38,7 @@ use thiserror::Error;
 /// What an input defence said about one snippet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Screened {
-    /// Larger means more suspicious; never NaN.
+    /// Larger means more suspicious; never NaN, −∞ where there is no evidence at all.
     pub score: f64,
     /// Whether the defence takes the snippet for triggered.
     pub flagged: bool,

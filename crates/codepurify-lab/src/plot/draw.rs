@@ -24,8 +24,8 @@ const SIZE: (u32, u32) = (900, 480);
 /// Pixels to the right that the names of the series take.
 const LEGEND: u32 = 190;
 
-/// Of series in turn; told apart by people who do not see all colours, and in print (Okabe & Ito).
-const COLOURS: [RGBColor; 8] = [
+/// Of series in turn; told apart by people who do not see all colours (the first six: Okabe & Ito).
+const COLOURS: [RGBColor; 12] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -34,6 +34,10 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(230, 159, 0),
     RGBColor(90, 90, 90),
     RGBColor(160, 140, 0),
+    RGBColor(0, 0, 0),
+    RGBColor(120, 60, 20),
+    RGBColor(130, 0, 70),
+    RGBColor(0, 90, 60),
 ];
 
 type Drawn<'b> = Result<(), DrawingAreaErrorKind<<SVGBackend<'b> as DrawingBackend>::ErrorType>>;

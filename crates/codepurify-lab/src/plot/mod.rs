@@ -1,4 +1,4 @@
-//! Pictures of results: [`figures`] says which numbers go in, [`draw`] makes SVG of them.
+//! Pictures of results: [`mod@figures`] says which numbers go in, [`draw`] makes SVG of them.
 
 pub mod draw;
 pub mod figures;
