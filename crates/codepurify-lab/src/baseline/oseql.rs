@@ -87,8 +87,7 @@ fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<(f64, Vec<Span>, V
 
 impl InputDefence for Oseql<'_> {
     /// The score is the largest |p(x) − p(x without a line)| among the lines that change the answer, in [0, 1], spared
-    /// ones included. The
-    /// located line is cut out.
+    /// ones included. The located line is cut out.
     fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
         let (whole, lines, left_out) = leave_lines_out(self.victim, snippet.text())?;
         let (located, score) = self.settings.locate(whole, &left_out);

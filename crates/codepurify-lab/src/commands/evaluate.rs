@@ -8,8 +8,8 @@ use codepurify::{Defender, Profile, Thresholds};
 use codepurify_lab::attack::Attack;
 use codepurify_lab::data;
 use codepurify_lab::evaluate::defence::{SampleRow, screen};
-use codepurify_lab::evaluate::detector::Detector;
 use codepurify_lab::evaluate::split::Split;
+use codepurify_lab::evaluate::detector::Detector;
 use codepurify_lab::evaluate::summary;
 use codepurify_lab::train::workers::Workers;
 use codepurify_models::{Loaded, ModelFiles, RobertaMaskedLm, load};
@@ -128,8 +128,7 @@ fn defence(arguments: &Defence) -> Result<()> {
         Which::Default => Profile::standard(thresholds),
         Which::Paper => Profile::paper(thresholds),
     };
-    let defender =
-        Defender::new(victim.as_ref()).with_masked_lm(&mlm).with_profile(profile).with_evidence(true);
+    let defender = Defender::new(victim.as_ref()).with_masked_lm(&mlm).with_profile(profile).with_evidence(true);
     let split = Split::new(&rows, arguments.each, arguments.seed);
     let triggered = split.to_trigger.iter().filter_map(|row| attack.trigger_row(row));
     let samples: Vec<_> = split.clean.iter().cloned().chain(triggered).collect();

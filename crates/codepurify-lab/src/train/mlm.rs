@@ -121,8 +121,7 @@ impl MlmTraining {
 /// Tokenises texts, half of them with white space collapsed: victims see code that way, people write it the other way.
 fn examples(start: &Start, setup: &MlmSetup, texts: &[Text]) -> Result<Vec<Example>> {
     let verbatim = start.tokenizer(Preprocessing::default())?;
-    let collapsed =
-        start.tokenizer(Preprocessing { collapse_whitespace: true, ..Preprocessing::default() })?;
+    let collapsed = start.tokenizer(Preprocessing { collapse_whitespace: true, ..Preprocessing::default() })?;
     let mut rng = StdRng::seed_from_u64(setup.seed);
     let window = setup.max_length - 2;
     let mut examples = Vec::with_capacity(texts.len());
