@@ -24,6 +24,10 @@ enum Task {
     Train(commands::train::Arguments),
     /// Measure a victim or a defence.
     Evaluate(commands::evaluate::Arguments),
+    /// Print the tables of per-sample rows.
+    Table(commands::table::Arguments),
+    /// Draw the pictures of per-sample rows.
+    Plot(commands::plot::Arguments),
     /// Set the limits of the decision from clean rows.
     Calibrate(commands::calibrate::Arguments),
 }
@@ -72,6 +76,8 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Poison(arguments) => commands::poison::run(arguments),
         Task::Train(arguments) => commands::train::run(arguments),
         Task::Evaluate(arguments) => commands::evaluate::run(arguments),
+        Task::Table(arguments) => commands::table::run(arguments),
+        Task::Plot(arguments) => commands::plot::run(arguments),
         Task::Calibrate(arguments) => commands::calibrate::run(arguments),
     }
 }

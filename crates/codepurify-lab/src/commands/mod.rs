@@ -4,12 +4,16 @@ use std::path::Path;
 
 use codepurify_lab::data::DataError;
 use codepurify_lab::data::defect::{self, DefectRow};
+use codepurify_lab::table::Results;
+use codepurify_lab::table::results::ResultsError;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub(crate) mod calibrate;
 pub(crate) mod data;
 pub(crate) mod evaluate;
+pub(crate) mod plot;
 pub(crate) mod poison;
+pub(crate) mod table;
 pub(crate) mod train;
 
 /// Accepts a number in 0..=1.
@@ -25,6 +29,18 @@ fn defect_rows(path: &Path) -> Result<Vec<DefectRow>, DataError> {
     let found = defect::load(path)?;
     found.report(path);
     Ok(found.rows)
+}
+
+/// The usable rows of all cells in a directory; the refused ones are reported on stderr.
+fn results(dir: &Path) -> Result<Results, ResultsError> {
+    let results = Results::read(dir)?;
+    for (path, error) in results.refused.iter().take(20) {
+        eprintln!("{}:{}: row refused: {}", path.display(), error.line, error.message);
+    }
+    if results.refused.len() > 20 {
+        eprintln!("{}: {} rows refused in all", dir.display(), results.refused.len());
+    }
+    Ok(results)
 }
 
 /// Progress over `total` samples on stderr, if that is a terminal.

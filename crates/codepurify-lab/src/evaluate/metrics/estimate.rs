@@ -1,41 +1,7 @@
-//! Measures over samples, with bootstrap intervals.
+//! Bootstrap intervals.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-
-/// Area under the ROC curve: the chance that a positive sample scores higher than a negative one, ties counting half.
-/// `None` if either side is empty. Scores may be infinite but not NaN.
-#[must_use]
-pub fn auroc(positive: &[f64], negative: &[f64]) -> Option<f64> {
-    if positive.is_empty() || negative.is_empty() {
-        return None;
-    }
-    let mut negative = negative.to_vec();
-    negative.sort_by(f64::total_cmp);
-    let wins: f64 = positive
-        .iter()
-        .map(|score| {
-            let below = negative.partition_point(|other| other < score);
-            let ties = negative.partition_point(|other| other <= score) - below;
-            below as f64 + ties as f64 / 2.0
-        })
-        .sum();
-    Some(wins / (positive.len() * negative.len()) as f64)
-}
-
-/// Mean of 0/1 outcomes; `None` of none.
-#[must_use]
-pub fn share(outcomes: &[bool]) -> Option<f64> {
-    (!outcomes.is_empty()).then(|| outcomes.iter().filter(|&&hit| hit).count() as f64 / outcomes.len() as f64)
-}
-
-/// The middle value (the lower one of two); `None` of none.
-#[must_use]
-pub fn median(values: &[f64]) -> Option<f64> {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len().saturating_sub(1) / 2).copied()
-}
 
 /// A number with its 95 % percentile-bootstrap interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,18 +48,21 @@ pub fn bootstrap<T: Clone>(
     (!values.is_empty()).then(|| Estimate { value, low: at(0.025), high: at(0.975) })
 }
 
+/// The difference of two measures, `first` − `second`, of the same samples, with its paired bootstrap interval: each
+/// resample draws samples, and both measures see the same ones. `None` where either measure is.
+#[must_use]
+pub fn bootstrap_difference<T: Clone>(
+    samples: &[T],
+    first: impl Fn(&[T]) -> Option<f64>,
+    second: impl Fn(&[T]) -> Option<f64>,
+) -> Option<Estimate> {
+    bootstrap(&[samples.to_vec()], |groups| Some(first(&groups[0])? - second(&groups[0])?))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::share;
     use super::*;
-
-    #[test]
-    fn auroc_by_hand() {
-        // Pairs: (3,2) (3,4) (5,2) (5,4): three of four won.
-        assert_eq!(auroc(&[3.0, 5.0], &[2.0, 4.0]), Some(0.75));
-        assert_eq!(auroc(&[1.0], &[1.0]), Some(0.5));
-        assert_eq!(auroc(&[f64::NEG_INFINITY, 2.0], &[f64::NEG_INFINITY]), Some(0.75));
-        assert_eq!(auroc(&[], &[1.0]), None);
-    }
 
     #[test]
     fn intervals_hold_the_value_and_shrink_with_more_samples() {
@@ -108,8 +77,18 @@ mod tests {
     }
 
     #[test]
-    fn medians_and_shares_of_nothing_are_nothing() {
-        assert_eq!((median(&[]), share(&[])), (None, None));
-        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+    fn a_paired_difference_is_surer_than_its_parts() {
+        // The second is right wherever the first is, and on every tenth sample besides.
+        let pairs: Vec<(bool, bool)> =
+            (0..400).map(|at| (at % 2 == 0, at % 2 == 0 || at % 10 == 1)).collect();
+        let side = |pairs: &[(bool, bool)], of: fn(&(bool, bool)) -> bool| {
+            share(&pairs.iter().map(of).collect::<Vec<_>>())
+        };
+        let first = |pairs: &[(bool, bool)]| side(pairs, |pair| pair.0);
+        let second = |pairs: &[(bool, bool)]| side(pairs, |pair| pair.1);
+        let difference = bootstrap_difference(&pairs, second, first).unwrap();
+        assert!((difference.value - 0.1).abs() < 1e-12);
+        assert!(difference.low > 0.06 && difference.high < 0.14, "{difference}");
+        assert_eq!(bootstrap_difference(&[], second, first), None);
     }
 }

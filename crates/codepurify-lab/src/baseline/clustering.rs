@@ -1,0 +1,127 @@
+//! Activation Clustering (Chen et al. 2018; defences, C.2): the rows of a label fall into two clusters if some of them
+//! are poisoned.
+
+use std::collections::BTreeSet;
+
+use super::kmeans::{Clusters, silhouette, squared, two_means};
+use super::{BaselineError, Removal, classes, pca};
+
+/// When the smaller cluster is taken for poison.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rule {
+    /// Always.
+    Smaller,
+    /// If it holds less than this share of the rows; .35 as published.
+    RelativeSize(f64),
+    /// If, besides, the mean silhouette of both clusters is above a limit; .35 and .1 in a common implementation.
+    Silhouette {
+        /// Share of rows.
+        size: f64,
+        /// Mean silhouette.
+        score: f64,
+    },
+}
+
+/// The defence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ActivationClustering {
+    /// Principal components that are clustered; 10 as published, 2 in work on code search.
+    pub components: usize,
+    /// Whether each component is scaled to variance 1.
+    pub whiten: bool,
+    /// Whether each label's rows are clustered by themselves, as published; models that generate have no labels.
+    pub per_class: bool,
+    /// When the smaller cluster is taken for poison.
+    pub rule: Rule,
+    /// Of k-means.
+    pub seed: u64,
+}
+
+impl ActivationClustering {
+    /// Removes the suspicious clusters. `representations` are n × d, `labels` n. A row's score is how much nearer it is
+    /// to the smaller cluster's centre than to the other one's.
+    ///
+    /// # Errors
+    /// [`BaselineError`] if the rows do not fit each other or are not finite.
+    pub fn run(&self, representations: &[Vec<f32>], labels: &[u32]) -> Result<Removal, BaselineError> {
+        let mut removal = Removal { scores: vec![0.0; labels.len()], removed: BTreeSet::new() };
+        for members in classes(representations, labels, self.per_class)? {
+            let rows: Vec<&[f32]> = members.iter().map(|&row| representations[row].as_slice()).collect();
+            let projection = pca::project(&rows, self.components)?;
+            let projection = if self.whiten { projection.whitened() } else { projection };
+            let points = projection.coordinates;
+            let Some(clusters) = two_means(&points, self.seed) else { continue };
+            let small = smaller(&clusters);
+            for (&row, point) in members.iter().zip(&points) {
+                let distance = |cluster: usize| squared(point, &clusters.centres[cluster]).sqrt();
+                removal.scores[row] = distance(usize::from(!small)) - distance(usize::from(small));
+            }
+            if self.suspicious(&points, &clusters, small) {
+                let inside = members.iter().zip(&clusters.second).filter(|&(_, &of)| of == small);
+                removal.removed.extend(inside.map(|(&row, _)| row));
+            }
+        }
+        Ok(removal)
+    }
+
+    fn suspicious(&self, points: &[Vec<f64>], clusters: &Clusters, small: bool) -> bool {
+        let share = clusters.second.iter().filter(|&&of| of == small).count() as f64 / points.len() as f64;
+        match self.rule {
+            Rule::Smaller => true,
+            Rule::RelativeSize(limit) => share < limit,
+            Rule::Silhouette { size, score } => {
+                share < size && silhouette(points, &clusters.second).is_some_and(|mean| mean > score)
+            }
+        }
+    }
+}
+
+/// Which cluster is smaller; the second of equals.
+fn smaller(clusters: &Clusters) -> bool {
+    let in_second = clusters.second.iter().filter(|&&second| second).count();
+    2 * in_second <= clusters.second.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEFENCE: ActivationClustering =
+        ActivationClustering { components: 2, whiten: false, per_class: true, rule: Rule::Smaller, seed: 4 };
+
+    /// Label 0: 30 rows, of which six lie apart; label 1: 20 rows in two equal halves.
+    fn rows() -> (Vec<Vec<f32>>, Vec<u32>) {
+        let row = |at: u8| {
+            let wave = f32::from(at % 5) / 10.0;
+            match at {
+                0..24 => vec![wave, 0.0, 1.0],
+                24..30 => vec![wave, 9.0, 1.0],
+                30..40 => vec![5.0, wave, 0.0],
+                _ => vec![5.0, wave, 2.0],
+            }
+        };
+        ((0..50).map(row).collect(), (0..50).map(|at| u32::from(at >= 30)).collect())
+    }
+
+    #[test]
+    fn the_smaller_cluster_of_a_label_goes() {
+        let (rows, labels) = rows();
+        let found = DEFENCE.run(&rows, &labels).unwrap();
+        assert_eq!(found.removed.range(..30).copied().collect::<Vec<_>>(), (24..30).collect::<Vec<_>>());
+        assert_eq!(found.removed.range(30..).count(), 10);
+        assert!(found.scores[24..30].iter().all(|&score| score > 8.0));
+        assert!(found.scores[..24].iter().all(|&score| score < -8.0));
+    }
+
+    #[test]
+    fn equal_halves_are_spared_by_the_rules_about_size_and_separation() {
+        let (rows, labels) = rows();
+        for rule in [Rule::RelativeSize(0.35), Rule::Silhouette { size: 0.35, score: 0.1 }] {
+            let found = ActivationClustering { rule, whiten: true, ..DEFENCE }.run(&rows, &labels).unwrap();
+            assert_eq!(found.removed, (24..30).collect());
+        }
+        let strict = Rule::Silhouette { size: 0.35, score: 0.999 };
+        let found = ActivationClustering { rule: strict, ..DEFENCE }.run(&rows, &labels).unwrap();
+        assert!(found.removed.is_empty());
+    }
+}

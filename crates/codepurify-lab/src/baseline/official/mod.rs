@@ -1,0 +1,189 @@
+//! CodePurify as its released code does it, quirks and all (paper implementation, A.2–A.5 and A.8), to compare the
+//! published table like with like. Each quirk is a switch in [`Settings`].
+//!
+//! What is *not* repeated: the released code crashes without a candidate (here: not flagged), orders candidates by hash
+//! (here: by a seed), and reads identifiers and statements with parsers of its own (here: with those of the defence).
+
+mod elements;
+mod rewrite;
+
+pub use rewrite::{EveryPosition, Rewriting};
+
+use codepurify::{Generator, Logits, Model, ModelError, Ragged, Snippet, Victim};
+
+use super::{BaselineError, InputDefence, Screened};
+use elements::Element;
+
+/// What H is if a score is 0, so that 0 · ln 0 comes up, or all are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undefined {
+    /// NaN, which is not above the threshold: purified (released code, defect).
+    Purify,
+    /// NaN, which is not below the threshold: kept (released code, clone and repair).
+    Keep,
+    /// 0 · ln 0 = 0, and nothing is flagged if all scores are 0 (the paper's formula).
+    Zero,
+}
+
+/// Thresholds and quirks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// θ: flagged if H, in nats and not divided by ln n, is at most θ.
+    pub theta: f64,
+    /// What H is if a score is 0.
+    pub undefined: Undefined,
+    /// Rows judged, the snippet itself among them; candidates beyond are dropped.
+    pub max_rows: Option<usize>,
+    /// Whether an identifier is wherever its letters are a word (strings and comments included), and a statement
+    /// wherever its text is; otherwise both are what the parser says.
+    pub by_text: bool,
+    /// Whether a statement keeps its punctuation when it is masked (released code: Java, not C).
+    pub keep_punctuation: bool,
+    /// Order of the candidates, which decides ties and what `max_rows` drops.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// Defect detection with CodeBERT: θ = 0.1.
+    pub const DEFECT_CODEBERT: Self = Self {
+        theta: 0.1,
+        undefined: Undefined::Purify,
+        max_rows: None,
+        by_text: true,
+        keep_punctuation: false,
+        seed: 0,
+    };
+    /// Defect detection with CodeT5: θ = 2.1, which flags whatever has eight candidates or fewer.
+    pub const DEFECT_CODET5: Self = Self { theta: 2.1, ..Self::DEFECT_CODEBERT };
+    /// Clone detection with CodeBERT: θ = 0.3 (commented out in the released code).
+    pub const CLONE_CODEBERT: Self =
+        Self { theta: 0.3, undefined: Undefined::Keep, keep_punctuation: true, ..Self::DEFECT_CODEBERT };
+    /// Clone detection with CodeT5: 40 rows; θ depends on the attack, from 0.3 to 1.1, and is 0.8 for most.
+    pub const CLONE_CODET5: Self = Self { theta: 0.8, max_rows: Some(40), ..Self::CLONE_CODEBERT };
+    /// Program repair with either model: θ = 0.1.
+    pub const REPAIR: Self = Self { theta: 0.1, ..Self::CLONE_CODEBERT };
+}
+
+/// A guarded model. For one side of a pair see [`super::side::OneSide`].
+#[derive(Clone, Copy)]
+pub enum Guarded<'m> {
+    /// sᵢ = |p(x) − p(xᵢ)| of the predicted class; with two classes it is that of either.
+    Classifier(&'m dyn Victim),
+    /// sᵢ = −L(y | xᵢ): the cross-entropy itself, not its increase.
+    Generator(&'m dyn Generator),
+}
+
+/// The released code as an input defence.
+pub struct Official<'m> {
+    /// The guarded model.
+    pub guarded: Guarded<'m>,
+    /// How flagged snippets are rewritten; without, they are only flagged.
+    pub rewriting: Option<Rewriting<'m>>,
+    /// Thresholds and quirks.
+    pub settings: Settings,
+}
+
+impl<'m> Guarded<'m> {
+    fn model(self) -> &'m dyn Model {
+        match self {
+            Self::Classifier(victim) => victim,
+            Self::Generator(generator) => generator,
+        }
+    }
+
+    /// One score a variant, ≥ 0; row 0 is the snippet itself. And the passes spent.
+    fn scores(self, rows: &Ragged) -> Result<(Vec<f64>, usize), ModelError> {
+        match self {
+            Self::Classifier(victim) => {
+                Ok((confidence_changes(&victim.judge(rows)?, rows.len())?, rows.len()))
+            }
+            Self::Generator(generator) => {
+                let source: Ragged = [rows.row(0).to_vec()].into_iter().collect();
+                let answer = generator.generate(&source)?;
+                if answer.len() != 1 {
+                    return Err(ModelError::Output(format!("{} answers for 1 row", answer.len())));
+                }
+                let variants: Ragged = rows.rows().skip(1).map(<[u32]>::to_vec).collect();
+                let targets: Ragged = variants.rows().map(|_| answer.row(0).to_vec()).collect();
+                let likelihoods = generator.likelihoods(&variants, &targets)?;
+                Ok((likelihoods.into_iter().map(|value| -value.min(0.0)).collect(), rows.len()))
+            }
+        }
+    }
+}
+
+fn confidence_changes(logits: &Logits, rows: usize) -> Result<Vec<f64>, ModelError> {
+    if logits.len() != rows {
+        return Err(ModelError::Output(format!("{} answers for {rows} rows", logits.len())));
+    }
+    let label = logits.label(0);
+    let confidence = |row: usize| logits.probabilities(row)[label];
+    Ok((1..rows).map(|row| (confidence(0) - confidence(row)).abs()).collect())
+}
+
+impl Settings {
+    /// H of the scores, `None` where it is undefined.
+    fn entropy(&self, scores: &[f64]) -> Option<f64> {
+        let total: f64 = scores.iter().sum();
+        let undefined = total <= 0.0 || (self.undefined != Undefined::Zero && scores.contains(&0.0));
+        let term = |score: &f64| if *score > 0.0 { -score / total * (score / total).ln() } else { 0.0 };
+        (!undefined).then(|| scores.iter().map(term).sum::<f64>().max(0.0))
+    }
+
+    /// Whether these scores are flagged, and how suspicious they are: −H, where H is undefined that of the surest or of
+    /// the most even scores, as the case may be.
+    fn decide(&self, scores: &[f64]) -> (bool, f64) {
+        let even = (scores.len() as f64).ln();
+        match (self.entropy(scores), self.undefined) {
+            (Some(entropy), _) => (entropy <= self.theta, -entropy),
+            (None, Undefined::Purify) => (true, 0.0),
+            (None, Undefined::Keep | Undefined::Zero) => (false, -even),
+        }
+    }
+}
+
+impl InputDefence for Official<'_> {
+    /// The score is −H; −∞ without a candidate.
+    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+        let model = self.guarded.model();
+        let text = snippet.text();
+        let mut rows: Ragged = [elements::cut(model.encode(text)?.ids, model.window())].into_iter().collect();
+        let mut found: Vec<Element> = Vec::new();
+        for element in elements::elements(snippet, &self.settings) {
+            if self.settings.max_rows.is_some_and(|most| rows.len() >= most) {
+                break;
+            }
+            if let Some(row) = element.occluded(text, model)? {
+                rows.push(row);
+                found.push(element);
+            }
+        }
+        if found.is_empty() {
+            return Ok(Screened::passed(f64::NEG_INFINITY));
+        }
+        let (scores, forwards) = self.guarded.scores(&rows)?;
+        if scores.len() != found.len() || scores.iter().any(|score| !score.is_finite()) {
+            return Err(ModelError::Output("a score is missing or not finite".to_owned()).into());
+        }
+        let (flagged, score) = self.settings.decide(&scores);
+        if !flagged {
+            return Ok(Screened { forwards, ..Screened::passed(score) });
+        }
+        let located = &found[located(&scores)];
+        let text = self.rewriting.map(|by| by.rewrite(text, located, &self.settings)).transpose()?;
+        let lm_forwards = usize::from(text.is_some());
+        Ok(Screened { score, flagged, spans: Some(located.spans.clone()), text, forwards, lm_forwards })
+    }
+}
+
+/// The largest score, the first of equals; the last candidate if all are 0, as an index of −1 has it in the released
+/// code.
+fn located(scores: &[f64]) -> usize {
+    if scores.iter().all(|&score| score <= 0.0) {
+        return scores.len() - 1;
+    }
+    (1..scores.len()).fold(0, |best, next| if scores[next] > scores[best] { next } else { best })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::{Encoding, Language, MaskedLm, Proposal, TextVictim};
+
+use super::*;
+
+const CLEAN: &str = "int f(int n) { int a = n; a = a + n; return a; }";
+
+fn snippet(text: &str) -> Snippet {
+    Snippet::new(text, Language::C).unwrap()
+}
+
+fn screen(
+    guarded: Guarded<'_>,
+    rewriting: Option<Rewriting<'_>>,
+    settings: Settings,
+    text: &str,
+) -> Screened {
+    Official { guarded, rewriting, settings }.screen(&snippet(text)).unwrap()
+}
+
+#[test]
+fn a_word_in_a_string_is_hidden_and_rewritten_as_well() {
+    let victim = TriggerWordVictim::new("evil");
+    let mlm = ConstantMaskedLm::new(&["x"]);
+    let text = "int f(int n) { int evil = n; puts(\"evil\"); return evil; }";
+    let guarded = Guarded::Classifier(&victim);
+    let found = screen(guarded, Some(Rewriting::Masks(&mlm)), Settings::DEFECT_CODEBERT, text);
+    assert!(found.flagged && found.spans.unwrap().len() == 3);
+    let rewritten = found.text.unwrap();
+    assert!(
+        !rewritten.contains("evil") && rewritten.contains("\"xxx\"") && rewritten.contains("int f(int n)")
+    );
+    assert_eq!((found.forwards, found.lm_forwards), (7, 1));
+    // By the parser, the string stays: nothing that is hidden alone helps then.
+    let settings = Settings { by_text: false, ..Settings::DEFECT_CODEBERT };
+    let found = screen(guarded, None, settings, text);
+    assert!(found.spans.is_none_or(|spans| spans.len() < 3));
+}
+
+/// Writes `x` everywhere.
+struct Everywhere(ConstantMaskedLm);
+
+impl MaskedLm for Everywhere {
+    fn window(&self) -> usize {
+        12
+    }
+    fn mask_id(&self) -> u32 {
+        self.0.mask_id()
+    }
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        self.0.encode(text)
+    }
+    fn token_text(&self, id: u32) -> Option<String> {
+        self.0.token_text(id)
+    }
+    fn fill(&self, batch: &Ragged, top: usize) -> Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
+        self.0.fill(batch, top)
+    }
+}
+
+impl EveryPosition for Everywhere {
+    fn most_probable(&self, row: &[u32]) -> Result<Vec<u32>, ModelError> {
+        Ok(vec![self.0.encode("x")?.ids[0]; row.len()])
+    }
+}
+
+#[test]
+fn every_token_within_the_window_is_rewritten() {
+    let victim = TriggerWordVictim::new("evil");
+    let mlm = Everywhere(ConstantMaskedLm::new(&["x"]));
+    let text = CLEAN.replace('{', "{ int evil = 1;");
+    let guarded = Guarded::Classifier(&victim);
+    let found = screen(guarded, Some(Rewriting::Everything(&mlm)), Settings::DEFECT_CODEBERT, &text);
+    assert_eq!(found.text.unwrap(), "x".repeat(12));
+}
+
+#[test]
+fn entropy_is_not_normalised_so_short_functions_are_always_flagged() {
+    // Every candidate matters the same: H = ln n.
+    let settings = Settings::DEFECT_CODET5;
+    assert!(settings.decide(&[0.2; 8]).0);
+    assert!(!settings.decide(&[0.2; 9]).0);
+    let (flagged, score) = Settings::DEFECT_CODEBERT.decide(&[0.4, 0.2, 0.2]);
+    assert!(!flagged && (score + 1.5 * 2.0_f64.ln()).abs() < 1e-12);
+}
+
+#[test]
+fn a_score_of_zero_purifies_or_keeps_whatever_the_others_say() {
+    let scores = [0.9, 0.8, 0.0];
+    let with = |undefined| Settings { undefined, theta: 0.7, ..Settings::DEFECT_CODEBERT }.decide(&scores);
+    assert_eq!(with(Undefined::Purify), (true, 0.0));
+    assert_eq!(with(Undefined::Keep), (false, -3.0_f64.ln()));
+    // ln 2 less a little: shares 9/17 and 8/17.
+    let (flagged, score) = with(Undefined::Zero);
+    assert!(flagged && (score + 0.691_416_2).abs() < 1e-6, "{score}");
+}
+
+#[test]
+fn without_influence_the_last_candidate_is_purified() {
+    let constant = TextVictim::new(|_: &str| vec![1.0, 0.0]);
+    let guarded = Guarded::Classifier(&constant);
+    let found = screen(guarded, None, Settings::DEFECT_CODEBERT, CLEAN);
+    let order = elements::elements(&snippet(CLEAN), &Settings::DEFECT_CODEBERT);
+    assert_eq!(found.spans.as_ref(), order.last().map(|element| &element.spans));
+    assert!(!screen(guarded, None, Settings::CLONE_CODEBERT, CLEAN).flagged);
+    let nothing = screen(guarded, None, Settings::DEFECT_CODEBERT, "// nothing to hide");
+    assert!(!nothing.flagged && nothing.score == f64::NEG_INFINITY && nothing.forwards == 0);
+}
+
+#[test]
+fn candidates_beyond_the_row_limit_are_dropped() {
+    let victim = TriggerWordVictim::new("evil");
+    let settings = Settings { max_rows: Some(3), ..Settings::CLONE_CODET5 };
+    assert_eq!(screen(Guarded::Classifier(&victim), None, settings, CLEAN).forwards, 3);
+    let found = elements::elements(&snippet(CLEAN), &settings);
+    assert_ne!(found, elements::elements(&snippet(CLEAN), &Settings { seed: 1, ..settings }));
+}
+
+#[test]
+fn a_generators_score_is_the_cross_entropy_itself() {
+    let generator = TriggerWordVictim::new("evil");
+    let text = CLEAN.replace('{', "{ int evil = 1;");
+    let settings = Settings { theta: 1.0, ..Settings::REPAIR };
+    let found = screen(Guarded::Generator(&generator), None, settings, &text);
+    // Hiding `evil` costs 4 nats, any other element 0.01: one candidate outweighs all others together; the statement
+    // with it and the name itself share the mass.
+    assert!(found.flagged && found.score > -1.0, "{found:?}");
+    assert!(found.spans.unwrap().iter().any(|span| span.of(&text).unwrap().contains("evil")));
+}

@@ -1,0 +1,138 @@
+//! ONION (Qi et al., EMNLP 2021; defences, C.3): words whose removal makes the text much more natural are taken out.
+
+use codepurify::{Encoding, Ragged, Snippet, Span};
+
+use super::lm::{CodeLm, perplexity};
+use super::variants::{whole_characters, without, words};
+use super::{BaselineError, InputDefence, Screened};
+
+/// What is taken out at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// What stands between white space, as published.
+    Word,
+    /// A token of the language model.
+    Token,
+}
+
+/// ONION over any language model.
+pub struct Onion<'m> {
+    /// The language model.
+    pub lm: &'m dyn CodeLm,
+    /// What is taken out.
+    pub unit: Unit,
+    /// Units with fᵢ above it go. Set it with [`crate::evaluate::metrics::threshold_at_fpr`] on the scores of clean
+    /// snippets; 0 is what some reimplementations use.
+    pub bar: f64,
+}
+
+impl Onion<'_> {
+    /// The text's tokens without each unit that the model sees whole. Units beyond the window have no influence and are
+    /// left alone.
+    fn variants(&self, text: &str, encoding: &Encoding) -> Result<Vec<(Span, Vec<u32>)>, BaselineError> {
+        let Encoding { ids, spans } = encoding;
+        let window = self.lm.window().min(ids.len());
+        let visible = window.checked_sub(1).map_or(0, |last| spans[last].end);
+        let shorter = |unit: Span| Ok((unit, self.lm.encode(&without(text, &[unit])?)?.ids));
+        let mut variants: Vec<(Span, Vec<u32>)> = match self.unit {
+            Unit::Word => {
+                let words = words(text).into_iter().filter(|word| word.end <= visible);
+                words.map(shorter).collect::<Result<_, BaselineError>>()?
+            }
+            Unit::Token => (0..window).map(|at| (spans[at], [&ids[..at], &ids[at + 1..]].concat())).collect(),
+        };
+        for (_, row) in &mut variants {
+            row.truncate(self.lm.window());
+        }
+        Ok(variants)
+    }
+
+    /// fᵢ = ppl(x) − ppl(x without unit i) of every unit, and the passes spent.
+    fn suspicions(&self, text: &str) -> Result<(Vec<(Span, f64)>, usize), BaselineError> {
+        let mut encoding = self.lm.encode(text)?;
+        let (units, variants): (Vec<Span>, Vec<Vec<u32>>) =
+            self.variants(text, &encoding)?.into_iter().unzip();
+        encoding.ids.truncate(self.lm.window());
+        let rows: Ragged = std::iter::once(encoding.ids).chain(variants).collect();
+        let passes = rows.rows().map(|row| self.lm.passes(row.len())).sum();
+        let scored = self.lm.surprisals(&rows)?;
+        let mut perplexities = scored.iter().map(|row| perplexity(row));
+        let whole = perplexities.next().flatten();
+        // Of a text of one unit nothing is left that could be more natural.
+        let gain = |shorter: Option<f64>| whole.zip(shorter).map_or(0.0, |(whole, shorter)| whole - shorter);
+        Ok((units.into_iter().zip(perplexities.map(gain)).collect(), passes))
+    }
+}
+
+impl InputDefence for Onion<'_> {
+    /// The score is the largest fᵢ.
+    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+        let (suspicions, lm_forwards) = self.suspicions(snippet.text())?;
+        let score = suspicions.iter().map(|&(_, gain)| gain).reduce(f64::max).unwrap_or(0.0);
+        let suspicious = suspicions.into_iter().filter(|&(_, gain)| gain > self.bar).map(|(span, _)| span);
+        let spans = whole_characters(snippet.text(), suspicious);
+        if spans.is_empty() {
+            return Ok(Screened { lm_forwards, ..Screened::passed(score) });
+        }
+        let text = without(snippet.text(), &spans)?;
+        Ok(Screened { score, flagged: true, spans: Some(spans), text: Some(text), forwards: 0, lm_forwards })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use codepurify::{Language, ModelError, WordTokenizer};
+
+    use super::*;
+
+    /// A model that finds `odd` words surprising, and nothing else.
+    struct Odd(WordTokenizer);
+
+    impl CodeLm for Odd {
+        fn window(&self) -> usize {
+            20
+        }
+        fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+            self.0.encode(text)
+        }
+        fn surprisals(&self, rows: &Ragged) -> Result<Vec<Vec<f64>>, ModelError> {
+            let odd =
+                |&id: &u32| f64::from(self.0.token_text(id).is_some_and(|text| text.contains("odd"))) * 3.0;
+            Ok(rows.rows().map(|row| row.iter().map(odd).collect()).collect())
+        }
+        fn passes(&self, _: usize) -> usize {
+            1
+        }
+    }
+
+    fn screen(text: &str, unit: Unit) -> Screened {
+        let lm = Odd(WordTokenizer::new());
+        Onion { lm: &lm, unit, bar: 0.05 }.screen(&Snippet::new(text, Language::C).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_the_unnatural_word_is_taken_out() {
+        for unit in [Unit::Word, Unit::Token] {
+            let found = screen("int f ( int a ) { odd ; return a ; }", unit);
+            assert!(found.flagged && found.score > 0.05, "{found:?}");
+            let text = found.text.unwrap();
+            assert_eq!(
+                text.split_whitespace().collect::<Vec<_>>().join(" "),
+                "int f ( int a ) { ; return a ; }"
+            );
+            assert_eq!(found.spans.unwrap().len(), 1);
+        }
+        // 13 tokens with 3 nats among them: ppl e^(3/13) against e^0 of the rest.
+        let found = screen("int f ( int a ) { odd ; return a ; }", Unit::Token);
+        assert!((found.score - ((3.0_f64 / 13.0).exp() - 1.0)).abs() < 1e-12);
+        assert_eq!(found.lm_forwards, 14);
+    }
+
+    #[test]
+    fn what_the_model_does_not_see_is_left_alone() {
+        let text = format!("int f() {{ {} odd; }}", "a++; ".repeat(10));
+        let found = screen(&text, Unit::Word);
+        assert_eq!((found.flagged, found.text), (false, None));
+        assert!(screen("odd", Unit::Word).score.abs() < 1e-12);
+    }
+}

@@ -1,0 +1,175 @@
+//! `OSeqL` (arXiv 2312.04004; defences, C.5): a line whose removal changes the answer far more than that of the others.
+
+use codepurify::{Logits, PairVictim, Side, Snippet, Span, Victim};
+
+use super::outliers::{interquartile_range, majority};
+use super::side::OneSide;
+use super::variants::{judge, lines, without};
+use super::{BaselineError, InputDefence, Screened};
+
+/// Which lines are outliers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Those outside of the interquartile range's reach.
+    InterquartileRange,
+    /// Those that two of the interquartile range, the isolation forest and the elliptic envelope name.
+    Majority {
+        /// Of the isolation forest.
+        seed: u64,
+    },
+}
+
+/// What is left open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Which lines are outliers.
+    pub rule: Rule,
+    /// ICBT: a located line that is only `{` or `}` is no trigger.
+    pub spare_braces: bool,
+}
+
+/// `OSeqL` for a classifier.
+pub struct Oseql<'v> {
+    /// The guarded model.
+    pub victim: &'v dyn Victim,
+    /// What is left open.
+    pub settings: Settings,
+}
+
+/// The answer without one line.
+struct LeftOut {
+    /// Its probability of the answer to the whole text.
+    probability: f64,
+    flips: bool,
+}
+
+impl Settings {
+    /// The outlier among the flipping lines that is farthest from p(x) (the first of equals), and the largest distance of
+    /// any flipping line, which is 0 without one.
+    fn locate(&self, whole: f64, left_out: &[LeftOut]) -> (Option<usize>, f64) {
+        let probabilities: Vec<f64> = left_out.iter().map(|line| line.probability).collect();
+        let outliers = match self.rule {
+            Rule::InterquartileRange => interquartile_range(&probabilities),
+            Rule::Majority { seed } => majority(&probabilities, seed),
+        };
+        let distance = |line: usize| (left_out[line].probability - whole).abs();
+        let flipping = || (0..left_out.len()).filter(|&line| left_out[line].flips);
+        let farther = |best: usize, next: usize| if distance(next) > distance(best) { next } else { best };
+        let located = flipping().filter(|&line| outliers[line]).reduce(farther);
+        (located, flipping().map(distance).fold(0.0, f64::max))
+    }
+
+    /// The verdict about a text of which `line`, if any, was located.
+    fn screened(&self, text: &str, line: Option<Span>, forwards: usize) -> Result<Screened, BaselineError> {
+        let line = line.filter(|line| {
+            let content = line.of(text).unwrap_or_default().trim();
+            !(self.spare_braces && matches!(content, "{" | "}"))
+        });
+        let Some(line) = line else { return Ok(Screened { forwards, ..Screened::passed(0.0) }) };
+        let text = Some(without(text, &[line])?);
+        Ok(Screened { flagged: true, spans: Some(vec![line]), text, forwards, ..Screened::passed(0.0) })
+    }
+}
+
+/// The answers to `text` and to it without each of its lines: p(x), the lines, and the answers.
+fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<(f64, Vec<Span>, Vec<LeftOut>), BaselineError> {
+    let lines = lines(text);
+    let variants = lines.iter().map(|&line| without(text, &[line]));
+    let texts: Vec<String> =
+        std::iter::once(Ok(text.to_owned())).chain(variants).collect::<Result<_, _>>()?;
+    let logits: Logits = judge(victim, &texts)?;
+    let label = logits.label(0);
+    let probability = |row: usize| logits.probabilities(row)[label];
+    let left_out = (1..texts.len())
+        .map(|row| LeftOut { probability: probability(row), flips: logits.label(row) != label });
+    Ok((probability(0), lines, left_out.collect()))
+}
+
+impl InputDefence for Oseql<'_> {
+    /// The score is the largest |p(x) − p(x without a line)| among the lines that change the answer, in [0, 1], spared
+    /// ones included. The located line is cut out.
+    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+        let (whole, lines, left_out) = leave_lines_out(self.victim, snippet.text())?;
+        let (located, score) = self.settings.locate(whole, &left_out);
+        let line = located.map(|line| lines[line]);
+        Ok(Screened { score, ..self.settings.screened(snippet.text(), line, lines.len() + 1)? })
+    }
+}
+
+/// Both snippets of a pair as one text: at most one line of the two is located.
+///
+/// # Errors
+/// As [`InputDefence::screen`].
+pub fn screen_pair(
+    victim: &dyn PairVictim,
+    settings: &Settings,
+    [left, right]: [&Snippet; 2],
+) -> Result<[Screened; 2], BaselineError> {
+    let of_left = OneSide::new(victim, Side::Left, right.text())?;
+    let of_right = OneSide::new(victim, Side::Right, left.text())?;
+    let (whole, left_lines, mut left_out) = leave_lines_out(&of_left, left.text())?;
+    let (_, right_lines, right_out) = leave_lines_out(&of_right, right.text())?;
+    left_out.extend(right_out);
+    let (located, score) = settings.locate(whole, &left_out);
+    let in_left = located.and_then(|line| left_lines.get(line).copied());
+    let in_right = located.and_then(|line| right_lines.get(line.checked_sub(left_lines.len())?).copied());
+    let left = settings.screened(left.text(), in_left, left_lines.len() + 1)?;
+    let right = settings.screened(right.text(), in_right, right_lines.len() + 1)?;
+    Ok([Screened { score, ..left }, Screened { score, ..right }])
+}
+
+#[cfg(test)]
+mod tests {
+    use codepurify::Language;
+    use codepurify::toy::TriggerWordVictim;
+
+    use super::*;
+
+    const BODY: &str = "int f(int n)\n{\n  int a = n;\n  a += 2;\n  n = a * n;\n  return a;\n}\n";
+
+    fn settings(rule: Rule) -> Settings {
+        Settings { rule, spare_braces: true }
+    }
+
+    fn snippet(text: &str) -> Snippet {
+        Snippet::new(text, Language::C).unwrap()
+    }
+
+    #[test]
+    fn the_line_that_fools_the_model_is_cut_out() {
+        let victim = TriggerWordVictim::new("evil");
+        let text = BODY.replace("a += 2;", "a += 2;\n  int evil;");
+        for rule in [Rule::InterquartileRange, Rule::Majority { seed: 3 }] {
+            let defence = Oseql { victim: &victim, settings: settings(rule) };
+            let found = defence.screen(&snippet(&text)).unwrap();
+            assert!(found.flagged && found.score > 0.8, "{found:?}");
+            assert_eq!(found.spans.as_ref().unwrap()[0].of(&text), Some("  int evil;"));
+            assert_eq!(found.text.unwrap(), BODY.replace("a += 2;", "a += 2;\n"));
+            assert_eq!(found.forwards, 9);
+            let clean = defence.screen(&snippet(BODY)).unwrap();
+            assert_eq!((clean.flagged, clean.score, clean.text), (false, 0.0, None));
+        }
+    }
+
+    #[test]
+    fn a_lone_brace_is_spared_only_if_asked_for() {
+        let text = "int f()\n{\n  a;\n  b;\n  c;\n}\n";
+        let victim =
+            codepurify::TextVictim::new(|code: &str| vec![f32::from(code.contains('}')) * 4.0 - 2.0]);
+        let with = |spare_braces| {
+            let settings = Settings { rule: Rule::InterquartileRange, spare_braces };
+            Oseql { victim: &victim, settings }.screen(&snippet(text)).unwrap().flagged
+        };
+        assert!(with(false) && !with(true));
+    }
+
+    #[test]
+    fn the_lines_of_a_pair_are_one_pool() {
+        let victim = TriggerWordVictim::new("evil");
+        let poisoned = BODY.replace("a += 2;", "int evil;");
+        let settings = settings(Rule::InterquartileRange);
+        let [left, right] = screen_pair(&victim, &settings, [&snippet(BODY), &snippet(&poisoned)]).unwrap();
+        assert!(!left.flagged && right.flagged);
+        assert_eq!(right.spans.unwrap()[0].of(&poisoned), Some("  int evil;"));
+    }
+}

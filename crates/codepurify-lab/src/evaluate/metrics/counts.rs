@@ -1,0 +1,111 @@
+//! Counts of right and wrong answers.
+
+use std::collections::BTreeSet;
+
+/// Mean of 0/1 outcomes; `None` of none.
+#[must_use]
+pub fn share(outcomes: &[bool]) -> Option<f64> {
+    ratio(outcomes.iter().filter(|&&hit| hit).count(), outcomes.len())
+}
+
+/// Decisions against the truth: of a classifier's positive class, of a detector, or of a set of removed training rows
+/// (positive = poisoned).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Confusion {
+    /// Positive and said so.
+    pub true_positives: usize,
+    /// Negative but said positive.
+    pub false_positives: usize,
+    /// Positive but said negative.
+    pub false_negatives: usize,
+    /// Negative and said so.
+    pub true_negatives: usize,
+}
+
+impl Confusion {
+    /// Counts pairs of (truth, decision).
+    #[must_use]
+    pub fn of(pairs: impl IntoIterator<Item = (bool, bool)>) -> Self {
+        let mut counts = Self::default();
+        for pair in pairs {
+            let count = match pair {
+                (true, true) => &mut counts.true_positives,
+                (false, true) => &mut counts.false_positives,
+                (true, false) => &mut counts.false_negatives,
+                (false, false) => &mut counts.true_negatives,
+            };
+            *count += 1;
+        }
+        counts
+    }
+
+    /// Counts a set of removed training rows; `removed` holds indices of `poisoned`.
+    #[must_use]
+    pub fn of_removed(poisoned: &[bool], removed: &BTreeSet<usize>) -> Self {
+        Self::of(poisoned.iter().enumerate().map(|(row, &poisoned)| (poisoned, removed.contains(&row))))
+    }
+
+    /// TP / (TP + FN): recall, TPR.
+    #[must_use]
+    pub fn recall(&self) -> Option<f64> {
+        ratio(self.true_positives, self.true_positives + self.false_negatives)
+    }
+
+    /// FP / (FP + TN).
+    #[must_use]
+    pub fn false_positive_rate(&self) -> Option<f64> {
+        ratio(self.false_positives, self.false_positives + self.true_negatives)
+    }
+
+    /// TP / (TP + FP).
+    #[must_use]
+    pub fn precision(&self) -> Option<f64> {
+        ratio(self.true_positives, self.true_positives + self.false_positives)
+    }
+
+    /// F1 of the positive class: 2 TP / (2 TP + FP + FN).
+    #[must_use]
+    pub fn f1(&self) -> Option<f64> {
+        let hits = 2 * self.true_positives;
+        ratio(hits, hits + self.false_positives + self.false_negatives)
+    }
+
+    /// Right decisions, of all.
+    #[must_use]
+    pub fn accuracy(&self) -> Option<f64> {
+        let right = self.true_positives + self.true_negatives;
+        ratio(right, right + self.false_positives + self.false_negatives)
+    }
+}
+
+fn ratio(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_hand() {
+        let truth = [true, true, true, false, false, false, false, false];
+        let said = [true, true, false, true, false, false, false, false];
+        let counts = Confusion::of(truth.into_iter().zip(said));
+        assert_eq!(counts.recall(), Some(2.0 / 3.0));
+        assert_eq!(counts.false_positive_rate(), Some(0.2));
+        assert_eq!(counts.precision(), Some(2.0 / 3.0));
+        assert_eq!(counts.f1(), Some(4.0 / 6.0));
+        assert_eq!(counts.accuracy(), Some(0.75));
+        assert_eq!(Confusion::of_removed(&truth, &[3, 0, 1].into()), counts);
+    }
+
+    #[test]
+    fn nothing_gives_nothing() {
+        let none = Confusion::default();
+        assert_eq!((none.recall(), none.precision(), none.f1(), none.accuracy()), (None, None, None, None));
+        assert_eq!((none.false_positive_rate(), share(&[])), (None, None));
+        // Nothing removed: no precision, but a recall.
+        let counts = Confusion::of_removed(&[true, false], &BTreeSet::new());
+        assert_eq!((counts.precision(), counts.recall()), (None, Some(0.0)));
+    }
+}

@@ -1,0 +1,17 @@
+//! Measures over samples. Whatever rests on no sample is `None`, never NaN.
+
+mod attack;
+mod bleu;
+mod counts;
+mod estimate;
+mod ranking;
+mod spans;
+mod values;
+
+pub use attack::{AttackOutcome, AttackRates};
+pub use bleu::BleuCounts;
+pub use counts::{Confusion, share};
+pub use estimate::{Estimate, bootstrap, bootstrap_difference};
+pub use ranking::{RocPoint, auroc, roc, threshold_at_fpr, tpr_at_fpr};
+pub use spans::{hits, intersection_over_union};
+pub use values::{mean, median, percentile};

@@ -1,0 +1,42 @@
+//! Summaries of numbers such as costs.
+
+/// The mean; `None` of none.
+#[must_use]
+pub fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The middle value (the lower one of two); `None` of none.
+#[must_use]
+pub fn median(values: &[f64]) -> Option<f64> {
+    percentile(values, 0.5)
+}
+
+/// The smallest value that at least a share `share` (in [0, 1]) of all values does not exceed; `None` of none.
+#[must_use]
+pub fn percentile(values: &[f64], share: f64) -> Option<f64> {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    #[allow(clippy::cast_sign_loss, reason = "a share and a length")]
+    let rank = (share * values.len() as f64).ceil() as usize;
+    values.get(rank.max(1) - 1).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_nothing_there_is_nothing() {
+        assert_eq!((mean(&[]), median(&[]), percentile(&[], 0.95)), (None, None, None));
+    }
+
+    #[test]
+    fn by_hand() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.0));
+        let values: Vec<f64> = (1..=20).map(f64::from).collect();
+        assert_eq!((percentile(&values, 0.95), percentile(&values, 1.0)), (Some(19.0), Some(20.0)));
+        assert_eq!(mean(&[1.0, 2.0, 6.0]), Some(3.0));
+    }
+}

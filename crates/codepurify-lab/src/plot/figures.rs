@@ -1,0 +1,185 @@
+//! Which pictures there are and the numbers in them.
+
+use std::collections::BTreeMap;
+
+use crate::evaluate::metrics::{AttackRates, mean, roc};
+use crate::table::measures::{attack_outcomes, scores, side_effects};
+use crate::table::results::{Group, Key, Results};
+use crate::table::row::Set;
+
+/// One picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// Its file, without extension: letters, digits, `-` and `.`.
+    pub name: String,
+    /// Stands above it.
+    pub title: String,
+    /// Name of the horizontal axis.
+    pub x: String,
+    /// Name of the vertical axis.
+    pub y: String,
+    /// How the series are drawn.
+    pub kind: Kind,
+    /// At least one.
+    pub series: Vec<Series>,
+}
+
+/// How the series of a figure are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A line through the points of each series; shares on the vertical axis.
+    Lines,
+    /// Outlines of histograms.
+    Distribution,
+    /// Points.
+    Points,
+    /// One bar a series, as high as its only point.
+    Bars,
+}
+
+/// Numbers that belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Stands in the legend.
+    pub name: String,
+    /// (x, y), finite.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// Bars of a distribution.
+const BINS: usize = 20;
+
+/// All pictures that the results allow: ROC curves of every cell; of every task and family the entropy of clean and
+/// triggered samples, mean `ASR_D` by defence, and cost against `ASR_D`.
+#[must_use]
+pub fn figures(results: &Results) -> Vec<Figure> {
+    let test = || results.groups.iter().filter(|(key, _)| key.set == Set::Test);
+    let mut cells: BTreeMap<_, Vec<(&Key, &Group)>> = BTreeMap::new();
+    let mut victims: BTreeMap<_, Vec<(&Key, &Group)>> = BTreeMap::new();
+    for (key, group) in test() {
+        let victim = [key.task_name(), &key.family].join("-");
+        let cell = format!("{victim}-{}-{}", key.attack, key.rate_name().replace(" %", ""));
+        cells.entry(cell).or_default().push((key, group));
+        victims.entry(victim).or_default().push((key, group));
+    }
+    let mut figures: Vec<Figure> = cells.iter().map(|(name, groups)| roc_curves(name, groups)).collect();
+    for (name, groups) in &victims {
+        figures.push(entropies(name, groups));
+        figures.push(success_bars(name, groups));
+        figures.push(cost_against_success(name, groups));
+    }
+    figures.retain(|figure| !figure.series.is_empty());
+    figures
+}
+
+/// `kind-name` as a file name.
+fn file_name(kind: &str, name: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' };
+    format!("{kind}-{name}").chars().map(safe).collect()
+}
+
+fn roc_curves(name: &str, groups: &[(&Key, &Group)]) -> Figure {
+    let curve = |(key, group): &(&Key, &Group)| {
+        if group.rows.iter().all(|row| row.detection.score.is_none()) {
+            return None;
+        }
+        let [triggered, clean] = scores(&group.rows);
+        let points = roc(&triggered, &clean)?.into_iter().map(|point| (point.fpr, point.tpr)).collect();
+        Some(Series { name: key.defence.clone(), points })
+    };
+    Figure {
+        name: file_name("roc", name),
+        title: format!("Detection, {name} %"),
+        x: "clean samples flagged (FPR)".to_owned(),
+        y: "triggered samples flagged (TPR)".to_owned(),
+        kind: Kind::Lines,
+        series: groups.iter().filter_map(curve).collect(),
+    }
+}
+
+/// Shares of samples by their entropy; of the last defence that computes one, over all attacks.
+fn entropies(name: &str, groups: &[(&Key, &Group)]) -> Figure {
+    let has_entropy = |group: &Group| group.rows.iter().any(|row| row.detection.entropy.is_some());
+    let last = groups.iter().rev().find(|(_, group)| has_entropy(group));
+    let last = last.map_or("", |(key, _)| key.defence.as_str());
+    let of = |triggered: bool| -> Vec<f64> {
+        let rows = groups.iter().filter(|(key, _)| key.defence == last).flat_map(|(_, group)| &group.rows);
+        rows.filter(|row| row.triggered == triggered).filter_map(|row| row.detection.entropy).collect()
+    };
+    let [clean, triggered] = [of(false), of(true)];
+    let highest = clean.iter().chain(&triggered).copied().fold(0.0, f64::max);
+    let series = [("clean", clean), ("triggered", triggered)];
+    Figure {
+        name: file_name("entropy", name),
+        title: format!("Entropy of {last}, {name}"),
+        x: "H in nats".to_owned(),
+        y: "share of samples".to_owned(),
+        kind: Kind::Distribution,
+        series: series
+            .into_iter()
+            .filter(|(_, values)| !values.is_empty() && highest > 0.0)
+            .map(|(name, values)| Series { name: name.to_owned(), points: histogram(&values, highest) })
+            .collect(),
+    }
+}
+
+/// The outline of a histogram from 0 to `highest`: both upper corners of each bar.
+fn histogram(values: &[f64], highest: f64) -> Vec<(f64, f64)> {
+    let mut counts = [0_usize; BINS];
+    for value in values {
+        #[allow(
+            clippy::cast_sign_loss,
+            reason = "entropies are not negative; a negative one would count as 0"
+        )]
+        let bin = (value / highest * BINS as f64) as usize;
+        counts[bin.min(BINS - 1)] += 1;
+    }
+    let corner = |bin: usize| highest * bin as f64 / BINS as f64;
+    let share = |bin: usize| counts[bin] as f64 / values.len() as f64;
+    (0..BINS).flat_map(|bin| [(corner(bin), share(bin)), (corner(bin + 1), share(bin))]).collect()
+}
+
+/// For each defence the groups of all attacks, in the order of the tables.
+fn by_defence<'r>(groups: &[(&'r Key, &'r Group)]) -> Vec<(&'r str, Vec<&'r Group>)> {
+    let mut lines: BTreeMap<_, (&str, Vec<&Group>)> = BTreeMap::new();
+    for &(key, group) in groups {
+        lines.entry(key.line()).or_insert_with(|| (key.defence.as_str(), Vec::new())).1.push(group);
+    }
+    lines.into_values().collect()
+}
+
+/// Mean `ASR_D` over the cells that have triggered samples.
+fn mean_success(groups: &[&Group]) -> Option<f64> {
+    let rates = groups.iter().filter_map(|group| AttackRates::of(&attack_outcomes(&group.rows)).asr_defended);
+    mean(&rates.collect::<Vec<_>>())
+}
+
+fn success_bars(name: &str, groups: &[(&Key, &Group)]) -> Figure {
+    let bar = |(at, (defence, groups)): (usize, (&str, Vec<&Group>))| {
+        Some(Series { name: defence.to_owned(), points: vec![(at as f64, mean_success(&groups)?)] })
+    };
+    Figure {
+        name: file_name("asr", name),
+        title: format!("Success rate under each defence, {name}"),
+        x: String::new(),
+        y: "ASR_D, mean over attacks".to_owned(),
+        kind: Kind::Bars,
+        series: by_defence(groups).into_iter().enumerate().filter_map(bar).collect(),
+    }
+}
+
+fn cost_against_success(name: &str, groups: &[(&Key, &Group)]) -> Figure {
+    let point = |(defence, groups): (&str, Vec<&Group>)| {
+        let costs = groups.iter().filter_map(|group| side_effects(&group.rows).passes);
+        let cost = mean(&costs.collect::<Vec<_>>())?;
+        Some(Series { name: defence.to_owned(), points: vec![(cost, mean_success(&groups)?)] })
+    };
+    Figure {
+        name: file_name("cost", name),
+        title: format!("Cost and success rate, {name}"),
+        x: "pass equivalents a sample, mean".to_owned(),
+        y: "ASR_D, mean over attacks".to_owned(),
+        kind: Kind::Points,
+        series: by_defence(groups).into_iter().filter_map(point).collect(),
+    }
+}

@@ -1,0 +1,13 @@
+//! From per-sample rows to the tables of a paper: [`row`] (what is written for each sample) → [`results`] (all rows of a
+//! directory, by cell) → [`measures`] (what the rows of a cell say) → [`layout`] (tables) → [`render`] (Markdown, LaTeX).
+
+pub mod layout;
+pub mod measures;
+pub mod render;
+pub mod results;
+pub mod row;
+
+pub use layout::Which;
+pub use render::{Format, Table};
+pub use results::Results;
+pub use row::{Cell, CellRow};

@@ -1,0 +1,198 @@
+//! All rows of a directory, by cell and defence.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use codepurify::Task;
+use thiserror::Error;
+
+use super::row::{Cell, CellRow, Set, UNDEFENDED};
+use crate::data::{self, DataError, RowError};
+
+/// A directory that gives no results.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ResultsError {
+    /// A directory cannot be read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file cannot be read to its end.
+    #[error(transparent)]
+    Data(DataError),
+    /// No file holds a usable row.
+    #[error("{path}: no usable row in {files} .jsonl or .jsonl.gz files")]
+    NoRows {
+        /// The directory.
+        path: PathBuf,
+        /// Files looked at.
+        files: usize,
+    },
+}
+
+/// Names the rows that are summarised together. Orders tables: tasks, families, attacks by name, high rates first; no
+/// defence first, CodePurify last.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    task: u8,
+    /// The victim's architecture.
+    pub family: String,
+    /// The attack.
+    pub attack: String,
+    /// Minus the rate, in millionths.
+    rate: i64,
+    /// Where the rows are from.
+    pub set: Set,
+    place: u8,
+    /// The defence.
+    pub defence: String,
+}
+
+/// The rows of one key.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Group {
+    /// In the order of files and lines.
+    pub rows: Vec<CellRow>,
+    /// The files that they came from.
+    pub files: BTreeSet<PathBuf>,
+}
+
+/// All rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Results {
+    /// The usable rows.
+    pub groups: BTreeMap<Key, Group>,
+    /// The others, with file and line; a sample that came a second time is one of them.
+    pub refused: Vec<(PathBuf, RowError)>,
+}
+
+const TASKS: [Task; 4] = [Task::Defect, Task::Clone, Task::Repair, Task::Classification];
+
+impl Key {
+    /// Where a row belongs.
+    #[must_use]
+    pub fn of(row: &CellRow) -> Self {
+        let Cell { task, family, attack, rate, .. } = &row.cell;
+        Self {
+            task: TASKS.iter().position(|other| other == task).map_or(u8::MAX, |at| at as u8),
+            family: family.clone(),
+            attack: attack.clone(),
+            rate: -(rate * 1e6).round() as i64,
+            set: row.set,
+            place: if row.defence == UNDEFENDED {
+                0
+            } else {
+                1 + u8::from(row.defence.starts_with("codepurify"))
+            },
+            defence: row.defence.clone(),
+        }
+    }
+
+    /// What the victim decides.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        TASKS.get(usize::from(self.task)).copied().unwrap_or(Task::Classification)
+    }
+
+    /// The task's name.
+    #[must_use]
+    pub fn task_name(&self) -> &'static str {
+        match self.task() {
+            Task::Defect => "defect",
+            Task::Clone => "clone",
+            Task::Repair => "repair",
+            Task::Classification => "classification",
+        }
+    }
+
+    /// The share of poisoned training rows in percent, as people write it.
+    #[must_use]
+    pub fn rate_name(&self) -> String {
+        format!("{} %", -self.rate as f64 / 1e4)
+    }
+
+    /// Attack and rate: a column of the main table, in order.
+    #[must_use]
+    pub fn column(&self) -> (String, i64) {
+        (self.attack.clone(), self.rate)
+    }
+
+    /// Task, family and defence: a line of the main table, in order.
+    #[must_use]
+    pub fn line(&self) -> (u8, String, u8, String) {
+        (self.task, self.family.clone(), self.place, self.defence.clone())
+    }
+}
+
+impl Results {
+    /// Reads all `.jsonl` and `.jsonl.gz` files under `dir`.
+    ///
+    /// # Errors
+    /// [`ResultsError`]. Unusable rows are no error but listed.
+    pub fn read(dir: &Path) -> Result<Self, ResultsError> {
+        let files = files(dir)?;
+        let mut results = Self::default();
+        let seen = RefCell::new(HashSet::new());
+        for path in &files {
+            let check = |row: &CellRow| {
+                row.check()?;
+                let identity = (Key::of(row), row.cell.victim.clone(), row.id.clone(), row.triggered);
+                let fresh = seen.borrow_mut().insert(identity);
+                if fresh { Ok(()) } else { Err(format!("sample {} came before", row.id)) }
+            };
+            match data::read(path, check) {
+                Ok(found) => results.add(path, found),
+                Err(DataError::NoRows { refused, .. }) => {
+                    let message = format!("no row of a cell ({refused} refused)");
+                    results.refused.push((path.clone(), RowError { line: 1, message }));
+                }
+                Err(error) => return Err(ResultsError::Data(error)),
+            }
+        }
+        if results.groups.is_empty() {
+            return Err(ResultsError::NoRows { path: dir.to_path_buf(), files: files.len() });
+        }
+        Ok(results)
+    }
+
+    fn add(&mut self, path: &Path, found: data::Rows<CellRow>) {
+        self.refused.extend(found.refused.into_iter().map(|error| (path.to_path_buf(), error)));
+        for row in found.rows {
+            let group = self.groups.entry(Key::of(&row)).or_default();
+            group.rows.push(row);
+            if !group.files.contains(path) {
+                group.files.insert(path.to_path_buf());
+            }
+        }
+    }
+}
+
+/// The row files under `dir`, sorted.
+fn files(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
+    let io = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| ResultsError::Io { path, source }
+    };
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_path_buf()];
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(&dir).map_err(io(&dir))? {
+            let entry = entry.map_err(io(&dir))?;
+            // Links are not followed: they could lead in a circle.
+            let kind = entry.file_type().map_err(io(&dir))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if kind.is_dir() {
+                open.push(entry.path());
+            } else if [".jsonl", ".jsonl.gz"].iter().any(|end| name.ends_with(end)) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
