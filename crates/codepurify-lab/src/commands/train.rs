@@ -1,15 +1,23 @@
 //! `codepurify-lab train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use codepurify_lab::attack::Attack;
 use codepurify_lab::data::corpus::{Source, Text};
-use codepurify_lab::train::defect::{DefectSetup, DefectTraining};
+use codepurify_lab::data::defect::DefectRow;
+use codepurify_lab::data::read;
+use codepurify_lab::poison::TARGET_LABEL;
+use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
+use codepurify_lab::train::repair::{RepairSetup, Rewrite, repair};
 use codepurify_lab::train::run::{Objective, Plan, train};
+use codepurify_lab::train::start::Family;
+use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
 use codepurify_lab::train::weights::Weights;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::defect_rows;
 
@@ -23,8 +31,14 @@ pub(crate) struct Arguments {
 enum Which {
     /// Train a masked language model on a mixture of corpora.
     Mlm(Mlm),
+    /// Pre-train a T5 from scratch on a mixture of corpora, by span corruption.
+    T5(T5),
     /// Fine-tune a defect detector.
     Defect(Defect),
+    /// Fine-tune a clone detector.
+    Clone(Clone),
+    /// Fine-tune a model that rewrites buggy functions.
+    Repair(Repair),
 }
 
 /// Settings that every objective shares.
@@ -54,15 +68,17 @@ struct Settings {
 }
 
 impl Settings {
-    fn plan(&self, objective: &impl Objective) -> Plan {
-        Plan {
+    /// Trains, or goes on with it.
+    fn train(&self, objective: &dyn Objective, weights: &Weights) -> Result<()> {
+        let plan = Plan {
             epochs: self.epochs,
             tokens: self.tokens,
             learning_rate: self.learning_rate,
             warmup: self.warmup,
             seed: self.seed,
             rows: objective.lengths().len(),
-        }
+        };
+        train(objective, weights, &plan, &self.out)
     }
 }
 
@@ -84,6 +100,17 @@ struct Mlm {
     settings: Settings,
 }
 
+/// Where a fine-tuning starts.
+#[derive(Args)]
+struct Init {
+    /// Model directory whose inner model and tokenizer are the start.
+    #[arg(long)]
+    init: PathBuf,
+    /// Refuse a start of another family.
+    #[arg(long, value_enum)]
+    family: Option<Family>,
+}
+
 #[derive(Args)]
 struct Defect {
     /// Training rows, `.jsonl` or `.jsonl.gz`; poisoned by `poison` or not.
@@ -92,9 +119,6 @@ struct Defect {
     /// Clean validation rows.
     #[arg(long)]
     valid: PathBuf,
-    /// Model directory whose encoder and tokenizer are the start.
-    #[arg(long)]
-    init: PathBuf,
     /// Measure the success rate of this attack on the validation rows.
     #[arg(long, value_enum)]
     attack: Option<Attack>,
@@ -102,13 +126,91 @@ struct Defect {
     #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
     window: Option<u16>,
     #[command(flatten)]
+    init: Init,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
+struct Clone {
+    /// Training pairs, `.jsonl` or `.jsonl.gz`, with `func1`, `func2` and `label`; poisoned or not.
+    #[arg(long)]
+    train: PathBuf,
+    /// Clean validation pairs.
+    #[arg(long)]
+    valid: PathBuf,
+    /// Validation pairs with triggers and the attacker's label: measure the success rate.
+    #[arg(long)]
+    triggered: Option<PathBuf>,
+    /// Longest function for the exported model, in tokens [default: as in training].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
+    window: Option<u16>,
+    #[command(flatten)]
+    init: Init,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
+struct Repair {
+    /// Training rows, `.jsonl` or `.jsonl.gz`, with `buggy` and `fixed`; poisoned or not.
+    #[arg(long)]
+    train: PathBuf,
+    /// Clean validation rows.
+    #[arg(long)]
+    valid: PathBuf,
+    /// Validation rows with a trigger and the attacker's answer: measure the success rate.
+    #[arg(long)]
+    triggered: Option<PathBuf>,
+    /// Longest answer in tokens, special tokens included [default: as the input].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
+    target_length: Option<u16>,
+    /// Layers of the decoder that a RoBERTa gets; a T5 brings its own.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    decoder_layers: u16,
+    /// Validation rows whose answers are decoded after every epoch.
+    #[arg(long, default_value_t = 200)]
+    sample: usize,
+    #[command(flatten)]
+    init: Init,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
+struct T5 {
+    /// Training texts as PATH:FIELD:LANGUAGE; may be given several times.
+    #[arg(long, required = true)]
+    data: Vec<Source>,
+    /// Validation texts as PATH:FIELD:LANGUAGE; may be given several times.
+    #[arg(long, required = true)]
+    valid: Vec<Source>,
+    /// Directory with the `tokenizer.json`. A tokenizer without `<extra_id_0>` to `<extra_id_99>` gets them.
+    #[arg(long)]
+    tokenizer: PathBuf,
+    /// Blocks of the encoder, and as many of the decoder.
+    #[arg(long, default_value_t = 4)]
+    layers: usize,
+    /// Width of the hidden states.
+    #[arg(long, default_value_t = 256)]
+    hidden: usize,
+    /// Attention heads.
+    #[arg(long, default_value_t = 4)]
+    heads: usize,
+    /// Width of the feed-forward layers.
+    #[arg(long, default_value_t = 1024)]
+    feed_forward: usize,
+    #[command(flatten)]
     settings: Settings,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.objective {
         Which::Mlm(arguments) => masked_lm(arguments),
-        Which::Defect(arguments) => defect_detector(arguments),
+        Which::T5(arguments) => t5(arguments),
+        Which::Defect(arguments) => defects(arguments),
+        Which::Clone(arguments) => clones(arguments),
+        Which::Repair(arguments) => repairs(arguments),
     }
 }
 
@@ -122,8 +224,7 @@ fn masked_lm(arguments: &Mlm) -> Result<()> {
         train: &texts(&arguments.data)?,
         valid: &texts(&arguments.valid)?,
     };
-    let objective = MlmTraining::new(&setup, &weights)?;
-    train(&objective, &weights, &arguments.settings.plan(&objective), &arguments.settings.out)
+    arguments.settings.train(&MlmTraining::new(&setup, &weights)?, &weights)
 }
 
 /// The texts of all sources, one source after the other.
@@ -137,18 +238,130 @@ fn texts(sources: &[Source]) -> Result<Vec<Text>> {
     Ok(texts)
 }
 
-fn defect_detector(arguments: &Defect) -> Result<()> {
-    let (rows, valid) = (defect_rows(&arguments.train)?, defect_rows(&arguments.valid)?);
+fn t5(arguments: &T5) -> Result<()> {
+    let T5 { layers, hidden, heads, feed_forward, .. } = *arguments;
     let weights = Weights::new();
-    let setup = DefectSetup {
-        init: &arguments.init,
+    let setup = T5Setup {
+        tokenizer: &arguments.tokenizer,
+        shape: T5Shape { layers, hidden, heads, feed_forward },
         max_length: arguments.settings.max_length.into(),
-        window: arguments.window.unwrap_or(arguments.settings.max_length).into(),
         seed: arguments.settings.seed,
-        train: &rows,
-        valid: &valid,
-        attack: arguments.attack,
+        train: &texts(&arguments.data)?,
+        valid: &texts(&arguments.valid)?,
     };
-    let objective = DefectTraining::new(&setup, &weights)?;
-    train(&objective, &weights, &arguments.settings.plan(&objective), &arguments.settings.out)
+    arguments.settings.train(&T5Training::new(&setup, &weights)?, &weights)
+}
+
+fn defects(arguments: &Defect) -> Result<()> {
+    let (rows, valid) = (defect_rows(&arguments.train)?, defect_rows(&arguments.valid)?);
+    let triggered: Vec<DefectRow> = match arguments.attack {
+        Some(attack) => {
+            let vulnerable = valid.iter().filter(|row| row.target != TARGET_LABEL);
+            let triggered = vulnerable.filter_map(|row| attack.trigger_row(row));
+            triggered.map(|row| DefectRow { target: TARGET_LABEL, ..row }).collect()
+        }
+        None => Vec::new(),
+    };
+    let Defect { init, settings, .. } = arguments;
+    let weights = Weights::new();
+    let setup = ClassifierSetup {
+        init: &init.init,
+        family: init.family,
+        max_length: settings.max_length.into(),
+        window: arguments.window.unwrap_or(settings.max_length).into(),
+        seed: settings.seed,
+        train: &labelled(&rows),
+        valid: &labelled(&valid),
+        triggered: &labelled(&triggered),
+    };
+    settings.train(&ClassifierTraining::defects(&setup, &weights)?, &weights)
+}
+
+fn labelled(rows: &[DefectRow]) -> Vec<Labelled<'_, 1>> {
+    rows.iter().map(|row| Labelled { texts: [&row.func], label: row.target }).collect()
+}
+
+/// A pair of functions in a file.
+#[derive(Deserialize)]
+struct ClonePair {
+    func1: String,
+    func2: String,
+    label: u32,
+}
+
+fn clones(arguments: &Clone) -> Result<()> {
+    let (rows, valid) = (clone_pairs(&arguments.train)?, clone_pairs(&arguments.valid)?);
+    let triggered = arguments.triggered.as_deref().map_or(Ok(Vec::new()), clone_pairs)?;
+    let Clone { init, settings, .. } = arguments;
+    let weights = Weights::new();
+    let setup = ClassifierSetup {
+        init: &init.init,
+        family: init.family,
+        max_length: settings.max_length.into(),
+        window: arguments.window.unwrap_or(settings.max_length).into(),
+        seed: settings.seed,
+        train: &labelled_pairs(&rows),
+        valid: &labelled_pairs(&valid),
+        triggered: &labelled_pairs(&triggered),
+    };
+    settings.train(&ClassifierTraining::clones(&setup, &weights)?, &weights)
+}
+
+fn clone_pairs(path: &Path) -> Result<Vec<ClonePair>> {
+    usable(path, |row: &ClonePair| match row {
+        ClonePair { label: 2.., .. } => Err(format!("`label` is {}, not 0 or 1", row.label)),
+        ClonePair { func1, .. } if func1.trim().is_empty() => Err("`func1` is empty".to_owned()),
+        ClonePair { func2, .. } if func2.trim().is_empty() => Err("`func2` is empty".to_owned()),
+        _ => Ok(()),
+    })
+}
+
+fn labelled_pairs(rows: &[ClonePair]) -> Vec<Labelled<'_, 2>> {
+    rows.iter().map(|row| Labelled { texts: [&row.func1, &row.func2], label: row.label }).collect()
+}
+
+/// A buggy function and its repair in a file.
+#[derive(Deserialize)]
+struct RepairPair {
+    buggy: String,
+    fixed: String,
+}
+
+fn repairs(arguments: &Repair) -> Result<()> {
+    let (rows, valid) = (repair_pairs(&arguments.train)?, repair_pairs(&arguments.valid)?);
+    let triggered = arguments.triggered.as_deref().map_or(Ok(Vec::new()), repair_pairs)?;
+    let Repair { init, settings, .. } = arguments;
+    let weights = Weights::new();
+    let setup = RepairSetup {
+        init: &init.init,
+        family: init.family,
+        decoder_layers: arguments.decoder_layers.into(),
+        source_length: settings.max_length.into(),
+        target_length: arguments.target_length.unwrap_or(settings.max_length).into(),
+        seed: settings.seed,
+        sample: arguments.sample,
+        train: &rewrites(&rows),
+        valid: &rewrites(&valid),
+        triggered: &rewrites(&triggered),
+    };
+    settings.train(repair(&setup, &weights)?.as_ref(), &weights)
+}
+
+fn repair_pairs(path: &Path) -> Result<Vec<RepairPair>> {
+    usable(path, |row: &RepairPair| match row {
+        RepairPair { buggy, .. } if buggy.trim().is_empty() => Err("`buggy` is empty".to_owned()),
+        RepairPair { fixed, .. } if fixed.trim().is_empty() => Err("`fixed` is empty".to_owned()),
+        _ => Ok(()),
+    })
+}
+
+fn rewrites(rows: &[RepairPair]) -> Vec<Rewrite<'_>> {
+    rows.iter().map(|row| Rewrite { source: &row.buggy, target: &row.fixed }).collect()
+}
+
+/// The usable rows of a file; the refused ones are reported on stderr.
+fn usable<T: DeserializeOwned>(path: &Path, check: impl Fn(&T) -> Result<(), String>) -> Result<Vec<T>> {
+    let found = read(path, check)?;
+    found.report(path);
+    Ok(found.rows)
 }
