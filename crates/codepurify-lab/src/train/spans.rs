@@ -115,3 +115,81 @@ fn segments(whole: usize, parts: usize, rng: &mut StdRng) -> Vec<usize> {
     let ends = cuts.into_iter().map(|cut| cut + 1).chain([whole]);
     ends.scan(0, |start, end| Some(end - std::mem::replace(start, end))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    fn sentinels() -> Sentinels {
+        Sentinels((1000..1000 + SENTINELS as u32).collect())
+    }
+
+    /// Puts the spans back in place of their sentinels.
+    fn restored(pair: &Pair, sentinels: &Sentinels) -> Vec<u32> {
+        let span = |sentinel: u32| {
+            let from = pair.target.iter().position(|&id| id == sentinel).unwrap() + 1;
+            pair.target[from..].iter().copied().take_while(|id| !sentinels.0.contains(id))
+        };
+        let mut restored = Vec::new();
+        for &id in &pair.source {
+            if sentinels.0.contains(&id) { restored.extend(span(id)) } else { restored.push(id) }
+        }
+        restored
+    }
+
+    #[test]
+    fn a_hundred_tokens_lose_fifteen_in_five_spans() {
+        assert_eq!(sentinels().noise(100), (15, 5));
+        let pair = sentinels().corrupt(&(0..100).collect::<Vec<_>>(), &mut StdRng::seed_from_u64(1));
+        assert_eq!((pair.source.len(), pair.target.len()), (90, 21));
+        let order: Vec<u32> = pair.target.iter().copied().filter(|&id| id >= 1000).collect();
+        assert_eq!(order, [1000, 1001, 1002, 1003, 1004, 1005]);
+        assert_eq!(pair.target.last(), Some(&1005));
+    }
+
+    #[test]
+    fn source_and_target_together_are_the_text_at_every_length() {
+        let (sentinels, mut rng) = (sentinels(), StdRng::seed_from_u64(2));
+        for length in (1..80).chain([511, 5000]) {
+            let ids: Vec<u32> = (0..length).map(|id| id % 900).collect();
+            let pair = sentinels.corrupt(&ids, &mut rng);
+            assert_eq!(restored(&pair, &sentinels), ids, "{length}");
+            assert_eq!((pair.source.len(), pair.target.len()), sentinels.lengths(ids.len()));
+            assert!(length == 1 || pair.source[0] < 900, "{length}");
+        }
+    }
+
+    #[test]
+    fn spans_are_drawn_anew_and_repeat_with_the_seed() {
+        let ids: Vec<u32> = (0..60).collect();
+        let mut rng = StdRng::seed_from_u64(3);
+        let (first, second) = (sentinels().corrupt(&ids, &mut rng), sentinels().corrupt(&ids, &mut rng));
+        assert_ne!(first, second);
+        assert_eq!(first, sentinels().corrupt(&ids, &mut StdRng::seed_from_u64(3)));
+    }
+
+    #[test]
+    fn segments_are_all_divisions_alike() {
+        let mut rng = StdRng::seed_from_u64(4);
+        let mut counts = std::collections::BTreeMap::<Vec<usize>, u32>::new();
+        for _ in 0..6000 {
+            *counts.entry(segments(5, 3, &mut rng)).or_default() += 1;
+        }
+        // Five tokens fall into three non-empty pieces in six ways.
+        assert_eq!(counts.len(), 6);
+        assert!(counts.keys().all(|parts| parts.iter().sum::<usize>() == 5 && !parts.contains(&0)));
+        assert!(counts.values().all(|count| (850..1150).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn sentinels_are_added_once() {
+        let file =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../codepurify-models/tests/golden/tiny-mlm/tokenizer.json");
+        let json = std::fs::read(file).unwrap();
+        let (sentinels, with) = Sentinels::of(json).unwrap();
+        assert_eq!((sentinels.0[0], sentinels.0[99], sentinels.0.len()), (392, 491, 100));
+        assert_eq!(Sentinels::of(with.clone()).unwrap(), (sentinels, with));
+        assert!(Sentinels::of(b"{}".to_vec()).is_err());
+    }
+}
