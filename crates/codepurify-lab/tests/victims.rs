@@ -12,7 +12,7 @@ use codepurify::victim::{Generator, Ragged, Task};
 use codepurify_lab::data::corpus::Text;
 use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::repair::{RepairSetup, Rewrite, repair};
-use codepurify_lab::train::run::Plan;
+use codepurify_lab::train::run::{Objective, Plan};
 use codepurify_lab::train::start::Family;
 use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
 use codepurify_lab::train::weights::Weights;
@@ -151,7 +151,7 @@ fn repair_setup<'a>(init: &'a Path, train: &'a [Rewrite<'a>]) -> RepairSetup<'a>
 fn repair_model_learns(init: &Path) -> (f64, Box<dyn Generator>) {
     let functions = functions(&BODIES, 120);
     let (rows, weights) = (rewrites(&functions), Weights::new());
-    let objective = repair(&repair_setup(init, &rows), &weights).unwrap();
+    let objective = repair(&repair_setup(init, &rows), &weights).unwrap().objective;
     let before = metric(objective.as_ref(), "log_likelihood");
     let plan = Plan { tokens: 192, ..plan(16, rows.len()) };
     let out = trained(objective.as_ref(), &weights, &plan);
@@ -233,7 +233,10 @@ fn gradients_reach_every_weight() {
         let weights = Weights::new();
         every_weight_moves(&clone_detector(&init, &pairs, &weights).unwrap(), &weights);
         let weights = Weights::new();
-        every_weight_moves(repair(&repair_setup(&init, &rewrites), &weights).unwrap().as_ref(), &weights);
+        every_weight_moves(
+            repair(&repair_setup(&init, &rewrites), &weights).unwrap().objective.as_ref(),
+            &weights,
+        );
     }
     let weights = Weights::new();
     every_weight_moves(&defect_detector(&tiny_t5(), &functions, &weights), &weights);
@@ -248,8 +251,12 @@ fn interrupted_runs_end_where_uninterrupted_ones_do() {
     let (roberta, t5) = (tiny_roberta(), tiny_t5());
     an_interruption_changes_nothing(|weights| Box::new(clone_detector(&roberta, &pairs, weights).unwrap()));
     an_interruption_changes_nothing(|weights| Box::new(defect_detector(&t5, &functions, weights)));
-    an_interruption_changes_nothing(|weights| repair(&repair_setup(&roberta, &rewrites), weights).unwrap());
-    an_interruption_changes_nothing(|weights| repair(&repair_setup(&t5, &rewrites), weights).unwrap());
+    an_interruption_changes_nothing(|weights| {
+        repair(&repair_setup(&roberta, &rewrites), weights).unwrap().objective
+    });
+    an_interruption_changes_nothing(|weights| {
+        repair(&repair_setup(&t5, &rewrites), weights).unwrap().objective
+    });
     an_interruption_changes_nothing(|weights| {
         Box::new(T5Training::new(&t5_setup(&roberta, &texts), weights).unwrap())
     });
@@ -287,6 +294,49 @@ fn unusable_classifiers_are_refused() {
 }
 
 #[test]
+fn long_targets_are_cut_to_learn_from_and_never_exact() {
+    let (functions, init) = (functions(&BODIES, 6), tiny_roberta());
+    let mut rows = rewrites(&functions);
+    let long = "return a; ".repeat(30);
+    rows[4].target = &long;
+    let setup = RepairSetup { valid: &rows[4..5], ..repair_setup(&init, &rows) };
+    let weights = Weights::new();
+    let repair = repair(&setup, &weights).unwrap();
+    assert_eq!(repair.cut, [4]);
+    // A source of 48 tokens at most with a target of 32.
+    assert!(repair.objective.lengths()[4] > 32 && repair.objective.lengths()[4] <= 80);
+    assert!(metric(repair.objective.as_ref(), "log_likelihood") < 0.0);
+    assert!(metric(repair.objective.as_ref(), "exact").abs() < 1e-12);
+}
+
+#[test]
+fn an_incomplete_start_is_refused_and_heads_start_anew() {
+    let (functions, dir) = (functions(&BODIES, 12), tempfile::tempdir().unwrap());
+    let (rows, weights) = (pairs(&functions), Weights::new());
+    // A clone detector is a start: its inner model has another name, its head is not taken over.
+    let first = clone_detector(&tiny_roberta(), &rows, &weights).unwrap();
+    every_weight_moves(&first, &weights);
+    first.export(dir.path()).unwrap();
+    let again = Weights::new();
+    clone_detector(dir.path(), &rows, &again).unwrap();
+    let largest_change = |name: &str| {
+        let of =
+            |weights: &Weights| weights.tensors().into_iter().find(|(found, _)| found == name).unwrap().1;
+        let change = (of(&weights) - of(&again)).unwrap().abs().unwrap();
+        change.max_all().unwrap().to_scalar::<f32>().unwrap()
+    };
+    // The first one took a step of 1e-3; its export has half precision.
+    assert!(largest_change("encoder.roberta.encoder.layer.1.output.dense.weight") < 6e-4);
+    assert!(largest_change("classifier.dense.weight") > 9e-4);
+    let config = std::fs::read_to_string(dir.path().join("config.json")).unwrap();
+    let deeper = config.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
+    assert_ne!(config, deeper);
+    std::fs::write(dir.path().join("config.json"), deeper).unwrap();
+    let message = refusal(clone_detector(dir.path(), &rows, &Weights::new()));
+    assert!(message.contains("has nothing to start `encoder.roberta.encoder.layer.2."), "{message}");
+}
+
+#[test]
 fn unusable_generators_are_refused() {
     let (functions, init, texts) = (functions(&BODIES, 12), tiny_roberta(), texts(12));
     let rows = rewrites(&functions);
@@ -321,7 +371,7 @@ fn the_commands_train_from_files() {
     let (here, roberta) = (dir.path(), tiny_roberta());
     let functions = functions(&BODIES, 12);
     let lines = |row: &dyn Fn(&(String, usize)) -> serde_json::Value| {
-        functions.iter().map(|function| format!("{}\n", row(function))).collect::<String>()
+        functions.iter().fold(String::new(), |lines, function| lines + &row(function).to_string() + "\n")
     };
     let clones =
         lines(&|(text, body)| serde_json::json!({ "func1": text, "func2": BODIES[0], "label": body / 2 }));

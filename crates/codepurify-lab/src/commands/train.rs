@@ -11,7 +11,7 @@ use codepurify_lab::data::read;
 use codepurify_lab::poison::TARGET_LABEL;
 use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
-use codepurify_lab::train::repair::{RepairSetup, Rewrite, repair};
+use codepurify_lab::train::repair::{Repair, RepairSetup, Rewrite, repair};
 use codepurify_lab::train::run::{Objective, Plan, train};
 use codepurify_lab::train::start::Family;
 use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
@@ -38,7 +38,7 @@ enum Which {
     /// Fine-tune a clone detector.
     Clone(Clone),
     /// Fine-tune a model that rewrites buggy functions.
-    Repair(Repair),
+    Repair(RepairArguments),
 }
 
 /// Settings that every objective shares.
@@ -152,7 +152,7 @@ struct Clone {
 }
 
 #[derive(Args)]
-struct Repair {
+struct RepairArguments {
     /// Training rows, `.jsonl` or `.jsonl.gz`, with `buggy` and `fixed`; poisoned or not.
     #[arg(long)]
     train: PathBuf,
@@ -327,10 +327,10 @@ struct RepairPair {
     fixed: String,
 }
 
-fn repairs(arguments: &Repair) -> Result<()> {
+fn repairs(arguments: &RepairArguments) -> Result<()> {
     let (rows, valid) = (repair_pairs(&arguments.train)?, repair_pairs(&arguments.valid)?);
     let triggered = arguments.triggered.as_deref().map_or(Ok(Vec::new()), repair_pairs)?;
-    let Repair { init, settings, .. } = arguments;
+    let RepairArguments { init, settings, .. } = arguments;
     let weights = Weights::new();
     let setup = RepairSetup {
         init: &init.init,
@@ -344,7 +344,18 @@ fn repairs(arguments: &Repair) -> Result<()> {
         valid: &rewrites(&valid),
         triggered: &rewrites(&triggered),
     };
-    settings.train(repair(&setup, &weights)?.as_ref(), &weights)
+    let Repair { objective, cut } = repair(&setup, &weights)?;
+    report_cut(&cut, setup.target_length);
+    settings.train(objective.as_ref(), &weights)
+}
+
+/// Says on stderr how many training targets are too long, and which come first.
+fn report_cut(rows: &[usize], length: usize) {
+    if !rows.is_empty() {
+        let first: Vec<String> = rows.iter().take(5).map(|row| (row + 1).to_string()).collect();
+        let (count, first) = (rows.len(), first.join(", "));
+        eprintln!("{count} training targets are longer than {length} tokens and cut; usable rows {first} …");
+    }
 }
 
 fn repair_pairs(path: &Path) -> Result<Vec<RepairPair>> {

@@ -109,9 +109,10 @@ impl ClassifierTraining {
         [setup.max_length, setup.window].into_iter().try_for_each(|length| start.check_length(length))?;
         let directory =
             start.directory(class(&start.architecture, snippets), sidecar(task, labels, setup.window))?;
-        let inner = start.inner(Network::body_name(&start.architecture, snippets));
-        let source = weights.builder(inner, setup.seed);
-        let network = Network::new(&start.architecture, snippets, labels.len(), &source)?;
+        let given = start.given(Network::body_name(&start.architecture, snippets), &[]);
+        let network = given.build(weights, setup.seed, |source| {
+            Network::new(&start.architecture, snippets, labels.len(), source)
+        })?;
         let tokenizer = directory.tokenizer()?;
         let examples = |rows, length| examples(&tokenizer, rows, length);
         let train = examples(setup.train, setup.max_length)?;

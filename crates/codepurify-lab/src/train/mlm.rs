@@ -1,10 +1,10 @@
 //! Training a masked language model over a mixture of corpora.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::Result;
 use candle_core::Tensor;
+use candle_nn::VarBuilder;
 use candle_nn::loss::cross_entropy;
 use codepurify::victim::Encoding;
 use codepurify_models::batch::{PaddedBatch, framed};
@@ -77,14 +77,16 @@ impl MlmTraining {
         start.check_length(setup.max_length)?;
         let config = start.roberta()?;
         let directory = start.directory("RobertaForMaskedLM", sidecar())?;
-        let mut tensors = HashMap::new();
-        if !setup.from_scratch {
-            tensors = start.inner("roberta");
-            tensors.extend(start.head("lm_head"));
-        }
-        let source = weights.builder(tensors, setup.seed);
-        let encoder = RobertaEncoder::new(config, &source.pp("roberta"))?;
-        let head = MaskedLmHead::new(config, encoder.word_embeddings(), &source.pp("lm_head"))?;
+        let model = |source: &VarBuilder| {
+            let encoder = RobertaEncoder::new(config, &source.pp("roberta"))?;
+            let head = MaskedLmHead::new(config, encoder.word_embeddings(), &source.pp("lm_head"))?;
+            Ok((encoder, head))
+        };
+        let (encoder, head) = if setup.from_scratch {
+            model(&weights.builder([].into(), setup.seed))?
+        } else {
+            start.given("roberta", &["lm_head"]).build(weights, setup.seed, model)?
+        };
         let special = directory.tokenizer()?.special();
         let mask = special.mask.ok_or_else(|| anyhow::anyhow!("the tokenizer has no `<mask>` token"))?;
         let train = examples(&directory, setup, setup.train)?;

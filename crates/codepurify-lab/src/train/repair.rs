@@ -41,8 +41,8 @@ pub struct RepairSetup<'a> {
     pub decoder_layers: usize,
     /// Longest source in tokens, special tokens included; at least 3. Longer ones are cut.
     pub source_length: usize,
-    /// Longest target in tokens, special tokens included; at least 3. Longer ones are cut, as the CodeXGLUE and CodeT5
-    /// scripts do.
+    /// Longest target in tokens, special tokens included; at least 3. Longer ones are cut to learn from, as the CodeXGLUE
+    /// and CodeT5 scripts do; no answer to them is exact.
     pub target_length: usize,
     /// Draws the weights that the start does not bring.
     pub seed: u64,
@@ -77,12 +77,20 @@ pub struct RepairTraining<D> {
 
 type Build<D> = Box<dyn Fn(&VarBuilder) -> candle_core::Result<D> + Send + Sync>;
 
+/// A repair model under training, and the training rows, from 0, whose target was too long and has been cut.
+pub struct Repair {
+    /// The objective: a [`RepairTraining`].
+    pub objective: Box<dyn Objective>,
+    /// From such targets the model learns to stop early.
+    pub cut: Vec<usize>,
+}
+
 /// A repair model of the start's family, built on `weights`; tokenises all rows.
 ///
 /// # Errors
 /// If the start cannot be loaded, is of another family or too short for the lengths, if there is no training row, or if
 /// a RoBERTa is to get no decoder layer.
-pub fn repair(setup: &RepairSetup, weights: &Weights) -> Result<Box<dyn Objective>> {
+pub fn repair(setup: &RepairSetup, weights: &Weights) -> Result<Repair> {
     ensure!(!setup.train.is_empty(), "there is no training row");
     let start = Start::open(setup.init, setup.family)?;
     [setup.source_length, setup.target_length]
@@ -95,30 +103,25 @@ pub fn repair(setup: &RepairSetup, weights: &Weights) -> Result<Box<dyn Objectiv
 }
 
 /// CodeXGLUE's `Seq2Seq`: the start's encoder with a fresh decoder as wide as its layers.
-fn roberta(
-    setup: &RepairSetup,
-    start: &Start,
-    config: RobertaConfig,
-    weights: &Weights,
-) -> Result<Box<dyn Objective>> {
+fn roberta(setup: &RepairSetup, start: &Start, config: RobertaConfig, weights: &Weights) -> Result<Repair> {
     ensure!(setup.decoder_layers > 0, "a decoder needs a layer");
     let shape = DecoderShape { layers: setup.decoder_layers, feed_forward: config.intermediate_size };
     let directory = start.directory("RobertaModel", sidecar(setup, setup.target_length))?;
     let begin = directory.tokenizer()?.special().begin;
     let build: Build<RobertaSeq2Seq> =
         Box::new(move |source| RobertaSeq2Seq::new(&config, shape, begin, source));
-    let decoder = build(&weights.builder(start.inner("encoder"), setup.seed))?;
+    let decoder = start.given("encoder", &[]).build(weights, setup.seed, &build)?;
     let parts = Parts { decoder, build, dialect: Dialect::Codexglue, directory };
-    Ok(Box::new(RepairTraining::new(setup, parts, weights)?))
+    RepairTraining::start(setup, parts, weights)
 }
 
-fn t5(setup: &RepairSetup, start: &Start, config: T5Config, weights: &Weights) -> Result<Box<dyn Objective>> {
+fn t5(setup: &RepairSetup, start: &Start, config: T5Config, weights: &Weights) -> Result<Repair> {
     // transformers counts the start token, too.
     let directory = start.directory("T5ForConditionalGeneration", sidecar(setup, setup.target_length + 1))?;
     let build: Build<T5Generator> = Box::new(move |source| T5Generator::new(&config, source));
-    let decoder = build(&weights.builder(start.inner(""), setup.seed))?;
+    let decoder = start.given("", &[]).build(weights, setup.seed, &build)?;
     let parts = Parts { decoder, build, dialect: Dialect::Transformers, directory };
-    Ok(Box::new(RepairTraining::new(setup, parts, weights)?))
+    RepairTraining::start(setup, parts, weights)
 }
 
 fn sidecar(setup: &RepairSetup, max_length: usize) -> Sidecar {
@@ -142,28 +145,35 @@ struct Parts<D> {
     directory: ModelDirectory,
 }
 
-impl<D: StepDecoder> RepairTraining<D> {
-    fn new(setup: &RepairSetup, parts: Parts<D>, weights: &Weights) -> Result<Self> {
+impl<D: StepDecoder + 'static> RepairTraining<D> {
+    fn start(setup: &RepairSetup, parts: Parts<D>, weights: &Weights) -> Result<Repair> {
         let Parts { decoder, build, dialect, directory } = parts;
         let tokenizer = directory.tokenizer()?;
+        let source_window = setup.source_length - tokenizer.frame_length();
+        let target_window = setup.target_length - tokenizer.frame_length();
         let pairs = |rows: &[Rewrite]| {
-            rows.iter().map(|row| pair(&tokenizer, setup, row)).collect::<Result<Vec<_>, ModelError>>()
+            rows.iter()
+                .map(|row| pair(&tokenizer, source_window, row))
+                .collect::<Result<Vec<_>, ModelError>>()
         };
-        let (train, valid) = (pairs(setup.train)?, pairs(setup.valid)?);
+        let (mut train, mut valid) = (pairs(setup.train)?, pairs(setup.valid)?);
+        let sample = spread(&valid, setup.sample);
+        let (cut_rows, _) = (cut(&mut train, target_window), cut(&mut valid, target_window));
         let model = Sequences { decoder, special: tokenizer.special() };
-        Ok(Self {
+        let objective = Self {
             lengths: train.iter().map(|pair| model.length(pair.source.len(), pair.target.len())).collect(),
-            sample: spread(&valid, setup.sample),
             triggered: spread(&pairs(setup.triggered)?, setup.sample),
-            source_window: setup.source_length - tokenizer.frame_length(),
             weights: weights.clone(),
+            source_window,
             model,
             build,
             dialect,
             directory,
             train,
             valid,
-        })
+            sample,
+        };
+        Ok(Repair { objective: Box::new(objective), cut: cut_rows })
     }
 
     /// The model as it would be loaded now.
@@ -195,14 +205,21 @@ impl<D: StepDecoder> RepairTraining<D> {
     }
 }
 
-/// The tokens of a row, cut to the lengths.
-fn pair(tokenizer: &CodeTokenizer, setup: &RepairSetup, row: &Rewrite) -> Result<Pair, ModelError> {
-    let frame = tokenizer.frame_length();
+/// The tokens of a row, those of the source as far as the model reads it.
+fn pair(tokenizer: &CodeTokenizer, source_window: usize, row: &Rewrite) -> Result<Pair, ModelError> {
     let mut source = tokenizer.encode(row.source)?.ids;
-    let mut target = tokenizer.encode_answer(row.target)?;
-    source.truncate(setup.source_length - frame);
-    target.truncate(setup.target_length - frame);
-    Ok(Pair { source, target })
+    source.truncate(source_window);
+    Ok(Pair { source, target: tokenizer.encode_answer(row.target)? })
+}
+
+/// Cuts targets that are too long to be learned; returns which.
+fn cut(pairs: &mut [Pair], target_window: usize) -> Vec<usize> {
+    let long = pairs.iter_mut().enumerate().filter(|(_, pair)| pair.target.len() > target_window);
+    let cut = long.map(|(row, pair)| {
+        pair.target.truncate(target_window);
+        row
+    });
+    cut.collect()
 }
 
 /// `count` of the pairs, evenly spread; all if there are fewer.
@@ -211,7 +228,7 @@ fn spread(pairs: &[Pair], count: usize) -> Vec<Pair> {
     (0..count).map(|at| pairs[at * pairs.len() / count].clone()).collect()
 }
 
-impl<D: StepDecoder> Objective for RepairTraining<D> {
+impl<D: StepDecoder + 'static> Objective for RepairTraining<D> {
     fn lengths(&self) -> &[usize] {
         &self.lengths
     }

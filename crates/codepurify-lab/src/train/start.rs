@@ -1,10 +1,11 @@
 //! Where a training starts: the architecture, the tokenizer and the weights of a model.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Tensor;
+use candle_nn::VarBuilder;
 use clap::ValueEnum;
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::roberta::RobertaConfig;
@@ -13,6 +14,7 @@ use codepurify_models::t5::T5Config;
 use codepurify_models::{LoadError, ModelFiles};
 use serde::Serialize;
 
+use super::weights::Weights;
 use crate::export::ModelDirectory;
 
 /// The architectures that can be trained.
@@ -94,20 +96,15 @@ impl Start {
         }
     }
 
-    /// The inner model's weights, renamed to stand below `body`.
-    pub(super) fn inner(&self, body: &str) -> HashMap<String, Tensor> {
+    /// The inner model's weights, renamed to stand below `body`, and those of the parts beside it that `heads` names.
+    pub(super) fn given(&self, body: &'static str, heads: &[&str]) -> Given {
         let inner = self.tensors.iter().filter_map(|(name, tensor)| {
             let name = name.strip_prefix(&self.body).filter(|name| !self.is_tied(name))?;
-            let name = if body.is_empty() { name.to_owned() } else { format!("{body}.{name}") };
-            Some((name, tensor.clone()))
+            Some((format!("{}{name}", prefix(body)), tensor.clone()))
         });
-        inner.collect()
-    }
-
-    /// The weights of a part beside the inner model.
-    pub(super) fn head(&self, head: &str) -> HashMap<String, Tensor> {
-        let of_head = |name: &str| name.strip_prefix(head).is_some_and(|rest| rest.starts_with('.'));
-        self.tensors.clone().into_iter().filter(|(name, _)| of_head(name)).collect()
+        let of_heads = |name: &str| heads.iter().any(|head| name.starts_with(&prefix(head)));
+        let beside = self.tensors.clone().into_iter().filter(|(name, _)| of_heads(name));
+        Given { model: self.name.clone(), body, tensors: inner.chain(beside).collect() }
     }
 
     /// Whether a tensor is only a copy of the word embeddings: trained for itself, it would be one no longer.
@@ -138,6 +135,42 @@ impl Start {
         }?;
         Ok(ModelDirectory { config, sidecar, tokenizer: self.tokenizer.clone() })
     }
+}
+
+/// Weights to start from.
+pub(super) struct Given {
+    /// Whose they are.
+    model: String,
+    /// What the inner model is called.
+    body: &'static str,
+    tensors: HashMap<String, Tensor>,
+}
+
+impl Given {
+    /// Builds a model whose variables go into `weights`. What is not given is drawn with `seed`; the inner model has to
+    /// be given as a whole.
+    pub(super) fn build<T>(
+        self,
+        weights: &Weights,
+        seed: u64,
+        model: impl FnOnce(&VarBuilder) -> candle_core::Result<T>,
+    ) -> Result<T> {
+        let names: HashSet<String> = self.tensors.keys().cloned().collect();
+        let built = model(&weights.builder(self.tensors, seed))
+            .with_context(|| format!("cannot build the model on {}", self.model))?;
+        let inner = prefix(self.body);
+        let drawn =
+            weights.vars().into_iter().find(|(name, _)| name.starts_with(&inner) && !names.contains(name));
+        match drawn {
+            Some((name, _)) => bail!("{} has nothing to start `{name}` from", self.model),
+            None => Ok(built),
+        }
+    }
+}
+
+/// What the names below a part begin with; everything stands below nothing.
+fn prefix(part: &str) -> String {
+    if part.is_empty() { String::new() } else { format!("{part}.") }
 }
 
 /// A configuration that names the class of its model.
