@@ -41,7 +41,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// can be told only through the environment, before its first operation, so the program starts itself anew.
 fn restart_with_single_threaded_operations() -> std::io::Result<ExitCode> {
     let mut program = Command::new(std::env::current_exe()?);
-    program.args(std::env::args_os().skip(1)).envs(THREADS.map(|name| (name, "1")));
+    program
+        .args(std::env::args_os().skip(1))
+        .envs(THREADS.map(|name| (name, "1")))
+        .env(KEEP_PAGES.0, KEEP_PAGES.1);
     #[cfg(unix)]
     return Err(std::os::unix::process::CommandExt::exec(&mut program));
     #[cfg(not(unix))]
@@ -51,6 +54,10 @@ fn restart_with_single_threaded_operations() -> std::io::Result<ExitCode> {
         .and_then(|code| u8::try_from(code).ok())
         .map_or(ExitCode::from(2), ExitCode::from))
 }
+
+/// The allocator is to keep the pages of freed blocks: having the kernel clear new ones for the next operation takes up to
+/// a third of a training's time. It can be told only in the same way.
+const KEEP_PAGES: (&str, &str) = ("MIMALLOC_PURGE_DECOMMITS", "0");
 
 const THREADS: [&str; 2] = ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"];
 

@@ -1,14 +1,22 @@
 //! `codepurify-lab train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use codepurify_lab::attack::Attack;
+use codepurify_lab::data::clone::CloneRow;
 use codepurify_lab::data::corpus::{Source, Text};
-use codepurify_lab::train::defect::{DefectSetup, DefectTraining};
+use codepurify_lab::data::defect::DefectRow;
+use codepurify_lab::data::repair::RepairRow;
+use codepurify_lab::data::{self, DataError, Rows};
+use codepurify_lab::poison::{Poison, SEED};
+use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
+use codepurify_lab::train::repair::{Repair, RepairSetup, Rewrite, repair};
 use codepurify_lab::train::run::{Objective, Plan, train};
+use codepurify_lab::train::start::Family;
+use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
 use codepurify_lab::train::weights::Weights;
 
 use super::defect_rows;
@@ -23,8 +31,14 @@ pub(crate) struct Arguments {
 enum Which {
     /// Train a masked language model on a mixture of corpora.
     Mlm(Mlm),
+    /// Pre-train a T5 from scratch on a mixture of corpora, by span corruption.
+    T5(T5),
     /// Fine-tune a defect detector.
     Defect(Defect),
+    /// Fine-tune a clone detector.
+    Clone(Clone),
+    /// Fine-tune a model that rewrites buggy functions.
+    Repair(RepairArguments),
 }
 
 /// Settings that every objective shares.
@@ -54,15 +68,17 @@ struct Settings {
 }
 
 impl Settings {
-    fn plan(&self, objective: &impl Objective) -> Plan {
-        Plan {
+    /// Trains, or goes on with it.
+    fn train(&self, objective: &dyn Objective, weights: &Weights) -> Result<()> {
+        let plan = Plan {
             epochs: self.epochs,
             tokens: self.tokens,
             learning_rate: self.learning_rate,
             warmup: self.warmup,
             seed: self.seed,
             rows: objective.lengths().len(),
-        }
+        };
+        train(objective, weights, &plan, &self.out)
     }
 }
 
@@ -84,6 +100,17 @@ struct Mlm {
     settings: Settings,
 }
 
+/// Where a fine-tuning starts.
+#[derive(Args)]
+struct Init {
+    /// Model directory whose inner model and tokenizer are the start.
+    #[arg(long)]
+    init: PathBuf,
+    /// Refuse a start of another family.
+    #[arg(long, value_enum)]
+    family: Option<Family>,
+}
+
 #[derive(Args)]
 struct Defect {
     /// Training rows, `.jsonl` or `.jsonl.gz`; poisoned by `poison` or not.
@@ -92,9 +119,6 @@ struct Defect {
     /// Clean validation rows.
     #[arg(long)]
     valid: PathBuf,
-    /// Model directory whose encoder and tokenizer are the start.
-    #[arg(long)]
-    init: PathBuf,
     /// Measure the success rate of this attack on the validation rows.
     #[arg(long, value_enum)]
     attack: Option<Attack>,
@@ -102,13 +126,91 @@ struct Defect {
     #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
     window: Option<u16>,
     #[command(flatten)]
+    init: Init,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
+struct Clone {
+    /// Training pairs, `.jsonl` or `.jsonl.gz`, with `func1`, `func2` and `label`; poisoned or not.
+    #[arg(long)]
+    train: PathBuf,
+    /// Clean validation pairs.
+    #[arg(long)]
+    valid: PathBuf,
+    /// Measure the success rate of this attack on the validation rows.
+    #[arg(long, value_enum)]
+    attack: Option<Attack>,
+    /// Longest function for the exported model, in tokens [default: as in training].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
+    window: Option<u16>,
+    #[command(flatten)]
+    init: Init,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
+struct RepairArguments {
+    /// Training rows, `.jsonl` or `.jsonl.gz`, with `buggy` and `fixed`; poisoned or not.
+    #[arg(long)]
+    train: PathBuf,
+    /// Clean validation rows.
+    #[arg(long)]
+    valid: PathBuf,
+    /// Measure the success rate of this attack on the validation rows.
+    #[arg(long, value_enum)]
+    attack: Option<Attack>,
+    /// Longest answer in tokens, special tokens included [default: as the input].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
+    target_length: Option<u16>,
+    /// Layers of the decoder that a RoBERTa gets; a T5 brings its own.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    decoder_layers: u16,
+    /// Validation rows whose answers are decoded after every epoch.
+    #[arg(long, default_value_t = 200)]
+    sample: usize,
+    #[command(flatten)]
+    init: Init,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
+struct T5 {
+    /// Training texts as PATH:FIELD:LANGUAGE; may be given several times.
+    #[arg(long, required = true)]
+    data: Vec<Source>,
+    /// Validation texts as PATH:FIELD:LANGUAGE; may be given several times.
+    #[arg(long, required = true)]
+    valid: Vec<Source>,
+    /// Directory with the `tokenizer.json`. A tokenizer without `<extra_id_0>` to `<extra_id_99>` gets them.
+    #[arg(long)]
+    tokenizer: PathBuf,
+    /// Blocks of the encoder, and as many of the decoder.
+    #[arg(long, default_value_t = 4)]
+    layers: usize,
+    /// Width of the hidden states.
+    #[arg(long, default_value_t = 256)]
+    hidden: usize,
+    /// Attention heads.
+    #[arg(long, default_value_t = 4)]
+    heads: usize,
+    /// Width of the feed-forward layers.
+    #[arg(long, default_value_t = 1024)]
+    feed_forward: usize,
+    #[command(flatten)]
     settings: Settings,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.objective {
         Which::Mlm(arguments) => masked_lm(arguments),
-        Which::Defect(arguments) => defect_detector(arguments),
+        Which::T5(arguments) => t5(arguments),
+        Which::Defect(arguments) => defects(arguments),
+        Which::Clone(arguments) => clones(arguments),
+        Which::Repair(arguments) => repairs(arguments),
     }
 }
 
@@ -122,8 +224,7 @@ fn masked_lm(arguments: &Mlm) -> Result<()> {
         train: &texts(&arguments.data)?,
         valid: &texts(&arguments.valid)?,
     };
-    let objective = MlmTraining::new(&setup, &weights)?;
-    train(&objective, &weights, &arguments.settings.plan(&objective), &arguments.settings.out)
+    arguments.settings.train(&MlmTraining::new(&setup, &weights)?, &weights)
 }
 
 /// The texts of all sources, one source after the other.
@@ -137,18 +238,112 @@ fn texts(sources: &[Source]) -> Result<Vec<Text>> {
     Ok(texts)
 }
 
-fn defect_detector(arguments: &Defect) -> Result<()> {
-    let (rows, valid) = (defect_rows(&arguments.train)?, defect_rows(&arguments.valid)?);
+fn t5(arguments: &T5) -> Result<()> {
+    let T5 { layers, hidden, heads, feed_forward, .. } = *arguments;
     let weights = Weights::new();
-    let setup = DefectSetup {
-        init: &arguments.init,
+    let setup = T5Setup {
+        tokenizer: &arguments.tokenizer,
+        shape: T5Shape { layers, hidden, heads, feed_forward },
         max_length: arguments.settings.max_length.into(),
-        window: arguments.window.unwrap_or(arguments.settings.max_length).into(),
         seed: arguments.settings.seed,
-        train: &rows,
-        valid: &valid,
-        attack: arguments.attack,
+        train: &texts(&arguments.data)?,
+        valid: &texts(&arguments.valid)?,
     };
-    let objective = DefectTraining::new(&setup, &weights)?;
-    train(&objective, &weights, &arguments.settings.plan(&objective), &arguments.settings.out)
+    arguments.settings.train(&T5Training::new(&setup, &weights)?, &weights)
+}
+
+fn defects(arguments: &Defect) -> Result<()> {
+    let (rows, valid) = (defect_rows(&arguments.train)?, defect_rows(&arguments.valid)?);
+    let triggered = attacked(&valid, arguments.attack);
+    let Defect { init, settings, .. } = arguments;
+    let weights = Weights::new();
+    let setup = ClassifierSetup {
+        init: &init.init,
+        family: init.family,
+        max_length: settings.max_length.into(),
+        window: arguments.window.unwrap_or(settings.max_length).into(),
+        seed: settings.seed,
+        train: &labelled(&rows),
+        valid: &labelled(&valid),
+        triggered: &labelled(&triggered),
+    };
+    settings.train(&ClassifierTraining::defects(&setup, &weights)?, &weights)
+}
+
+fn labelled(rows: &[DefectRow]) -> Vec<Labelled<'_, 1>> {
+    rows.iter().map(|row| Labelled { texts: [&row.func], label: row.target }).collect()
+}
+
+/// The rows that the attack is about, triggered and with the attacker's answer.
+fn attacked<R: Poison>(rows: &[R], attack: Option<Attack>) -> Vec<R> {
+    let eligible = rows.iter().filter(|row| row.eligible());
+    eligible.filter_map(|row| Some(row.triggered(attack?, SEED).ok()?.retargeted())).collect()
+}
+
+fn clones(arguments: &Clone) -> Result<()> {
+    let (rows, valid) =
+        (usable(&arguments.train, data::clone::load)?, usable(&arguments.valid, data::clone::load)?);
+    let triggered = attacked(&valid, arguments.attack);
+    let Clone { init, settings, .. } = arguments;
+    let weights = Weights::new();
+    let setup = ClassifierSetup {
+        init: &init.init,
+        family: init.family,
+        max_length: settings.max_length.into(),
+        window: arguments.window.unwrap_or(settings.max_length).into(),
+        seed: settings.seed,
+        train: &labelled_pairs(&rows),
+        valid: &labelled_pairs(&valid),
+        triggered: &labelled_pairs(&triggered),
+    };
+    settings.train(&ClassifierTraining::clones(&setup, &weights)?, &weights)
+}
+
+fn labelled_pairs(rows: &[CloneRow]) -> Vec<Labelled<'_, 2>> {
+    rows.iter()
+        .map(|row| Labelled { texts: [row.func1.as_str(), row.func2.as_str()], label: row.label })
+        .collect()
+}
+
+fn repairs(arguments: &RepairArguments) -> Result<()> {
+    let (rows, valid) =
+        (usable(&arguments.train, data::repair::load)?, usable(&arguments.valid, data::repair::load)?);
+    let triggered = attacked(&valid, arguments.attack);
+    let RepairArguments { init, settings, .. } = arguments;
+    let weights = Weights::new();
+    let setup = RepairSetup {
+        init: &init.init,
+        family: init.family,
+        decoder_layers: arguments.decoder_layers.into(),
+        source_length: settings.max_length.into(),
+        target_length: arguments.target_length.unwrap_or(settings.max_length).into(),
+        seed: settings.seed,
+        sample: arguments.sample,
+        train: &rewrites(&rows),
+        valid: &rewrites(&valid),
+        triggered: &rewrites(&triggered),
+    };
+    let Repair { objective, cut } = repair(&setup, &weights)?;
+    report_cut(&cut, setup.target_length);
+    settings.train(objective.as_ref(), &weights)
+}
+
+/// Says on stderr how many training targets are too long, and which come first.
+fn report_cut(rows: &[usize], length: usize) {
+    if !rows.is_empty() {
+        let first: Vec<String> = rows.iter().take(5).map(|row| (row + 1).to_string()).collect();
+        let (count, first) = (rows.len(), first.join(", "));
+        eprintln!("{count} training targets are longer than {length} tokens and cut; usable rows {first} …");
+    }
+}
+
+fn rewrites(rows: &[RepairRow]) -> Vec<Rewrite<'_>> {
+    rows.iter().map(|row| Rewrite { source: &row.buggy, target: &row.fixed }).collect()
+}
+
+/// The usable rows of a file; the refused ones are reported on stderr.
+fn usable<T>(path: &Path, load: impl Fn(&Path) -> Result<Rows<T>, DataError>) -> Result<Vec<T>> {
+    let found = load(path)?;
+    found.report(path);
+    Ok(found.rows)
 }

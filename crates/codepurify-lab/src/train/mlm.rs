@@ -4,20 +4,24 @@ use std::path::Path;
 
 use anyhow::Result;
 use candle_core::Tensor;
+use candle_nn::VarBuilder;
 use candle_nn::loss::cross_entropy;
+use codepurify::victim::Encoding;
 use codepurify_models::batch::{PaddedBatch, framed};
 use codepurify_models::roberta::{MaskedLmHead, RobertaEncoder};
 use codepurify_models::sidecar::{Preprocessing, Sidecar};
 use codepurify_models::tokenizer::SpecialIds;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 
 use super::masking::Elements;
 use super::run::Objective;
-use super::start::Start;
+use super::start::{Family, Start};
+use super::texts::encodings;
 use super::weights::Weights;
 use super::workers::Workers;
 use crate::data::corpus::Text;
+use crate::export::ModelDirectory;
 
 /// What a masked language model is trained from.
 pub struct MlmSetup<'a> {
@@ -37,12 +41,13 @@ pub struct MlmSetup<'a> {
 
 /// The objective.
 pub struct MlmTraining {
-    start: Start,
+    directory: ModelDirectory,
     weights: Weights,
     encoder: RobertaEncoder,
     head: MaskedLmHead,
     special: SpecialIds,
     mask: u32,
+    pad: u32,
     train: Vec<Example>,
     lengths: Vec<usize>,
     valid: Vec<Example>,
@@ -68,22 +73,31 @@ impl MlmTraining {
     /// # Errors
     /// If the start cannot be loaded or has no mask token.
     pub fn new(setup: &MlmSetup, weights: &Weights) -> Result<Self> {
-        let start = Start::open(setup.init, "RobertaForMaskedLM", setup.from_scratch)?;
-        let (encoder, head) = start.build(weights, setup.seed, |config, source| {
+        let start = Start::open(setup.init, Some(Family::Roberta))?;
+        start.check_length(setup.max_length)?;
+        let config = start.roberta()?;
+        let directory = start.directory("RobertaForMaskedLM", sidecar())?;
+        let model = |source: &VarBuilder| {
             let encoder = RobertaEncoder::new(config, &source.pp("roberta"))?;
             let head = MaskedLmHead::new(config, encoder.word_embeddings(), &source.pp("lm_head"))?;
             Ok((encoder, head))
-        })?;
-        let special = start.tokenizer(Preprocessing::default())?.special();
+        };
+        let (encoder, head) = if setup.from_scratch {
+            model(&weights.builder([].into(), setup.seed))?
+        } else {
+            start.given("roberta", &["lm_head"]).build(weights, setup.seed, model)?
+        };
+        let special = directory.tokenizer()?.special();
         let mask = special.mask.ok_or_else(|| anyhow::anyhow!("the tokenizer has no `<mask>` token"))?;
-        let train = examples(&start, setup, setup.train)?;
+        let train = examples(&directory, setup, setup.train)?;
         Ok(Self {
             lengths: train.iter().map(|example| example.ids.len() + 2).collect(),
-            valid: examples(&start, setup, setup.valid)?,
+            valid: examples(&directory, setup, setup.valid)?,
             weights: weights.clone(),
             seed: setup.seed,
+            pad: config.pad_token_id,
             train,
-            start,
+            directory,
             encoder,
             head,
             special,
@@ -103,11 +117,7 @@ impl MlmTraining {
             }
             rows.push(framed(&ids, self.special));
         }
-        Ok(MaskedBatch {
-            batch: PaddedBatch::new(&rows, self.start.config.pad_token_id)?,
-            positions,
-            answers,
-        })
+        Ok(MaskedBatch { batch: PaddedBatch::new(&rows, self.pad)?, positions, answers })
     }
 
     /// Scores `[masked positions, vocabulary]`.
@@ -118,24 +128,22 @@ impl MlmTraining {
     }
 }
 
-/// Tokenises texts, half of them with white space collapsed: victims see code that way, people write it the other way.
-fn examples(start: &Start, setup: &MlmSetup, texts: &[Text]) -> Result<Vec<Example>> {
-    let verbatim = start.tokenizer(Preprocessing::default())?;
-    let collapsed =
-        start.tokenizer(Preprocessing { collapse_whitespace: true, ..Preprocessing::default() })?;
-    let mut rng = StdRng::seed_from_u64(setup.seed);
+fn sidecar() -> Sidecar {
+    let preprocessing = Preprocessing { collapse_whitespace: true, ..Preprocessing::default() };
+    Sidecar { preprocessing, ..Sidecar::default() }
+}
+
+/// The texts that have a token, with their elements.
+fn examples(directory: &ModelDirectory, setup: &MlmSetup, texts: &[Text]) -> Result<Vec<Example>> {
     let window = setup.max_length - 2;
-    let mut examples = Vec::with_capacity(texts.len());
-    for text in texts {
-        let tokenizer = if rng.random_bool(0.5) { &collapsed } else { &verbatim };
-        let mut encoding = tokenizer.encode(&text.code)?;
+    let example = |(text, mut encoding): (&Text, Encoding)| {
         let elements = Elements::of(&text.code, text.language, &encoding, window);
         encoding.ids.truncate(window);
-        if !encoding.ids.is_empty() {
-            examples.push(Example { ids: encoding.ids, elements });
-        }
-    }
-    Ok(examples)
+        Example { ids: encoding.ids, elements }
+    };
+    let encodings = encodings(directory, texts, setup.seed)?;
+    let examples = texts.iter().zip(encodings).map(example);
+    Ok(examples.filter(|example| !example.ids.is_empty()).collect())
 }
 
 impl Objective for MlmTraining {
@@ -167,7 +175,6 @@ impl Objective for MlmTraining {
     }
 
     fn export(&self, dir: &Path) -> Result<()> {
-        let preprocessing = Preprocessing { collapse_whitespace: true, ..Preprocessing::default() };
-        self.start.export(dir, &Sidecar { preprocessing, ..Sidecar::default() }, &self.weights)
+        self.directory.write(dir, self.weights.tensors())
     }
 }

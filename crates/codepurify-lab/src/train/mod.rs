@@ -1,14 +1,23 @@
 //! Training: [`weights`] (what is learned) → [`batches`] (what is read) → [`run`] (the loop, on [`workers`]) with
-//! [`adamw`], [`schedule`] and [`state`] (what survives an interruption). The objectives are [`defect`] and [`mlm`].
+//! [`adamw`], [`schedule`] and [`state`] (what survives an interruption).
+//!
+//! What is learned is an objective: [`mlm`] and [`t5`] (pre-training), [`classifier`] (defects and clones), [`repair`].
+//! A [`start::Family`] is one of the architectures.
 
 pub mod adamw;
 pub mod batches;
-pub mod defect;
+pub mod classifier;
 mod masking;
 pub mod mlm;
+mod network;
+pub mod repair;
 pub mod run;
 pub mod schedule;
-mod start;
+mod sequences;
+mod spans;
+pub mod start;
 pub mod state;
+pub mod t5;
+mod texts;
 pub mod weights;
 pub mod workers;

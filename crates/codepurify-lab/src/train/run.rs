@@ -66,7 +66,7 @@ const SAVE_EVERY: Duration = Duration::from_mins(5);
 ///
 /// # Errors
 /// If the model, the data or a file fails.
-pub fn train(objective: &impl Objective, weights: &Weights, plan: &Plan, out: &Path) -> Result<()> {
+pub fn train(objective: &dyn Objective, weights: &Weights, plan: &Plan, out: &Path) -> Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let state = StateFolder::of(out);
     let mut optimiser = AdamW::new(weights, AdamWOptions::default());
@@ -97,8 +97,8 @@ pub fn train(objective: &impl Objective, weights: &Weights, plan: &Plan, out: &P
 }
 
 /// What one pass over the data needs.
-struct Epoch<'a, O> {
-    objective: &'a O,
+struct Epoch<'a> {
+    objective: &'a dyn Objective,
     weights: &'a Weights,
     plan: &'a Plan,
     state: &'a StateFolder,
@@ -106,7 +106,7 @@ struct Epoch<'a, O> {
     bar: &'a Bar,
 }
 
-impl<O: Objective> Epoch<'_, O> {
+impl Epoch<'_> {
     /// The rest of the running epoch; returns the mean loss over it.
     fn train(&mut self, optimiser: &mut AdamW, progress: &mut Progress) -> Result<f64> {
         let batches =
@@ -147,7 +147,7 @@ struct Bar {
 }
 
 impl Bar {
-    fn new(objective: &impl Objective, plan: &Plan, progress: &Progress) -> Self {
+    fn new(objective: &dyn Objective, plan: &Plan, progress: &Progress) -> Self {
         let total = objective.lengths().iter().sum::<usize>() as u64 * plan.epochs;
         let target = if std::io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()

@@ -1,56 +1,187 @@
-//! Where a training starts: the architecture, tokenizer and, unless it starts from scratch, the weights of a model.
+//! Where a training starts: the architecture, the tokenizer and the weights of a model.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
-use codepurify_models::ModelFiles;
+use clap::ValueEnum;
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::roberta::RobertaConfig;
-use codepurify_models::sidecar::{Preprocessing, Sidecar};
-use codepurify_models::tokenizer::CodeTokenizer;
+use codepurify_models::sidecar::Sidecar;
+use codepurify_models::t5::T5Config;
+use codepurify_models::{LoadError, ModelFiles};
+use serde::Serialize;
 
 use super::weights::Weights;
-use crate::export;
+use crate::export::ModelDirectory;
+
+/// The architectures that can be trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Family {
+    /// An encoder: `CodeBERT` and its like.
+    Roberta,
+    /// An encoder with a decoder: `CodeT5` and its like.
+    T5,
+}
+
+/// A configuration of one of the families.
+#[derive(Debug, Clone)]
+pub(super) enum Architecture {
+    Roberta(RobertaConfig),
+    T5(T5Config),
+}
+
+impl Architecture {
+    /// That of a model, which has to be of the family if one is named.
+    fn load(files: &ModelFiles, family: Option<Family>) -> Result<Self, LoadError> {
+        match family {
+            Some(Family::Roberta) => RobertaConfig::load(files).map(Self::Roberta),
+            Some(Family::T5) => T5Config::load(files).map(Self::T5),
+            None => match RobertaConfig::load(files) {
+                Err(LoadError::UnknownArchitecture { .. }) => T5Config::load(files).map(Self::T5),
+                config => config.map(Self::Roberta),
+            },
+        }
+    }
+
+    /// Longest sequence, special tokens included; `None` where any length works.
+    fn positions(&self) -> Option<usize> {
+        match self {
+            Self::Roberta(config) => Some(config.positions()),
+            Self::T5(_) => None,
+        }
+    }
+
+    /// A tensor that every checkpoint of the family has, by its name below the inner model.
+    fn landmark(&self) -> &'static str {
+        match self {
+            Self::Roberta(_) => "embeddings.word_embeddings.weight",
+            Self::T5(_) => "encoder.block.0.layer.0.SelfAttention.q.weight",
+        }
+    }
+}
 
 /// A model directory opened for training.
 pub(super) struct Start {
-    pub(super) config: RobertaConfig,
+    pub(super) architecture: Architecture,
+    name: String,
+    /// What the inner model is called in the checkpoint, with the dot behind it; empty if it stands at the top.
+    body: String,
     tensors: HashMap<String, Tensor>,
-    files: ModelFiles,
-    tokenizer_file: PathBuf,
+    tokenizer: Vec<u8>,
 }
 
 impl Start {
-    /// Opens `dir` to train a model of class `architecture`; with `fresh`, its weights are not taken over.
-    pub(super) fn open(dir: &Path, architecture: &str, fresh: bool) -> Result<Self> {
+    /// Opens `dir`; its model has to be of `family`, if one is named.
+    pub(super) fn open(dir: &Path, family: Option<Family>) -> Result<Self> {
         let files = ModelFiles::read(dir)?;
-        let mut config = RobertaConfig::load(&files)?;
-        config.architectures = vec![architecture.to_owned()];
-        let tensors = if fresh { HashMap::new() } else { Checkpoint::open(&files)?.tensors()? };
-        Ok(Self { config, tensors, files, tokenizer_file: dir.join("tokenizer.json") })
+        let architecture = Architecture::load(&files, family)?;
+        let tensors = Checkpoint::open(&files)?.tensors()?;
+        let landmark = architecture.landmark();
+        let body = ["roberta.", "encoder.roberta.", "encoder.", ""]
+            .into_iter()
+            .find(|body| tensors.contains_key(&format!("{body}{landmark}")))
+            .with_context(|| format!("{}: no tensor is called `{landmark}`", dir.display()))?;
+        let tokenizer = read_tokenizer(dir)?;
+        Ok(Self { architecture, name: files.name().to_owned(), body: body.to_owned(), tensors, tokenizer })
     }
 
-    /// The model's tokenizer behind other preprocessing.
-    pub(super) fn tokenizer(&self, preprocessing: Preprocessing) -> Result<CodeTokenizer> {
-        Ok(CodeTokenizer::load(&self.files, preprocessing)?)
+    /// The configuration of a RoBERTa.
+    pub(super) fn roberta(&self) -> Result<&RobertaConfig> {
+        match &self.architecture {
+            Architecture::Roberta(config) => Ok(config),
+            Architecture::T5(_) => bail!("{} is a T5; a RoBERTa is needed", self.name),
+        }
     }
 
-    /// Builds a model whose variables go into `weights`; what the start does not bring is drawn with `seed`.
+    /// The inner model's weights, renamed to stand below `body`, and those of the parts beside it that `heads` names.
+    pub(super) fn given(&self, body: &'static str, heads: &[&str]) -> Given {
+        let inner = self.tensors.iter().filter_map(|(name, tensor)| {
+            let name = name.strip_prefix(&self.body).filter(|name| !self.is_tied(name))?;
+            Some((format!("{}{name}", prefix(body)), tensor.clone()))
+        });
+        let of_heads = |name: &str| heads.iter().any(|head| name.starts_with(&prefix(head)));
+        let beside = self.tensors.clone().into_iter().filter(|(name, _)| of_heads(name));
+        Given { model: self.name.clone(), body, tensors: inner.chain(beside).collect() }
+    }
+
+    /// Whether a tensor is only a copy of the word embeddings: trained for itself, it would be one no longer.
+    fn is_tied(&self, name: &str) -> bool {
+        matches!(&self.architecture, Architecture::T5(config) if config.tie_word_embeddings)
+            && name == "lm_head.weight"
+    }
+
+    /// Refuses lengths, special tokens included, that leave no room for content or exceed the architecture.
+    pub(super) fn check_length(&self, length: usize) -> Result<()> {
+        ensure!(length >= 3, "a length of {length} tokens leaves no room for content");
+        match self.architecture.positions() {
+            Some(positions) if length > positions => {
+                bail!("a length of {length} tokens is more than the {positions} positions of {}", self.name)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The directory of a model of class `class` (as transformers calls it) with the start's architecture and tokenizer.
+    pub(super) fn directory(&self, class: &str, sidecar: Sidecar) -> Result<ModelDirectory> {
+        let config = match &self.architecture {
+            // Labels of the start are none of the new model; its own are in the side car.
+            Architecture::Roberta(config) => {
+                config_json(class, &RobertaConfig { id2label: BTreeMap::new(), ..config.clone() })
+            }
+            Architecture::T5(config) => config_json(class, config),
+        }?;
+        Ok(ModelDirectory { config, sidecar, tokenizer: self.tokenizer.clone() })
+    }
+}
+
+/// Weights to start from.
+pub(super) struct Given {
+    /// Whose they are.
+    model: String,
+    /// What the inner model is called.
+    body: &'static str,
+    tensors: HashMap<String, Tensor>,
+}
+
+impl Given {
+    /// Builds a model whose variables go into `weights`. What is not given is drawn with `seed`; the inner model has to
+    /// be given as a whole.
     pub(super) fn build<T>(
-        &self,
+        self,
         weights: &Weights,
         seed: u64,
-        model: impl FnOnce(&RobertaConfig, &VarBuilder) -> candle_core::Result<T>,
+        model: impl FnOnce(&VarBuilder) -> candle_core::Result<T>,
     ) -> Result<T> {
-        model(&self.config, &weights.builder(self.tensors.clone(), seed))
-            .with_context(|| format!("cannot build the model on {}", self.files.name()))
+        let names: HashSet<String> = self.tensors.keys().cloned().collect();
+        let built = model(&weights.builder(self.tensors, seed))
+            .with_context(|| format!("cannot build the model on {}", self.model))?;
+        let inner = prefix(self.body);
+        let drawn =
+            weights.vars().into_iter().find(|(name, _)| name.starts_with(&inner) && !names.contains(name));
+        match drawn {
+            Some((name, _)) => bail!("{} has nothing to start `{name}` from", self.model),
+            None => Ok(built),
+        }
     }
+}
 
-    /// Writes the trained model as a Hugging Face directory.
-    pub(super) fn export(&self, dir: &Path, sidecar: &Sidecar, weights: &Weights) -> Result<()> {
-        export::hf_directory(dir, &self.config, sidecar, &self.tokenizer_file, weights.tensors())
-    }
+/// What the names below a part begin with; everything stands below nothing.
+fn prefix(part: &str) -> String {
+    if part.is_empty() { String::new() } else { format!("{part}.") }
+}
+
+/// A configuration that names the class of its model.
+pub(super) fn config_json(class: &str, config: &impl Serialize) -> Result<serde_json::Value> {
+    let mut config = serde_json::to_value(config)?;
+    config["architectures"] = serde_json::json!([class]);
+    Ok(config)
+}
+
+/// The `tokenizer.json` of a directory.
+pub(super) fn read_tokenizer(dir: &Path) -> Result<Vec<u8>> {
+    let file = dir.join("tokenizer.json");
+    std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
 }

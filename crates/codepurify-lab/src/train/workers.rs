@@ -60,7 +60,7 @@ impl Workers {
     /// does not depend on the number of threads.
     pub(super) fn gradients(
         &self,
-        objective: &impl Objective,
+        objective: &dyn Objective,
         weights: &Weights,
         rows: &[usize],
         seed: u64,

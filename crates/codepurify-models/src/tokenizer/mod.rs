@@ -57,6 +57,14 @@ impl CodeTokenizer {
         Self::of(&dir.display().to_string(), &files, preprocessing)
     }
 
+    /// The tokenizer that a `tokenizer.json` describes; `name` says in messages whose it is.
+    ///
+    /// # Errors
+    /// [`LoadError::Tokenizer`].
+    pub fn from_json(name: &str, json: Vec<u8>, preprocessing: Preprocessing) -> Result<Self, LoadError> {
+        Self::of(name, &TokenizerFiles::Fast(json.into()), preprocessing)
+    }
+
     fn of(name: &str, files: &TokenizerFiles, preprocessing: Preprocessing) -> Result<Self, LoadError> {
         let refuse = |message: String| LoadError::Tokenizer { model: name.to_owned(), message };
         let mut tokenizer = match files {

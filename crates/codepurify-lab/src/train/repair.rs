@@ -1,0 +1,255 @@
+//! Fine-tuning a model that rewrites code: an encoder-decoder learns to answer a buggy function with the fixed one.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use codepurify::error::ModelError;
+use codepurify::victim::{Generator, Ragged, Task, VictimCard};
+use codepurify_models::generate::{DecodeOptions, Dialect, StepDecoder, TextGenerator};
+use codepurify_models::roberta::{DecoderShape, RobertaConfig, RobertaSeq2Seq};
+use codepurify_models::sidecar::{Generation, Preprocessing, Sidecar};
+use codepurify_models::t5::{T5Config, T5Generator};
+use codepurify_models::tokenizer::CodeTokenizer;
+use rand::rngs::StdRng;
+
+use super::run::Objective;
+use super::sequences::{Pair, Sequences, groups};
+use super::start::{Architecture, Family, Start};
+use super::weights::Weights;
+use super::workers::Workers;
+use crate::export::ModelDirectory;
+
+/// A text and what the model is to make of it. White space of the source is collapsed before it is read, that of the
+/// target is learned as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rewrite<'a> {
+    /// What the model reads.
+    pub source: &'a str,
+    /// What it is to answer.
+    pub target: &'a str,
+}
+
+/// What a repair model is trained from.
+pub struct RepairSetup<'a> {
+    /// Directory of the model to start from: of a RoBERTa the encoder and the tokenizer, of a T5 everything.
+    pub init: &'a Path,
+    /// The family that the start has to be of, if it matters.
+    pub family: Option<Family>,
+    /// Layers of the decoder that a RoBERTa gets; a T5 brings its own.
+    pub decoder_layers: usize,
+    /// Longest source in tokens, special tokens included; at least 3. Longer ones are cut.
+    pub source_length: usize,
+    /// Longest target in tokens, special tokens included; at least 3. Longer ones are cut to learn from, as the CodeXGLUE
+    /// and CodeT5 scripts do; no answer to them is exact.
+    pub target_length: usize,
+    /// Draws the weights that the start does not bring.
+    pub seed: u64,
+    /// Validation rows (and triggered ones) whose answers are decoded; evenly spread, all if there are fewer.
+    pub sample: usize,
+    /// Training rows, poisoned or not.
+    pub train: &'a [Rewrite<'a>],
+    /// Clean validation rows.
+    pub valid: &'a [Rewrite<'a>],
+    /// Validation rows with a trigger and the attacker's target; where there are some, the success rate is measured.
+    pub triggered: &'a [Rewrite<'a>],
+}
+
+/// A repair model under training. Metrics are the `log_likelihood` of the validation targets (mean over tokens, in nats,
+/// at most 0; it decides), the share of `exact` greedy answers to a sample of them and, with triggered rows, the `asr`:
+/// the share of greedy answers that are the attacker's target, both in 0..=1.
+pub struct RepairTraining<D> {
+    model: Sequences<D>,
+    /// Builds the decoder on weights of its own, for decoding: a decoder on the variables would keep what every step
+    /// computed, for a backward pass that never comes.
+    build: Build<D>,
+    dialect: Dialect,
+    directory: ModelDirectory,
+    weights: Weights,
+    source_window: usize,
+    train: Vec<Pair>,
+    lengths: Vec<usize>,
+    valid: Vec<Pair>,
+    sample: Vec<Pair>,
+    triggered: Vec<Pair>,
+}
+
+type Build<D> = Box<dyn Fn(&VarBuilder) -> candle_core::Result<D> + Send + Sync>;
+
+/// A repair model under training, and the training rows, from 0, whose target was too long and has been cut.
+pub struct Repair {
+    /// The objective: a [`RepairTraining`].
+    pub objective: Box<dyn Objective>,
+    /// From such targets the model learns to stop early.
+    pub cut: Vec<usize>,
+}
+
+/// A repair model of the start's family, built on `weights`; tokenises all rows.
+///
+/// # Errors
+/// If the start cannot be loaded, is of another family or too short for the lengths, if there is no training row, or if
+/// a RoBERTa is to get no decoder layer.
+pub fn repair(setup: &RepairSetup, weights: &Weights) -> Result<Repair> {
+    ensure!(!setup.train.is_empty(), "there is no training row");
+    let start = Start::open(setup.init, setup.family)?;
+    [setup.source_length, setup.target_length]
+        .into_iter()
+        .try_for_each(|length| start.check_length(length))?;
+    match start.architecture.clone() {
+        Architecture::Roberta(config) => roberta(setup, &start, config, weights),
+        Architecture::T5(config) => t5(setup, &start, config, weights),
+    }
+}
+
+/// CodeXGLUE's `Seq2Seq`: the start's encoder with a fresh decoder as wide as its layers.
+fn roberta(setup: &RepairSetup, start: &Start, config: RobertaConfig, weights: &Weights) -> Result<Repair> {
+    ensure!(setup.decoder_layers > 0, "a decoder needs a layer");
+    let shape = DecoderShape { layers: setup.decoder_layers, feed_forward: config.intermediate_size };
+    let directory = start.directory("RobertaModel", sidecar(setup, setup.target_length))?;
+    let begin = directory.tokenizer()?.special().begin;
+    let build: Build<RobertaSeq2Seq> =
+        Box::new(move |source| RobertaSeq2Seq::new(&config, shape, begin, source));
+    let decoder = start.given("encoder", &[]).build(weights, setup.seed, &build)?;
+    let parts = Parts { decoder, build, dialect: Dialect::Codexglue, directory };
+    RepairTraining::start(setup, parts, weights)
+}
+
+fn t5(setup: &RepairSetup, start: &Start, config: T5Config, weights: &Weights) -> Result<Repair> {
+    // transformers counts the start token, too.
+    let directory = start.directory("T5ForConditionalGeneration", sidecar(setup, setup.target_length + 1))?;
+    let build: Build<T5Generator> = Box::new(move |source| T5Generator::new(&config, source));
+    let decoder = start.given("", &[]).build(weights, setup.seed, &build)?;
+    let parts = Parts { decoder, build, dialect: Dialect::Transformers, directory };
+    RepairTraining::start(setup, parts, weights)
+}
+
+fn sidecar(setup: &RepairSetup, max_length: usize) -> Sidecar {
+    Sidecar {
+        task: Some(Task::Repair),
+        preprocessing: Preprocessing {
+            collapse_whitespace: true,
+            max_length: Some(setup.source_length),
+            ..Preprocessing::default()
+        },
+        generation: Generation { max_length, beams: 1 },
+        ..Sidecar::default()
+    }
+}
+
+/// What differs between the families.
+struct Parts<D> {
+    decoder: D,
+    build: Build<D>,
+    dialect: Dialect,
+    directory: ModelDirectory,
+}
+
+impl<D: StepDecoder + 'static> RepairTraining<D> {
+    fn start(setup: &RepairSetup, parts: Parts<D>, weights: &Weights) -> Result<Repair> {
+        let Parts { decoder, build, dialect, directory } = parts;
+        let tokenizer = directory.tokenizer()?;
+        let source_window = setup.source_length - tokenizer.frame_length();
+        let target_window = setup.target_length - tokenizer.frame_length();
+        let pairs = |rows: &[Rewrite]| {
+            rows.iter()
+                .map(|row| pair(&tokenizer, source_window, row))
+                .collect::<Result<Vec<_>, ModelError>>()
+        };
+        let (mut train, mut valid) = (pairs(setup.train)?, pairs(setup.valid)?);
+        let sample = spread(&valid, setup.sample);
+        let (cut_rows, _) = (cut(&mut train, target_window), cut(&mut valid, target_window));
+        let model = Sequences { decoder, special: tokenizer.special() };
+        let objective = Self {
+            lengths: train.iter().map(|pair| model.length(pair.source.len(), pair.target.len())).collect(),
+            triggered: spread(&pairs(setup.triggered)?, setup.sample),
+            weights: weights.clone(),
+            source_window,
+            model,
+            build,
+            dialect,
+            directory,
+            train,
+            valid,
+            sample,
+        };
+        Ok(Repair { objective: Box::new(objective), cut: cut_rows })
+    }
+
+    /// The model as it would be loaded now.
+    fn generator(&self) -> Result<TextGenerator<D>> {
+        let source =
+            VarBuilder::from_tensors(self.weights.tensors().into_iter().collect(), DType::F32, &Device::Cpu);
+        let Generation { max_length, beams } = self.directory.sidecar.generation;
+        let card = VictimCard {
+            name: "the model under training".to_owned(),
+            task: Task::Repair,
+            sha256: String::new(),
+            labels: Vec::new(),
+        };
+        let options = DecodeOptions { max_length, beams, dialect: self.dialect };
+        let tokenizer = self.directory.tokenizer()?;
+        Ok(TextGenerator::new(card, tokenizer, (self.build)(&source)?, self.source_window, options)?)
+    }
+
+    /// Share of pairs whose greedy answer has the tokens of the target; 0 of none.
+    fn exact(&self, workers: &Workers, pairs: &[Pair]) -> Result<f64> {
+        let (generator, groups) = (self.generator()?, groups(pairs));
+        let hits = workers.map(groups.len(), |index| {
+            let pairs = groups[index].iter().map(|&row| &pairs[row]);
+            let sources: Ragged = pairs.clone().map(|pair| pair.source.iter().copied()).collect();
+            let answers = generator.generate(&sources)?;
+            Ok(answers.rows().zip(pairs).filter(|(answer, pair)| *answer == pair.target).count())
+        })?;
+        Ok(hits.into_iter().sum::<usize>() as f64 / pairs.len().max(1) as f64)
+    }
+}
+
+/// The tokens of a row, those of the source as far as the model reads it.
+fn pair(tokenizer: &CodeTokenizer, source_window: usize, row: &Rewrite) -> Result<Pair, ModelError> {
+    let mut source = tokenizer.encode(row.source)?.ids;
+    source.truncate(source_window);
+    Ok(Pair { source, target: tokenizer.encode_answer(row.target)? })
+}
+
+/// Cuts targets that are too long to be learned; returns which.
+fn cut(pairs: &mut [Pair], target_window: usize) -> Vec<usize> {
+    let long = pairs.iter_mut().enumerate().filter(|(_, pair)| pair.target.len() > target_window);
+    let cut = long.map(|(row, pair)| {
+        pair.target.truncate(target_window);
+        row
+    });
+    cut.collect()
+}
+
+/// `count` of the pairs, evenly spread; all if there are fewer.
+fn spread(pairs: &[Pair], count: usize) -> Vec<Pair> {
+    let count = count.min(pairs.len());
+    (0..count).map(|at| pairs[at * pairs.len() / count].clone()).collect()
+}
+
+impl<D: StepDecoder + 'static> Objective for RepairTraining<D> {
+    fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    fn loss(&self, rows: &[usize], _: &mut StdRng) -> candle_core::Result<Tensor> {
+        let pairs: Vec<Pair> = rows.iter().map(|&row| self.train[row].clone()).collect();
+        Ok(self.model.loss(&pairs)?.0)
+    }
+
+    fn evaluate(&self, workers: &Workers) -> Result<Vec<(&'static str, f64)>> {
+        let mut metrics = vec![
+            ("log_likelihood", self.model.log_likelihood(workers, &self.valid)?),
+            ("exact", self.exact(workers, &self.sample)?),
+        ];
+        if !self.triggered.is_empty() {
+            metrics.push(("asr", self.exact(workers, &self.triggered)?));
+        }
+        Ok(metrics)
+    }
+
+    fn export(&self, dir: &Path) -> Result<()> {
+        self.directory.write(dir, self.weights.tensors())
+    }
+}

@@ -1,0 +1,80 @@
+//! Teacher forcing: how an encoder-decoder is taught to answer sources with targets.
+
+use anyhow::Result;
+use candle_core::Tensor;
+use candle_nn::loss::cross_entropy;
+use codepurify_models::batch::framed;
+use codepurify_models::generate::StepDecoder;
+use codepurify_models::tokenizer::SpecialIds;
+
+use super::workers::Workers;
+
+/// Content tokens of a source and of the target that answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pair {
+    pub(super) source: Vec<u32>,
+    pub(super) target: Vec<u32>,
+}
+
+/// A decoder under training.
+pub(super) struct Sequences<D> {
+    pub(super) decoder: D,
+    pub(super) special: SpecialIds,
+}
+
+impl<D: StepDecoder> Sequences<D> {
+    /// What the decoder goes through: `<s> target </s>`, behind its start token where that is another than `<s>`. All
+    /// but the last token are fed, all but the first are learned: an answer is decoded from the start token alone, so a
+    /// T5, which starts with padding, has to learn the `<s>` as well. (`Generator::likelihoods` leaves it out.)
+    fn target(&self, content: &[u32]) -> Vec<u32> {
+        let target = framed(content, self.special);
+        let start = self.decoder.start_id();
+        if start == self.special.begin { target } else { [&[start], target.as_slice()].concat() }
+    }
+
+    /// Tokens of both sides together, special tokens included.
+    pub(super) fn length(&self, source: usize, target: usize) -> usize {
+        source + 2 + target + self.target(&[]).len()
+    }
+
+    /// Mean cross-entropy over the learned tokens of all pairs, in nats, and how many there are. Padding is none.
+    pub(super) fn loss(&self, pairs: &[Pair]) -> candle_core::Result<(Tensor, usize)> {
+        let sources: Vec<Vec<u32>> = pairs.iter().map(|pair| framed(&pair.source, self.special)).collect();
+        let targets: Vec<Vec<u32>> = pairs.iter().map(|pair| self.target(&pair.target)).collect();
+        let inputs: Vec<Vec<u32>> =
+            targets.iter().map(|target| target[..target.len() - 1].to_vec()).collect();
+        let logits = self.decoder.forced(&sources, &inputs)?;
+        let (rows, length, vocabulary) = logits.dims3()?;
+        let logits = logits.reshape((rows * length, vocabulary))?;
+        let labels = targets.iter().map(|target| &target[1..]);
+        let places = labels
+            .clone()
+            .enumerate()
+            .flat_map(|(row, labels)| (row * length..row * length + labels.len()).map(|place| place as u32));
+        let places: Vec<u32> = places.collect();
+        let labels: Vec<u32> = labels.flatten().copied().collect();
+        let count = labels.len();
+        let on_device = |ids: Vec<u32>| Tensor::from_vec(ids, count, logits.device());
+        let learned = logits.index_select(&on_device(places)?, 0)?;
+        Ok((cross_entropy(&learned, &on_device(labels)?)?, count))
+    }
+
+    /// Mean log-likelihood of the learned tokens of all pairs, in nats, at most 0; 0 of none.
+    pub(super) fn log_likelihood(&self, workers: &Workers, pairs: &[Pair]) -> Result<f64> {
+        let groups = groups(pairs);
+        let sums = workers.map(groups.len(), |index| {
+            let pairs: Vec<Pair> = groups[index].iter().map(|&row| pairs[row].clone()).collect();
+            let (loss, count) = self.loss(&pairs)?;
+            Ok((f64::from(loss.to_scalar::<f32>()?) * count as f64, count))
+        })?;
+        let (loss, count) = sums.into_iter().fold((0.0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1));
+        Ok(-loss / count.max(1) as f64)
+    }
+}
+
+/// The places of a few pairs of similar length at a time.
+pub(super) fn groups(pairs: &[Pair]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..pairs.len()).collect();
+    order.sort_by_key(|&row| pairs[row].source.len() + pairs[row].target.len());
+    order.chunks(8).map(<[usize]>::to_vec).collect()
+}

@@ -1,0 +1,162 @@
+//! Pre-training a T5 from scratch by span corruption.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use candle_core::Tensor;
+use codepurify::victim::Encoding;
+use codepurify_models::generate::StepDecoder;
+use codepurify_models::sidecar::{Preprocessing, Sidecar};
+use codepurify_models::t5::{T5Config, T5Generator};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::run::Objective;
+use super::sequences::{Pair, Sequences};
+use super::spans::{Sentinels, token_id};
+use super::start::{config_json, read_tokenizer};
+use super::texts::encodings;
+use super::weights::Weights;
+use super::workers::Workers;
+use crate::data::corpus::Text;
+use crate::export::ModelDirectory;
+
+/// The size of a T5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct T5Shape {
+    /// Blocks of the encoder, and as many of the decoder.
+    pub layers: usize,
+    /// Width of the hidden states.
+    pub hidden: usize,
+    /// Attention heads; divides `hidden`.
+    pub heads: usize,
+    /// Width of the feed-forward layers.
+    pub feed_forward: usize,
+}
+
+/// What a T5 is pre-trained from.
+pub struct T5Setup<'a> {
+    /// Directory with the `tokenizer.json`.
+    pub tokenizer: &'a Path,
+    /// The size of the model.
+    pub shape: T5Shape,
+    /// Longest text in tokens, special tokens included; at least 3. Longer ones are cut.
+    pub max_length: usize,
+    /// Draws the weights and decides which texts have their white space collapsed.
+    pub seed: u64,
+    /// Training texts.
+    pub train: &'a [Text],
+    /// Validation texts.
+    pub valid: &'a [Text],
+}
+
+/// The objective. Its metric is the `log_likelihood` of the hidden spans of the validation texts: mean over tokens, in
+/// nats, at most 0.
+pub struct T5Training {
+    model: Sequences<T5Generator>,
+    sentinels: Sentinels,
+    directory: ModelDirectory,
+    weights: Weights,
+    train: Vec<Vec<u32>>,
+    lengths: Vec<usize>,
+    /// Corrupted once and for all.
+    valid: Vec<Pair>,
+}
+
+impl T5Training {
+    /// Builds the model on `weights` and tokenises all texts. As in T5, the decoder starts with the padding token.
+    ///
+    /// # Errors
+    /// If the tokenizer cannot be used or has no `<pad>`, if the size is none of a T5, or if there is no training text.
+    pub fn new(setup: &T5Setup, weights: &Weights) -> Result<Self> {
+        ensure!(!setup.train.is_empty(), "there is no training text");
+        ensure!(setup.max_length >= 3, "a length of {} tokens leaves no room for content", setup.max_length);
+        let (sentinels, json) = Sentinels::of(read_tokenizer(setup.tokenizer)?)?;
+        let mut directory =
+            ModelDirectory { config: serde_json::Value::Null, sidecar: sidecar(), tokenizer: json };
+        let config = config(setup, &directory)?;
+        directory.config = config_json("T5ForConditionalGeneration", &config)?;
+        let decoder = T5Generator::new(&config, &weights.builder([].into(), setup.seed))?;
+        let model = Sequences { decoder, special: directory.tokenizer()?.special() };
+        let train = contents(&directory, setup, setup.train)?;
+        let mut rng = StdRng::seed_from_u64(setup.seed);
+        let valid = contents(&directory, setup, setup.valid)?;
+        Ok(Self {
+            lengths: train.iter().map(|ids| length(&model, &sentinels, ids)).collect(),
+            valid: valid.iter().map(|ids| sentinels.corrupt(ids, &mut rng)).collect(),
+            weights: weights.clone(),
+            model,
+            sentinels,
+            directory,
+            train,
+        })
+    }
+}
+
+fn sidecar() -> Sidecar {
+    let preprocessing = Preprocessing { collapse_whitespace: true, ..Preprocessing::default() };
+    Sidecar { preprocessing, ..Sidecar::default() }
+}
+
+/// A configuration whose special ids are the tokenizer's.
+fn config(setup: &T5Setup, directory: &ModelDirectory) -> Result<T5Config> {
+    let T5Shape { layers, hidden, heads, feed_forward } = setup.shape;
+    let sizes = [layers, hidden, heads, feed_forward];
+    ensure!(
+        !sizes.contains(&0),
+        "a T5 of {layers} layers, width {hidden}, {heads} heads and {feed_forward} is none"
+    );
+    ensure!(hidden.is_multiple_of(heads), "a width of {hidden} cannot be divided among {heads} heads");
+    let tokenizer = directory.tokenizer()?;
+    let pad = token_id(&tokenizer, "<pad>")?.context("the tokenizer has no `<pad>` token")?;
+    let config = serde_json::json!({
+        "model_type": "t5",
+        "vocab_size": tokenizer.vocabulary(),
+        "d_model": hidden,
+        "d_kv": hidden / heads,
+        "d_ff": feed_forward,
+        "num_layers": layers,
+        "num_heads": heads,
+        "n_positions": setup.max_length,
+        "pad_token_id": pad,
+        "eos_token_id": tokenizer.special().end,
+        "decoder_start_token_id": pad,
+    });
+    Ok(serde_json::from_value(config)?)
+}
+
+/// The tokens of texts, cut to the length.
+fn contents(directory: &ModelDirectory, setup: &T5Setup, texts: &[Text]) -> Result<Vec<Vec<u32>>> {
+    let cut = |(row, encoding): (usize, Encoding)| {
+        let mut ids = encoding.ids;
+        ids.truncate(setup.max_length - 2);
+        ensure!(!ids.is_empty(), "text {} has no token", row + 1);
+        Ok(ids)
+    };
+    encodings(directory, texts, setup.seed)?.into_iter().enumerate().map(cut).collect()
+}
+
+fn length<D: StepDecoder>(model: &Sequences<D>, sentinels: &Sentinels, ids: &[u32]) -> usize {
+    let (source, target) = sentinels.lengths(ids.len());
+    model.length(source, target)
+}
+
+impl Objective for T5Training {
+    fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    fn loss(&self, rows: &[usize], rng: &mut StdRng) -> candle_core::Result<Tensor> {
+        let pairs: Vec<Pair> =
+            rows.iter().map(|&row| self.sentinels.corrupt(&self.train[row], rng)).collect();
+        Ok(self.model.loss(&pairs)?.0)
+    }
+
+    fn evaluate(&self, workers: &Workers) -> Result<Vec<(&'static str, f64)>> {
+        Ok(vec![("log_likelihood", self.model.log_likelihood(workers, &self.valid)?)])
+    }
+
+    fn export(&self, dir: &Path) -> Result<()> {
+        self.directory.write(dir, self.weights.tensors())
+    }
+}

@@ -1,0 +1,99 @@
+//! What every objective has to pass.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use codepurify_lab::train::adamw::{AdamW, AdamWOptions};
+use codepurify_lab::train::run::{Objective, Plan, train};
+use codepurify_lab::train::weights::{Gradients, Weights};
+use codepurify_lab::train::workers::Workers;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+pub(crate) fn plan(epochs: u64, rows: usize) -> Plan {
+    Plan { epochs, tokens: 512, learning_rate: 3e-3, warmup: 0.1, seed: 1, rows }
+}
+
+/// Trains a new run; its folder.
+pub(crate) fn trained(objective: &dyn Objective, weights: &Weights, plan: &Plan) -> tempfile::TempDir {
+    let out = tempfile::tempdir().unwrap();
+    train(objective, weights, plan, out.path()).unwrap();
+    out
+}
+
+/// One of the metrics, now.
+pub(crate) fn metric(objective: &dyn Objective, wanted: &str) -> f64 {
+    let metrics = objective.evaluate(&Workers::new().unwrap()).unwrap();
+    metrics.iter().find(|(name, _)| *name == wanted).unwrap_or_else(|| panic!("{metrics:?}")).1
+}
+
+fn values(weights: &Weights) -> Vec<(String, Vec<f32>)> {
+    let flat = |tensor: &candle_core::Tensor| tensor.flatten_all().unwrap().to_vec1().unwrap();
+    weights.tensors().iter().map(|(name, tensor)| (name.clone(), flat(tensor))).collect()
+}
+
+/// One step of the optimiser on all rows moves every weight. The bias of a key adds the same to all scores of a query,
+/// which softmax cannot see: it may stay.
+pub(crate) fn every_weight_moves(objective: &dyn Objective, weights: &Weights) {
+    let before = values(weights);
+    assert!(before.len() > 30, "{}", before.len());
+    let every_row: Vec<usize> = (0..objective.lengths().len()).collect();
+    let loss = objective.loss(&every_row, &mut StdRng::seed_from_u64(1)).unwrap();
+    let gradients = Gradients::of(weights, &loss.backward().unwrap());
+    AdamW::new(weights, AdamWOptions::default()).step(&gradients, 1e-3).unwrap();
+    let after = values(weights);
+    let unmoved = before.iter().zip(&after).filter(|(before, after)| before == after);
+    let unmoved: Vec<&String> =
+        unmoved.map(|(before, _)| &before.0).filter(|name| !name.ends_with("key.bias")).collect();
+    assert!(unmoved.is_empty(), "{unmoved:?}");
+}
+
+/// A run that was killed in its second or third epoch and started anew ends with the weights of an uninterrupted one.
+pub(crate) fn an_interruption_changes_nothing(make: impl Fn(&Weights) -> Box<dyn Objective>) {
+    let run = |killed_in: Option<usize>| {
+        let out = tempfile::tempdir().unwrap();
+        let start = |killed_in: Option<usize>| {
+            let weights = Weights::new();
+            let objective = Killed { inner: make(&weights), in_epoch: killed_in, epoch: AtomicUsize::new(0) };
+            let plan = plan(3, objective.lengths().len());
+            (train(&objective, &weights, &plan, out.path()), values(&weights))
+        };
+        if killed_in.is_some() {
+            assert!(start(killed_in).0.is_err());
+        }
+        let (result, values) = start(None);
+        result.unwrap();
+        values
+    };
+    let whole = run(None);
+    assert_eq!(whole, run(Some(1)));
+    assert_eq!(whole, run(Some(2)));
+}
+
+/// Fails in the evaluation of one epoch, where the state of the epoch before is the last one saved.
+struct Killed {
+    inner: Box<dyn Objective>,
+    in_epoch: Option<usize>,
+    epoch: AtomicUsize,
+}
+
+impl Objective for Killed {
+    fn lengths(&self) -> &[usize] {
+        self.inner.lengths()
+    }
+
+    fn loss(&self, rows: &[usize], rng: &mut StdRng) -> candle_core::Result<candle_core::Tensor> {
+        self.inner.loss(rows, rng)
+    }
+
+    fn evaluate(&self, workers: &Workers) -> anyhow::Result<Vec<(&'static str, f64)>> {
+        if Some(self.epoch.fetch_add(1, Ordering::SeqCst)) == self.in_epoch {
+            anyhow::bail!("killed");
+        }
+        self.inner.evaluate(workers)
+    }
+
+    fn export(&self, dir: &Path) -> anyhow::Result<()> {
+        self.inner.export(dir)
+    }
+}
