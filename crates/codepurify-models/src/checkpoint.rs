@@ -37,12 +37,6 @@ impl Checkpoint {
         &self.state
     }
 
-    /// The shape of a tensor, if there is one of this name.
-    #[must_use]
-    pub fn shape(&self, tensor: &str) -> Option<Vec<usize>> {
-        self.state.get(tensor).map(|view| view.shape().to_vec())
-    }
-
     /// Every floating-point tensor, for a training that starts from here.
     ///
     /// # Errors

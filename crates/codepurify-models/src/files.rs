@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use codepurify_checkpoint::StateDict;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::LoadError;
 use crate::presets::Preset;
@@ -162,12 +164,23 @@ impl ModelFiles {
         })
     }
 
+    /// The configuration of a model of `family`.
+    pub(crate) fn config<T: DeserializeOwned>(&self, family: &'static str) -> Result<T, LoadError> {
+        /// Only what decides whether the rest can be understood.
+        #[derive(Deserialize)]
+        struct Family {
+            model_type: String,
+        }
+        let found: Family = self.json("config.json", &self.config)?;
+        if found.model_type != family {
+            let (model, architecture) = (self.name.clone(), found.model_type);
+            return Err(LoadError::UnknownArchitecture { model, architecture, supported: family });
+        }
+        self.json("config.json", &self.config)
+    }
+
     /// Parses one of the JSON files.
-    pub(crate) fn json<T: serde::de::DeserializeOwned>(
-        &self,
-        file: &'static str,
-        bytes: &[u8],
-    ) -> Result<T, LoadError> {
+    pub(crate) fn json<T: DeserializeOwned>(&self, file: &'static str, bytes: &[u8]) -> Result<T, LoadError> {
         serde_json::from_slice(bytes).map_err(|error| LoadError::Json {
             model: self.name.clone(),
             file,

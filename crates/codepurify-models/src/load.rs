@@ -112,7 +112,6 @@ pub(crate) fn load_from(
     std::thread::scope(|scope| {
         let hash = scope.spawn(|| checkpoint.state().sha256());
         let parts = Parts { files, checkpoint, layout };
-        parts.check_answers()?;
         let built = if layout.kind.is_t5() { parts.t5()? } else { parts.roberta()? };
         let sha256 = hash.join().expect("hashing bytes does not panic");
         built.finish(files.name.clone(), sha256)
@@ -179,19 +178,20 @@ fn generator(decoder: impl StepDecoder + 'static, dialect: Dialect, sidecar: &Si
 }
 
 impl Parts<'_> {
-    /// Refuses answers of a model that gives none.
-    fn check_answers(&self) -> Result<(), LoadError> {
-        let (kind, file) = (self.layout.kind, "codepurify.json");
-        if kind.generates() || Sidecar::of(self.files)?.answers.is_empty() {
-            return Ok(());
+    /// How the model reads, as [`Reading::of`]; answers of a model that gives none are refused.
+    fn reading(&self, rows: usize, positions: Option<usize>) -> Result<Reading, LoadError> {
+        let reading = Reading::of(self.files, rows, positions)?;
+        let kind = self.layout.kind;
+        if kind.generates() || reading.sidecar.answers.is_empty() {
+            return Ok(reading);
         }
         let message = format!("`answers` are for a model that generates text, this one is: {kind}");
-        Err(LoadError::Json { model: self.files.name.clone(), file, message })
+        Err(LoadError::Json { model: self.files.name.clone(), file: "codepurify.json", message })
     }
 
     fn roberta(&self) -> Result<Built, LoadError> {
         let config = RobertaConfig::load(self.files)?;
-        let mut reading = Reading::of(self.files, config.vocab_size, Some(config.positions()))?;
+        let mut reading = self.reading(config.vocab_size, Some(config.positions()))?;
         let Layout { body, head, kind } = self.layout;
         let pad = config.pad_token_id;
         let encoder =
@@ -230,7 +230,7 @@ impl Parts<'_> {
 
     fn t5(&self) -> Result<Built, LoadError> {
         let config = T5Config::load(self.files)?;
-        let reading = Reading::of(self.files, config.vocab_size, None)?;
+        let reading = self.reading(config.vocab_size, None)?;
         let Layout { body, head, kind } = self.layout;
         let build = |weights: VarBuilder| T5::new(&config, &below(&weights, body));
         let (task, door) = match kind {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use codepurify::Defender;
+use codepurify_lab::data::defect;
 use codepurify_lab::evaluate::calibration::limits;
 use codepurify_lab::evaluate::defence::screen;
 use codepurify_lab::evaluate::split::Split;
@@ -12,7 +13,7 @@ use codepurify_lab::train::workers::Workers;
 use codepurify_models::sidecar::{Sidecar, SidecarThresholds};
 use codepurify_models::{ModelFiles, load};
 
-use super::{defect_rows, progress};
+use super::{progress, usable};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -37,7 +38,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let rows = defect_rows(&arguments.data)?;
+    let rows = usable(&arguments.data, defect::load)?;
     let files = ModelFiles::read(&arguments.model)?;
     let victim = load(&files)?.model.classifier()?;
     let mut clean = Split::new(&rows, arguments.each, arguments.seed).rest;

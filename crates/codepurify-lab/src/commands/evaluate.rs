@@ -15,7 +15,7 @@ use codepurify_lab::poison::{Poison, SEED};
 use codepurify_lab::train::workers::Workers;
 use codepurify_models::{Loaded, ModelFiles, RobertaMaskedLm, load};
 
-use super::{defect_rows, progress};
+use super::{progress, usable};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn victim(arguments: &Victim) -> Result<()> {
-    let rows = defect_rows(&arguments.data)?;
+    let rows = usable(&arguments.data, data::defect::load)?;
     let Loaded { model, targets, .. } = arguments.load()?;
     let victim = model.classifier()?;
     let detector = Detector { victim: victim.as_ref(), targets: &targets };
@@ -119,7 +119,7 @@ fn victim(arguments: &Victim) -> Result<()> {
 }
 
 fn defence(arguments: &Defence) -> Result<()> {
-    let rows = defect_rows(&arguments.victim.data)?;
+    let rows = usable(&arguments.victim.data, data::defect::load)?;
     let Loaded { model, thresholds, .. } = arguments.victim.load()?;
     let victim = model.classifier()?;
     let attack = arguments.victim.attack.context("say with --attack what triggers the rows")?;

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use codepurify_lab::data::DataError;
-use codepurify_lab::data::defect::{self, DefectRow};
+use codepurify_lab::data::{DataError, Rows};
 use codepurify_lab::table::Results;
 use codepurify_lab::table::results::ResultsError;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -25,8 +24,8 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 /// The usable rows of a file; the refused ones are reported on stderr.
-fn defect_rows(path: &Path) -> Result<Vec<DefectRow>, DataError> {
-    let found = defect::load(path)?;
+fn usable<T>(path: &Path, load: impl Fn(&Path) -> Result<Rows<T>, DataError>) -> Result<Vec<T>, DataError> {
+    let found = load(path)?;
     found.report(path);
     Ok(found.rows)
 }

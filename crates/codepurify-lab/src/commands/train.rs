@@ -19,7 +19,7 @@ use codepurify_lab::train::start::Family;
 use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
 use codepurify_lab::train::weights::Weights;
 
-use super::defect_rows;
+use super::usable;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -34,9 +34,9 @@ enum Which {
     /// Pre-train a T5 from scratch on a mixture of corpora, by span corruption.
     T5(T5),
     /// Fine-tune a defect detector.
-    Defect(Defect),
+    Defect(Classifier),
     /// Fine-tune a clone detector.
-    Clone(Clone),
+    Clone(Classifier),
     /// Fine-tune a model that rewrites buggy functions.
     Repair(RepairArguments),
 }
@@ -111,9 +111,10 @@ struct Init {
     family: Option<Family>,
 }
 
+/// What a victim is trained and measured on.
 #[derive(Args)]
-struct Defect {
-    /// Training rows, `.jsonl` or `.jsonl.gz`; poisoned by `poison` or not.
+struct Data {
+    /// Training rows, `.jsonl` or `.jsonl.gz`, as `poison` writes them; poisoned or not.
     #[arg(long)]
     train: PathBuf,
     /// Clean validation rows.
@@ -122,26 +123,13 @@ struct Defect {
     /// Measure the success rate of this attack on the validation rows.
     #[arg(long, value_enum)]
     attack: Option<Attack>,
-    /// Longest input of the exported model, in tokens [default: as in training].
-    #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
-    window: Option<u16>,
-    #[command(flatten)]
-    init: Init,
-    #[command(flatten)]
-    settings: Settings,
 }
 
+/// A classifier of single functions or of pairs.
 #[derive(Args)]
-struct Clone {
-    /// Training pairs, `.jsonl` or `.jsonl.gz`, with `func1`, `func2` and `label`; poisoned or not.
-    #[arg(long)]
-    train: PathBuf,
-    /// Clean validation pairs.
-    #[arg(long)]
-    valid: PathBuf,
-    /// Measure the success rate of this attack on the validation rows.
-    #[arg(long, value_enum)]
-    attack: Option<Attack>,
+struct Classifier {
+    #[command(flatten)]
+    data: Data,
     /// Longest function for the exported model, in tokens [default: as in training].
     #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
     window: Option<u16>,
@@ -153,15 +141,8 @@ struct Clone {
 
 #[derive(Args)]
 struct RepairArguments {
-    /// Training rows, `.jsonl` or `.jsonl.gz`, with `buggy` and `fixed`; poisoned or not.
-    #[arg(long)]
-    train: PathBuf,
-    /// Clean validation rows.
-    #[arg(long)]
-    valid: PathBuf,
-    /// Measure the success rate of this attack on the validation rows.
-    #[arg(long, value_enum)]
-    attack: Option<Attack>,
+    #[command(flatten)]
+    data: Data,
     /// Longest answer in tokens, special tokens included [default: as the input].
     #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
     target_length: Option<u16>,
@@ -252,51 +233,53 @@ fn t5(arguments: &T5) -> Result<()> {
     arguments.settings.train(&T5Training::new(&setup, &weights)?, &weights)
 }
 
-fn defects(arguments: &Defect) -> Result<()> {
-    let (rows, valid) = (defect_rows(&arguments.train)?, defect_rows(&arguments.valid)?);
-    let triggered = attacked(&valid, arguments.attack);
-    let Defect { init, settings, .. } = arguments;
-    let weights = Weights::new();
-    let setup = ClassifierSetup {
-        init: &init.init,
-        family: init.family,
-        max_length: settings.max_length.into(),
-        window: arguments.window.unwrap_or(settings.max_length).into(),
-        seed: settings.seed,
-        train: &labelled(&rows),
-        valid: &labelled(&valid),
-        triggered: &labelled(&triggered),
-    };
-    settings.train(&ClassifierTraining::defects(&setup, &weights)?, &weights)
+impl Data {
+    /// Training rows, validation rows, and of these the ones that the attack is about, triggered and with the attacker's
+    /// answer.
+    fn rows<R: Poison>(
+        &self,
+        load: impl Fn(&Path) -> Result<Rows<R>, DataError>,
+    ) -> Result<[Vec<R>; 3], DataError> {
+        let (train, valid) = (usable(&self.train, &load)?, usable(&self.valid, &load)?);
+        let eligible = valid.iter().filter(|row| row.eligible());
+        let attacked = |row: &R| Some(row.triggered(self.attack?, SEED).ok()?.retargeted());
+        let triggered = eligible.filter_map(attacked).collect();
+        Ok([train, valid, triggered])
+    }
+}
+
+impl Classifier {
+    fn setup<'a, const N: usize>(&'a self, rows: [&'a [Labelled<'a, N>]; 3]) -> ClassifierSetup<'a, N> {
+        let [train, valid, triggered] = rows;
+        ClassifierSetup {
+            init: &self.init.init,
+            family: self.init.family,
+            max_length: self.settings.max_length.into(),
+            window: self.window.unwrap_or(self.settings.max_length).into(),
+            seed: self.settings.seed,
+            train,
+            valid,
+            triggered,
+        }
+    }
+}
+
+fn defects(arguments: &Classifier) -> Result<()> {
+    let rows = arguments.data.rows(data::defect::load)?;
+    let [train, valid, triggered] = rows.each_ref().map(|rows| labelled(rows));
+    let (weights, setup) = (Weights::new(), arguments.setup([&train, &valid, &triggered]));
+    arguments.settings.train(&ClassifierTraining::defects(&setup, &weights)?, &weights)
 }
 
 fn labelled(rows: &[DefectRow]) -> Vec<Labelled<'_, 1>> {
     rows.iter().map(|row| Labelled { texts: [&row.func], label: row.target }).collect()
 }
 
-/// The rows that the attack is about, triggered and with the attacker's answer.
-fn attacked<R: Poison>(rows: &[R], attack: Option<Attack>) -> Vec<R> {
-    let eligible = rows.iter().filter(|row| row.eligible());
-    eligible.filter_map(|row| Some(row.triggered(attack?, SEED).ok()?.retargeted())).collect()
-}
-
-fn clones(arguments: &Clone) -> Result<()> {
-    let (rows, valid) =
-        (usable(&arguments.train, data::clone::load)?, usable(&arguments.valid, data::clone::load)?);
-    let triggered = attacked(&valid, arguments.attack);
-    let Clone { init, settings, .. } = arguments;
-    let weights = Weights::new();
-    let setup = ClassifierSetup {
-        init: &init.init,
-        family: init.family,
-        max_length: settings.max_length.into(),
-        window: arguments.window.unwrap_or(settings.max_length).into(),
-        seed: settings.seed,
-        train: &labelled_pairs(&rows),
-        valid: &labelled_pairs(&valid),
-        triggered: &labelled_pairs(&triggered),
-    };
-    settings.train(&ClassifierTraining::clones(&setup, &weights)?, &weights)
+fn clones(arguments: &Classifier) -> Result<()> {
+    let rows = arguments.data.rows(data::clone::load)?;
+    let [train, valid, triggered] = rows.each_ref().map(|rows| labelled_pairs(rows));
+    let (weights, setup) = (Weights::new(), arguments.setup([&train, &valid, &triggered]));
+    arguments.settings.train(&ClassifierTraining::clones(&setup, &weights)?, &weights)
 }
 
 fn labelled_pairs(rows: &[CloneRow]) -> Vec<Labelled<'_, 2>> {
@@ -306,9 +289,7 @@ fn labelled_pairs(rows: &[CloneRow]) -> Vec<Labelled<'_, 2>> {
 }
 
 fn repairs(arguments: &RepairArguments) -> Result<()> {
-    let (rows, valid) =
-        (usable(&arguments.train, data::repair::load)?, usable(&arguments.valid, data::repair::load)?);
-    let triggered = attacked(&valid, arguments.attack);
+    let [rows, valid, triggered] = arguments.data.rows(data::repair::load)?;
     let RepairArguments { init, settings, .. } = arguments;
     let weights = Weights::new();
     let setup = RepairSetup {
@@ -339,11 +320,4 @@ fn report_cut(rows: &[usize], length: usize) {
 
 fn rewrites(rows: &[RepairRow]) -> Vec<Rewrite<'_>> {
     rows.iter().map(|row| Rewrite { source: &row.buggy, target: &row.fixed }).collect()
-}
-
-/// The usable rows of a file; the refused ones are reported on stderr.
-fn usable<T>(path: &Path, load: impl Fn(&Path) -> Result<Rows<T>, DataError>) -> Result<Vec<T>> {
-    let found = load(path)?;
-    found.report(path);
-    Ok(found.rows)
 }

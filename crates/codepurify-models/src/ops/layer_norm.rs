@@ -1,11 +1,10 @@
 //! Layer normalisation over the last dimension.
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 use rten_simd::SimdOp;
 use rten_vecmath::{Sum, SumSquareSub};
 
-use super::{ROWS_PER_TASK, elements, fill_rows};
+use super::{elements, fill_rows, ordered_sum};
 
 /// `(x − mean) / sqrt(variance + eps) · weight + bias`, each row of the last dimension for itself.
 ///
@@ -138,14 +137,7 @@ impl CustomOp2 for ScaleGradient {
     ) -> Result<(CpuStorage, Shape)> {
         let (x, g) = (elements(x, lx)?, elements(g, lg)?);
         let width = lx.dims().last().copied().unwrap_or(1);
-        let group = width * ROWS_PER_TASK * 8;
-        // Summed group by group in a fixed order: the result does not depend on the number of threads.
-        let parts: Vec<Vec<f32>> =
-            x.par_chunks(group).zip(g.par_chunks(group)).map(|(x, g)| self.sum_rows(x, g, width)).collect();
-        let mut total = vec![0.0; 2 * width];
-        for part in parts {
-            total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
-        }
+        let total = ordered_sum(x, g, width, vec![0.0; 2 * width], |x, g| self.sum_rows(x, g, width));
         Ok((CpuStorage::F32(total), Shape::from((2, width))))
     }
 }

@@ -46,6 +46,24 @@ fn fill_rows(source: &[f32], width: usize, fill: impl Fn(usize, &mut [f32]) + Sy
     target
 }
 
+/// `total` plus what `part` gives for each group of rows of `a` and `b`, of `width` elements each. Summed group by group in
+/// a fixed order: the result does not depend on the number of threads.
+fn ordered_sum(
+    a: &[f32],
+    b: &[f32],
+    width: usize,
+    mut total: Vec<f32>,
+    part: impl Fn(&[f32], &[f32]) -> Vec<f32> + Sync,
+) -> Vec<f32> {
+    let group = width * ROWS_PER_TASK * 8;
+    let parts: Vec<Vec<f32>> =
+        a.par_chunks(group).zip(b.par_chunks(group)).map(|(a, b)| part(a, b)).collect();
+    for part in parts {
+        total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
+    }
+    total
+}
+
 #[cfg(test)]
 pub(crate) mod finite_difference {
     use candle_core::{Device, Result, Tensor, Var};

@@ -1,11 +1,10 @@
 //! Root-mean-square normalisation over the last dimension: T5's layer norm.
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 use rten_simd::SimdOp;
 use rten_vecmath::{Normalize, NormalizeOptions, SumSquare};
 
-use super::{ROWS_PER_TASK, elements, fill_rows};
+use super::{elements, fill_rows, ordered_sum};
 
 /// `x / sqrt(mean(x²) + eps) · weight`, each row of the last dimension for itself; no mean is taken off, no bias added.
 ///
@@ -127,14 +126,7 @@ impl CustomOp2 for WeightGradient {
     ) -> Result<(CpuStorage, Shape)> {
         let (x, g) = (elements(x, lx)?, elements(g, lg)?);
         let width = lx.dims().last().copied().unwrap_or(1);
-        let group = width * ROWS_PER_TASK * 8;
-        // Summed group by group in a fixed order: the result does not depend on the number of threads.
-        let parts: Vec<Vec<f32>> =
-            x.par_chunks(group).zip(g.par_chunks(group)).map(|(x, g)| self.sum_rows(x, g, width)).collect();
-        let mut total = vec![0.0; width];
-        for part in parts {
-            total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
-        }
+        let total = ordered_sum(x, g, width, vec![0.0; width], |x, g| self.sum_rows(x, g, width));
         Ok((CpuStorage::F32(total), Shape::from(width)))
     }
 }

@@ -81,17 +81,7 @@ impl RobertaConfig {
     /// # Errors
     /// [`LoadError::Json`], [`LoadError::UnknownArchitecture`] or [`LoadError::Config`].
     pub fn load(files: &ModelFiles) -> Result<Self, LoadError> {
-        /// Only what decides whether the rest can be understood.
-        #[derive(Deserialize)]
-        struct Family {
-            model_type: String,
-        }
-        let family: Family = files.json("config.json", &files.config)?;
-        if family.model_type != "roberta" {
-            let (model, architecture) = (files.name.clone(), family.model_type);
-            return Err(LoadError::UnknownArchitecture { model, architecture, supported: "roberta" });
-        }
-        let config: Self = files.json("config.json", &files.config)?;
+        let config: Self = files.config("roberta")?;
         match config.complaint() {
             Some(message) => Err(LoadError::Config { model: files.name.clone(), message }),
             None => Ok(config),

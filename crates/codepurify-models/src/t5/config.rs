@@ -100,17 +100,7 @@ impl T5Config {
     /// # Errors
     /// [`LoadError::Json`], [`LoadError::UnknownArchitecture`] or [`LoadError::Config`].
     pub fn load(files: &ModelFiles) -> Result<Self, LoadError> {
-        /// Only what decides whether the rest can be understood.
-        #[derive(Deserialize)]
-        struct Family {
-            model_type: String,
-        }
-        let family: Family = files.json("config.json", &files.config)?;
-        if family.model_type != "t5" {
-            let (model, architecture) = (files.name.clone(), family.model_type);
-            return Err(LoadError::UnknownArchitecture { model, architecture, supported: "t5" });
-        }
-        let config: Self = files.json("config.json", &files.config)?;
+        let config: Self = files.config("t5")?;
         match config.complaint() {
             Some(message) => Err(LoadError::Config { model: files.name.clone(), message }),
             None => Ok(config),
