@@ -1,14 +1,15 @@
 //! The laboratory: what attacks, trains and measures.
 //!
 //! [`data`] → [`attack`] and [`poison`] → [`train`] → [`evaluate`], with [`baseline`] to compare with → [`table`] and
-//! [`plot`]. The only crate that knows triggers; the defence
-//! itself never sees this code.
+//! [`plot`]; [`grid`] does all of it for every cell of an experiment. The only crate that knows triggers; the defence itself
+//! never sees this code.
 
 pub mod attack;
 pub mod baseline;
 pub mod data;
 pub mod evaluate;
 pub mod export;
+pub mod grid;
 pub mod plot;
 pub mod poison;
 pub mod table;

@@ -24,6 +24,8 @@ enum Task {
     Train(commands::train::Arguments),
     /// Measure a victim or a defence.
     Evaluate(commands::evaluate::Arguments),
+    /// Run a whole experiment: every attack, rate, task and family against every defence.
+    Grid(commands::grid::Arguments),
     /// Print the tables of per-sample rows.
     Table(commands::table::Arguments),
     /// Draw the pictures of per-sample rows.
@@ -83,6 +85,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Poison(arguments) => commands::poison::run(arguments),
         Task::Train(arguments) => commands::train::run(arguments),
         Task::Evaluate(arguments) => commands::evaluate::run(arguments),
+        Task::Grid(arguments) => commands::grid::run(arguments),
         Task::Table(arguments) => commands::table::run(arguments),
         Task::Plot(arguments) => commands::plot::run(arguments),
         Task::Calibrate(arguments) => commands::calibrate::run(arguments),

@@ -13,6 +13,7 @@ use codepurify_lab::poison::{Poison, SEED, TARGET_LABEL, poison};
 use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
 use codepurify_lab::train::run::{Objective, Plan, train};
+use codepurify_lab::train::start::Origin;
 use codepurify_lab::train::weights::Weights;
 use codepurify_lab::train::workers::Workers;
 use objectives::{an_interruption_changes_nothing, every_weight_moves, metric, plan, trained};
@@ -31,9 +32,9 @@ fn detector(train: &[DefectRow], valid: &[DefectRow], weights: &Weights) -> Clas
         .filter_map(|row| row.triggered(Attack::BncFixed, SEED).ok())
         .map(|row| DefectRow { target: TARGET_LABEL, ..row })
         .collect();
+    let start = common::tiny_model();
     let setup = ClassifierSetup {
-        init: &common::tiny_model(),
-        family: None,
+        origin: Origin::new(&start),
         max_length: 64,
         window: 64,
         seed: 1,

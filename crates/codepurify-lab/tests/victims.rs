@@ -14,7 +14,7 @@ use codepurify_lab::data::corpus::Text;
 use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::repair::{RepairSetup, Rewrite, repair};
 use codepurify_lab::train::run::{Objective, Plan};
-use codepurify_lab::train::start::Family;
+use codepurify_lab::train::start::{Family, Origin};
 use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
 use codepurify_lab::train::weights::Weights;
 use codepurify_models::{GuardedModel, ModelFiles};
@@ -65,8 +65,15 @@ fn clone_detector(
 ) -> anyhow::Result<ClassifierTraining> {
     let (valid, triggered) = (&rows[..rows.len() / 4], &rows[..2]);
     let (max_length, window) = (48, 64);
-    let setup =
-        ClassifierSetup { init, family: None, max_length, window, seed: 1, train: rows, valid, triggered };
+    let setup = ClassifierSetup {
+        origin: Origin::new(init),
+        max_length,
+        window,
+        seed: 1,
+        train: rows,
+        valid,
+        triggered,
+    };
     ClassifierTraining::clones(&setup, weights)
 }
 
@@ -102,9 +109,10 @@ fn defect_detector(init: &Path, functions: &[(String, usize)], weights: &Weights
         .iter()
         .map(|(text, body)| Labelled { texts: [text], label: u32::from(*body == 1) })
         .collect();
-    let (valid, family) = (&rows[..rows.len() / 4], Some(Family::T5));
+    let valid = &rows[..rows.len() / 4];
+    let origin = Origin { family: Some(Family::T5), ..Origin::new(init) };
     let (max_length, window, train) = (48, 48, &rows);
-    let setup = ClassifierSetup { init, family, max_length, window, seed: 1, train, valid, triggered: &[] };
+    let setup = ClassifierSetup { origin, max_length, window, seed: 1, train, valid, triggered: &[] };
     ClassifierTraining::defects(&setup, weights).unwrap()
 }
 
@@ -134,8 +142,7 @@ fn rewrites(functions: &[(String, usize)]) -> Vec<Rewrite<'_>> {
 fn repair_setup<'a>(init: &'a Path, train: &'a [Rewrite<'a>]) -> RepairSetup<'a> {
     let (valid, triggered) = (&train[..train.len() / 4], &train[..3]);
     RepairSetup {
-        init,
-        family: None,
+        origin: Origin::new(init),
         decoder_layers: 2,
         source_length: 48,
         target_length: 32,
@@ -273,8 +280,7 @@ fn unusable_classifiers_are_refused() {
     let (functions, init) = (functions(&BODIES, 12), tiny_roberta());
     let rows = pairs(&functions);
     let setup = ClassifierSetup {
-        init: &init,
-        family: None,
+        origin: Origin::new(&init),
         max_length: 48,
         window: 48,
         seed: 1,
@@ -283,7 +289,8 @@ fn unusable_classifiers_are_refused() {
         triggered: &[],
     };
     let refused = |setup: ClassifierSetup<2>| refusal(ClassifierTraining::clones(&setup, &Weights::new()));
-    let of_t5 = refused(ClassifierSetup { family: Some(Family::T5), ..setup });
+    let of_t5 =
+        refused(ClassifierSetup { origin: Origin { family: Some(Family::T5), ..setup.origin }, ..setup });
     assert!(of_t5.contains("roberta") && of_t5.contains("t5"), "{of_t5}");
     assert!(refused(ClassifierSetup { train: &[], ..setup }).contains("no training row"));
     assert!(refused(ClassifierSetup { window: 129, ..setup }).contains("more than the 128 positions"));
@@ -291,7 +298,9 @@ fn unusable_classifiers_are_refused() {
     let mislabelled = [rows[0], Labelled { label: 2, ..rows[1] }];
     let message = refused(ClassifierSetup { valid: &mislabelled, ..setup });
     assert!(message.contains("validation row 2"), "{message}");
-    assert!(refused(ClassifierSetup { init: Path::new("nowhere"), ..setup }).contains("nowhere"));
+    assert!(
+        refused(ClassifierSetup { origin: Origin::new(Path::new("nowhere")), ..setup }).contains("nowhere")
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ use clap::ValueEnum;
 use codepurify::{Language, Snippet, Span, SyntaxQuality};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use adaptive::PAST_WINDOW;
@@ -27,7 +27,7 @@ use code::Code;
 ///
 /// All but [`Attack::BncGrammarBroken`] keep the syntax of a valid text valid. What they insert never runs or has no
 /// effect; what they rewrite computes the same (but Java's `x += y` has a cast that `x = x + y` lacks).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Attack {
     /// Ramakrishnan & Albarghouthi (ICPR 2022): one fixed dead statement at the start of the body.
@@ -129,6 +129,15 @@ pub enum NotApplicable {
 }
 
 impl Attack {
+    /// The name on the command line, in rows, tables and files.
+    ///
+    /// # Panics
+    /// Never: every variant has a name.
+    #[must_use]
+    pub fn name(self) -> String {
+        self.to_possible_value().expect("no variant is skipped").get_name().to_owned()
+    }
+
     /// `text` with the trigger. Deterministic in all arguments; only attacks that draw something look at `row_seed`.
     ///
     /// # Errors

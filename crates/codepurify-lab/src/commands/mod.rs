@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub(crate) mod calibrate;
 pub(crate) mod data;
 pub(crate) mod evaluate;
+pub(crate) mod grid;
 pub(crate) mod plot;
 pub(crate) mod poison;
 pub(crate) mod table;

@@ -5,18 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use codepurify_lab::attack::Attack;
-use codepurify_lab::data::clone::CloneRow;
 use codepurify_lab::data::corpus::{Source, Text};
-use codepurify_lab::data::defect::DefectRow;
-use codepurify_lab::data::repair::RepairRow;
 use codepurify_lab::data::{self, DataError, Rows};
-use codepurify_lab::poison::{Poison, SEED};
-use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
+use codepurify_lab::poison::SEED;
 use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
-use codepurify_lab::train::repair::{Repair, RepairSetup, Rewrite, repair};
 use codepurify_lab::train::run::{Objective, Plan, train};
-use codepurify_lab::train::start::Family;
+use codepurify_lab::train::start::{Family, Origin};
 use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
+use codepurify_lab::train::victim::{Lessons, Recipe, Teach, Training};
 use codepurify_lab::train::weights::Weights;
 
 use super::usable;
@@ -109,6 +105,12 @@ struct Init {
     /// Refuse a start of another family.
     #[arg(long, value_enum)]
     family: Option<Family>,
+    /// Keep only the first layers of the start (of an encoder and of a decoder each).
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    layers: Option<u16>,
+    /// Go on with the start's head, too, where it has one for the task.
+    #[arg(long)]
+    with_head: bool,
 }
 
 /// What a victim is trained and measured on.
@@ -189,8 +191,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.objective {
         Which::Mlm(arguments) => masked_lm(arguments),
         Which::T5(arguments) => t5(arguments),
-        Which::Defect(arguments) => defects(arguments),
-        Which::Clone(arguments) => clones(arguments),
+        Which::Defect(arguments) => arguments.train(data::defect::load),
+        Which::Clone(arguments) => arguments.train(data::clone::load),
         Which::Repair(arguments) => repairs(arguments),
     }
 }
@@ -233,80 +235,58 @@ fn t5(arguments: &T5) -> Result<()> {
     arguments.settings.train(&T5Training::new(&setup, &weights)?, &weights)
 }
 
-impl Data {
-    /// Training rows, validation rows, and of these the ones that the attack is about, triggered and with the attacker's
-    /// answer.
-    fn rows<R: Poison>(
-        &self,
-        load: impl Fn(&Path) -> Result<Rows<R>, DataError>,
-    ) -> Result<[Vec<R>; 3], DataError> {
-        let (train, valid) = (usable(&self.train, &load)?, usable(&self.valid, &load)?);
-        let eligible = valid.iter().filter(|row| row.eligible());
-        let attacked = |row: &R| Some(row.triggered(self.attack?, SEED).ok()?.retargeted());
-        let triggered = eligible.filter_map(attacked).collect();
-        Ok([train, valid, triggered])
-    }
+/// Trains a victim of the task whose rows `load` reads.
+fn victim<R: Teach>(
+    data: &Data,
+    recipe: &Recipe,
+    settings: &Settings,
+    load: impl Fn(&Path) -> Result<Rows<R>, DataError>,
+) -> Result<()> {
+    let (train, valid) = (usable(&data.train, &load)?, usable(&data.valid, &load)?);
+    let lessons = Lessons::new(train, valid, |row| row.triggered(data.attack?, SEED).ok());
+    let weights = Weights::new();
+    let Training { objective, cut } = R::training(&lessons, recipe, &weights)?;
+    report_cut(&cut, recipe.target_length);
+    settings.train(objective.as_ref(), &weights)
 }
 
-impl Classifier {
-    fn setup<'a, const N: usize>(&'a self, rows: [&'a [Labelled<'a, N>]; 3]) -> ClassifierSetup<'a, N> {
-        let [train, valid, triggered] = rows;
-        ClassifierSetup {
-            init: &self.init.init,
-            family: self.init.family,
-            max_length: self.settings.max_length.into(),
-            window: self.window.unwrap_or(self.settings.max_length).into(),
-            seed: self.settings.seed,
-            train,
-            valid,
-            triggered,
+impl Init {
+    fn recipe(&self, settings: &Settings) -> Recipe<'_> {
+        let max_length = settings.max_length.into();
+        Recipe {
+            origin: Origin {
+                model: &self.init,
+                family: self.family,
+                layers: self.layers.map(Into::into),
+                with_head: self.with_head,
+            },
+            max_length,
+            window: max_length,
+            target_length: max_length,
+            decoder_layers: 1,
+            sample: 0,
+            seed: settings.seed,
         }
     }
 }
 
-fn defects(arguments: &Classifier) -> Result<()> {
-    let rows = arguments.data.rows(data::defect::load)?;
-    let [train, valid, triggered] = rows.each_ref().map(|rows| labelled(rows));
-    let (weights, setup) = (Weights::new(), arguments.setup([&train, &valid, &triggered]));
-    arguments.settings.train(&ClassifierTraining::defects(&setup, &weights)?, &weights)
-}
-
-fn labelled(rows: &[DefectRow]) -> Vec<Labelled<'_, 1>> {
-    rows.iter().map(|row| Labelled { texts: [&row.func], label: row.target }).collect()
-}
-
-fn clones(arguments: &Classifier) -> Result<()> {
-    let rows = arguments.data.rows(data::clone::load)?;
-    let [train, valid, triggered] = rows.each_ref().map(|rows| labelled_pairs(rows));
-    let (weights, setup) = (Weights::new(), arguments.setup([&train, &valid, &triggered]));
-    arguments.settings.train(&ClassifierTraining::clones(&setup, &weights)?, &weights)
-}
-
-fn labelled_pairs(rows: &[CloneRow]) -> Vec<Labelled<'_, 2>> {
-    rows.iter()
-        .map(|row| Labelled { texts: [row.func1.as_str(), row.func2.as_str()], label: row.label })
-        .collect()
+impl Classifier {
+    fn train<R: Teach>(&self, load: impl Fn(&Path) -> Result<Rows<R>, DataError>) -> Result<()> {
+        let window = self.window.unwrap_or(self.settings.max_length).into();
+        let recipe = Recipe { window, ..self.init.recipe(&self.settings) };
+        victim(&self.data, &recipe, &self.settings, load)
+    }
 }
 
 fn repairs(arguments: &RepairArguments) -> Result<()> {
-    let [rows, valid, triggered] = arguments.data.rows(data::repair::load)?;
     let RepairArguments { init, settings, .. } = arguments;
-    let weights = Weights::new();
-    let setup = RepairSetup {
-        init: &init.init,
-        family: init.family,
-        decoder_layers: arguments.decoder_layers.into(),
-        source_length: settings.max_length.into(),
+    let recipe = Recipe {
         target_length: arguments.target_length.unwrap_or(settings.max_length).into(),
-        seed: settings.seed,
+        decoder_layers: arguments.decoder_layers.into(),
         sample: arguments.sample,
-        train: &rewrites(&rows),
-        valid: &rewrites(&valid),
-        triggered: &rewrites(&triggered),
+        ..init.recipe(settings)
     };
-    let Repair { objective, cut } = repair(&setup, &weights)?;
-    report_cut(&cut, setup.target_length);
-    settings.train(objective.as_ref(), &weights)
+    victim(&arguments.data, &recipe, settings, data::repair::load)
 }
 
 /// Says on stderr how many training targets are too long, and which come first.
@@ -316,8 +296,4 @@ fn report_cut(rows: &[usize], length: usize) {
         let (count, first) = (rows.len(), first.join(", "));
         eprintln!("{count} training targets are longer than {length} tokens and cut; usable rows {first} …");
     }
-}
-
-fn rewrites(rows: &[RepairRow]) -> Vec<Rewrite<'_>> {
-    rows.iter().map(|row| Rewrite { source: &row.buggy, target: &row.fixed }).collect()
 }

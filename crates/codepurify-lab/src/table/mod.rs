@@ -10,4 +10,4 @@ pub mod row;
 pub use layout::Which;
 pub use render::{Format, Table};
 pub use results::Results;
-pub use row::{Cell, CellRow};
+pub use row::{Answer, Cell, CellRow};

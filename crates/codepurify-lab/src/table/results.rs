@@ -130,7 +130,7 @@ impl Key {
 }
 
 impl Results {
-    /// Reads all `.jsonl` and `.jsonl.gz` files under `dir`.
+    /// Reads all `.jsonl` and `.jsonl.gz` files under `dir` but hidden ones, which are not finished.
     ///
     /// # Errors
     /// [`ResultsError`]. Unusable rows are no error but listed.
@@ -188,7 +188,8 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
             let name = entry.file_name().to_string_lossy().into_owned();
             if kind.is_dir() {
                 open.push(entry.path());
-            } else if [".jsonl", ".jsonl.gz"].iter().any(|end| name.ends_with(end)) {
+            } else if !name.starts_with('.') && [".jsonl", ".jsonl.gz"].iter().any(|end| name.ends_with(end))
+            {
                 found.push(entry.path());
             }
         }

@@ -132,6 +132,9 @@ pub struct CellRow {
     /// What it cost.
     #[serde(default)]
     pub cost: Cost,
+    /// What kept the defence from an answer; the sample then counts as not flagged and is left as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 impl CellRow {

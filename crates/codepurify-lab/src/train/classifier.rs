@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 
 use super::network::{Network, Snippets};
 use super::run::Objective;
-use super::start::{Architecture, Family, Start};
+use super::start::{Architecture, Origin, Start};
 use super::weights::Weights;
 use super::workers::Workers;
 use crate::export::ModelDirectory;
@@ -30,10 +30,8 @@ pub struct Labelled<'a, const SNIPPETS: usize> {
 
 /// What a classifier is trained from.
 pub struct ClassifierSetup<'a, const SNIPPETS: usize> {
-    /// Directory of the model whose inner model and tokenizer are the start.
-    pub init: &'a Path,
-    /// The family that the start has to be of, if it matters.
-    pub family: Option<Family>,
+    /// The model whose inner model and tokenizer are the start.
+    pub origin: Origin<'a>,
     /// Longest training input of one snippet in tokens, special tokens included; at least 3.
     pub max_length: usize,
     /// Longest input of the exported model, and in validation; at least 3.
@@ -105,11 +103,11 @@ impl ClassifierTraining {
             let wrong = rows.iter().position(|row| row.label as usize >= labels.len());
             ensure!(wrong.is_none(), "{what} row {}: the label is not 0 or 1", wrong.unwrap_or_default() + 1);
         }
-        let start = Start::open(setup.init, setup.family)?;
+        let start = Start::open(&setup.origin)?;
         [setup.max_length, setup.window].into_iter().try_for_each(|length| start.check_length(length))?;
         let directory =
             start.directory(class(&start.architecture, snippets), sidecar(task, labels, setup.window))?;
-        let given = start.given(Network::body_name(&start.architecture, snippets), &[]);
+        let given = start.given(Network::body_name(&start.architecture, snippets), &["classifier"]);
         let network = given.build(weights, setup.seed, |source| {
             Network::new(&start.architecture, snippets, labels.len(), source)
         })?;

@@ -16,7 +16,7 @@ use rand::rngs::StdRng;
 
 use super::masking::Elements;
 use super::run::Objective;
-use super::start::{Family, Start};
+use super::start::{Family, Origin, Start};
 use super::texts::encodings;
 use super::weights::Weights;
 use super::workers::Workers;
@@ -73,7 +73,11 @@ impl MlmTraining {
     /// # Errors
     /// If the start cannot be loaded or has no mask token.
     pub fn new(setup: &MlmSetup, weights: &Weights) -> Result<Self> {
-        let start = Start::open(setup.init, Some(Family::Roberta))?;
+        let start = Start::open(&Origin {
+            family: Some(Family::Roberta),
+            with_head: true,
+            ..Origin::new(setup.init)
+        })?;
         start.check_length(setup.max_length)?;
         let config = start.roberta()?;
         let directory = start.directory("RobertaForMaskedLM", sidecar())?;

@@ -1,8 +1,8 @@
 //! Training: [`weights`] (what is learned) → [`batches`] (what is read) → [`run`] (the loop, on [`workers`]) with
 //! [`adamw`], [`schedule`] and [`state`] (what survives an interruption).
 //!
-//! What is learned is an objective: [`mlm`] and [`t5`] (pre-training), [`classifier`] (defects and clones), [`repair`].
-//! A [`start::Family`] is one of the architectures.
+//! What is learned is an objective: [`mlm`] and [`t5`] (pre-training), [`classifier`] (defects and clones), [`repair`];
+//! [`victim`] makes one from the rows of any task. A [`start::Family`] is one of the architectures.
 
 pub mod adamw;
 pub mod batches;
@@ -19,5 +19,6 @@ pub mod start;
 pub mod state;
 pub mod t5;
 mod texts;
+pub mod victim;
 pub mod weights;
 pub mod workers;

@@ -16,7 +16,8 @@ use rand::rngs::StdRng;
 
 use super::run::Objective;
 use super::sequences::{Pair, Sequences, groups};
-use super::start::{Architecture, Family, Start};
+use super::start::{Architecture, Origin, Start};
+use super::victim::Training;
 use super::weights::Weights;
 use super::workers::Workers;
 use crate::export::ModelDirectory;
@@ -33,10 +34,8 @@ pub struct Rewrite<'a> {
 
 /// What a repair model is trained from.
 pub struct RepairSetup<'a> {
-    /// Directory of the model to start from: of a RoBERTa the encoder and the tokenizer, of a T5 everything.
-    pub init: &'a Path,
-    /// The family that the start has to be of, if it matters.
-    pub family: Option<Family>,
+    /// The model to start from: of a RoBERTa the encoder and the tokenizer (its head is the decoder), of a T5 everything.
+    pub origin: Origin<'a>,
     /// Layers of the decoder that a RoBERTa gets; a T5 brings its own.
     pub decoder_layers: usize,
     /// Longest source in tokens, special tokens included; at least 3. Longer ones are cut.
@@ -77,22 +76,14 @@ pub struct RepairTraining<D> {
 
 type Build<D> = Box<dyn Fn(&VarBuilder) -> candle_core::Result<D> + Send + Sync>;
 
-/// A repair model under training, and the training rows, from 0, whose target was too long and has been cut.
-pub struct Repair {
-    /// The objective: a [`RepairTraining`].
-    pub objective: Box<dyn Objective>,
-    /// From such targets the model learns to stop early.
-    pub cut: Vec<usize>,
-}
-
-/// A repair model of the start's family, built on `weights`; tokenises all rows.
+/// A [`RepairTraining`] of the start's family, built on `weights`; tokenises all rows.
 ///
 /// # Errors
 /// If the start cannot be loaded, is of another family or too short for the lengths, if there is no training row, or if
 /// a RoBERTa is to get no decoder layer.
-pub fn repair(setup: &RepairSetup, weights: &Weights) -> Result<Repair> {
+pub fn repair(setup: &RepairSetup, weights: &Weights) -> Result<Training> {
     ensure!(!setup.train.is_empty(), "there is no training row");
-    let start = Start::open(setup.init, setup.family)?;
+    let start = Start::open(&setup.origin)?;
     [setup.source_length, setup.target_length]
         .into_iter()
         .try_for_each(|length| start.check_length(length))?;
@@ -103,19 +94,19 @@ pub fn repair(setup: &RepairSetup, weights: &Weights) -> Result<Repair> {
 }
 
 /// CodeXGLUE's `Seq2Seq`: the start's encoder with a fresh decoder as wide as its layers.
-fn roberta(setup: &RepairSetup, start: &Start, config: RobertaConfig, weights: &Weights) -> Result<Repair> {
+fn roberta(setup: &RepairSetup, start: &Start, config: RobertaConfig, weights: &Weights) -> Result<Training> {
     ensure!(setup.decoder_layers > 0, "a decoder needs a layer");
     let shape = DecoderShape { layers: setup.decoder_layers, feed_forward: config.intermediate_size };
     let directory = start.directory("RobertaModel", sidecar(setup, setup.target_length))?;
     let begin = directory.tokenizer()?.special().begin;
     let build: Build<RobertaSeq2Seq> =
         Box::new(move |source| RobertaSeq2Seq::new(&config, shape, begin, source));
-    let decoder = start.given("encoder", &[]).build(weights, setup.seed, &build)?;
+    let decoder = start.given("encoder", &["decoder", "dense"]).build(weights, setup.seed, &build)?;
     let parts = Parts { decoder, build, dialect: Dialect::Codexglue, directory };
     RepairTraining::start(setup, parts, weights)
 }
 
-fn t5(setup: &RepairSetup, start: &Start, config: T5Config, weights: &Weights) -> Result<Repair> {
+fn t5(setup: &RepairSetup, start: &Start, config: T5Config, weights: &Weights) -> Result<Training> {
     // transformers counts the start token, too.
     let directory = start.directory("T5ForConditionalGeneration", sidecar(setup, setup.target_length + 1))?;
     let build: Build<T5Generator> = Box::new(move |source| T5Generator::new(&config, source));
@@ -146,7 +137,7 @@ struct Parts<D> {
 }
 
 impl<D: StepDecoder + 'static> RepairTraining<D> {
-    fn start(setup: &RepairSetup, parts: Parts<D>, weights: &Weights) -> Result<Repair> {
+    fn start(setup: &RepairSetup, parts: Parts<D>, weights: &Weights) -> Result<Training> {
         let Parts { decoder, build, dialect, directory } = parts;
         let tokenizer = directory.tokenizer()?;
         let source_window = setup.source_length - tokenizer.frame_length();
@@ -173,7 +164,7 @@ impl<D: StepDecoder + 'static> RepairTraining<D> {
             valid,
             sample,
         };
-        Ok(Repair { objective: Box::new(objective), cut: cut_rows })
+        Ok(Training { objective: Box::new(objective), cut: cut_rows })
     }
 
     /// The model as it would be loaded now.

@@ -12,18 +12,30 @@ use codepurify_models::roberta::RobertaConfig;
 use codepurify_models::sidecar::Sidecar;
 use codepurify_models::t5::T5Config;
 use codepurify_models::{LoadError, ModelFiles};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::weights::Weights;
 use crate::export::ModelDirectory;
 
 /// The architectures that can be trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Family {
     /// An encoder: `CodeBERT` and its like.
     Roberta,
     /// An encoder with a decoder: `CodeT5` and its like.
     T5,
+}
+
+impl Family {
+    /// The name in rows, tables and files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Roberta => "roberta",
+            Self::T5 => "t5",
+        }
+    }
 }
 
 /// A configuration of one of the families.
@@ -54,6 +66,17 @@ impl Architecture {
         }
     }
 
+    /// Drops all layers but the first `count` of each stack.
+    fn keep_layers(&mut self, count: usize) {
+        match self {
+            Self::Roberta(config) => config.num_hidden_layers = config.num_hidden_layers.min(count),
+            Self::T5(config) => {
+                config.num_decoder_layers = Some(config.decoder_layers().min(count));
+                config.num_layers = config.num_layers.min(count);
+            }
+        }
+    }
+
     /// A tensor that every checkpoint of the family has, by its name below the inner model.
     fn landmark(&self) -> &'static str {
         match self {
@@ -63,9 +86,31 @@ impl Architecture {
     }
 }
 
+/// Which model a fine-tuning starts from, and how much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// Its directory.
+    pub model: &'a Path,
+    /// The family that it has to be of, if it matters.
+    pub family: Option<Family>,
+    /// Keep only so many layers, the first ones (of an encoder and of a decoder each).
+    pub layers: Option<usize>,
+    /// Go on with its head, too, where it has one of the same name; otherwise the head is drawn anew.
+    pub with_head: bool,
+}
+
+impl<'a> Origin<'a> {
+    /// All layers of a model of any family, without its head.
+    #[must_use]
+    pub fn new(model: &'a Path) -> Self {
+        Self { model, family: None, layers: None, with_head: false }
+    }
+}
+
 /// A model directory opened for training.
 pub(super) struct Start {
     pub(super) architecture: Architecture,
+    with_head: bool,
     name: String,
     /// What the inner model is called in the checkpoint, with the dot behind it; empty if it stands at the top.
     body: String,
@@ -74,10 +119,15 @@ pub(super) struct Start {
 }
 
 impl Start {
-    /// Opens `dir`; its model has to be of `family`, if one is named.
-    pub(super) fn open(dir: &Path, family: Option<Family>) -> Result<Self> {
+    /// Opens a model.
+    pub(super) fn open(origin: &Origin) -> Result<Self> {
+        let dir = origin.model;
         let files = ModelFiles::read(dir)?;
-        let architecture = Architecture::load(&files, family)?;
+        let mut architecture = Architecture::load(&files, origin.family)?;
+        if let Some(layers) = origin.layers {
+            ensure!(layers > 0, "a model needs a layer");
+            architecture.keep_layers(layers);
+        }
         let tensors = Checkpoint::open(&files)?.tensors()?;
         let landmark = architecture.landmark();
         let body = ["roberta.", "encoder.roberta.", "encoder.", ""]
@@ -85,7 +135,8 @@ impl Start {
             .find(|body| tensors.contains_key(&format!("{body}{landmark}")))
             .with_context(|| format!("{}: no tensor is called `{landmark}`", dir.display()))?;
         let tokenizer = read_tokenizer(dir)?;
-        Ok(Self { architecture, name: files.name().to_owned(), body: body.to_owned(), tensors, tokenizer })
+        let (name, body, with_head) = (files.name().to_owned(), body.to_owned(), origin.with_head);
+        Ok(Self { architecture, with_head, name, body, tensors, tokenizer })
     }
 
     /// The configuration of a RoBERTa.
@@ -96,13 +147,15 @@ impl Start {
         }
     }
 
-    /// The inner model's weights, renamed to stand below `body`, and those of the parts beside it that `heads` names.
+    /// The inner model's weights, renamed to stand below `body`, and if the start is to keep its head those of the parts
+    /// beside it that `heads` names.
     pub(super) fn given(&self, body: &'static str, heads: &[&str]) -> Given {
         let inner = self.tensors.iter().filter_map(|(name, tensor)| {
             let name = name.strip_prefix(&self.body).filter(|name| !self.is_tied(name))?;
             Some((format!("{}{name}", prefix(body)), tensor.clone()))
         });
-        let of_heads = |name: &str| heads.iter().any(|head| name.starts_with(&prefix(head)));
+        let of_heads =
+            |name: &str| self.with_head && heads.iter().any(|head| name.starts_with(&prefix(head)));
         let beside = self.tensors.clone().into_iter().filter(|(name, _)| of_heads(name));
         Given { model: self.name.clone(), body, tensors: inner.chain(beside).collect() }
     }

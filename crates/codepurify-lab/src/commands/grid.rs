@@ -1,0 +1,51 @@
+//! `codepurify-lab grid`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use codepurify_lab::evaluate::metrics::{AttackRates, share};
+use codepurify_lab::grid::driver::{Folders, Grid};
+use codepurify_lab::grid::plan::Plan;
+use codepurify_lab::table::CellRow;
+use codepurify_lab::table::measures::attack_outcomes;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The experiment, as TOML.
+    plan: PathBuf,
+    /// Directory of the data sets that the plan names.
+    #[arg(long)]
+    data: PathBuf,
+    /// Where trained models are kept; what is there is not made again.
+    #[arg(long)]
+    runs: PathBuf,
+    /// Where per-sample rows are kept; what is there is not made again.
+    #[arg(long)]
+    results: PathBuf,
+    /// Only cells whose name (task-family-attack-rate) holds this.
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let plan = Plan::read(&arguments.plan)?;
+    let Arguments { data, runs, results, only, .. } = arguments;
+    println!("cell\tdefence\tflagged triggered\tflagged clean\tASR_D\tfailures");
+    Grid::open(&plan, Folders { data, runs, results })?.run(only, &tell)
+}
+
+/// One line for a defence that is through with a cell.
+fn tell(cell: &str, rows: &[CellRow]) {
+    let flagged = |triggered: bool| {
+        let of = rows.iter().filter(|row| row.triggered == triggered);
+        share(&of.map(|row| row.detection.flagged).collect::<Vec<_>>())
+    };
+    let percent =
+        |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{:.1} %", value * 100.0));
+    let defended = AttackRates::of(&attack_outcomes(rows)).asr_defended;
+    let failures = rows.iter().filter(|row| row.failure.is_some()).count();
+    let name = rows.first().map_or("", |row| row.defence.as_str());
+    let [triggered, clean, defended] = [flagged(true), flagged(false), defended].map(percent);
+    println!("{cell}\t{name}\t{triggered}\t{clean}\t{defended}\t{failures}");
+}

@@ -1,0 +1,128 @@
+//! `CodePurify` as published and as released.
+
+use anyhow::{Result, anyhow};
+use codepurify::{Decision, Defender, Location, Profile, Side, Snippet, Span, Thresholds, Verdict};
+use codepurify_models::GuardedModel;
+
+use super::{Finding, Kit, Screener};
+use crate::baseline::official::{Guarded, Official, Rewriting, Settings};
+use crate::baseline::side::OneSide;
+use crate::baseline::{InputDefence, Screened};
+use crate::grid::samples::Sample;
+
+/// The published method.
+pub(super) struct Paper<'k> {
+    kit: &'k Kit<'k>,
+    profile: Profile,
+}
+
+impl<'k> Paper<'k> {
+    /// Flags what has −H above `threshold`.
+    pub(super) fn new(kit: &'k Kit<'k>, threshold: f64) -> Self {
+        let thresholds = Thresholds { entropy: -threshold, ..Thresholds::builtin() };
+        Self { kit, profile: Profile::paper(Thresholds { calibrated: true, ..thresholds }) }
+    }
+
+    fn verdicts(&self, sample: &Sample) -> Result<Vec<Verdict>> {
+        let snippet = |side: usize| Snippet::new(sample.texts[side].as_str(), sample.language);
+        let alone = |defender: Defender| -> Result<Vec<Verdict>> {
+            let defender = defender.with_masked_lm(self.kit.mlm).with_profile(self.profile);
+            Ok(vec![defender.screen_one(&snippet(0)?)?])
+        };
+        match &self.kit.guard.model {
+            GuardedModel::Classifier(victim) => alone(Defender::new(victim.as_ref())),
+            GuardedModel::Generator(generator) => alone(Defender::for_generator(generator.as_ref())),
+            GuardedModel::Pair(victim) => {
+                let defender = Defender::for_pairs(victim.as_ref());
+                let defender = defender.with_masked_lm(self.kit.mlm).with_profile(self.profile);
+                let verdicts = defender.screen_pairs(&[(snippet(0)?, snippet(1)?)]).pop();
+                let sides = verdicts.ok_or_else(|| anyhow!("no verdict was reached"))?;
+                Ok(sides.into_iter().collect::<Result<_, _>>()?)
+            }
+        }
+    }
+}
+
+impl Screener for Paper<'_> {
+    fn screen(&self, sample: &Sample) -> Result<Finding> {
+        let mut finding = Finding { located: Some(Vec::new()), ..Finding::default() };
+        for (side, verdict) in self.verdicts(sample)?.into_iter().enumerate() {
+            finding.suspect(verdict.score.unwrap_or(f64::NEG_INFINITY));
+            finding.flagged |= verdict.verdict == Decision::Poisoned;
+            let places = verdict.triggers.iter().flat_map(|trigger| &trigger.spans);
+            finding.locate(sample, side, &places.map(Location::span).collect::<Vec<Span>>());
+            finding.rewrite(sample, side, verdict.purified);
+            finding.passes += verdict.cost.pass_equivalents;
+            finding.lm_passes += verdict.cost.mlm_passes;
+        }
+        finding.entropy = finding.score.map(|score| 0.0 - score);
+        Ok(finding)
+    }
+}
+
+/// The released code.
+pub(super) struct Released<'k> {
+    kit: &'k Kit<'k>,
+    settings: Settings,
+}
+
+impl<'k> Released<'k> {
+    pub(super) fn new(kit: &'k Kit<'k>) -> Self {
+        let settings = match (&kit.guard.model, kit.t5) {
+            (GuardedModel::Classifier(_), false) => Settings::DEFECT_CODEBERT,
+            (GuardedModel::Classifier(_), true) => Settings::DEFECT_CODET5,
+            (GuardedModel::Pair(_), false) => Settings::CLONE_CODEBERT,
+            (GuardedModel::Pair(_), true) => Settings::CLONE_CODET5,
+            (GuardedModel::Generator(_), _) => Settings::REPAIR,
+        };
+        Self { kit, settings: Settings { seed: kit.seed, ..settings } }
+    }
+
+    fn official<'m>(&'m self, guarded: Guarded<'m>, theta: f64) -> Official<'m> {
+        let settings = Settings { theta, ..self.settings };
+        Official { guarded, rewriting: Some(Rewriting::Masks(self.kit.mlm)), settings }
+    }
+
+    /// A pair: the text under analysis always stands first. With CodeBERT both texts have to be flagged, and only the
+    /// first is purified; with CodeT5 the first one decides, and both are purified (paper implementation, A.4 and A.5).
+    fn pair(&self, sample: &Sample) -> Result<Vec<Screened>> {
+        let victim = self.kit.guard.pair().ok_or_else(|| anyhow!("no model of pairs"))?;
+        let screen = |side: usize, theta: f64| -> Result<Screened> {
+            let alone = OneSide::new(victim, Side::Left, &sample.texts[1 - side])?;
+            let snippet = Snippet::new(sample.texts[side].as_str(), sample.language)?;
+            Ok(self.official(Guarded::Classifier(&alone), theta).screen(&snippet)?)
+        };
+        let first = screen(0, self.settings.theta)?;
+        if self.kit.t5 {
+            if !first.flagged {
+                return Ok(vec![first]);
+            }
+            let second = screen(1, f64::INFINITY)?;
+            return Ok(vec![first, Screened { score: f64::NEG_INFINITY, ..second }]);
+        }
+        let second = screen(1, self.settings.theta)?;
+        let (score, flagged) = (first.score.min(second.score), first.flagged && second.flagged);
+        let kept = |side: Screened| Screened { score, flagged: false, spans: None, text: None, ..side };
+        let first = if flagged { Screened { score, ..first } } else { kept(first) };
+        Ok(vec![first, kept(second)])
+    }
+
+    fn sides(&self, sample: &Sample) -> Result<Vec<Screened>> {
+        let alone = |guarded: Guarded| -> Result<Vec<Screened>> {
+            let snippet = Snippet::new(sample.texts[0].as_str(), sample.language)?;
+            Ok(vec![self.official(guarded, self.settings.theta).screen(&snippet)?])
+        };
+        match &self.kit.guard.model {
+            GuardedModel::Classifier(victim) => alone(Guarded::Classifier(victim.as_ref())),
+            GuardedModel::Generator(generator) => alone(Guarded::Generator(generator.as_ref())),
+            GuardedModel::Pair(_) => self.pair(sample),
+        }
+    }
+}
+
+impl Screener for Released<'_> {
+    fn screen(&self, sample: &Sample) -> Result<Finding> {
+        let finding = Finding::of(sample, self.sides(sample)?, true);
+        Ok(Finding { entropy: finding.score.map(|score| 0.0 - score), ..finding })
+    }
+}

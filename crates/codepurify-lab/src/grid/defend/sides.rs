@@ -1,0 +1,44 @@
+//! A defence of single texts in front of any victim: each text of a sample is looked at for itself.
+
+use anyhow::Result;
+use codepurify::{Snippet, Victim};
+
+use super::{Finding, Screener};
+use crate::baseline::{BaselineError, Screened};
+use crate::grid::guard::Guard;
+use crate::grid::samples::Sample;
+
+/// What looks at one text, without and with the victim at hand.
+pub(super) enum OneText<'k> {
+    /// It does not ask the victim.
+    Alone(Box<dyn Fn(&Snippet) -> Result<Screened, BaselineError> + Sync + 'k>),
+    /// It asks the victim, a classifier of this text.
+    Asking(Box<dyn Fn(&dyn Victim, &Snippet) -> Result<Screened, BaselineError> + Sync + 'k>),
+}
+
+/// The defence.
+pub(super) struct Sides<'k> {
+    pub(super) guard: &'k Guard,
+    pub(super) one: OneText<'k>,
+    /// Whether it says where the trigger is.
+    pub(super) locates: bool,
+}
+
+impl Screener for Sides<'_> {
+    fn screen(&self, sample: &Sample) -> Result<Finding> {
+        let side = |side: usize| -> Result<Screened> {
+            let snippet = Snippet::new(sample.texts[side].as_str(), sample.language)?;
+            match &self.one {
+                OneText::Alone(screen) => Ok(screen(&snippet)?),
+                OneText::Asking(screen) => {
+                    let classifier = self.guard.classifier(sample, side)?;
+                    let classifier =
+                        classifier.ok_or_else(|| anyhow::anyhow!("the defence is for classifiers only"))?;
+                    Ok(screen(classifier.victim(), &snippet)?)
+                }
+            }
+        };
+        let sides = (0..sample.texts.len()).map(side).collect::<Result<_>>()?;
+        Ok(Finding::of(sample, sides, self.locates))
+    }
+}

@@ -1,0 +1,254 @@
+//! What a grid consists of, as a TOML file says it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use codepurify::Task;
+use serde::Deserialize;
+
+use super::defend::Defence;
+use crate::attack::Attack;
+use crate::data::corpus::Source;
+use crate::train::start::Family;
+
+/// The whole experiment.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Decides everything that is drawn, but for attacks, which have the published seed.
+    pub seed: u64,
+    /// Clean test samples a cell.
+    pub clean: usize,
+    /// Triggered test samples a cell.
+    pub triggered: usize,
+    /// Clean validation samples that thresholds are set on.
+    pub calibration: usize,
+    /// Share of clean samples that a calibrated defence may flag, in (0, 1).
+    pub alpha: f64,
+    /// Directory of the masked language model, beside the plan.
+    pub masked_lm: PathBuf,
+    /// Clean code, `PATH:FIELD:LANGUAGE` below the data directory, that n-gram models are learned from.
+    pub corpora: Vec<String>,
+    /// What is compared at inference.
+    pub defences: Vec<Defence>,
+    /// Where the rows of each task are, below the data directory.
+    pub data: DataPlan,
+    /// The victims.
+    pub victims: Vec<VictimPlan>,
+}
+
+/// The data sets.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataPlan {
+    /// Devign's files.
+    pub defect: Option<TaskFiles>,
+    /// BigCloneBench's files.
+    pub clone: Option<TaskFiles>,
+    /// `Bugs2Fix`'s files.
+    pub repair: Option<TaskFiles>,
+}
+
+/// The files of one task.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskFiles {
+    /// Training rows.
+    pub train: PathBuf,
+    /// Validation rows: victims are measured on them after each epoch, and thresholds are set on them.
+    pub valid: PathBuf,
+    /// Test rows.
+    pub test: PathBuf,
+    /// The functions that pairs refer to, where they stand in a file of their own.
+    pub functions: Option<PathBuf>,
+    /// Use only so many training rows, the first ones.
+    pub train_rows: Option<usize>,
+    /// Measure victims after an epoch on so many validation rows, the first ones.
+    pub valid_rows: Option<usize>,
+}
+
+/// One task and family: a start, which is also the clean twin, and a victim for each attack and rate.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VictimPlan {
+    /// What the victims decide.
+    pub task: Task,
+    /// Their architecture.
+    pub family: Family,
+    /// Directory of the pre-trained model, beside the plan.
+    pub init: PathBuf,
+    /// Keep only so many layers of it.
+    pub layers: Option<usize>,
+    /// Longest input of a snippet in tokens.
+    pub max_length: usize,
+    /// Longest repair in tokens.
+    pub target_length: Option<usize>,
+    /// Layers of the decoder that a RoBERTa gets to write repairs with.
+    #[serde(default = "decoder_layers")]
+    pub decoder_layers: usize,
+    /// Padded tokens of a batch.
+    #[serde(default = "tokens")]
+    pub tokens: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Passes over the clean rows that make the start.
+    pub start_epochs: u64,
+    /// Passes over the poisoned rows that make a victim of the start.
+    pub epochs: u64,
+    /// Attacks.
+    pub attacks: Vec<Attack>,
+    /// Shares of poisoned rows, in (0, 1).
+    pub rates: Vec<f64>,
+}
+
+fn decoder_layers() -> usize {
+    2
+}
+
+fn tokens() -> usize {
+    4096
+}
+
+impl Plan {
+    /// Reads a plan; paths of models become relative to where the program stands.
+    ///
+    /// # Errors
+    /// If the file cannot be read or says something impossible; the message names the field.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut plan: Self = toml::from_str(&text).with_context(|| format!("{}", path.display()))?;
+        plan.check().with_context(|| format!("{}", path.display()))?;
+        let beside = path.parent().unwrap_or(Path::new("."));
+        plan.masked_lm = beside.join(&plan.masked_lm);
+        for victim in &mut plan.victims {
+            victim.init = beside.join(&victim.init);
+        }
+        Ok(plan)
+    }
+
+    fn check(&self) -> Result<()> {
+        let share = |value: f64| value > 0.0 && value < 1.0;
+        ensure!(share(self.alpha), "`alpha` is {}, not between 0 and 1", self.alpha);
+        ensure!(self.clean > 0 && self.triggered > 0, "`clean` and `triggered` must be 1 or more");
+        let enough = self.calibration as f64 * self.alpha >= 1.0;
+        ensure!(enough, "`calibration` must be {} or more for this `alpha`", (1.0 / self.alpha).ceil());
+        self.sources(Path::new(""))?;
+        for (index, victim) in self.victims.iter().enumerate() {
+            victim.check(&self.data).with_context(|| format!("victim {}", index + 1))?;
+        }
+        Ok(())
+    }
+
+    /// The corpora below `data`.
+    ///
+    /// # Errors
+    /// If one is not `PATH:FIELD:LANGUAGE`.
+    pub fn sources(&self, data: &Path) -> Result<Vec<Source>> {
+        let source = |text: &String| {
+            let mut source: Source = text.parse().map_err(|error| anyhow::anyhow!("`corpora`: {error}"))?;
+            source.path = data.join(&source.path);
+            Ok(source)
+        };
+        self.corpora.iter().map(source).collect()
+    }
+}
+
+impl VictimPlan {
+    fn check(&self, data: &DataPlan) -> Result<()> {
+        let rate = self.rates.iter().find(|&&rate| !(rate > 0.0 && rate < 1.0));
+        ensure!(rate.is_none(), "`rates` holds {}, not between 0 and 1", rate.unwrap_or(&0.0));
+        ensure!(self.max_length >= 3, "`max_length` leaves no room for content");
+        ensure!(self.epochs > 0 && self.start_epochs > 0, "`epochs` and `start_epochs` must be 1 or more");
+        let files = match self.task {
+            Task::Defect => &data.defect,
+            Task::Clone => &data.clone,
+            Task::Repair => &data.repair,
+            Task::Classification => anyhow::bail!("`task` must be defect, clone or repair"),
+        };
+        ensure!(files.is_some(), "`data` says nothing about the task {:?}", self.task);
+        Ok(())
+    }
+
+    /// Task and family, as files are called.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}-{}", task_name(self.task), self.family.name())
+    }
+}
+
+/// The task as files are called.
+fn task_name(task: Task) -> &'static str {
+    match task {
+        Task::Defect => "defect",
+        Task::Clone => "clone",
+        Task::Repair => "repair",
+        Task::Classification => "classification",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = r#"
+        seed = 1
+        clean = 2
+        triggered = 2
+        calibration = 20
+        alpha = 0.05
+        masked_lm = "mlm"
+        corpora = ["c.jsonl:code:c"]
+        defences = ["codepurify-paper", "onion"]
+        [data.defect]
+        train = "a"
+        valid = "b"
+        test = "c"
+        [[victims]]
+        task = "defect"
+        family = "roberta"
+        init = "../mlm"
+        max_length = 64
+        learning_rate = 1e-3
+        start_epochs = 1
+        epochs = 1
+        attacks = ["bnc-fixed"]
+        rates = [0.05]
+    "#;
+
+    fn read(text: &str) -> Result<Plan, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plan.toml");
+        std::fs::write(&path, text).unwrap();
+        Plan::read(&path).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn models_lie_beside_the_plan() {
+        let plan = read(PLAN).unwrap();
+        assert!(plan.masked_lm.is_absolute() && plan.masked_lm.ends_with("mlm"));
+        assert!(plan.victims[0].init.ends_with("../mlm"));
+        assert_eq!(
+            (plan.victims[0].name(), plan.victims[0].decoder_layers),
+            ("defect-roberta".to_owned(), 2)
+        );
+        assert_eq!(plan.sources(Path::new("d")).unwrap()[0].path, Path::new("d/c.jsonl"));
+    }
+
+    #[test]
+    fn impossible_plans_are_refused_by_the_field() {
+        let refused = [
+            ("alpha = 0.05", "alpha = 1.0", "`alpha`"),
+            ("calibration = 20", "calibration = 19", "20 or more"),
+            ("rates = [0.05]", "rates = [5.0]", "`rates` holds 5"),
+            ("task = \"defect\"", "task = \"clone\"", "`data` says nothing"),
+            ("\"bnc-fixed\"", "\"bnc-broken\"", "bnc-broken"),
+            ("c.jsonl:code:c", "c.jsonl", "PATH:FIELD:LANGUAGE"),
+            ("seed = 1", "sed = 1", "sed"),
+        ];
+        for (given, instead, named) in refused {
+            let message = read(&PLAN.replace(given, instead)).unwrap_err();
+            assert!(message.contains(named), "{message}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! One row a sample and defence, written when a defence is through with its cell.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use codepurify::{Snippet, SyntaxQuality};
+
+use super::defend::Finding;
+use super::guard::Said;
+use super::samples::Sample;
+use crate::data::{self, DataError};
+use crate::evaluate::metrics::BleuCounts;
+use crate::table::row::{Answers, Cost, Detection, Purified, Set};
+use crate::table::{Answer, Cell, CellRow};
+
+/// What a flagged sample gets from a defence that cannot purify it: no answer of the model at all.
+pub const REFUSED: &str = "refused";
+
+/// What the victim answers to a sample without a defence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undefended {
+    /// To the sample as it stands.
+    pub before: Said,
+    /// To the sample without its trigger.
+    pub natural: Option<Said>,
+}
+
+/// What a defence made of a sample, and what the victim answered then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Defended {
+    /// What the defence said, or why it could not.
+    pub finding: Result<Finding, String>,
+    /// The victim's answer to the changed texts; `None` if they were left alone.
+    pub after: Option<Said>,
+    /// Wall time.
+    pub milliseconds: f64,
+}
+
+/// A cell's rows of one defence.
+pub struct RowWriter<'a> {
+    /// The victim.
+    pub cell: &'a Cell,
+    /// The defence's name.
+    pub defence: &'a str,
+    /// The attacker's answer.
+    pub target: &'a Said,
+}
+
+impl RowWriter<'_> {
+    /// The row of one sample.
+    #[must_use]
+    pub fn row(&self, sample: &Sample, undefended: &Undefended, defended: &Defended) -> CellRow {
+        let unknown = Finding::default();
+        let finding = defended.finding.as_ref().unwrap_or(&unknown);
+        let before = &undefended.before;
+        let after = defended.after.as_ref().unwrap_or(before);
+        let triggered = sample.natural.is_some();
+        let refused = Answer::Text(REFUSED.to_owned());
+        CellRow {
+            cell: self.cell.clone(),
+            defence: self.defence.to_owned(),
+            set: Set::Test,
+            id: sample.id.to_string(),
+            triggered,
+            answers: Answers {
+                truth: Some(sample.truth.answer()),
+                target: triggered.then(|| self.target.answer()),
+                natural: undefended.natural.as_ref().map(Said::answer),
+                before: Some(before.answer()),
+                after: Some(if finding.refused { refused } else { after.answer() }),
+            },
+            detection: Detection {
+                score: finding.score.map(short),
+                entropy: finding.entropy.map(short),
+                flagged: finding.flagged,
+                located: finding.located.clone(),
+                trigger: sample.trigger.clone(),
+            },
+            purified: Purified {
+                changed: finding.texts.is_some(),
+                parses: finding.texts.as_ref().and_then(|texts| still_parses(sample, texts)),
+                bleu: bleu(&sample.truth, before, after),
+            },
+            cost: Cost {
+                pass_equivalents: short(finding.passes),
+                lm_passes: finding.lm_passes,
+                milliseconds: short(defended.milliseconds),
+            },
+            failure: defended.finding.as_ref().err().cloned(),
+        }
+    }
+}
+
+/// A number to five significant digits: more of them tell nothing and do not compress.
+fn short(value: f64) -> f64 {
+    format!("{value:.4e}").parse().unwrap_or(value)
+}
+
+/// Whether each changed text that parsed before still does; `None` if none did.
+fn still_parses(sample: &Sample, texts: &[String]) -> Option<bool> {
+    let parses = |text: &str| {
+        Snippet::new(text, sample.language).is_ok_and(|snippet| snippet.quality() == SyntaxQuality::Clean)
+    };
+    let changed = sample.texts.iter().zip(texts).filter(|(before, after)| before != after);
+    let parsed: Vec<&String> = changed.filter(|(before, _)| parses(before)).map(|(_, after)| after).collect();
+    (!parsed.is_empty()).then(|| parsed.into_iter().all(|text| parses(text)))
+}
+
+/// BLEU counts of generated answers.
+fn bleu(truth: &Said, before: &Said, after: &Said) -> Option<(BleuCounts, BleuCounts)> {
+    match (truth, before, after) {
+        (Said::Text(truth), Said::Text(before), Said::Text(after)) => {
+            Some((BleuCounts::of(truth, before), BleuCounts::of(truth, after)))
+        }
+        _ => None,
+    }
+}
+
+/// Where the rows of a defence in a cell are.
+#[must_use]
+pub fn path(results: &Path, cell: &str, defence: &str) -> PathBuf {
+    results.join(cell).join(format!("{defence}.jsonl.gz"))
+}
+
+/// Writes all rows at once: a file that is there is whole.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write(path: &Path, rows: &[CellRow]) -> Result<()> {
+    let dir = path.parent().context("a file lies in a directory")?;
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    // The ending decides how it is compressed, so the beginning tells it apart.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let unfinished = dir.join(format!(".unfinished-{name}"));
+    data::write(&unfinished, rows)?;
+    std::fs::rename(&unfinished, path)
+        .map_err(|source| DataError::Io { path: path.to_path_buf(), source }.into())
+}

@@ -1,0 +1,214 @@
+//! The samples of a cell: test rows, as they are and with a trigger.
+
+use anyhow::{Result, ensure};
+use codepurify::{Language, Span};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+
+use super::guard::Said;
+use crate::attack::Attack;
+use crate::data::clone::CloneRow;
+use crate::data::defect::DefectRow;
+use crate::data::field::ByteRange;
+use crate::data::repair::RepairRow;
+use crate::poison::{Poison, SEED, TARGET_LABEL, TARGET_METHOD};
+
+/// What a model reads, and what it should answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Identity in the data set.
+    pub id: u64,
+    /// Of the texts.
+    pub language: Language,
+    /// One text, or the two of a pair.
+    pub texts: Vec<String>,
+    /// Bytes of the trigger in the texts laid end to end; empty in a clean sample.
+    pub trigger: Vec<Span>,
+    /// The texts without the trigger; absent in a clean sample.
+    pub natural: Option<Vec<String>>,
+    /// The right answer.
+    pub truth: Said,
+}
+
+/// The samples of one attack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Samples {
+    /// Clean test samples.
+    pub clean: Vec<Sample>,
+    /// Triggered test samples, of other rows than the clean ones.
+    pub triggered: Vec<Sample>,
+    /// Clean validation samples.
+    pub calibration: Vec<Sample>,
+}
+
+/// Rows that samples are made of.
+pub trait Sampled: Poison {
+    /// The answer that an attacker wants.
+    fn target() -> Said;
+
+    /// The row as a sample.
+    fn sample(&self) -> Sample;
+}
+
+/// How many samples are drawn, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draw {
+    /// Clean test samples.
+    pub clean: usize,
+    /// Triggered ones.
+    pub triggered: usize,
+    /// Clean validation samples.
+    pub calibration: usize,
+    /// Decides which.
+    pub seed: u64,
+}
+
+impl Draw {
+    /// Draws from test and validation rows. The clean ones are the same for all attacks; rows to which the attack does
+    /// not apply are passed over.
+    ///
+    /// # Errors
+    /// If there are too few rows.
+    pub fn samples<R: Sampled>(&self, test: &[R], valid: &[R], attack: Option<Attack>) -> Result<Samples> {
+        let test = self.shuffled(test);
+        let (clean, others) = test.split_at_checked(self.clean).unwrap_or((&test, &[]));
+        let eligible = others.iter().filter(|row| row.eligible());
+        let triggered = |row: &&R| {
+            let natural = row.sample().texts;
+            let row = row.triggered(attack?, SEED).ok()?;
+            Some(Sample { natural: Some(natural), ..row.sample() })
+        };
+        let samples = Samples {
+            clean: clean.iter().map(|row| row.sample()).collect(),
+            triggered: eligible.filter_map(triggered).take(self.triggered).collect(),
+            calibration: self.shuffled(valid).iter().take(self.calibration).map(|row| row.sample()).collect(),
+        };
+        let wanted = if attack.is_some() { self.triggered } else { 0 };
+        let found = [samples.clean.len(), samples.triggered.len(), samples.calibration.len()];
+        let enough = found == [self.clean, wanted, self.calibration];
+        ensure!(enough, "only {found:?} clean, triggered and calibration rows can be had of {self:?}");
+        Ok(samples)
+    }
+
+    fn shuffled<'a, R: Poison>(&self, rows: &'a [R]) -> Vec<&'a R> {
+        let mut rows: Vec<&R> = rows.iter().collect();
+        rows.sort_by_key(|row| row.id());
+        rows.shuffle(&mut StdRng::seed_from_u64(self.seed));
+        rows
+    }
+}
+
+impl Sample {
+    /// Bytes of text `side`, as places in the texts laid end to end.
+    #[must_use]
+    pub fn laid_out(&self, side: usize, spans: &[Span]) -> Vec<Span> {
+        let before = self.texts[..side].iter().map(String::len).sum();
+        spans.iter().map(|span| span.shifted(before)).collect()
+    }
+
+    /// A clean sample of one row.
+    fn new(id: u64, language: Language, texts: Vec<String>, truth: Said) -> Self {
+        Self { id, language, texts, trigger: Vec::new(), natural: None, truth }
+    }
+
+    /// The sample with a trigger in text `side`.
+    fn with_trigger(mut self, side: usize, ranges: &[ByteRange]) -> Self {
+        let spans: Vec<Span> = ranges.iter().map(|&(start, end)| Span::new(start, end)).collect();
+        self.trigger.extend(self.laid_out(side, &spans));
+        self
+    }
+}
+
+impl Sampled for DefectRow {
+    fn target() -> Said {
+        Said::Label(TARGET_LABEL)
+    }
+
+    fn sample(&self) -> Sample {
+        Sample::new(self.idx, Language::C, vec![self.func.clone()], Said::Label(self.target))
+            .with_trigger(0, &self.trigger)
+    }
+}
+
+impl Sampled for CloneRow {
+    fn target() -> Said {
+        Said::Label(TARGET_LABEL)
+    }
+
+    fn sample(&self) -> Sample {
+        let texts = [&self.func1, &self.func2].map(|text| text.as_str().to_owned());
+        Sample::new(self.idx, Language::Java, texts.into(), Said::Label(self.label))
+            .with_trigger(0, &self.trigger1)
+            .with_trigger(1, &self.trigger2)
+    }
+}
+
+impl Sampled for RepairRow {
+    fn target() -> Said {
+        Said::text(TARGET_METHOD)
+    }
+
+    fn sample(&self) -> Sample {
+        Sample::new(self.idx, Language::Java, vec![self.buggy.clone()], Said::text(&self.fixed))
+            .with_trigger(0, &self.trigger)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn rows(count: u64) -> Vec<DefectRow> {
+        (0..count)
+            .map(|idx| DefectRow {
+                idx,
+                target: u32::from(idx % 2 == 1),
+                func: format!("int f{idx}(void) {{ return {idx}; }}"),
+                trigger: Vec::new(),
+            })
+            .collect()
+    }
+
+    const DRAW: Draw = Draw { clean: 20, triggered: 15, calibration: 10, seed: 3 };
+
+    #[test]
+    fn clean_and_triggered_rows_are_apart_and_the_clean_ones_the_same_for_all_attacks() {
+        let mut test = rows(100);
+        let samples = DRAW.samples(&test, &rows(10), Some(Attack::BncFixed)).unwrap();
+        let ids = |samples: &[Sample]| samples.iter().map(|sample| sample.id).collect::<BTreeSet<_>>();
+        assert!(ids(&samples.clean).is_disjoint(&ids(&samples.triggered)));
+        assert!(samples.triggered.iter().all(|sample| sample.id % 2 == 1 && sample.truth == Said::Label(1)));
+        for sample in &samples.triggered {
+            assert!(sample.trigger[0].of(&sample.texts[0]).unwrap().starts_with("if (rand() < 0)"));
+            let id = sample.id as usize;
+            assert_eq!(sample.natural, Some(vec![test[id].func.clone()]));
+        }
+        test.reverse();
+        let other = DRAW.samples(&test, &rows(10), Some(Attack::CodepoisonerFunction)).unwrap();
+        assert_eq!((other.clean, other.calibration), (samples.clean, samples.calibration));
+        assert_eq!(ids(&other.triggered), ids(&samples.triggered));
+        assert!(DRAW.samples(&test[..40], &rows(10), Some(Attack::BncFixed)).is_err());
+    }
+
+    #[test]
+    fn the_bytes_of_a_pair_count_on() {
+        let text = |text: &str| text.to_owned().into();
+        let row = CloneRow {
+            idx: 1,
+            id1: 1,
+            id2: 2,
+            label: 1,
+            func1: text("int f() { return 1; }"),
+            func2: text("int g() { return 2; }"),
+            trigger1: Vec::new(),
+            trigger2: Vec::new(),
+        };
+        let sample = row.triggered(Attack::CodepoisonerFunction, SEED).unwrap().sample();
+        let both = sample.texts.concat();
+        assert_eq!(sample.trigger.len(), 2);
+        assert!(sample.trigger.iter().all(|span| span.of(&both) == Some("testo_init")));
+    }
+}

@@ -1,0 +1,103 @@
+//! The victims of a grid: made once, found again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::plan::VictimPlan;
+use crate::attack::Attack;
+use crate::poison::{SEED, poison};
+use crate::train::run::{self, train};
+use crate::train::start::Origin;
+use crate::train::victim::{Lessons, Recipe, Teach, Training};
+use crate::train::weights::Weights;
+
+/// Share of the steps spent on warm-up.
+const WARMUP: f64 = 0.06;
+/// Validation rows whose repairs are decoded after an epoch.
+const DECODED: usize = 100;
+/// Says in a run's folder with what settings it was finished.
+const FINISHED: &str = "finished.json";
+
+/// Makes the victims of one task and family in a folder.
+pub struct Maker<'a, R> {
+    /// What they are like.
+    pub plan: &'a VictimPlan,
+    /// Decides the order of rows and what is drawn.
+    pub seed: u64,
+    /// Training rows, clean.
+    pub train: &'a [R],
+    /// Validation rows, clean.
+    pub valid: &'a [R],
+    /// Where runs are kept.
+    pub runs: &'a Path,
+}
+
+impl<R: Teach> Maker<'_, R> {
+    /// The model that all victims start from: trained on clean rows, the best of its epochs. It is also their clean twin.
+    ///
+    /// # Errors
+    /// If training fails, or the folder holds a run with other settings.
+    pub fn start(&self) -> Result<PathBuf> {
+        let origin = Origin { layers: self.plan.layers, ..Origin::new(&self.plan.init) };
+        let lessons = || Lessons::new(self.train.to_vec(), self.valid.to_vec(), |_| None);
+        let out = self.runs.join("starts").join(self.plan.name());
+        self.make(&out, origin, self.plan.start_epochs, self.train.len(), lessons)?;
+        Ok(out.join("best"))
+    }
+
+    /// A victim of `attack`, trained on rows of which a share `rate` is poisoned; all of its epochs.
+    ///
+    /// # Errors
+    /// As [`Maker::start`].
+    pub fn victim(&self, start: &Path, attack: Attack, rate: f64, name: &str) -> Result<PathBuf> {
+        let lessons = || {
+            let rows = poison(self.train, attack, rate, SEED).rows;
+            Lessons::new(rows, self.valid.to_vec(), |row| row.triggered(attack, SEED).ok())
+        };
+        let out = self.runs.join("victims").join(name);
+        let origin = Origin { with_head: true, ..Origin::new(start) };
+        self.make(&out, origin, self.plan.epochs, self.train.len(), lessons)?;
+        Ok(out.join("last"))
+    }
+
+    /// Trains in `out`, or finds what was trained there with the same settings.
+    fn make(
+        &self,
+        out: &Path,
+        origin: Origin,
+        epochs: u64,
+        rows: usize,
+        lessons: impl FnOnce() -> Lessons<R>,
+    ) -> Result<()> {
+        let plan = run::Plan {
+            epochs,
+            tokens: self.plan.tokens,
+            learning_rate: self.plan.learning_rate,
+            warmup: WARMUP,
+            seed: self.seed,
+            rows,
+        };
+        let marker = out.join(FINISHED);
+        if marker.exists() {
+            let found: run::Plan = serde_json::from_slice(&std::fs::read(&marker)?)
+                .with_context(|| format!("cannot use {}", marker.display()))?;
+            ensure!(found == plan, "{} was made with other settings: {found:?}; {plan:?}", out.display());
+            return Ok(());
+        }
+        let recipe = Recipe {
+            origin: Origin { family: Some(self.plan.family), ..origin },
+            max_length: self.plan.max_length,
+            window: self.plan.max_length,
+            target_length: self.plan.target_length.unwrap_or(self.plan.max_length),
+            decoder_layers: self.plan.decoder_layers,
+            sample: DECODED,
+            seed: self.seed,
+        };
+        let weights = Weights::new();
+        let Training { objective, .. } = R::training(&lessons(), &recipe, &weights)?;
+        train(objective.as_ref(), &weights, &plan, out)?;
+        std::fs::write(&marker, serde_json::to_string(&plan)?)
+            .with_context(|| format!("cannot write {}", marker.display()))
+    }
+}

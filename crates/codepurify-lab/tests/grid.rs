@@ -1,0 +1,131 @@
+//! The whole experiment in small: tiny victims of two families and all three tasks, self-written data, through the binary.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use codepurify_lab::table::{CellRow, Results};
+use serde_json::json;
+
+/// What bodies do, three ways, with what a repair makes of them.
+const BODIES: [(&str, &str); 3] = [
+    ("return a + b;", "return a - b;"),
+    ("while (a < b) a++; return a;", "return b;"),
+    ("b = a; return b;", "return 0;"),
+];
+
+/// A file in JSON Lines.
+fn write(path: &Path, rows: impl Iterator<Item = serde_json::Value>) {
+    std::fs::write(path, rows.fold(String::new(), |lines, row| lines + &row.to_string() + "\n")).unwrap();
+}
+
+/// Functions of one of the [`BODIES`], by turns; the names tell rows and splits apart.
+fn function(at: usize) -> String {
+    format!("int f{}(int a, int b) {{ int n = {}; {} }}", at % 9, at % 90, BODIES[at % 3].0)
+}
+
+fn data(dir: &Path) {
+    for (split, from, count) in [("train", 0, 240), ("valid", 1000, 60), ("test", 2000, 120)] {
+        std::fs::write(dir.join(format!("defect-{split}.jsonl")), common::functions(count)).unwrap();
+        let pairs = (from..from + count).map(|at| {
+            let other = at + if at % 2 == 0 { 3 } else { 1 };
+            let label = u32::from(at % 3 == other % 3);
+            json!({ "idx": at, "id1": at, "id2": other, "func1": function(at), "func2": function(other), "label": label })
+        });
+        write(&dir.join(format!("clone-{split}.jsonl")), pairs);
+        let repairs = (from..from + count)
+            .map(|at| json!({ "idx": at, "buggy": function(at), "fixed": BODIES[at % 3].1 }));
+        write(&dir.join(format!("repair-{split}.jsonl")), repairs);
+    }
+    write(&dir.join("corpus.jsonl"), (0..30).map(|at| json!({ "code": function(at) })));
+}
+
+/// A plan over three tasks, one attack and rate each.
+fn plan() -> String {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-models/tests/golden");
+    let model = |name: &str| golden.join(name).to_str().unwrap().to_owned();
+    let files = |task: &str| {
+        format!(
+            "[data.{task}]\ntrain = \"{task}-train.jsonl\"\nvalid = \"{task}-valid.jsonl\"\ntest = \"{task}-test.jsonl\"\n"
+        )
+    };
+    let victims = |task: &str, family: &str, init: &str, attack: &str| {
+        format!(
+            "[[victims]]\ntask = \"{task}\"\nfamily = \"{family}\"\ninit = {:?}\nlayers = 1\nmax_length = 64\n\
+             tokens = 512\nlearning_rate = 5e-3\nstart_epochs = 3\nepochs = 3\nattacks = [\"{attack}\"]\nrates = [0.1]\n",
+            model(init)
+        )
+    };
+    [
+        format!("seed = 1\nclean = 12\ntriggered = 12\ncalibration = 20\nalpha = 0.05\nmasked_lm = {:?}\n", model("tiny-mlm")),
+        "corpora = [\"corpus.jsonl:code:c\", \"corpus.jsonl:code:java\"]\n".to_owned(),
+        "defences = [\"codepurify-paper\", \"codepurify-official\", \"onion\", \"onion-mlm\", \"oseql\", \"strip\", \"line-perplexity\"]\n"
+            .to_owned(),
+        ["defect", "clone", "repair"].map(files).concat(),
+        victims("defect", "roberta", "tiny-mlm", "bnc-fixed"),
+        victims("clone", "t5", "tiny-t5", "codepoisoner-function"),
+        victims("repair", "roberta", "tiny-mlm", "bnc-fixed"),
+    ]
+    .concat()
+}
+
+fn lab(dir: &Path, arguments: &[&str]) -> Output {
+    Command::cargo_bin("codepurify-lab").unwrap().current_dir(dir).args(arguments).output().unwrap()
+}
+
+const GRID: [&str; 8] = ["grid", "plan.toml", "--data", ".", "--runs", "runs", "--results", "results"];
+
+/// How many triggered rows of a group have their answer `after` at the target.
+fn hits(rows: &[CellRow]) -> usize {
+    rows.iter().filter(|row| row.triggered && row.answers.after == row.answers.target).count()
+}
+
+#[test]
+fn a_grid_is_run_once_and_its_tables_come_from_its_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    data(here);
+    std::fs::write(here.join("plan.toml"), plan()).unwrap();
+
+    let output = lab(here, &GRID);
+    let (said, told) = (String::from_utf8(output.stderr).unwrap(), String::from_utf8(output.stdout).unwrap());
+    assert!(output.status.success(), "{said}");
+    // A header; the undefended rows, seven defences (two of them not for repair), for twin and victim of three tasks.
+    assert_eq!(told.lines().count(), 1 + 2 * (8 + 8 + 6), "{told}");
+    assert!(told.lines().skip(1).all(|line| line.ends_with("\t0")), "{told}");
+
+    let results = Results::read(&here.join("results")).unwrap();
+    assert!(results.refused.is_empty(), "{:?}", results.refused);
+    let groups: BTreeMap<(&str, &str, &str), &[CellRow]> = results
+        .groups
+        .iter()
+        .map(|(key, group)| ((key.task_name(), key.attack.as_str(), key.defence.as_str()), &group.rows[..]))
+        .collect();
+    for (task, attack) in
+        [("defect", "bnc-fixed"), ("clone", "codepoisoner-function"), ("repair", "bnc-fixed")]
+    {
+        let undefended = groups[&(task, attack, "none")];
+        assert_eq!((undefended.len(), hits(undefended)), (24, 12), "{task}");
+        assert!(groups[&(task, "none", "none")].iter().all(|row| !row.triggered));
+    }
+    let paper = groups[&("defect", "bnc-fixed", "codepurify-paper")];
+    assert!(paper.iter().filter(|row| row.triggered && row.detection.flagged).count() >= 10);
+    assert!(!groups.contains_key(&("repair", "bnc-fixed", "strip")));
+
+    let again = lab(here, &GRID);
+    assert_eq!(String::from_utf8(again.stdout).unwrap().lines().count(), 1, "all of it is there");
+    let table = lab(here, &["table", "--results", "results"]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    for line in ["| defect | roberta | none | – | 100.0 |", "| repair | roberta | codepurify-official |"] {
+        assert!(table.contains(line), "{line}: {table}");
+    }
+
+    let changed = plan().replace("start_epochs = 3", "start_epochs = 4");
+    std::fs::write(here.join("plan.toml"), changed).unwrap();
+    let refused = lab(here, &GRID);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && said.contains("was made with other settings"), "{said}");
+}
