@@ -42,6 +42,7 @@ fn row(
         detection: Detection::default(),
         purified: Purified::default(),
         cost: Cost { pass_equivalents: 1.0, ..Cost::default() },
+        failure: None,
     }
 }
 
