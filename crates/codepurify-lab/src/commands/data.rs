@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use codepurify_lab::data::report::{Equal, Sample, Split};
-use codepurify_lab::data::{Rows, defect, repair};
-
-use super::poison::clone_rows;
+use codepurify_lab::data::{Rows, clone, defect, repair};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -51,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for path in &report.files {
         let (split, refused) = match report.task {
             Task::Defect => looked_through(path, &defect::load(path)?),
-            Task::Clone => looked_through(path, &clone_rows(path, report.functions.as_deref())?),
+            Task::Clone => looked_through(path, &clone::load_with(path, report.functions.as_deref())?),
             Task::Repair => looked_through(path, &repair::load(path)?),
         };
         println!("{}", line(&name(path), &split, refused));

@@ -88,21 +88,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.task {
         Task::Defect { input, settings } => settings.run(input, &defect::load(input)?),
         Task::Clone { input, functions, settings } => {
-            settings.run(input, &clone_rows(input, functions.as_deref())?)
+            settings.run(input, &clone::load_with(input, functions.as_deref())?)
         }
         Task::Repair { input, fixed: None, settings } => settings.run(input, &repair::load(input)?),
         Task::Repair { input, fixed: Some(fixed), settings } => {
             settings.run(input, &repair::load_parallel(input, fixed)?)
         }
     }
-}
-
-/// The pairs of a file, with the functions that they refer to if those are in another.
-pub(super) fn clone_rows(input: &Path, functions: Option<&Path>) -> Result<Rows<clone::CloneRow>> {
-    let Some(path) = functions else { return Ok(clone::load(input)?) };
-    let functions = clone::load_functions(path)?;
-    functions.report(path);
-    Ok(clone::load_pairs(input, &functions.rows)?)
 }
 
 impl Settings {

@@ -110,6 +110,17 @@ pub fn load_pairs(path: &Path, functions: &[Function]) -> Result<Rows<CloneRow>,
     })
 }
 
+/// Reads pairs of the functions in a file of their own, or pairs that bring their texts.
+///
+/// # Errors
+/// [`DataError`]. Refused functions are reported on stderr.
+pub fn load_with(pairs: &Path, functions: Option<&Path>) -> Result<Rows<CloneRow>, DataError> {
+    let Some(path) = functions else { return load(pairs) };
+    let functions = load_functions(path)?;
+    functions.report(path);
+    load_pairs(pairs, &functions.rows)
+}
+
 /// The ids and the label of one line.
 fn pair(line: &[u8]) -> Result<(u64, u64, u32), String> {
     let line = std::str::from_utf8(line).map_err(|error| error.to_string())?;
