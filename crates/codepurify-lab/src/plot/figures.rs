@@ -20,6 +20,8 @@ pub struct Figure {
     pub y: String,
     /// How the series are drawn.
     pub kind: Kind,
+    /// Of bars, what stands below 0, 1, … on the horizontal axis.
+    pub groups: Vec<String>,
     /// At least one.
     pub series: Vec<Series>,
 }
@@ -33,7 +35,7 @@ pub enum Kind {
     Distribution,
     /// Points.
     Points,
-    /// One bar a series, as high as its only point.
+    /// Bars in groups; each point is the bar of its series in the group that its x numbers.
     Bars,
 }
 
@@ -50,7 +52,7 @@ pub struct Series {
 const BINS: usize = 20;
 
 /// All pictures that the results allow: ROC curves of every cell; of every task and family the entropy of clean and
-/// triggered samples, mean `ASR_D` by defence, and cost against `ASR_D`.
+/// triggered samples, `ASR_D` by cell and defence, and cost against mean `ASR_D`.
 #[must_use]
 pub fn figures(results: &Results) -> Vec<Figure> {
     let test = || results.groups.iter().filter(|(key, _)| key.set == Set::Test);
@@ -93,6 +95,7 @@ fn roc_curves(name: &str, groups: &[(&Key, &Group)]) -> Figure {
         x: "clean samples flagged (FPR)".to_owned(),
         y: "triggered samples flagged (TPR)".to_owned(),
         kind: Kind::Lines,
+        groups: Vec::new(),
         series: groups.iter().filter_map(curve).collect(),
     }
 }
@@ -115,6 +118,7 @@ fn entropies(name: &str, groups: &[(&Key, &Group)]) -> Figure {
         x: "H in nats".to_owned(),
         y: "share of samples".to_owned(),
         kind: Kind::Distribution,
+        groups: Vec::new(),
         series: series
             .into_iter()
             .filter(|(_, values)| !values.is_empty() && highest > 0.0)
@@ -139,40 +143,73 @@ fn histogram(values: &[f64], highest: f64) -> Vec<(f64, f64)> {
     (0..BINS).flat_map(|bin| [(corner(bin), share(bin)), (corner(bin + 1), share(bin))]).collect()
 }
 
-/// For each defence the groups of all attacks, in the order of the tables.
-fn by_defence<'r>(groups: &[(&'r Key, &'r Group)]) -> Vec<(&'r str, Vec<&'r Group>)> {
-    let mut lines: BTreeMap<_, (&str, Vec<&Group>)> = BTreeMap::new();
-    for &(key, group) in groups {
-        lines.entry(key.line()).or_insert_with(|| (key.defence.as_str(), Vec::new())).1.push(group);
-    }
-    lines.into_values().collect()
+/// The cells of one defence.
+struct Line<'r> {
+    /// Its name, with how many of the cells it has results for if not for all.
+    name: String,
+    cells: Vec<(&'r Key, &'r Group)>,
 }
 
-/// Mean `ASR_D` over the cells that have triggered samples.
-fn mean_success(groups: &[&Group]) -> Option<f64> {
-    let rates = groups.iter().filter_map(|group| AttackRates::of(&attack_outcomes(&group.rows)).asr_defended);
-    mean(&rates.collect::<Vec<_>>())
+impl Line<'_> {
+    /// Mean `ASR_D` over the cells that have triggered samples.
+    fn mean_success(&self) -> Option<f64> {
+        mean(&self.cells.iter().filter_map(|(_, group)| success(group)).collect::<Vec<_>>())
+    }
+}
+
+/// For each defence its cells, in the order of the tables.
+fn by_defence<'r>(groups: &[(&'r Key, &'r Group)]) -> Vec<Line<'r>> {
+    let mut lines: BTreeMap<_, Vec<(&Key, &Group)>> = BTreeMap::new();
+    for &(key, group) in groups {
+        lines.entry(key.line()).or_default().push((key, group));
+    }
+    let all = columns(groups).len();
+    let line = |cells: Vec<(&'r Key, &'r Group)>| {
+        let (count, defence) = (cells.len(), cells.first().map_or("", |(key, _)| key.defence.as_str()));
+        let name = if count < all { format!("{defence} ({count} of {all})") } else { defence.to_owned() };
+        Line { name, cells }
+    };
+    lines.into_values().map(line).collect()
+}
+
+/// The cells, in the order of the tables, by what people call them.
+fn columns(groups: &[(&Key, &Group)]) -> Vec<((String, i64), String)> {
+    let named = |key: &Key| (key.column(), format!("{} {}", key.attack, key.rate_name()));
+    let columns: BTreeMap<_, _> = groups.iter().map(|(key, _)| named(key)).collect();
+    columns.into_iter().collect()
+}
+
+fn success(group: &Group) -> Option<f64> {
+    AttackRates::of(&attack_outcomes(&group.rows)).asr_defended
 }
 
 fn success_bars(name: &str, groups: &[(&Key, &Group)]) -> Figure {
-    let bar = |(at, (defence, groups)): (usize, (&str, Vec<&Group>))| {
-        Some(Series { name: defence.to_owned(), points: vec![(at as f64, mean_success(&groups)?)] })
+    let columns = columns(groups);
+    let bars = |line: Line| {
+        let mut points = vec![(0.0, line.mean_success()?)];
+        for (key, group) in &line.cells {
+            let place = columns.iter().position(|(column, _)| *column == key.column());
+            points.extend(place.zip(success(group)).map(|(place, height)| (1.0 + place as f64, height)));
+        }
+        Some(Series { name: line.name, points })
     };
     Figure {
         name: file_name("asr", name),
         title: format!("Success rate under each defence, {name}"),
         x: String::new(),
-        y: "ASR_D, mean over attacks".to_owned(),
+        y: "ASR_D".to_owned(),
         kind: Kind::Bars,
-        series: by_defence(groups).into_iter().enumerate().filter_map(bar).collect(),
+        series: by_defence(groups).into_iter().filter_map(bars).collect(),
+        groups: std::iter::once("mean".to_owned()).chain(columns.into_iter().map(|(_, name)| name)).collect(),
     }
 }
 
 fn cost_against_success(name: &str, groups: &[(&Key, &Group)]) -> Figure {
-    let point = |(defence, groups): (&str, Vec<&Group>)| {
-        let costs = groups.iter().filter_map(|group| side_effects(&group.rows).passes);
+    let point = |line: Line| {
+        let costs = line.cells.iter().filter_map(|(_, group)| side_effects(&group.rows).passes);
         let cost = mean(&costs.collect::<Vec<_>>())?;
-        Some(Series { name: defence.to_owned(), points: vec![(cost, mean_success(&groups)?)] })
+        let success = line.mean_success()?;
+        Some(Series { name: line.name, points: vec![(cost, success)] })
     };
     Figure {
         name: file_name("cost", name),
@@ -180,6 +217,7 @@ fn cost_against_success(name: &str, groups: &[(&Key, &Group)]) -> Figure {
         x: "pass equivalents a sample, mean".to_owned(),
         y: "ASR_D, mean over attacks".to_owned(),
         kind: Kind::Points,
+        groups: Vec::new(),
         series: by_defence(groups).into_iter().filter_map(point).collect(),
     }
 }
