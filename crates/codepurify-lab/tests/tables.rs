@@ -248,6 +248,8 @@ fn the_numbers_in_the_pictures() {
     // Onion was not tried on one of the cells: it says so, and its mean is that of the other.
     assert_eq!((bars.series[1].name.as_str(), bars.series[1].points.len()), ("onion (1 of 2)", 2));
     assert_eq!(bars.series[0].points, [(0.0, 0.875), (1.0, 1.0), (2.0, 0.75)]);
+    // The same colour everywhere, also where the undefended model has no curve.
+    assert_eq!((roc.series[0].rank, bars.series[1].rank), (1, 1));
     let cost = figure(&figures, "cost-defect-roberta");
     assert_eq!(cost.series[2].points, [(5.5, 0.25)]);
 }

@@ -25,7 +25,7 @@ const SIZE: (u32, u32) = (1180, 500);
 /// Pixels to the right that the names of the series take.
 const LEGEND: u32 = 240;
 
-/// Of series in turn; told apart by people who do not see all colours (the first six: Okabe & Ito).
+/// Of series by their rank; told apart by people who do not see all colours (the first six: Okabe & Ito).
 const COLOURS: [RGBColor; 12] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -70,7 +70,7 @@ fn draw<'b>(figure: &Figure, root: &DrawingArea<SVGBackend<'b>, Shift>) -> Drawn
 }
 
 fn coloured(figure: &Figure) -> impl Iterator<Item = (&Series, RGBColor)> {
-    figure.series.iter().zip(COLOURS.into_iter().cycle())
+    figure.series.iter().map(|series| (series, COLOURS[series.rank % COLOURS.len()]))
 }
 
 fn draw_chart<'b>(figure: &Figure, area: &DrawingArea<SVGBackend<'b>, Shift>) -> Drawn<'b> {

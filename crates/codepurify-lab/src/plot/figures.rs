@@ -1,6 +1,6 @@
 //! Which pictures there are and the numbers in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evaluate::metrics::{AttackRates, mean, roc};
 use crate::table::measures::{attack_outcomes, scores, side_effects};
@@ -44,6 +44,8 @@ pub enum Kind {
 pub struct Series {
     /// Stands in the legend.
     pub name: String,
+    /// Decides the colour: a defence's place among all, so that it looks the same in every picture.
+    pub rank: usize,
     /// (x, y), finite.
     pub points: Vec<(f64, f64)>,
 }
@@ -64,14 +66,35 @@ pub fn figures(results: &Results) -> Vec<Figure> {
         cells.entry(cell).or_default().push((key, group));
         victims.entry(victim).or_default().push((key, group));
     }
-    let mut figures: Vec<Figure> = cells.iter().map(|(name, groups)| roc_curves(name, groups)).collect();
+    let ranks = Ranks::of(test().map(|(key, _)| key));
+    let mut figures: Vec<Figure> =
+        cells.iter().map(|(name, groups)| roc_curves(name, groups, &ranks)).collect();
     for (name, groups) in &victims {
         figures.push(entropies(name, groups));
-        figures.push(success_bars(name, groups));
-        figures.push(cost_against_success(name, groups));
+        figures.push(success_bars(name, groups, &ranks));
+        figures.push(cost_against_success(name, groups, &ranks));
     }
     figures.retain(|figure| !figure.series.is_empty());
     figures
+}
+
+/// All defences, in the order of the tables.
+struct Ranks(Vec<(u8, String)>);
+
+impl Ranks {
+    fn of<'r>(keys: impl Iterator<Item = &'r Key>) -> Self {
+        let defences: BTreeSet<_> = keys.map(Self::place).collect();
+        Self(defences.into_iter().collect())
+    }
+
+    fn rank(&self, key: &Key) -> usize {
+        self.0.binary_search(&Self::place(key)).unwrap_or(0)
+    }
+
+    fn place(key: &Key) -> (u8, String) {
+        let (_, _, place, defence) = key.line();
+        (place, defence)
+    }
 }
 
 /// `kind-name` as a file name.
@@ -80,14 +103,14 @@ fn file_name(kind: &str, name: &str) -> String {
     format!("{kind}-{name}").chars().map(safe).collect()
 }
 
-fn roc_curves(name: &str, groups: &[(&Key, &Group)]) -> Figure {
+fn roc_curves(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure {
     let curve = |(key, group): &(&Key, &Group)| {
         if group.rows.iter().all(|row| row.detection.score.is_none()) {
             return None;
         }
         let [triggered, clean] = scores(&group.rows);
         let points = roc(&triggered, &clean)?.into_iter().map(|point| (point.fpr, point.tpr)).collect();
-        Some(Series { name: key.defence.clone(), points })
+        Some(Series { name: key.defence.clone(), rank: ranks.rank(key), points })
     };
     Figure {
         name: file_name("roc", name),
@@ -121,8 +144,13 @@ fn entropies(name: &str, groups: &[(&Key, &Group)]) -> Figure {
         groups: Vec::new(),
         series: series
             .into_iter()
-            .filter(|(_, values)| !values.is_empty() && highest > 0.0)
-            .map(|(name, values)| Series { name: name.to_owned(), points: histogram(&values, highest) })
+            .enumerate()
+            .filter(|(_, (_, values))| !values.is_empty() && highest > 0.0)
+            .map(|(rank, (name, values))| Series {
+                name: name.to_owned(),
+                rank,
+                points: histogram(&values, highest),
+            })
             .collect(),
     }
 }
@@ -147,6 +175,7 @@ fn histogram(values: &[f64], highest: f64) -> Vec<(f64, f64)> {
 struct Line<'r> {
     /// Its name, with how many of the cells it has results for if not for all.
     name: String,
+    rank: usize,
     cells: Vec<(&'r Key, &'r Group)>,
 }
 
@@ -158,18 +187,19 @@ impl Line<'_> {
 }
 
 /// For each defence its cells, in the order of the tables.
-fn by_defence<'r>(groups: &[(&'r Key, &'r Group)]) -> Vec<Line<'r>> {
+fn by_defence<'r>(groups: &[(&'r Key, &'r Group)], ranks: &Ranks) -> Vec<Line<'r>> {
     let mut lines: BTreeMap<_, Vec<(&Key, &Group)>> = BTreeMap::new();
     for &(key, group) in groups {
         lines.entry(key.line()).or_default().push((key, group));
     }
     let all = columns(groups).len();
     let line = |cells: Vec<(&'r Key, &'r Group)>| {
-        let (count, defence) = (cells.len(), cells.first().map_or("", |(key, _)| key.defence.as_str()));
-        let name = if count < all { format!("{defence} ({count} of {all})") } else { defence.to_owned() };
-        Line { name, cells }
+        let (count, key) = (cells.len(), cells.first()?.0);
+        let defence = &key.defence;
+        let name = if count < all { format!("{defence} ({count} of {all})") } else { defence.clone() };
+        Some(Line { name, rank: ranks.rank(key), cells })
     };
-    lines.into_values().map(line).collect()
+    lines.into_values().filter_map(line).collect()
 }
 
 /// The cells, in the order of the tables, by what people call them.
@@ -183,7 +213,7 @@ fn success(group: &Group) -> Option<f64> {
     AttackRates::of(&attack_outcomes(&group.rows)).asr_defended
 }
 
-fn success_bars(name: &str, groups: &[(&Key, &Group)]) -> Figure {
+fn success_bars(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure {
     let columns = columns(groups);
     let bars = |line: Line| {
         let mut points = vec![(0.0, line.mean_success()?)];
@@ -191,7 +221,7 @@ fn success_bars(name: &str, groups: &[(&Key, &Group)]) -> Figure {
             let place = columns.iter().position(|(column, _)| *column == key.column());
             points.extend(place.zip(success(group)).map(|(place, height)| (1.0 + place as f64, height)));
         }
-        Some(Series { name: line.name, points })
+        Some(Series { name: line.name, rank: line.rank, points })
     };
     Figure {
         name: file_name("asr", name),
@@ -199,17 +229,17 @@ fn success_bars(name: &str, groups: &[(&Key, &Group)]) -> Figure {
         x: String::new(),
         y: "ASR_D".to_owned(),
         kind: Kind::Bars,
-        series: by_defence(groups).into_iter().filter_map(bars).collect(),
+        series: by_defence(groups, ranks).into_iter().filter_map(bars).collect(),
         groups: std::iter::once("mean".to_owned()).chain(columns.into_iter().map(|(_, name)| name)).collect(),
     }
 }
 
-fn cost_against_success(name: &str, groups: &[(&Key, &Group)]) -> Figure {
+fn cost_against_success(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure {
     let point = |line: Line| {
         let costs = line.cells.iter().filter_map(|(_, group)| side_effects(&group.rows).passes);
         let cost = mean(&costs.collect::<Vec<_>>())?;
         let success = line.mean_success()?;
-        Some(Series { name: line.name, points: vec![(cost, success)] })
+        Some(Series { name: line.name, rank: line.rank, points: vec![(cost, success)] })
     };
     Figure {
         name: file_name("cost", name),
@@ -218,6 +248,6 @@ fn cost_against_success(name: &str, groups: &[(&Key, &Group)]) -> Figure {
         y: "ASR_D, mean over attacks".to_owned(),
         kind: Kind::Points,
         groups: Vec::new(),
-        series: by_defence(groups).into_iter().filter_map(point).collect(),
+        series: by_defence(groups, ranks).into_iter().filter_map(point).collect(),
     }
 }
