@@ -24,8 +24,8 @@ pub enum Gain {
     Exact,
     /// An approximation for language models that read a text many times to score it: without the unit, only the token on
     /// either side of it is scored anew, all others are taken to be as surprising as before; and every seventh unit is
-    /// taken out of the same text at once, so that a text of any length is read about 15 times (with
-    /// [`super::lm::PseudoLikelihood`] of stride 7; exactly, 7 times for each unit).
+    /// taken out of the same text at once, so that a text of any length is read 20 times at most
+    /// (with [`super::lm::PseudoLikelihood`] of stride 7; exactly, 7 times for each unit).
     Nearby,
 }
 

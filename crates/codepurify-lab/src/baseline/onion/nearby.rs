@@ -12,8 +12,10 @@ use super::Unit;
 /// Units from one that is taken out of a text to the next one that is.
 const APART: usize = 7;
 
-/// Tokens on either side of a removed unit that are scored anew. Twice as many must fit between two removed units.
+/// Tokens on either side of a removed unit that are scored anew.
 const REACH: usize = 1;
+
+const _: () = assert!(2 * REACH < APART, "a token must not stand beside two removed units");
 
 /// A unit and its tokens.
 type Place = (Span, Range<usize>);
