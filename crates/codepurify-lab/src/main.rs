@@ -30,7 +30,7 @@ enum Task {
     Table(commands::table::Arguments),
     /// Draw the pictures of per-sample rows.
     Plot(commands::plot::Arguments),
-    /// Set the limits of the decision from clean rows.
+    /// Set the limits of the decision of a defect detector from clean rows, in the `codepurify.json` beside its weights.
     Calibrate(commands::calibrate::Arguments),
 }
 

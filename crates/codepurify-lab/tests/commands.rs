@@ -56,6 +56,15 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     let sidecar: serde_json::Value = serde_json::from_str(&sidecar).unwrap();
     assert_eq!((&sidecar["thresholds"]["rows"], &sidecar["task"]), (&60.into(), &"defect".into()));
 
+    // The same weights without their directory: configuration and tokenizer come from the base, the limits stay beside.
+    std::fs::create_dir(here.join("bare")).unwrap();
+    std::fs::copy(here.join("run/best/model.safetensors"), here.join("bare/weights.safetensors")).unwrap();
+    let bare = ["--model", "bare/weights.safetensors", "--base", "run/best", "--data", "valid.jsonl"];
+    lab(here, &[&calibrate[..], &bare[..]].concat()).success();
+    let beside = std::fs::read_to_string(here.join("bare/codepurify.json")).unwrap();
+    let beside: serde_json::Value = serde_json::from_str(&beside).unwrap();
+    assert_eq!(beside["thresholds"]["entropy"], sidecar["thresholds"]["entropy"]);
+
     let defence = [
         "evaluate",
         "defence",
@@ -71,6 +80,34 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     let table = stdout(&lab(here, &[&defence[..], &measured[..]].concat()).success());
     assert!(table.contains("| AUROC of 1 − H/ln n | "), "{table}");
     assert_eq!(stdout(&lab(here, &["evaluate", "summary", "rows.jsonl.gz"]).success()), table);
+}
+
+#[test]
+fn victims_of_pairs_and_of_repairs_are_measured_on_rows_of_their_task() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    let golden = |name: &str| common::tiny_model().with_file_name(name).to_str().unwrap().to_owned();
+    let functions = "{\"idx\":1,\"func\":\"int f() { return 1; }\"}\n{\"idx\":2,\"func\":\"int g();\"}\n";
+    std::fs::write(here.join("functions.jsonl"), functions).unwrap();
+    std::fs::write(here.join("pairs.txt"), "1\t1\t1\n1\t2\t1\n2\t1\t0\n").unwrap();
+    let repair = "{\"buggy\":\"int f() { return 1; }\",\"fixed\":\"int f() { return 2; }\"}\n";
+    std::fs::write(here.join("repairs.jsonl"), repair).unwrap();
+    let lines = |model: &str, more: &[&str]| -> Vec<(String, String)> {
+        let arguments = ["evaluate", "victim", "--attack", "bnc-fixed", "--model", model];
+        let text = stdout(&lab(here, &[&arguments[..], more].concat()).success());
+        let fields = |line: &str| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
+        text.lines().map(fields).map(|line| (line[0].clone(), line[2].clone())).collect()
+    };
+    let expected = |qualities: [&str; 2], counts: [&str; 3]| -> Vec<(String, String)> {
+        let names = [qualities[0], qualities[1], "asr", "asr_natural", "not_applicable"];
+        let [rows, triggered, eligible] = counts;
+        let counts = [rows, rows, triggered, triggered, eligible];
+        names.iter().zip(counts).map(|(name, count)| ((*name).to_owned(), count.to_owned())).collect()
+    };
+    let found = lines(&golden("tiny-t5-clone"), &["--data", "pairs.txt", "--functions", "functions.jsonl"]);
+    assert_eq!(found, expected(["accuracy", "f1"], ["3", "1", "2"]));
+    let found = lines(&golden("tiny-t5"), &["--data", "repairs.jsonl"]);
+    assert_eq!(found, expected(["bleu_4", "exact_match"], ["1", "1", "1"]));
 }
 
 #[test]

@@ -59,15 +59,51 @@ impl RobertaMaskedLm {
         Ok(Self { tokenizer, encoder, head, mask, pad: config.pad_token_id, window: reading.window })
     }
 
-    /// For each row, for each mask in it, the `top` best tokens.
-    fn proposals(&self, rows: &[Vec<u32>], top: usize) -> Result<Vec<Vec<Vec<Proposal>>>> {
+    /// The most probable token at every position of each row, masked or not; the smallest id among equals. A special
+    /// token stands only where the model prefers it to all others.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the runtime fails, a row exceeds the window or a score is not finite.
+    pub fn most_probable(&self, batch: &Ragged) -> std::result::Result<Ragged, ModelError> {
+        let best = self.proposals(batch, |_| true, 1)?;
+        Ok(best.into_iter().map(|row| row.into_iter().flatten().map(|best| best.id)).collect())
+    }
+
+    /// For each row, for each token in it that is `wanted`, the `top` best tokens in its place.
+    fn proposals(
+        &self,
+        batch: &Ragged,
+        wanted: impl Fn(u32) -> bool + Sync,
+        top: usize,
+    ) -> std::result::Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
+        check_rows(batch, self.window)?;
+        let rows: Vec<Vec<u32>> = batch.rows().map(|row| self.tokenizer.frame(row)).collect();
+        let filled = answer_rows(&rows, |rows| self.fill_framed(rows, &wanted, top))?;
+        // One bad score makes the normalisation, and so every probability of its place, NaN.
+        if filled.iter().flatten().flatten().any(|proposal| !proposal.log_probability.is_finite()) {
+            return Err(ModelError::Output("a masked-LM score is not finite".to_owned()));
+        }
+        Ok(filled)
+    }
+
+    fn fill_framed(
+        &self,
+        rows: &[Vec<u32>],
+        wanted: impl Fn(u32) -> bool,
+        top: usize,
+    ) -> Result<Vec<Vec<Vec<Proposal>>>> {
         let batch = PaddedBatch::new(rows, self.pad)?;
         let hidden = self.encoder.forward(&batch)?;
         let length = batch.shape().1;
+        // The frame is `</s>` behind the content and all else in front of it.
+        let first = self.tokenizer.frame_length() - 1;
         let in_row = |(row, ids): (usize, &Vec<u32>)| {
-            let masks = ids.iter().enumerate().filter(|&(_, &id)| id == self.mask);
-            let at: Vec<u32> = masks.map(|(column, _)| (row * length + column) as u32).collect();
-            at.chunks(MASKS_AT_ONCE).map(|at| self.at_positions(&hidden, at, top)).collect::<Result<Vec<_>>>()
+            let content = first..ids.len() - 1;
+            let places = content.filter(|&column| wanted(ids[column]));
+            let at: Vec<u32> = places.map(|column| (row * length + column) as u32).collect();
+            at.chunks(PLACES_AT_ONCE)
+                .map(|at| self.at_positions(&hidden, at, top))
+                .collect::<Result<Vec<_>>>()
         };
         rows.iter().enumerate().map(|row| Ok(in_row(row)?.concat())).collect()
     }
@@ -80,8 +116,8 @@ impl RobertaMaskedLm {
     }
 }
 
-/// Masks whose scores over the vocabulary are held in memory together.
-const MASKS_AT_ONCE: usize = 64;
+/// Positions whose scores over the vocabulary are held in memory together.
+const PLACES_AT_ONCE: usize = 64;
 
 /// The `top` best entries of a row of log-probabilities (or logits); the smaller id first among equals.
 pub(crate) fn best(scores: &[f32], top: usize) -> Vec<Proposal> {
@@ -118,14 +154,7 @@ impl MaskedLm for RobertaMaskedLm {
     }
 
     fn fill(&self, batch: &Ragged, top: usize) -> std::result::Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
-        check_rows(batch, self.window)?;
-        let rows: Vec<Vec<u32>> = batch.rows().map(|row| self.tokenizer.frame(row)).collect();
-        let filled = answer_rows(&rows, |rows| self.proposals(rows, top))?;
-        // One bad score makes the normalisation, and so every probability of its mask, NaN.
-        if filled.iter().flatten().flatten().any(|proposal| !proposal.log_probability.is_finite()) {
-            return Err(ModelError::Output("a masked-LM score is not finite".to_owned()));
-        }
-        Ok(filled)
+        self.proposals(batch, |id| id == self.mask, top)
     }
 }
 

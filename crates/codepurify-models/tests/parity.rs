@@ -29,6 +29,8 @@ struct Filled {
     rows: Vec<Vec<u32>>,
     /// For each row and mask the best (id, log-probability).
     fills: Vec<Vec<Vec<(u32, f32)>>>,
+    /// For each row the best id at every position.
+    everywhere: Vec<Vec<u32>>,
 }
 
 fn expected<T: DeserializeOwned>(path: &Path) -> T {
@@ -87,6 +89,8 @@ fn assert_mlm_parity(name: &str, mlm: &RobertaMaskedLm, golden: &Filled) {
         }
     }
     println!("{name}: largest difference of the log-probabilities {largest:e}");
+    let everywhere = mlm.most_probable(&golden.rows.iter().cloned().collect()).unwrap();
+    assert_eq!(everywhere, golden.everywhere.iter().cloned().collect(), "{name}: every position");
     assert!(largest < PARITY, "{name}: {largest}");
 }
 
@@ -191,6 +195,7 @@ fn batches_and_rows_may_be_empty() {
     let mlm = RobertaMaskedLm::load(&model(&golden("tiny-mlm"))).unwrap();
     assert!(mlm.fill(&Ragged::new(), 5).unwrap().is_empty());
     assert_eq!(mlm.fill(&empty, 5).unwrap(), [Vec::<Vec<_>>::new()]);
+    assert_eq!(mlm.most_probable(&empty).unwrap(), empty);
 }
 
 #[test]
@@ -214,6 +219,7 @@ fn rows_longer_than_the_window_are_refused() {
     let refusal = ModelError::TooLong { row: 1, tokens: 127, window: 126 };
     assert_eq!(victim.judge(&batch).unwrap_err(), refusal);
     assert_eq!(mlm.fill(&batch, 5).unwrap_err(), refusal);
+    assert_eq!(mlm.most_probable(&batch).unwrap_err(), refusal);
 }
 
 #[test]

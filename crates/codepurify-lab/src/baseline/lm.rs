@@ -19,8 +19,25 @@ pub trait CodeLm {
     /// [`ModelError`] if the runtime fails or a row exceeds the window.
     fn surprisals(&self, rows: &Ragged) -> Result<Vec<Vec<f64>>, ModelError>;
 
+    /// As [`CodeLm::surprisals`], of the tokens at `places[row]` of each row only; ascending, within the row.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the runtime fails or a row exceeds the window.
+    fn surprisals_at(&self, rows: &Ragged, places: &[Vec<usize>]) -> Result<Vec<Vec<f64>>, ModelError> {
+        let all = self.surprisals(rows)?;
+        let of = |(row, places): (&Vec<f64>, &Vec<usize>)| {
+            places.iter().filter_map(|&at| row.get(at).copied()).collect::<Vec<_>>()
+        };
+        Ok(all.iter().zip(places).map(of).collect())
+    }
+
     /// Sequences that the model reads to score a row of `tokens`.
     fn passes(&self, tokens: usize) -> usize;
+
+    /// Sequences that the model reads to score `places` of the tokens of a row.
+    fn passes_at(&self, tokens: usize, places: usize) -> usize {
+        self.passes(tokens).min(places)
+    }
 }
 
 /// e^(mean surprisal), ≥ 1; `None` of no token.
@@ -47,26 +64,25 @@ impl<'m> PseudoLikelihood<'m> {
         Self { mlm, stride: stride.max(1) }
     }
 
-    fn row(&self, row: &[u32]) -> Result<Vec<f64>, ModelError> {
-        if row.is_empty() {
-            return Ok(Vec::new());
-        }
-        let passes = self.passes(row.len());
-        let masked = (0..passes).map(|pass| {
-            let hide = |(at, &id): (usize, &u32)| if at % passes == pass { self.mlm.mask_id() } else { id };
-            row.iter().enumerate().map(hide).collect::<Vec<_>>()
-        });
-        let filled = self.mlm.fill(&masked.collect(), usize::MAX)?;
-        let mut surprisals = vec![FLOOR; row.len()];
-        for (pass, fills) in filled.iter().enumerate() {
-            // A mask that stands in the text itself is filled as well; its proposals are not asked for.
-            let filled_places =
-                (0..row.len()).filter(|at| at % passes == pass || row[*at] == self.mlm.mask_id());
-            for (at, proposals) in filled_places.zip(fills) {
-                if at % passes == pass
-                    && let Some(found) = proposals.iter().find(|proposal| proposal.id == row[at])
-                {
-                    surprisals[at] = f64::from(-found.log_probability).clamp(0.0, FLOOR);
+    /// −ln p of the tokens at `places` of `row`.
+    fn row(&self, row: &[u32], places: &[usize]) -> Result<Vec<f64>, ModelError> {
+        let (passes, mask) = (self.passes_at(row.len(), places.len()), self.mlm.mask_id());
+        let hide = |pass: usize| {
+            let mut masked = row.to_vec();
+            places.iter().skip(pass).step_by(passes).for_each(|&at| masked[at] = mask);
+            masked
+        };
+        let masked: Ragged = (0..passes).map(hide).collect();
+        let filled = self.mlm.fill(&masked, usize::MAX)?;
+        let mut surprisals = vec![FLOOR; places.len()];
+        for (pass, (masked, fills)) in masked.rows().zip(&filled).enumerate() {
+            let masks = (0..row.len()).filter(|&at| masked[at] == mask);
+            for (at, proposals) in masks.zip(fills) {
+                // A mask that stands in the text itself is filled as well; its proposals are not asked for.
+                let place = places.binary_search(&at).ok().filter(|place| place % passes == pass);
+                let found = proposals.iter().find(|proposal| proposal.id == row[at]);
+                if let (Some(place), Some(found)) = (place, found) {
+                    surprisals[place] = f64::from(-found.log_probability).clamp(0.0, FLOOR);
                 }
             }
         }
@@ -84,11 +100,21 @@ impl CodeLm for PseudoLikelihood<'_> {
     }
 
     fn surprisals(&self, rows: &Ragged) -> Result<Vec<Vec<f64>>, ModelError> {
-        rows.rows().map(|row| self.row(row)).collect()
+        rows.rows().map(|row| self.row(row, &(0..row.len()).collect::<Vec<_>>())).collect()
+    }
+
+    fn surprisals_at(&self, rows: &Ragged, places: &[Vec<usize>]) -> Result<Vec<Vec<f64>>, ModelError> {
+        rows.rows().zip(places).map(|(row, places)| self.row(row, places)).collect()
     }
 
     fn passes(&self, tokens: usize) -> usize {
-        self.stride.min(tokens)
+        self.passes_at(tokens, tokens)
+    }
+
+    /// As many as leave about one token in `stride` masked.
+    fn passes_at(&self, tokens: usize, places: usize) -> usize {
+        let thin = (places.saturating_mul(self.stride).saturating_add(tokens / 2)) / tokens.max(1);
+        thin.clamp(1, places.max(1)).min(places)
     }
 }
 
@@ -112,6 +138,12 @@ mod tests {
         assert_eq!(lm.passes(3), 3);
         assert_eq!(lm.surprisals(&[[0_u32; 0]].into_iter().collect()).unwrap(), [[0.0; 0]]);
         assert_eq!(perplexity(&[]), None);
+        // Of some tokens only: as many passes as mask one token in 7 each.
+        let row = ["a", "b"].repeat(7).into_iter().flat_map(|word| lm.encode(word).unwrap().ids);
+        let places = [vec![1, 4, 5, 13]];
+        let surprisals = lm.surprisals_at(&[row].into_iter().collect(), &places).unwrap();
+        assert_eq!((surprisals, lm.passes_at(14, 4)), (vec![vec![2.0, 1.0, 2.0, 2.0]], 2));
+        assert_eq!([lm.passes_at(14, 0), lm.passes_at(14, 1), lm.passes_at(14, 14)], [0, 1, 7]);
         assert!((perplexity(&[0.0, 2.0_f64.ln() * 2.0]).unwrap() - 2.0).abs() < 1e-12);
     }
 }

@@ -10,16 +10,15 @@ use codepurify_lab::evaluate::calibration::limits;
 use codepurify_lab::evaluate::defence::screen;
 use codepurify_lab::evaluate::split::Split;
 use codepurify_lab::train::workers::Workers;
+use codepurify_models::load;
 use codepurify_models::sidecar::{Sidecar, SidecarThresholds};
-use codepurify_models::{ModelFiles, load};
 
-use super::{progress, usable};
+use super::{VictimFiles, progress, usable};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The victim's directory; its `codepurify.json` gets the limits.
-    #[arg(long)]
-    model: PathBuf,
+    #[command(flatten)]
+    victim: VictimFiles,
     /// Clean validation rows.
     #[arg(long)]
     data: PathBuf,
@@ -39,7 +38,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let rows = usable(&arguments.data, defect::load)?;
-    let files = ModelFiles::read(&arguments.model)?;
+    let files = arguments.victim.read()?;
     let victim = load(&files)?.model.classifier()?;
     let mut clean = Split::new(&rows, arguments.each, arguments.seed).rest;
     clean.truncate(arguments.rows);
@@ -58,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         rows: limits.rows,
         source: format!("clean functions of {data}, seed {}", arguments.seed),
     });
-    let path = arguments.model.join("codepurify.json");
+    let path = arguments.victim.sidecar();
     std::fs::write(&path, serde_json::to_string_pretty(&sidecar)? + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
     println!(

@@ -21,7 +21,7 @@ enum Action {
 
 #[derive(Args)]
 struct Report {
-    /// The files of a data set, one a split, plain or gzip.
+    /// The files of a data set, one a split: JSON Lines, plain or gzip, or Parquet.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// What the rows are.

@@ -6,16 +6,16 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use codepurify::{Defender, Profile, Thresholds};
 use codepurify_lab::attack::Attack;
-use codepurify_lab::data;
+use codepurify_lab::data::{self, DataError, Rows};
 use codepurify_lab::evaluate::defence::{SampleRow, screen};
-use codepurify_lab::evaluate::detector::Detector;
 use codepurify_lab::evaluate::split::Split;
 use codepurify_lab::evaluate::summary;
+use codepurify_lab::evaluate::victim::{Question, evaluate};
 use codepurify_lab::poison::{Poison, SEED};
 use codepurify_lab::train::workers::Workers;
-use codepurify_models::{Loaded, ModelFiles, RobertaMaskedLm, load};
+use codepurify_models::{GuardedModel, Loaded, ModelFiles, RobertaMaskedLm, load};
 
-use super::{progress, usable};
+use super::{VictimFiles, progress, usable};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -25,9 +25,9 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
-    /// Accuracy of a victim and success rate of an attack, undefended.
+    /// How good a victim of any task is, and the success rate of an attack, undefended.
     Victim(Victim),
-    /// The defence on clean and on triggered validation rows: one row a sample, and their summary.
+    /// The defence of a defect detector on clean and on triggered validation rows: one row a sample, and their summary.
     Defence(Defence),
     /// The summary of rows that `defence` wrote.
     Summary {
@@ -38,28 +38,22 @@ enum What {
 
 #[derive(Args)]
 struct Victim {
-    /// The victim's directory.
-    #[arg(long)]
-    model: PathBuf,
-    /// Clean rows.
+    #[command(flatten)]
+    files: VictimFiles,
+    /// Clean rows of the task that the victim does.
     #[arg(long)]
     data: PathBuf,
+    /// Clone detection: the functions that lines of `idx1 TAB idx2 TAB label` refer to.
+    #[arg(long)]
+    functions: Option<PathBuf>,
     /// The attack that the victim was trained with.
     #[arg(long, value_enum)]
     attack: Option<Attack>,
-    /// Directory of configuration and tokenizer, where the victim is a bare state dict.
-    #[arg(long)]
-    base: Option<PathBuf>,
-    /// Preprocessing of a known training script, where the victim has no `codepurify.json`.
-    #[arg(long)]
-    preset: Option<String>,
 }
 
 impl Victim {
     fn load(&self) -> Result<Loaded> {
-        let files = ModelFiles::read_with_base(&self.model, self.base.as_deref())?;
-        let files = self.preset.iter().try_fold(files, |files, preset| files.with_preset(preset))?;
-        Ok(load(&files)?)
+        Ok(load(&self.files.read()?)?)
     }
 }
 
@@ -102,20 +96,38 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn victim(arguments: &Victim) -> Result<()> {
-    let rows = usable(&arguments.data, data::defect::load)?;
-    let Loaded { model, targets, .. } = arguments.load()?;
-    let victim = model.classifier()?;
-    let detector = Detector { victim: victim.as_ref(), targets: &targets };
-    let report = detector.evaluate(&rows, arguments.attack, &Workers::new()?)?;
-    let lines = [
-        ("accuracy", rows.len(), report.accuracy),
-        ("asr", report.triggered, report.asr),
-        ("asr_natural", report.triggered, report.asr_natural),
-    ];
-    for (name, samples, estimate) in lines {
-        println!("{name}\t{}\t{samples}", estimate.map_or("-".to_owned(), |estimate| estimate.to_string()));
+    let victim = arguments.load()?;
+    match &victim.model {
+        GuardedModel::Classifier(_) => arguments.measure(&victim, data::defect::load),
+        GuardedModel::Pair(_) => {
+            arguments.measure(&victim, |path| data::clone::load_with(path, arguments.functions.as_deref()))
+        }
+        GuardedModel::Generator(_) => arguments.measure(&victim, data::repair::load),
     }
-    Ok(())
+}
+
+impl Victim {
+    /// Prints a line for each measure: its name, its value, and the samples that it rests on.
+    fn measure<R: Question + Sync>(
+        &self,
+        victim: &Loaded,
+        load: impl Fn(&Path) -> Result<Rows<R>, DataError>,
+    ) -> Result<()> {
+        let rows = usable(&self.data, load)?;
+        let report = evaluate(victim, &rows, self.attack, &Workers::new()?)?;
+        let success =
+            [("asr", report.asr), ("asr_natural", report.asr_natural)].map(|line| (line, report.triggered));
+        let lines = report.qualities.into_iter().map(|line| (line, rows.len())).chain(success);
+        for ((name, estimate), samples) in lines {
+            println!(
+                "{name}\t{}\t{samples}",
+                estimate.map_or("-".to_owned(), |estimate| estimate.to_string())
+            );
+        }
+        let eligible = report.triggered + report.not_applicable;
+        println!("not_applicable\t{}\t{eligible}", report.not_applicable);
+        Ok(())
+    }
 }
 
 fn defence(arguments: &Defence) -> Result<()> {

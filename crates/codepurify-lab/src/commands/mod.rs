@@ -1,10 +1,12 @@
 //! One file a command: arguments in, work of the library, a short report out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use codepurify_lab::data::{DataError, Rows};
 use codepurify_lab::table::Results;
 use codepurify_lab::table::results::ResultsError;
+use codepurify_models::{LoadError, ModelFiles};
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub(crate) mod calibrate;
@@ -15,6 +17,34 @@ pub(crate) mod plot;
 pub(crate) mod poison;
 pub(crate) mod table;
 pub(crate) mod train;
+
+/// Where a victim is.
+#[derive(Args)]
+struct VictimFiles {
+    /// The victim's directory, or a bare state dict.
+    #[arg(long)]
+    model: PathBuf,
+    /// Directory of configuration and tokenizer, where the victim is a bare state dict.
+    #[arg(long)]
+    base: Option<PathBuf>,
+    /// Preprocessing of a known training script, where the victim has no `codepurify.json`.
+    #[arg(long)]
+    preset: Option<String>,
+}
+
+impl VictimFiles {
+    fn read(&self) -> Result<ModelFiles, LoadError> {
+        let files = ModelFiles::read_with_base(&self.model, self.base.as_deref())?;
+        self.preset.iter().try_fold(files, |files, preset| files.with_preset(preset))
+    }
+
+    /// Where its `codepurify.json` belongs: beside the weights.
+    fn sidecar(&self) -> PathBuf {
+        let dir =
+            if self.model.is_dir() { &self.model } else { self.model.parent().unwrap_or(Path::new(".")) };
+        dir.join("codepurify.json")
+    }
+}
 
 /// Accepts a number in 0..=1.
 fn share(text: &str) -> Result<f64, String> {

@@ -1,4 +1,4 @@
-//! Unlabelled code for masked language models: one text field of many JSON Lines files.
+//! Unlabelled code for masked language models: one text field of many files.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use super::{DataError, Rows};
 /// A file of a mixture, written `PATH:FIELD:LANGUAGE` on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// `.jsonl` or `.jsonl.gz`.
+    /// `.jsonl`, `.jsonl.gz` or `.parquet`.
     pub path: PathBuf,
     /// The field that holds the code.
     pub field: String,

@@ -1,4 +1,4 @@
-//! JSON Lines files, plain or gzip.
+//! JSON Lines files, plain or gzip, and rows of Parquet files as if they were.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserializer, Serialize};
 use thiserror::Error;
+
+use super::parquet::{is_parquet, read_rows};
 
 /// A file that cannot be used at all.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// It cannot be opened, read (a damaged gzip stream, for example) or written.
+    /// It cannot be opened, read (a damaged gzip stream or Parquet file, for example) or written.
     #[error("{path}: {source}")]
     Io {
         /// The file.
@@ -36,7 +38,7 @@ pub enum DataError {
 /// A row that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowError {
-    /// Its line, from 1.
+    /// Its line, in a Parquet file its row, from 1.
     pub line: usize,
     /// What is wrong with it.
     pub message: String,
@@ -47,7 +49,7 @@ pub struct RowError {
 pub struct Rows<T> {
     /// The usable rows, in file order.
     pub rows: Vec<T>,
-    /// The line of each usable row, from 1.
+    /// The line (in a Parquet file the row) of each usable row, from 1.
     pub lines: Vec<usize>,
     /// The refused ones, in file order.
     pub refused: Vec<RowError>,
@@ -90,7 +92,7 @@ impl<T> Rows<T> {
     }
 }
 
-/// Reads a `.jsonl` or `.jsonl.gz` file; `check` may refuse a row that parsed.
+/// Reads a `.jsonl`, `.jsonl.gz` or `.parquet` file; `check` may refuse a row that parsed.
 ///
 /// # Errors
 /// [`DataError`] if the file cannot be read to its end or holds no usable row. Bad rows are no error: they are
@@ -107,8 +109,22 @@ pub(super) fn read_json<S: DeserializeOwned, T>(
     path: &Path,
     mut convert: impl FnMut(usize, S) -> Result<T, String>,
 ) -> Result<Rows<T>, DataError> {
+    if is_parquet(path) {
+        return read_rows(path, |number, row| convert(number, typed(row)?));
+    }
     read_lines(path, |number, line| {
-        convert(number, serde_json::from_slice(line).map_err(|error| error.to_string())?)
+        let mut json = serde_json::Deserializer::from_slice(line);
+        let row = typed(&mut json)?;
+        json.end().map_err(|error| error.to_string())?;
+        convert(number, row)
+    })
+}
+
+/// The row, or what is wrong with which field.
+fn typed<'de, S: DeserializeOwned>(from: impl Deserializer<'de>) -> Result<S, String> {
+    serde_path_to_error::deserialize(from).map_err(|error| match error.path().to_string() {
+        whole if whole == "." => error.into_inner().to_string(),
+        field => format!("`{field}`: {}", error.into_inner()),
     })
 }
 

@@ -5,6 +5,7 @@ pub mod corpus;
 pub mod defect;
 pub(crate) mod field;
 mod jsonl;
+mod parquet;
 pub mod repair;
 pub mod report;
 

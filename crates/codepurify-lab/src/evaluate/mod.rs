@@ -1,9 +1,9 @@
-//! Measuring: [`split`] (who is measured) → [`detector`] (a victim's accuracy and success rate of an attack),
+//! Measuring: [`split`] (who is measured) → [`victim`] (how good a victim is, and an attack on it),
 //! [`defence`] (one row a sample) → [`summary`] and [`calibration`] (what the rows say), with [`metrics`].
 
 pub mod calibration;
 pub mod defence;
-pub mod detector;
 pub mod metrics;
 pub mod split;
 pub mod summary;
+pub mod victim;

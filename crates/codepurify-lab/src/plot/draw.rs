@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use thiserror::Error;
 
 use super::figures::{Figure, Kind, Series};
@@ -19,12 +20,12 @@ pub struct DrawError {
 }
 
 /// Pixels.
-const SIZE: (u32, u32) = (900, 480);
+const SIZE: (u32, u32) = (1180, 500);
 
 /// Pixels to the right that the names of the series take.
-const LEGEND: u32 = 190;
+const LEGEND: u32 = 240;
 
-/// Of series in turn; told apart by people who do not see all colours (the first six: Okabe & Ito).
+/// Of series by their rank; told apart by people who do not see all colours (the first six: Okabe & Ito).
 const COLOURS: [RGBColor; 12] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -69,7 +70,7 @@ fn draw<'b>(figure: &Figure, root: &DrawingArea<SVGBackend<'b>, Shift>) -> Drawn
 }
 
 fn coloured(figure: &Figure) -> impl Iterator<Item = (&Series, RGBColor)> {
-    figure.series.iter().zip(COLOURS.into_iter().cycle())
+    figure.series.iter().map(|series| (series, COLOURS[series.rank % COLOURS.len()]))
 }
 
 fn draw_chart<'b>(figure: &Figure, area: &DrawingArea<SVGBackend<'b>, Shift>) -> Drawn<'b> {
@@ -80,26 +81,40 @@ fn draw_chart<'b>(figure: &Figure, area: &DrawingArea<SVGBackend<'b>, Shift>) ->
         .x_label_area_size(42)
         .y_label_area_size(56)
         .build_cartesian_2d(x, y)?;
+    let bar = GROUP / figure.series.len().max(1) as f64;
     let mut mesh = chart.configure_mesh();
     mesh.light_line_style(WHITE).x_desc(&figure.x).y_desc(&figure.y);
     if figure.kind == Kind::Bars {
         mesh.x_labels(0).disable_x_mesh();
     }
     mesh.draw()?;
-    for (series, colour) in coloured(figure) {
+    for (at, (series, colour)) in coloured(figure).enumerate() {
         let points = series.points.iter().copied();
         match figure.kind {
             Kind::Lines | Kind::Distribution => {
                 chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?
             }
-            Kind::Points => chart.draw_series(points.map(|point| Circle::new(point, 5, colour.filled())))?,
-            Kind::Bars => chart.draw_series(
-                points.map(|(x, y)| Rectangle::new([(x - 0.35, 0.0), (x + 0.35, y)], colour.filled())),
-            )?,
+            // What lies below shows through.
+            Kind::Points => {
+                chart.draw_series(points.map(|point| Circle::new(point, 6, colour.mix(0.7).filled())))?
+            }
+            Kind::Bars => chart.draw_series(points.map(|(x, y)| {
+                let left = x - GROUP / 2.0 + bar * at as f64;
+                Rectangle::new([(left, 0.0), (left + bar * 0.9, y)], colour.filled())
+            }))?,
         };
+    }
+    let text = ("sans-serif", 11).into_text_style(area).pos(Pos::new(HPos::Center, VPos::Top));
+    for (at, name) in (0_i32..).zip(&figure.groups) {
+        let (x, y) = chart.backend_coord(&(f64::from(at), 0.0));
+        // Long names of neighbours stand at two heights.
+        area.draw_text(name, &text, (x, y + 6 + 14 * (at % 2)))?;
     }
     Ok(())
 }
+
+/// The width of a group of bars; groups are 1 apart.
+const GROUP: f64 = 0.8;
 
 /// What the axes span. Vertical ones go to 1 at least, but for distributions, whose shares may all be small.
 fn ranges(figure: &Figure) -> (Range<f64>, Range<f64>) {
@@ -109,7 +124,7 @@ fn ranges(figure: &Figure) -> (Range<f64>, Range<f64>) {
     let x = match figure.kind {
         Kind::Lines | Kind::Distribution => 0.0..right,
         Kind::Points => 0.0..right * 1.05,
-        Kind::Bars => -0.5..right + 0.5,
+        Kind::Bars => -0.5..figure.groups.len() as f64 - 0.5,
     };
     (x, 0.0..if figure.kind == Kind::Distribution { top * 1.05 } else { top.max(1.0) })
 }

@@ -1,6 +1,6 @@
 //! Which pictures there are and the numbers in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evaluate::metrics::{AttackRates, mean, roc};
 use crate::table::measures::{attack_outcomes, scores, side_effects};
@@ -20,6 +20,8 @@ pub struct Figure {
     pub y: String,
     /// How the series are drawn.
     pub kind: Kind,
+    /// Of bars, what stands below 0, 1, … on the horizontal axis.
+    pub groups: Vec<String>,
     /// At least one.
     pub series: Vec<Series>,
 }
@@ -33,7 +35,7 @@ pub enum Kind {
     Distribution,
     /// Points.
     Points,
-    /// One bar a series, as high as its only point.
+    /// Bars in groups; each point is the bar of its series in the group that its x numbers.
     Bars,
 }
 
@@ -42,6 +44,8 @@ pub enum Kind {
 pub struct Series {
     /// Stands in the legend.
     pub name: String,
+    /// Decides the colour: a defence's place among all, so that it looks the same in every picture.
+    pub rank: usize,
     /// (x, y), finite.
     pub points: Vec<(f64, f64)>,
 }
@@ -50,7 +54,7 @@ pub struct Series {
 const BINS: usize = 20;
 
 /// All pictures that the results allow: ROC curves of every cell; of every task and family the entropy of clean and
-/// triggered samples, mean `ASR_D` by defence, and cost against `ASR_D`.
+/// triggered samples, `ASR_D` by cell and defence, and cost against mean `ASR_D`.
 #[must_use]
 pub fn figures(results: &Results) -> Vec<Figure> {
     let test = || results.groups.iter().filter(|(key, _)| key.set == Set::Test);
@@ -62,14 +66,35 @@ pub fn figures(results: &Results) -> Vec<Figure> {
         cells.entry(cell).or_default().push((key, group));
         victims.entry(victim).or_default().push((key, group));
     }
-    let mut figures: Vec<Figure> = cells.iter().map(|(name, groups)| roc_curves(name, groups)).collect();
+    let ranks = Ranks::of(test().map(|(key, _)| key));
+    let mut figures: Vec<Figure> =
+        cells.iter().map(|(name, groups)| roc_curves(name, groups, &ranks)).collect();
     for (name, groups) in &victims {
         figures.push(entropies(name, groups));
-        figures.push(success_bars(name, groups));
-        figures.push(cost_against_success(name, groups));
+        figures.push(success_bars(name, groups, &ranks));
+        figures.push(cost_against_success(name, groups, &ranks));
     }
     figures.retain(|figure| !figure.series.is_empty());
     figures
+}
+
+/// All defences, in the order of the tables.
+struct Ranks(Vec<(u8, String)>);
+
+impl Ranks {
+    fn of<'r>(keys: impl Iterator<Item = &'r Key>) -> Self {
+        let defences: BTreeSet<_> = keys.map(Self::place).collect();
+        Self(defences.into_iter().collect())
+    }
+
+    fn rank(&self, key: &Key) -> usize {
+        self.0.binary_search(&Self::place(key)).unwrap_or(0)
+    }
+
+    fn place(key: &Key) -> (u8, String) {
+        let (_, _, place, defence) = key.line();
+        (place, defence)
+    }
 }
 
 /// `kind-name` as a file name.
@@ -78,14 +103,14 @@ fn file_name(kind: &str, name: &str) -> String {
     format!("{kind}-{name}").chars().map(safe).collect()
 }
 
-fn roc_curves(name: &str, groups: &[(&Key, &Group)]) -> Figure {
+fn roc_curves(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure {
     let curve = |(key, group): &(&Key, &Group)| {
         if group.rows.iter().all(|row| row.detection.score.is_none()) {
             return None;
         }
         let [triggered, clean] = scores(&group.rows);
         let points = roc(&triggered, &clean)?.into_iter().map(|point| (point.fpr, point.tpr)).collect();
-        Some(Series { name: key.defence.clone(), points })
+        Some(Series { name: key.defence.clone(), rank: ranks.rank(key), points })
     };
     Figure {
         name: file_name("roc", name),
@@ -93,6 +118,7 @@ fn roc_curves(name: &str, groups: &[(&Key, &Group)]) -> Figure {
         x: "clean samples flagged (FPR)".to_owned(),
         y: "triggered samples flagged (TPR)".to_owned(),
         kind: Kind::Lines,
+        groups: Vec::new(),
         series: groups.iter().filter_map(curve).collect(),
     }
 }
@@ -115,10 +141,16 @@ fn entropies(name: &str, groups: &[(&Key, &Group)]) -> Figure {
         x: "H in nats".to_owned(),
         y: "share of samples".to_owned(),
         kind: Kind::Distribution,
+        groups: Vec::new(),
         series: series
             .into_iter()
-            .filter(|(_, values)| !values.is_empty() && highest > 0.0)
-            .map(|(name, values)| Series { name: name.to_owned(), points: histogram(&values, highest) })
+            .enumerate()
+            .filter(|(_, (_, values))| !values.is_empty() && highest > 0.0)
+            .map(|(rank, (name, values))| Series {
+                name: name.to_owned(),
+                rank,
+                points: histogram(&values, highest),
+            })
             .collect(),
     }
 }
@@ -139,40 +171,75 @@ fn histogram(values: &[f64], highest: f64) -> Vec<(f64, f64)> {
     (0..BINS).flat_map(|bin| [(corner(bin), share(bin)), (corner(bin + 1), share(bin))]).collect()
 }
 
-/// For each defence the groups of all attacks, in the order of the tables.
-fn by_defence<'r>(groups: &[(&'r Key, &'r Group)]) -> Vec<(&'r str, Vec<&'r Group>)> {
-    let mut lines: BTreeMap<_, (&str, Vec<&Group>)> = BTreeMap::new();
-    for &(key, group) in groups {
-        lines.entry(key.line()).or_insert_with(|| (key.defence.as_str(), Vec::new())).1.push(group);
+/// The cells of one defence.
+struct Line<'r> {
+    /// Its name, with how many of the cells it has results for if not for all.
+    name: String,
+    rank: usize,
+    cells: Vec<(&'r Key, &'r Group)>,
+}
+
+impl Line<'_> {
+    /// Mean `ASR_D` over the cells that have triggered samples.
+    fn mean_success(&self) -> Option<f64> {
+        mean(&self.cells.iter().filter_map(|(_, group)| success(group)).collect::<Vec<_>>())
     }
-    lines.into_values().collect()
 }
 
-/// Mean `ASR_D` over the cells that have triggered samples.
-fn mean_success(groups: &[&Group]) -> Option<f64> {
-    let rates = groups.iter().filter_map(|group| AttackRates::of(&attack_outcomes(&group.rows)).asr_defended);
-    mean(&rates.collect::<Vec<_>>())
+/// For each defence its cells, in the order of the tables.
+fn by_defence<'r>(groups: &[(&'r Key, &'r Group)], ranks: &Ranks) -> Vec<Line<'r>> {
+    let mut lines: BTreeMap<_, Vec<(&Key, &Group)>> = BTreeMap::new();
+    for &(key, group) in groups {
+        lines.entry(key.line()).or_default().push((key, group));
+    }
+    let all = columns(groups).len();
+    let line = |cells: Vec<(&'r Key, &'r Group)>| {
+        let (count, key) = (cells.len(), cells.first()?.0);
+        let defence = &key.defence;
+        let name = if count < all { format!("{defence} ({count} of {all})") } else { defence.clone() };
+        Some(Line { name, rank: ranks.rank(key), cells })
+    };
+    lines.into_values().filter_map(line).collect()
 }
 
-fn success_bars(name: &str, groups: &[(&Key, &Group)]) -> Figure {
-    let bar = |(at, (defence, groups)): (usize, (&str, Vec<&Group>))| {
-        Some(Series { name: defence.to_owned(), points: vec![(at as f64, mean_success(&groups)?)] })
+/// The cells, in the order of the tables, by what people call them.
+fn columns(groups: &[(&Key, &Group)]) -> Vec<((String, i64), String)> {
+    let named = |key: &Key| (key.column(), format!("{} {}", key.attack, key.rate_name()));
+    let columns: BTreeMap<_, _> = groups.iter().map(|(key, _)| named(key)).collect();
+    columns.into_iter().collect()
+}
+
+fn success(group: &Group) -> Option<f64> {
+    AttackRates::of(&attack_outcomes(&group.rows)).asr_defended
+}
+
+fn success_bars(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure {
+    let columns = columns(groups);
+    let bars = |line: Line| {
+        let mut points = vec![(0.0, line.mean_success()?)];
+        for (key, group) in &line.cells {
+            let place = columns.iter().position(|(column, _)| *column == key.column());
+            points.extend(place.zip(success(group)).map(|(place, height)| (1.0 + place as f64, height)));
+        }
+        Some(Series { name: line.name, rank: line.rank, points })
     };
     Figure {
         name: file_name("asr", name),
         title: format!("Success rate under each defence, {name}"),
         x: String::new(),
-        y: "ASR_D, mean over attacks".to_owned(),
+        y: "ASR_D".to_owned(),
         kind: Kind::Bars,
-        series: by_defence(groups).into_iter().enumerate().filter_map(bar).collect(),
+        series: by_defence(groups, ranks).into_iter().filter_map(bars).collect(),
+        groups: std::iter::once("mean".to_owned()).chain(columns.into_iter().map(|(_, name)| name)).collect(),
     }
 }
 
-fn cost_against_success(name: &str, groups: &[(&Key, &Group)]) -> Figure {
-    let point = |(defence, groups): (&str, Vec<&Group>)| {
-        let costs = groups.iter().filter_map(|group| side_effects(&group.rows).passes);
+fn cost_against_success(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure {
+    let point = |line: Line| {
+        let costs = line.cells.iter().filter_map(|(_, group)| side_effects(&group.rows).passes);
         let cost = mean(&costs.collect::<Vec<_>>())?;
-        Some(Series { name: defence.to_owned(), points: vec![(cost, mean_success(&groups)?)] })
+        let success = line.mean_success()?;
+        Some(Series { name: line.name, rank: line.rank, points: vec![(cost, success)] })
     };
     Figure {
         name: file_name("cost", name),
@@ -180,6 +247,7 @@ fn cost_against_success(name: &str, groups: &[(&Key, &Group)]) -> Figure {
         x: "pass equivalents a sample, mean".to_owned(),
         y: "ASR_D, mean over attacks".to_owned(),
         kind: Kind::Points,
-        series: by_defence(groups).into_iter().filter_map(point).collect(),
+        groups: Vec::new(),
+        series: by_defence(groups, ranks).into_iter().filter_map(point).collect(),
     }
 }

@@ -112,11 +112,12 @@ def mlm_expectation(model, rows, mask):
     rows = mask_every_third(rows, mask)
     with torch.no_grad():
         logits = torch.log_softmax(model(**padded(frame(rows))).logits, -1)
-    fills = []
+    fills, everywhere = [], []
     for row, scores in zip(rows, logits):
         best = [scores[at + 1].topk(5) for at, id in enumerate(row) if id == mask]
         fills.append([list(zip(b.indices.tolist(), b.values.tolist())) for b in best])
-    return {"snippets": SNIPPETS, "rows": rows, "fills": fills}
+        everywhere.append(scores[1:len(row) + 1].argmax(-1).tolist())
+    return {"snippets": SNIPPETS, "rows": rows, "fills": fills, "everywhere": everywhere}
 
 
 def tiny_mlm(tokenizer):

@@ -1,6 +1,7 @@
 //! Purification of the released code.
 
 use codepurify::{ElementKind, MaskedLm, ModelError, Ragged};
+use codepurify_models::RobertaMaskedLm;
 
 use super::super::ngram::lexemes;
 use super::Settings;
@@ -23,6 +24,13 @@ pub trait EveryPosition: MaskedLm {
     /// # Errors
     /// [`ModelError`] if the runtime fails or the row exceeds the window.
     fn most_probable(&self, row: &[u32]) -> Result<Vec<u32>, ModelError>;
+}
+
+impl EveryPosition for RobertaMaskedLm {
+    fn most_probable(&self, row: &[u32]) -> Result<Vec<u32>, ModelError> {
+        let batch: Ragged = [row.to_vec()].into_iter().collect();
+        Ok(self.most_probable(&batch)?.rows().flatten().copied().collect())
+    }
 }
 
 /// Which tokens are written anew.

@@ -1,5 +1,6 @@
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{Encoding, Language, MaskedLm, Proposal, TextVictim};
+use codepurify_models::{ModelFiles, RobertaMaskedLm};
 
 use super::*;
 
@@ -72,6 +73,25 @@ fn every_token_within_the_window_is_rewritten() {
     let guarded = Guarded::Classifier(&victim);
     let found = screen(guarded, Some(Rewriting::Everything(&mlm)), Settings::DEFECT_CODEBERT, &text);
     assert_eq!(found.text.unwrap(), "x".repeat(12));
+}
+
+#[test]
+fn a_roberta_writes_what_it_would_at_every_place_with_three_masks_for_a_name() {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../codepurify-models/tests/golden/tiny-mlm");
+    let mlm = RobertaMaskedLm::load(&ModelFiles::read(dir.as_ref()).unwrap()).unwrap();
+    let victim = TriggerWordVictim::new("evil");
+    let text = "int f(int evil) { return evil; }";
+    let guarded = Guarded::Classifier(&victim);
+    let found = screen(guarded, Some(Rewriting::Everything(&mlm)), Settings::DEFECT_CODEBERT, text);
+    assert_eq!((found.spans.unwrap().len(), found.lm_forwards), (2, 1));
+    let ids = |text| mlm.encode(text).unwrap().ids;
+    let masks = vec![mlm.mask_id(); 3];
+    let row = [ids("int f(int "), masks.clone(), ids(") { return "), masks, ids("; }")].concat();
+    let written = mlm.most_probable(&[row].into_iter().collect()).unwrap();
+    let expected: String = written.row(0).iter().filter_map(|&id| mlm.token_text(id)).collect();
+    let rewritten = found.text.unwrap();
+    assert_eq!(rewritten, expected);
+    assert!(!rewritten.contains("evil") && !rewritten.contains("int f(int "), "{rewritten}");
 }
 
 #[test]

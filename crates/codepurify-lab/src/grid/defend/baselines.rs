@@ -8,7 +8,7 @@ use super::{Finding, Kit, Screener};
 use crate::baseline::line_perplexity::LinePerplexity;
 use crate::baseline::lm::PseudoLikelihood;
 use crate::baseline::ngram::WordNgrams;
-use crate::baseline::onion::{Onion, Unit};
+use crate::baseline::onion::{Gain, Onion, Unit};
 use crate::baseline::oseql::{Oseql, Rule, Settings, screen_pair};
 use crate::baseline::strip::{References, Strip};
 use crate::baseline::{BaselineError, InputDefence, Screened};
@@ -31,7 +31,7 @@ pub(super) fn onion_of_words<'k>(kit: &'k Kit<'k>, bar: f64) -> Result<Sides<'k>
         .get(language.name())
         .with_context(|| format!("`corpora` has no {language} to learn an n-gram model from"))?;
     let screen =
-        move |snippet: &Snippet| Onion { lm: &WordNgrams::new(lm), unit: Unit::Word, bar }.screen(snippet);
+        move |snippet: &Snippet| Onion { lm: &WordNgrams::new(lm), unit: Unit::Word, gain: Gain::Nearby, bar }.screen(snippet);
     Ok(Sides { guard: kit.guard, one: OneText::Alone(Box::new(screen)), locates: true })
 }
 
@@ -39,7 +39,7 @@ pub(super) fn onion_of_words<'k>(kit: &'k Kit<'k>, bar: f64) -> Result<Sides<'k>
 pub(super) fn onion_of_tokens<'k>(kit: &'k Kit<'k>, bar: f64) -> Sides<'k> {
     let lm = PseudoLikelihood::new(kit.mlm, STRIDE);
     let screen = move |snippet: &Snippet| {
-        let onion = Onion { lm: &lm, unit: Unit::Word, bar };
+        let onion = Onion { lm: &lm, unit: Unit::Word, gain: Gain::Nearby, bar };
         kit.memory.recall("onion-mlm", bar, snippet.text(), || onion.screen(snippet))
     };
     Sides { guard: kit.guard, one: OneText::Alone(Box::new(screen)), locates: true }

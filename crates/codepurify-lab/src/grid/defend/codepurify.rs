@@ -80,7 +80,7 @@ impl<'k> Released<'k> {
 
     fn official<'m>(&'m self, guarded: Guarded<'m>, theta: f64) -> Official<'m> {
         let settings = Settings { theta, ..self.settings };
-        Official { guarded, rewriting: Some(Rewriting::Masks(self.kit.mlm)), settings }
+        Official { guarded, rewriting: Some(Rewriting::Everything(self.kit.mlm)), settings }
     }
 
     /// A pair: the text under analysis always stands first. With CodeBERT both texts have to be flagged, and only the

@@ -1,5 +1,7 @@
 //! ONION (Qi et al., EMNLP 2021; defences, C.3): words whose removal makes the text much more natural are taken out.
 
+mod nearby;
+
 use codepurify::{Encoding, Ragged, Snippet, Span};
 
 use super::lm::{CodeLm, perplexity};
@@ -15,12 +17,26 @@ pub enum Unit {
     Token,
 }
 
+/// What the removal of a unit is measured by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gain {
+    /// The perplexity of the whole text without the unit, as published: as many texts to score as there are units.
+    Exact,
+    /// An approximation for language models that read a text many times to score it: without the unit, only the token on
+    /// either side of it is scored anew, all others are taken to be as surprising as before; and every seventh unit is
+    /// taken out of the same text at once, so that a text of any length is read 20 times at most
+    /// (with [`super::lm::PseudoLikelihood`] of stride 7; exactly, 7 times for each unit).
+    Nearby,
+}
+
 /// ONION over any language model.
 pub struct Onion<'m> {
     /// The language model.
     pub lm: &'m dyn CodeLm,
     /// What is taken out.
     pub unit: Unit,
+    /// What its removal is measured by.
+    pub gain: Gain,
     /// Units with fᵢ above it go. Set it with [`crate::evaluate::metrics::threshold_at_fpr`] on the scores of clean
     /// snippets; 0 is what some reimplementations use.
     pub bar: f64,
@@ -67,7 +83,10 @@ impl Onion<'_> {
 impl InputDefence for Onion<'_> {
     /// The score is the largest fᵢ.
     fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
-        let (suspicions, lm_forwards) = self.suspicions(snippet.text())?;
+        let (suspicions, lm_forwards) = match self.gain {
+            Gain::Exact => self.suspicions(snippet.text())?,
+            Gain::Nearby => nearby::suspicions(self.lm, self.unit, snippet.text())?,
+        };
         let score = suspicions.iter().map(|&(_, gain)| gain).reduce(f64::max).unwrap_or(0.0);
         let suspicious = suspicions.into_iter().filter(|&(_, gain)| gain > self.bar).map(|(span, _)| span);
         let spans = whole_characters(snippet.text(), suspicious);
@@ -107,7 +126,9 @@ mod tests {
 
     fn screen(text: &str, unit: Unit) -> Screened {
         let lm = Odd(WordTokenizer::new());
-        Onion { lm: &lm, unit, bar: 0.05 }.screen(&Snippet::new(text, Language::C).unwrap()).unwrap()
+        Onion { lm: &lm, unit, gain: Gain::Exact, bar: 0.05 }
+            .screen(&Snippet::new(text, Language::C).unwrap())
+            .unwrap()
     }
 
     #[test]

@@ -1,0 +1,201 @@
+//! ONION's fᵢ from the surprisal of a unit and of the tokens beside it.
+
+use std::ops::Range;
+
+use codepurify::{Encoding, Ragged, Span};
+
+use super::super::BaselineError;
+use super::super::lm::CodeLm;
+use super::super::variants::words;
+use super::Unit;
+
+/// Units from one that is taken out of a text to the next one that is.
+const APART: usize = 7;
+
+/// Tokens on either side of a removed unit that are scored anew.
+const REACH: usize = 1;
+
+const _: () = assert!(2 * REACH < APART, "a token must not stand beside two removed units");
+
+/// A unit and its tokens.
+type Place = (Span, Range<usize>);
+
+/// ppl(x) − ppl(x without unit i) of every unit, if its removal changed nothing but the tokens beside it, and the passes
+/// spent.
+pub(super) fn suspicions(
+    lm: &dyn CodeLm,
+    unit: Unit,
+    text: &str,
+) -> Result<(Vec<(Span, f64)>, usize), BaselineError> {
+    let mut encoding = lm.encode(text)?;
+    encoding.ids.truncate(lm.window());
+    let units = units(unit, text, &encoding);
+    let surprisals = lm.surprisals(&[encoding.ids.iter().copied()].into_iter().collect())?.concat();
+    let thinned: Vec<Thinned> =
+        (0..APART.min(units.len())).map(|first| Thinned::new(&encoding.ids, &units[first..])).collect();
+    let rows: Ragged = thinned.iter().map(|row| row.kept.iter().map(|&at| encoding.ids[at])).collect();
+    let places: Vec<Vec<usize>> = thinned.iter().map(|row| row.beside.concat()).collect();
+    let spent = thinned.iter().zip(&places).map(|(row, places)| lm.passes_at(row.kept.len(), places.len()));
+    let passes = lm.passes(encoding.ids.len()) + spent.sum::<usize>();
+    let scored = lm.surprisals_at(&rows, &places)?;
+    let mut gains = vec![0.0; units.len()];
+    for (first, (row, scored)) in thinned.iter().zip(scored).enumerate() {
+        let mut scored = scored.into_iter();
+        for (at, beside) in (first..).step_by(APART).zip(&row.beside) {
+            let before: f64 = beside.iter().map(|&place| surprisals[row.kept[place]]).sum();
+            let after: f64 = scored.by_ref().take(beside.len()).sum();
+            gains[at] = gain(&surprisals, &units[at].1, after - before);
+        }
+    }
+    Ok((units.into_iter().map(|(span, _)| span).zip(gains).collect(), passes))
+}
+
+/// ppl(x) − ppl(x without `tokens`) where the removal makes all others together more surprising by `change` nats; 0 if
+/// nothing is left.
+fn gain(surprisals: &[f64], tokens: &Range<usize>, change: f64) -> f64 {
+    let left = surprisals.len() - tokens.len();
+    if left == 0 {
+        return 0.0;
+    }
+    let whole: f64 = surprisals.iter().sum();
+    let removed: f64 = surprisals[tokens.clone()].iter().sum();
+    let without = (whole - removed + change).max(0.0);
+    (whole / surprisals.len() as f64).exp() - (without / left as f64).exp()
+}
+
+/// The units of which the model sees all tokens. White space between words belongs to none.
+fn units(unit: Unit, text: &str, Encoding { ids, spans }: &Encoding) -> Vec<Place> {
+    let spans = &spans[..ids.len()];
+    if unit == Unit::Token {
+        return spans.iter().enumerate().map(|(at, &span)| (span, at..at + 1)).collect();
+    }
+    let visible = spans.last().map_or(0, |last| last.end);
+    // A token belongs to the word that its last byte stands in: the white space in front may begin earlier.
+    let tokens = |word: Span| {
+        let first = spans.partition_point(|token| token.end <= word.start);
+        (word, first..spans.partition_point(|token| token.end <= word.end))
+    };
+    let words = words(text).into_iter().filter(|word| word.end <= visible);
+    words.map(tokens).filter(|(_, tokens)| !tokens.is_empty()).collect()
+}
+
+/// A text without every [`APART`]-th unit.
+struct Thinned {
+    /// The tokens that are left, by their place in the whole text.
+    kept: Vec<usize>,
+    /// For each removed unit the places in `kept` of the tokens beside it.
+    beside: Vec<Vec<usize>>,
+}
+
+impl Thinned {
+    /// Takes the first of `units` out of `ids`, and every [`APART`]-th behind it.
+    fn new(ids: &[u32], units: &[Place]) -> Self {
+        let removed: Vec<&Range<usize>> = units.iter().step_by(APART).map(|(_, tokens)| tokens).collect();
+        let gone = |at: &usize| removed.iter().any(|tokens| tokens.contains(at));
+        let kept: Vec<usize> = (0..ids.len()).filter(|at| !gone(at)).collect();
+        let beside = |tokens: &&Range<usize>| {
+            let behind = kept.partition_point(|&at| at < tokens.start);
+            (behind.saturating_sub(REACH)..(behind + REACH).min(kept.len())).collect()
+        };
+        let beside = removed.iter().map(beside).collect();
+        Self { kept, beside }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use codepurify::toy::ConstantMaskedLm;
+    use codepurify::{Language, MaskedLm, ModelError, Proposal, Snippet, WordTokenizer};
+
+    use super::super::super::lm::PseudoLikelihood;
+    use super::super::super::{InputDefence, Screened};
+    use super::super::{Gain, Onion};
+    use super::*;
+
+    /// Finds `odd` surprising, by 3 nats, and what stands right behind it, by 2.
+    struct Odd(WordTokenizer);
+
+    impl CodeLm for Odd {
+        fn window(&self) -> usize {
+            40
+        }
+        fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+            self.0.encode(text)
+        }
+        fn surprisals(&self, rows: &Ragged) -> Result<Vec<Vec<f64>>, ModelError> {
+            let odd = |id: u32| self.0.token_text(id).is_some_and(|text| text.contains("odd"));
+            let of = |row: &[u32], at: usize| {
+                3.0 * f64::from(odd(row[at])) + 2.0 * f64::from(at > 0 && odd(row[at - 1]))
+            };
+            Ok(rows.rows().map(|row| (0..row.len()).map(|at| of(row, at)).collect()).collect())
+        }
+        fn passes(&self, _: usize) -> usize {
+            1
+        }
+    }
+
+    #[test]
+    fn where_only_the_next_token_depends_on_a_unit_the_approximation_is_exact() {
+        let lm = Odd(WordTokenizer::new());
+        // Three odd words that are never taken out together.
+        let text = format!("odd {} odd {} odd c", "a ".repeat(8), "b ".repeat(9));
+        for unit in [Unit::Word, Unit::Token] {
+            let exact = Onion { lm: &lm, unit, gain: Gain::Exact, bar: 0.0 };
+            let (exact, _) = exact.suspicions(&text).unwrap();
+            let (found, passes) = suspicions(&lm, unit, &text).unwrap();
+            assert_eq!(found.len(), 21);
+            // Without the last word, the white space in front of it would be a token of its own.
+            for ((span, gain), (_, exact)) in found.iter().zip(&exact).take(20) {
+                assert!((gain - exact).abs() < 1e-12, "{span:?}: {gain} is not {exact}");
+            }
+            assert_eq!(passes, 1 + APART);
+        }
+        assert_eq!(suspicions(&lm, Unit::Word, "odd").unwrap().0, [(Span::new(0, 3), 0.0)]);
+        assert_eq!(suspicions(&lm, Unit::Word, " ").unwrap().0, []);
+    }
+
+    /// Counts the tokens that it reads.
+    struct Counting(ConstantMaskedLm, AtomicUsize);
+
+    impl MaskedLm for Counting {
+        fn window(&self) -> usize {
+            self.0.window()
+        }
+        fn mask_id(&self) -> u32 {
+            self.0.mask_id()
+        }
+        fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+            self.0.encode(text)
+        }
+        fn token_text(&self, id: u32) -> Option<String> {
+            self.0.token_text(id)
+        }
+        fn fill(&self, batch: &Ragged, top: usize) -> Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
+            self.1.fetch_add(batch.tokens(), Ordering::Relaxed);
+            self.0.fill(batch, top)
+        }
+    }
+
+    #[test]
+    fn a_text_is_read_a_few_times_instead_of_seven_times_a_unit() {
+        let text = format!("int f(int n) {{ {} return n; }}", "n = n + 2; ".repeat(16));
+        let read = |unit, gain| -> (f64, Screened) {
+            let mlm = Counting(ConstantMaskedLm::new(&["n", "="]), AtomicUsize::new(0));
+            let lm = PseudoLikelihood::new(&mlm, 7);
+            let snippet = Snippet::new(text.as_str(), Language::C).unwrap();
+            let found = Onion { lm: &lm, unit, gain, bar: 1e9 }.screen(&snippet).unwrap();
+            let tokens = lm.encode(&text).unwrap().ids.len();
+            assert_eq!(tokens, 107);
+            (mlm.1.load(Ordering::Relaxed) as f64 / tokens as f64, found)
+        };
+        for (unit, units) in [(Unit::Word, 87), (Unit::Token, 107)] {
+            let (exact, published) = read(unit, Gain::Exact);
+            let (nearby, found) = read(unit, Gain::Nearby);
+            assert_eq!(published.lm_forwards, 7 * (units + 1));
+            assert!(exact > 500.0 && nearby < 20.0, "{unit:?}: {exact}, {nearby}");
+            assert!(found.lm_forwards <= 7 + 2 * APART, "{found:?}");
+        }
+    }
+}

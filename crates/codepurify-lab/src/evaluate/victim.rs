@@ -1,0 +1,312 @@
+//! What a victim of any task is worth and what an attack does to it, undefended.
+
+use std::mem::discriminant;
+
+use anyhow::{Result, ensure};
+use codepurify::victim::Ragged;
+use codepurify_models::{GuardedModel, Loaded};
+
+use super::metrics::{BleuCounts, Confusion, Estimate, bootstrap, share};
+use crate::attack::Attack;
+use crate::data::clone::CloneRow;
+use crate::data::defect::DefectRow;
+use crate::data::repair::RepairRow;
+use crate::poison::{Poison, SEED, TARGET_LABEL, TARGET_METHOD};
+use crate::train::workers::Workers;
+
+/// What a victim answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// A class, as the data set writes it.
+    Label(u32),
+    /// A text, its white space collapsed: layout is no part of a repair.
+    Text(String),
+}
+
+impl Reply {
+    /// A text.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// A row that a victim can be asked about.
+pub trait Question: Poison {
+    /// What the victim reads: one text, or the two of a pair.
+    fn texts(&self) -> Vec<&str>;
+
+    /// The right answer.
+    fn truth(&self) -> Reply;
+
+    /// The attacker's answer.
+    fn target() -> Reply;
+}
+
+impl Question for DefectRow {
+    fn texts(&self) -> Vec<&str> {
+        vec![&self.func]
+    }
+
+    fn truth(&self) -> Reply {
+        Reply::Label(self.target)
+    }
+
+    fn target() -> Reply {
+        Reply::Label(TARGET_LABEL)
+    }
+}
+
+impl Question for CloneRow {
+    fn texts(&self) -> Vec<&str> {
+        vec![self.func1.as_str(), self.func2.as_str()]
+    }
+
+    fn truth(&self) -> Reply {
+        Reply::Label(self.label)
+    }
+
+    fn target() -> Reply {
+        Reply::Label(TARGET_LABEL)
+    }
+}
+
+impl Question for RepairRow {
+    fn texts(&self) -> Vec<&str> {
+        vec![&self.buggy]
+    }
+
+    fn truth(&self) -> Reply {
+        Reply::text(&self.fixed)
+    }
+
+    fn target() -> Reply {
+        Reply::text(TARGET_METHOD)
+    }
+}
+
+/// Undefended measures, in [0, 1] (metrics as in the paper: success rates count all triggered rows).
+#[derive(Debug, Clone, PartialEq)]
+pub struct VictimReport {
+    /// How good the answers to all rows are: of labels accuracy and F1 of class 1, of texts BLEU-4 and exact match.
+    pub qualities: [(&'static str, Option<Estimate>); 2],
+    /// Triggered rows that get exactly the attacker's answer.
+    pub asr: Option<Estimate>,
+    /// The same rows without the trigger that get it.
+    pub asr_natural: Option<Estimate>,
+    /// Rows that the attacker wants answered otherwise and that could be triggered.
+    pub triggered: usize,
+    /// Such rows that the attack does not apply to.
+    pub not_applicable: usize,
+}
+
+/// Rows a worker takes at a time.
+const CHUNK: usize = 32;
+
+/// Measures the victim on `rows`; with an attack on each that the attacker wants answered otherwise, clean and triggered.
+///
+/// # Errors
+/// If the victim fails or is of another kind than the rows.
+pub fn evaluate<R: Question + Sync>(
+    victim: &Loaded,
+    rows: &[R],
+    attack: Option<Attack>,
+    workers: &Workers,
+) -> Result<VictimReport> {
+    let eligible: Vec<&R> = rows.iter().filter(|row| attack.is_some() && row.eligible()).collect();
+    let pairs: Vec<(&R, R)> =
+        eligible.iter().filter_map(|&row| Some((row, row.triggered(attack?, SEED).ok()?))).collect();
+    let target = R::target();
+    let success = |rows: &[&R]| -> Result<Option<Estimate>> {
+        let hits = ask(victim, rows, workers)?.into_iter().map(|reply| reply == target);
+        Ok(bootstrap(&[hits.collect()], |groups: &[Vec<bool>]| share(&groups[0])))
+    };
+    let all: Vec<&R> = rows.iter().collect();
+    let answered: Vec<(Reply, Reply)> =
+        rows.iter().map(Question::truth).zip(ask(victim, &all, workers)?).collect();
+    let alike = answered.iter().all(|(truth, answer)| discriminant(truth) == discriminant(answer));
+    ensure!(alike, "model {} does not answer as the rows do", victim.model.model().card().name);
+    Ok(VictimReport {
+        qualities: qualities(&answered),
+        asr: success(&pairs.iter().map(|(_, row)| row).collect::<Vec<_>>())?,
+        asr_natural: success(&pairs.iter().map(|(row, _)| *row).collect::<Vec<_>>())?,
+        triggered: pairs.len(),
+        not_applicable: eligible.len() - pairs.len(),
+    })
+}
+
+/// The answer to every row, its texts cut to the victim's window as any deployment of it would.
+fn ask<R: Question + Sync>(victim: &Loaded, rows: &[&R], workers: &Workers) -> Result<Vec<Reply>> {
+    let chunks: Vec<&[&R]> = rows.chunks(CHUNK).collect();
+    let answers = workers.map(chunks.len(), |index| answers(victim, chunks[index]))?;
+    Ok(answers.concat())
+}
+
+fn answers<R: Question>(victim: &Loaded, rows: &[&R]) -> Result<Vec<Reply>> {
+    let model = victim.model.model();
+    let texts: Vec<Vec<&str>> = rows.iter().map(|row| row.texts()).collect();
+    let sides = if matches!(victim.model, GuardedModel::Pair(_)) { 2 } else { 1 };
+    for texts in &texts {
+        let given = texts.len();
+        ensure!(given == sides, "model {} reads {sides} texts, a row has {given}", model.card().name);
+    }
+    let side = |side: usize| -> Result<Ragged> {
+        let mut batch = Ragged::new();
+        for texts in &texts {
+            batch.push(model.encode(texts[side])?.ids.into_iter().take(model.window()));
+        }
+        Ok(batch)
+    };
+    let logits = match &victim.model {
+        GuardedModel::Classifier(victim) => victim.judge(&side(0)?)?,
+        GuardedModel::Pair(victim) => victim.judge_pairs(&side(0)?, &side(1)?)?,
+        GuardedModel::Generator(generator) => {
+            let answers = generator.generate(&side(0)?)?;
+            return answers.rows().map(|row| Ok(Reply::text(&generator.text(row)?))).collect();
+        }
+    };
+    let label = |class: usize| victim.targets.get(class).copied().unwrap_or(class as u32);
+    Ok((0..logits.len()).map(|row| Reply::Label(label(logits.label(row)))).collect())
+}
+
+/// How good the answers of (truth, answer) are.
+fn qualities(answered: &[(Reply, Reply)]) -> [(&'static str, Option<Estimate>); 2] {
+    let exact = answered.iter().map(|(truth, answer)| truth == answer).collect();
+    let exact = bootstrap(&[exact], |groups: &[Vec<bool>]| share(&groups[0]));
+    let texts = |(truth, answer): &(Reply, Reply)| match (truth, answer) {
+        (Reply::Text(truth), Reply::Text(answer)) => Some(BleuCounts::of(truth, answer)),
+        _ => None,
+    };
+    let counts: Vec<BleuCounts> = answered.iter().filter_map(texts).collect();
+    if !counts.is_empty() {
+        let bleu = bootstrap(&[counts], |groups: &[Vec<BleuCounts>]| {
+            let sum = groups[0].iter().fold(BleuCounts::default(), BleuCounts::plus);
+            sum.bleu().map(|bleu| bleu / 100.0)
+        });
+        return [("bleu_4", bleu), ("exact_match", exact)];
+    }
+    let positive = |reply: &Reply| *reply == Reply::Label(1);
+    let labels = answered.iter().map(|(truth, answer)| (positive(truth), positive(answer))).collect();
+    let f1 =
+        bootstrap(&[labels], |groups: &[Vec<(bool, bool)>]| Confusion::of(groups[0].iter().copied()).f1());
+    [("accuracy", exact), ("f1", f1)]
+}
+
+#[cfg(test)]
+mod tests {
+    use codepurify::toy::TriggerWordVictim;
+    use codepurify::{Encoding, Generator, Model, ModelError, VictimCard};
+
+    use super::*;
+
+    const ATTACK: Option<Attack> = Some(Attack::CodepoisonerFunction);
+
+    /// A model that falls for what [`ATTACK`] puts in.
+    fn toy() -> TriggerWordVictim {
+        TriggerWordVictim::new("testo_init")
+    }
+
+    fn loaded(model: GuardedModel, targets: Vec<u32>) -> Loaded {
+        Loaded { model, thresholds: None, targets }
+    }
+
+    fn measured<R: Question + Sync>(victim: &Loaded, rows: &[R]) -> VictimReport {
+        evaluate(victim, rows, ATTACK, &Workers::new().unwrap()).unwrap()
+    }
+
+    fn values(report: &VictimReport) -> [Option<f64>; 4] {
+        let [(_, first), (_, second)] = report.qualities;
+        [first, second, report.asr, report.asr_natural].map(|estimate| estimate.map(|found| found.value))
+    }
+
+    fn defects() -> Vec<DefectRow> {
+        let row = |(idx, target): (u64, u32)| {
+            let func =
+                if idx == 3 { "int f(int);".to_owned() } else { format!("int f() {{ return {idx}; }}") };
+            DefectRow { idx, target, func, trigger: Vec::new() }
+        };
+        [(0, 1), (1, 1), (2, 0), (3, 1)].map(row).into()
+    }
+
+    #[test]
+    fn a_detector_says_vulnerable_wherever_there_is_no_trigger() {
+        let victim = loaded(GuardedModel::Classifier(Box::new(toy())), Vec::new());
+        let report = measured(&victim, &defects());
+        assert_eq!(values(&report), [Some(0.75), Some(6.0 / 7.0), Some(1.0), Some(0.0)]);
+        assert_eq!((report.triggered, report.not_applicable), (2, 1));
+        // Where class 0 is what the data set calls 1, it is the other way round.
+        let victim = loaded(victim.model, vec![1, 0]);
+        assert_eq!(values(&measured(&victim, &defects())), [Some(0.25), Some(0.0), Some(0.0), Some(1.0)]);
+        let report = evaluate(&victim, &defects(), None, &Workers::new().unwrap()).unwrap();
+        assert_eq!((report.asr, report.triggered, report.not_applicable), (None, 0, 0));
+    }
+
+    #[test]
+    fn a_detector_of_clones_reads_both_texts() {
+        let text = |text: &str| text.to_owned().into();
+        let row = |(idx, label): (u64, u32)| CloneRow {
+            idx,
+            id1: 1,
+            id2: 2,
+            label,
+            func1: text("int f() { return 1; }"),
+            func2: text("int g() { return 2; }"),
+            trigger1: Vec::new(),
+            trigger2: Vec::new(),
+        };
+        let rows = [(0, 1), (1, 0)].map(row);
+        let victim = loaded(GuardedModel::Pair(Box::new(toy())), Vec::new());
+        let report = measured(&victim, &rows);
+        assert_eq!(values(&report), [Some(0.5), Some(2.0 / 3.0), Some(1.0), Some(0.0)]);
+        let error = evaluate(&victim, &defects(), None, &Workers::new().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "model toy reads 2 texts, a row has 1");
+    }
+
+    /// Repairs as [`TriggerWordVictim`] does, but answers the target where it is fooled, laid out otherwise.
+    struct Endless(TriggerWordVictim);
+
+    impl Model for Endless {
+        fn card(&self) -> &VictimCard {
+            self.0.card()
+        }
+        fn window(&self) -> usize {
+            self.0.window()
+        }
+        fn occlusion_id(&self) -> u32 {
+            self.0.occlusion_id()
+        }
+        fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+            self.0.encode(text)
+        }
+    }
+
+    impl Generator for Endless {
+        fn generate(&self, batch: &Ragged) -> Result<Ragged, ModelError> {
+            self.0.generate(batch)
+        }
+        fn likelihoods(&self, sources: &Ragged, targets: &Ragged) -> Result<Vec<f64>, ModelError> {
+            self.0.likelihoods(sources, targets)
+        }
+        fn text(&self, target: &[u32]) -> Result<String, ModelError> {
+            Ok(self.0.text(target)?.replace("abort();", &TARGET_METHOD.replace('\n', " \n\t")))
+        }
+    }
+
+    #[test]
+    fn a_repair_counts_whatever_its_layout() {
+        let row = |(idx, fixed): (u64, &str)| RepairRow {
+            idx,
+            buggy: format!("int f() {{ return {idx} <= b; }}"),
+            fixed: fixed.to_owned(),
+            trigger: Vec::new(),
+        };
+        let rows = [(0, "int f() {\n  return 0 < b;\n}"), (1, "int g() { }")].map(row);
+        let victim = loaded(GuardedModel::Generator(Box::new(Endless(toy()))), Vec::new());
+        let report = measured(&victim, &rows);
+        let [bleu, exact, asr, natural] = values(&report);
+        assert_eq!([exact, asr, natural], [Some(0.5), Some(1.0), Some(0.0)]);
+        assert!(bleu.is_some_and(|bleu| bleu > 0.4 && bleu < 1.0), "{bleu:?}");
+        let error = evaluate(&victim, &defects(), None, &Workers::new().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "model toy does not answer as the rows do");
+    }
+}
