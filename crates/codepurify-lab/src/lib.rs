@@ -1,7 +1,7 @@
 //! The laboratory: what attacks, trains and measures.
 //!
 //! [`data`] → [`attack`] and [`poison`] → [`train`] → [`evaluate`], with [`baseline`] to compare with → [`table`] and
-//! [`plot`]. The only crate that knows triggers; the defence
+//! [`plot`]. A [`whitebox`] looks into a trained victim; on it stand the [`training_defence`]s over real training sets. The only crate that knows triggers; the defence
 //! itself never sees this code.
 
 pub mod attack;
@@ -13,3 +13,5 @@ pub mod plot;
 pub mod poison;
 pub mod table;
 pub mod train;
+pub mod training_defence;
+pub mod whitebox;
