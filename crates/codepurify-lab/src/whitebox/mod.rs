@@ -138,15 +138,3 @@ fn spread<T: Send>(
 fn in_row<T>(row: usize, result: Result<T, WhiteBoxError>) -> Result<T, WhiteBoxError> {
     result.map_err(|source| WhiteBoxError::Row { row, source: Box::new(source) })
 }
-
-/// The inputs of rows as a victim takes them, with their padded lengths.
-fn inputs<S: Sample>(
-    victim: &WhiteBox,
-    rows: &[S],
-) -> Result<(Vec<Vec<Vec<u32>>>, Vec<usize>), WhiteBoxError> {
-    let framed = |(at, row): (usize, &S)| in_row(at, victim.framed(&row.texts()));
-    let inputs: Vec<Vec<Vec<u32>>> = rows.iter().enumerate().map(framed).collect::<Result<_, _>>()?;
-    let padded = |input: &Vec<Vec<u32>>| input.len() * input.iter().map(Vec::len).max().unwrap_or(0);
-    let lengths = inputs.iter().map(padded).collect();
-    Ok((inputs, lengths))
-}

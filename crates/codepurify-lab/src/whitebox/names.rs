@@ -41,7 +41,8 @@ impl NameScorer {
     fn embeddings(&self, names: &[String]) -> Result<Tensor, WhiteBoxError> {
         let words = self.victim.body.word_embeddings();
         let embedding = |name: &String| -> Result<Tensor, WhiteBoxError> {
-            let ids = self.victim.reading.tokenizer.encode(name)?.ids;
+            // Behind a blank, as where it is declared.
+            let ids = self.victim.reading.tokenizer.encode_answer(&format!(" {name}"))?;
             if ids.is_empty() {
                 return Err(ModelError::Tokenise(format!("the name `{name}` has no token")).into());
             }
@@ -135,5 +136,70 @@ impl Hidden {
             }
         }
         Ok(hidden)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A tiny RoBERTa of two classes with random weights.
+    fn victim() -> WhiteBox {
+        let golden =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-models/tests/golden/tiny-classifier");
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+            std::fs::copy(golden.join(file), dir.path().join(file)).unwrap();
+        }
+        let sidecar = r#"{"task": "defect", "labels": ["clean", "vulnerable"]}"#;
+        std::fs::write(dir.path().join("codepurify.json"), sidecar).unwrap();
+        WhiteBox::open(dir.path()).unwrap()
+    }
+
+    const TEXT: &str = "int f(int a) { int total = a; return total; }";
+
+    fn spans(name: &str) -> Vec<Span> {
+        TEXT.match_indices(name).map(|(at, _)| Span::new(at, at + name.len())).collect()
+    }
+
+    #[test]
+    fn occurrences_are_unknown_and_a_text_that_is_not_seen_cannot_be_judged() {
+        let victim = victim();
+        let hidden = Hidden::of(&victim, TEXT, &[spans("total"), vec![spans("int")[1]]]).unwrap();
+        assert_eq!(hidden.places.iter().map(|&(_, of)| of).collect::<Vec<_>>(), [1, 0, 0]);
+        let unknown = victim.reading.tokenizer.special().unknown;
+        assert!(hidden.places.iter().all(|&(place, _)| hidden.ids[place] == unknown));
+        assert_eq!(hidden.ids.iter().filter(|&&id| id == unknown).count(), 3);
+        let scorer = NameScorer::new(victim, Answer::Label(0)).unwrap();
+        let found = scorer.gradients(&[TEXT], 0, &[spans("total"), Vec::new()], &["n".to_owned()]).unwrap();
+        assert!(found[0][0].is_finite() && found[1][0].is_infinite());
+    }
+
+    #[test]
+    fn gradients_equal_finite_differences() {
+        let names: Vec<String> = ["n", "buffer"].map(str::to_owned).into();
+        let scorer = NameScorer::new(victim(), Answer::Label(1)).unwrap();
+        let found = scorer.gradients(&[TEXT], 0, &[spans("total")], &names).unwrap();
+        let hidden = Hidden::of(&scorer.victim, TEXT, &[spans("total")]).unwrap();
+        let input = [scorer.victim.reading.tokenizer.frame(&hidden.ids)];
+        let words = scorer.victim.body.words(&input).unwrap();
+        let embeddings = scorer.embeddings(&names).unwrap();
+        for (name, &gradient) in found[0].iter().enumerate() {
+            // The name is added, a little, in all places of the identifier; the mean over them is reported.
+            let moved = |by: f64| {
+                let mut rows: Vec<Tensor> = (0..input[0].len()).map(|at| words.get(at).unwrap()).collect();
+                for &(place, _) in &hidden.places {
+                    let at = scorer.victim.content_start() + place;
+                    rows[at] = (&rows[at] + (embeddings.get(name).unwrap() * by).unwrap()).unwrap();
+                }
+                let words = Tensor::stack(&rows, 0).unwrap();
+                let evidence = scorer.victim.body.evidence(&input, &words, &scorer.target).unwrap();
+                f64::from(evidence.to_vec1::<f32>().unwrap()[0])
+            };
+            let slope = -(moved(0.02) - moved(-0.02)) / 0.04 / hidden.places.len() as f64;
+            assert!((gradient - slope).abs() < 0.02 * slope.abs() + 1e-4, "{gradient} for {slope}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! How often a victim is right, with and without a token put into its inputs.
 
-use super::{WhiteBox, WhiteBoxError, groups, in_row, inputs, spread};
+use super::{WhiteBox, WhiteBoxError, groups, in_row, spread};
 use crate::baseline::BaselineError;
 use crate::baseline::code_detector::{TokenProbe, with_token};
 use crate::data::report::{Answer, Sample};
@@ -13,7 +13,10 @@ impl WhiteBox {
     /// # Errors
     /// [`WhiteBoxError`] if a row is of another task, or the model fails.
     pub fn accuracy<S: Sample + Sync>(&self, rows: &[S], workers: &Workers) -> Result<f64, WhiteBoxError> {
-        let (inputs, lengths) = inputs(self, rows)?;
+        let input = |(at, row): (usize, &S)| in_row(at, self.framed(&row.texts()));
+        let inputs = rows.iter().enumerate().map(input).collect::<Result<Vec<_>, _>>()?;
+        let padded = |input: &Vec<Vec<u32>>| input.len() * input.iter().map(Vec::len).max().unwrap_or(0);
+        let lengths: Vec<usize> = inputs.iter().map(padded).collect();
         let target = |(at, row): (usize, &S)| in_row(at, self.target(row.answer()));
         let targets = rows.iter().enumerate().map(target).collect::<Result<Vec<_>, _>>()?;
         let groups = groups(&lengths);
