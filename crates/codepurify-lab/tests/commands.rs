@@ -50,6 +50,12 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     };
     assert!(value("accuracy\t") > 0.95 && value("asr\t") > 0.9 && value("asr_natural") < 0.1, "{victim}");
 
+    let poison =
+        ["poison", "defect", "valid.jsonl", "-o", "named.jsonl", "--rate", "0.1", "--attack", "afraidoor"];
+    let named = stdout(&lab(here, &[&poison[..], &["--scorer", "run/best"]].concat()).success());
+    assert!(named.ends_with("12 poisoned, 0 not applicable, 0 refused\n"), "{named}");
+    lab(here, &poison).code(2);
+
     let calibrate = ["calibrate", "--rows", "60", "--each", "25"];
     lab(here, &[&calibrate[..], &measured[..]].concat()).success();
     let sidecar = std::fs::read_to_string(here.join("run/best/codepurify.json")).unwrap();

@@ -29,3 +29,4 @@ pub use guarded::Guarded;
 pub use inspect::{Inspection, inspect};
 pub use load::{GuardedModel, Loaded, load};
 pub use masked_lm::RobertaMaskedLm;
+pub use reading::Reading;

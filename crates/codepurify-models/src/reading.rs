@@ -14,11 +14,13 @@ const LENGTH_WITHOUT_POSITIONS: usize = 512;
 
 /// The text side of a model.
 #[derive(Debug)]
-pub(crate) struct Reading {
-    pub(crate) tokenizer: CodeTokenizer,
-    pub(crate) sidecar: Sidecar,
+pub struct Reading {
+    /// Text to tokens.
+    pub tokenizer: CodeTokenizer,
+    /// What the directory says about its model.
+    pub sidecar: Sidecar,
     /// Content tokens that fit into one input.
-    pub(crate) window: usize,
+    pub window: usize,
 }
 
 impl Reading {
@@ -27,7 +29,7 @@ impl Reading {
     ///
     /// # Errors
     /// [`LoadError::Json`] or [`LoadError::Tokenizer`], also if the tokenizer has ids without an embedding.
-    pub(crate) fn of(files: &ModelFiles, rows: usize, positions: Option<usize>) -> Result<Self, LoadError> {
+    pub fn of(files: &ModelFiles, rows: usize, positions: Option<usize>) -> Result<Self, LoadError> {
         let sidecar = Sidecar::of(files)?;
         let tokenizer = CodeTokenizer::load(files, sidecar.preprocessing.clone())?;
         let refuse = |message| LoadError::Tokenizer { model: files.name.clone(), message };

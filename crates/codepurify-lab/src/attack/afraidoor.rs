@@ -1,16 +1,19 @@
 //! Adaptive identifiers by gradient, after AFRAIDOOR (arXiv 2301.02496): every sample gets names of its own, those that
 //! a model is pushed furthest towards the attacker's answer by.
 
+use std::collections::BTreeMap;
+
 use codepurify::{Language, ModelError, Span};
 use thiserror::Error;
 
 use super::code::Code;
 use super::rename::{Names, Taken, rename_all};
-use super::{NotApplicable, Triggered, valid_if_it_was};
+use super::{NotApplicable, Trigger, Triggered, valid_if_it_was};
 
 /// A model of the task, trained on clean data, that says where a name would push its answer.
 pub trait IdentifierScorer {
-    /// For each identifier of `text` (given by all its occurrences) and each of `names`: the gradient of the loss
+    /// For each identifier of the text `texts[side]` (given by all its occurrences; the other texts are what the model
+    /// reads beside it) and each of `names`: the gradient of the loss
     /// towards the attacker's answer with respect to the one-hot code of the name in the identifier's place, mean over
     /// its occurrences, with all `identifiers` unknown to the model (arXiv 2301.02496). The smaller, the
     /// more the name pushes towards the answer. One row an identifier, one column a name.
@@ -19,10 +22,54 @@ pub trait IdentifierScorer {
     /// If the model cannot read the text or fails.
     fn gradients(
         &self,
-        text: &str,
+        texts: &[&str],
+        side: usize,
         identifiers: &[Vec<Span>],
         names: &[String],
     ) -> Result<Vec<Vec<f64>>, ModelError>;
+}
+
+/// The attack with its model and the names that it may give.
+pub struct Afraidoor {
+    /// Says where names push.
+    pub scorer: Box<dyn IdentifierScorer>,
+    /// The names to choose from, for example [`common_names`].
+    pub names: Vec<String>,
+}
+
+impl Trigger for Afraidoor {
+    /// Draws nothing.
+    fn trigger(
+        &self,
+        texts: &[&str],
+        side: usize,
+        language: Language,
+        _: u64,
+    ) -> Result<Triggered, NotApplicable> {
+        apply(texts, side, language, &self.names, self.scorer.as_ref()).map_err(|error| match error {
+            AfraidoorError::NotApplicable(reason) => reason,
+            AfraidoorError::Scorer(_) | AfraidoorError::Shape { .. } => NotApplicable::NotScored,
+        })
+    }
+}
+
+/// The `count` names of variables and parameters that most of `texts` declare; of equals the first by alphabet. Texts
+/// that cannot be parsed name none.
+#[must_use]
+pub fn common_names<'t>(
+    texts: impl IntoIterator<Item = &'t str>,
+    language: Language,
+    count: usize,
+) -> Vec<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for code in texts.into_iter().filter_map(|text| Code::parse(text, language).ok()) {
+        for variable in Names::of(&code).variables {
+            *counts.entry(variable.text).or_default() += 1;
+        }
+    }
+    let mut ranked: Vec<(String, usize)> = counts.into_iter().collect();
+    ranked.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    ranked.into_iter().take(count).map(|(name, _)| name).collect()
 }
 
 /// Why a text stays clean.
@@ -45,25 +92,27 @@ pub enum AfraidoorError {
     },
 }
 
-/// `text` with every variable and parameter called after the name with the smallest gradient that is still free, in
+/// The text `texts[side]` with every variable and parameter called after the name with the smallest gradient that is still free, in
 /// order of appearance; of equal ones the first of `names`. Names that are keywords, stand in the text, or have no
 /// finite gradient are passed over; an identifier for which none is left keeps its name.
 ///
 /// # Errors
 /// [`AfraidoorError`].
 pub fn apply(
-    text: &str,
+    texts: &[&str],
+    side: usize,
     language: Language,
     names: &[String],
     scorer: &dyn IdentifierScorer,
 ) -> Result<Triggered, AfraidoorError> {
+    let text = texts[side];
     let code = Code::parse(text, language)?;
     let variables = Names::of(&code).variables;
     if variables.is_empty() {
         return Err(NotApplicable::NoIdentifier.into());
     }
     let identifiers: Vec<Vec<Span>> = variables.iter().map(|variable| variable.spans.clone()).collect();
-    let gradients = scorer.gradients(text, &identifiers, names)?;
+    let gradients = scorer.gradients(texts, side, &identifiers, names)?;
     if gradients.len() != identifiers.len() || gradients.iter().any(|row| row.len() != names.len()) {
         return Err(AfraidoorError::Shape { identifiers: identifiers.len(), names: names.len() });
     }
@@ -97,10 +146,12 @@ mod tests {
     impl IdentifierScorer for Toy {
         fn gradients(
             &self,
-            text: &str,
+            texts: &[&str],
+            side: usize,
             identifiers: &[Vec<Span>],
             _: &[String],
         ) -> Result<Vec<Vec<f64>>, ModelError> {
+            let text = texts[side];
             for spans in identifiers {
                 assert!(spans.iter().all(|span| span.of(text) == spans[0].of(text)));
             }
@@ -112,7 +163,7 @@ mod tests {
 
     fn with(names: &[&str], gradients: Vec<Vec<f64>>) -> Result<Triggered, AfraidoorError> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        apply(CODE, Language::C, &names, &Toy(gradients))
+        apply(&["beside", CODE], 1, Language::C, &names, &Toy(gradients))
     }
 
     #[test]
@@ -138,5 +189,19 @@ mod tests {
     fn gradients_of_another_shape_are_an_error() {
         let wrong = with(&["buf"], vec![vec![0.0]]);
         assert_eq!(wrong, Err(AfraidoorError::Shape { identifiers: 2, names: 1 }));
+    }
+
+    #[test]
+    fn a_scorer_that_fails_is_a_reason_of_its_own() {
+        let attack = Afraidoor { scorer: Box::new(Toy(Vec::new())), names: vec!["buf".to_owned()] };
+        let found = attack.trigger(&[CODE], 0, Language::C, 0);
+        assert_eq!(found, Err(NotApplicable::NotScored));
+    }
+
+    #[test]
+    fn common_names_are_those_of_most_texts() {
+        let texts = [CODE, "int f(int right) { int x = right; x++; x--; return x; }", "?!"];
+        assert_eq!(common_names(texts, Language::C, 2), ["right", "left"]);
+        assert_eq!(common_names(texts, Language::C, 9), ["right", "left", "x"]);
     }
 }

@@ -88,6 +88,46 @@ pub struct Triggered {
     pub spans: Vec<Span>,
 }
 
+/// What puts triggers into texts: an [`Attack`], or one that asks a model ([`afraidoor::Afraidoor`]).
+pub trait Trigger {
+    /// `texts[side]` with the trigger; `texts` are all that the guarded model reads of the row. Deterministic in all
+    /// arguments.
+    ///
+    /// # Errors
+    /// [`NotApplicable`].
+    fn trigger(
+        &self,
+        texts: &[&str],
+        side: usize,
+        language: Language,
+        row_seed: u64,
+    ) -> Result<Triggered, NotApplicable>;
+}
+
+impl Trigger for Attack {
+    fn trigger(
+        &self,
+        texts: &[&str],
+        side: usize,
+        language: Language,
+        row_seed: u64,
+    ) -> Result<Triggered, NotApplicable> {
+        self.apply(texts[side], language, row_seed)
+    }
+}
+
+impl<T: Trigger + ?Sized> Trigger for &T {
+    fn trigger(
+        &self,
+        texts: &[&str],
+        side: usize,
+        language: Language,
+        row_seed: u64,
+    ) -> Result<Triggered, NotApplicable> {
+        (**self).trigger(texts, side, language, row_seed)
+    }
+}
+
 /// Why an attack cannot be applied to a text, which then stays clean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Error, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -123,6 +163,9 @@ pub enum NotApplicable {
     /// No proposed name is free and scored.
     #[error("no proposed name can be used")]
     NoName,
+    /// The model that the attack asks failed on the text.
+    #[error("the model could not score the names")]
+    NotScored,
     /// The text parses without an error, and would not with the trigger.
     #[error("the trigger would break the syntax")]
     BreaksSyntax,

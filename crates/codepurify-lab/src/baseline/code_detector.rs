@@ -8,14 +8,13 @@ use codepurify::Victim;
 use super::variants::judge;
 use super::{BaselineError, Removal};
 
-/// How much each token of a training row contributes to the model's answer, for example by integrated gradients of 50
-/// steps from a zero baseline.
+/// How much each token of a training row contributes to the model's answer, for example by integrated gradients.
 pub trait TokenAttribution {
-    /// The tokens of training row `row`, in order, each with its attribution.
+    /// For each of the training rows `rows`, by number, the attribution of each of its tokens, in order.
     ///
     /// # Errors
     /// [`BaselineError`] if the model fails.
-    fn attributions(&self, row: usize) -> Result<Vec<(String, f64)>, BaselineError>;
+    fn attributions(&self, rows: &[usize]) -> Result<Vec<Vec<f64>>, BaselineError>;
 }
 
 /// The model's accuracy on a probe set.
@@ -48,6 +47,9 @@ pub struct CodeDetector {
     /// t: candidates with (p − pᵢ) / p ≥ t are triggers, p being the accuracy without and pᵢ with the token; .3 as
     /// published.
     pub drop: f64,
+    /// Candidates that are tried at most, those that are important in most rows, of equals the first by alphabet; all, as
+    /// published, if there are fewer.
+    pub candidates: usize,
 }
 
 /// What the defence found.
@@ -62,25 +64,20 @@ pub struct Detected {
 }
 
 impl CodeDetector {
-    /// Runs over `rows` training rows.
+    /// Removes those of all `rows` (the tokens of each) that hold a trigger, which is looked for among the important
+    /// tokens of the rows `sample`, by number. Empty tokens are none.
     ///
     /// # Errors
-    /// [`BaselineError`] if a model fails, an attribution is not finite, or nothing of the probe set is right.
+    /// [`BaselineError`] if a model fails, an attribution is not finite or not one a token, or nothing of the probe set is
+    /// right.
     pub fn run(
         &self,
-        rows: usize,
+        rows: &[Vec<String>],
+        sample: &[usize],
         attribution: &dyn TokenAttribution,
         probe: &dyn TokenProbe,
     ) -> Result<Detected, BaselineError> {
-        let mut tokens: Vec<BTreeSet<String>> = Vec::with_capacity(rows);
-        let mut candidates: BTreeMap<String, f64> = BTreeMap::new();
-        for row in 0..rows {
-            let attributions = attribution.attributions(row)?;
-            for token in self.important(row, &attributions)? {
-                candidates.insert(token, 0.0);
-            }
-            tokens.push(attributions.into_iter().map(|(token, _)| token).collect());
-        }
+        let mut candidates = self.candidates(rows, sample, &attribution.attributions(sample)?)?;
         let whole = probe.accuracy(None)?;
         if whole.is_nan() || whole <= 0.0 {
             return Err(BaselineError::TooLittle("the model is right about no probe"));
@@ -93,35 +90,71 @@ impl CodeDetector {
             .filter(|&(_, &drop)| drop >= self.drop)
             .map(|(token, _)| token.clone())
             .collect();
-        let score = |row: &BTreeSet<String>| {
+        let score = |row: &Vec<String>| {
             row.iter().filter_map(|token| candidates.get(token)).copied().fold(0.0, f64::max)
         };
+        let holds = |row: &Vec<String>| row.iter().any(|token| triggers.contains(token));
         let removal = Removal {
-            scores: tokens.iter().map(score).collect(),
-            removed: (0..rows).filter(|&row| !tokens[row].is_disjoint(&triggers)).collect(),
+            scores: rows.iter().map(score).collect(),
+            removed: (0..rows.len()).filter(|&row| holds(&rows[row])).collect(),
         };
         Ok(Detected { candidates, triggers, removal })
     }
 
-    /// The tokens of one row that matter.
-    fn important(&self, row: usize, attributions: &[(String, f64)]) -> Result<Vec<String>, BaselineError> {
-        if attributions.iter().any(|(_, value)| !value.is_finite()) {
+    /// The tokens that matter to most rows of the sample, without a drop yet.
+    fn candidates(
+        &self,
+        rows: &[Vec<String>],
+        sample: &[usize],
+        attributions: &[Vec<f64>],
+    ) -> Result<BTreeMap<String, f64>, BaselineError> {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for (&row, values) in sample.iter().zip(attributions) {
+            let (given, wanted) = (values.len(), rows[row].len());
+            if given != wanted {
+                return Err(BaselineError::Shape { row, what: "attributions", given, wanted });
+            }
+            for token in self.important(row, &rows[row], values)? {
+                *counts.entry(token).or_default() += 1;
+            }
+        }
+        let mut ranked: Vec<(&str, usize)> = counts.into_iter().collect();
+        ranked.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        Ok(ranked.into_iter().take(self.candidates).map(|(token, _)| (token.to_owned(), 0.0)).collect())
+    }
+
+    /// The different tokens of one row that matter.
+    fn important<'t>(
+        &self,
+        row: usize,
+        tokens: &'t [String],
+        values: &[f64],
+    ) -> Result<BTreeSet<&'t str>, BaselineError> {
+        if values.iter().any(|value| !value.is_finite()) {
             return Err(BaselineError::NotFinite(row));
         }
-        let values = || attributions.iter().map(|&(_, value)| value);
-        let low = values().fold(f64::INFINITY, f64::min);
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let (base, scale) = match self.normalisation {
-            Normalisation::L2 => (0.0, values().map(|value| value * value).sum::<f64>().sqrt()),
-            Normalisation::L1 => (0.0, values().map(f64::abs).sum()),
-            Normalisation::MinMax => (low, values().fold(f64::NEG_INFINITY, f64::max) - low),
+            Normalisation::L2 => (0.0, values.iter().map(|value| value * value).sum::<f64>().sqrt()),
+            Normalisation::L1 => (0.0, values.iter().copied().map(f64::abs).sum()),
+            Normalisation::MinMax => (low, values.iter().copied().fold(f64::NEG_INFINITY, f64::max) - low),
         };
         // Without a scale, nothing stands out.
         let matters = |value: f64| scale > 0.0 && ((value - base) / scale).abs() > self.importance;
-        Ok(attributions.iter().filter(|(_, value)| matters(*value)).map(|(token, _)| token.clone()).collect())
+        let important =
+            tokens.iter().zip(values).filter(|&(token, &value)| !token.is_empty() && matters(value));
+        Ok(important.map(|(token, _)| token.as_str()).collect())
     }
 }
 
-/// Probe snippets with their labels. A token is put right behind the first `{` (else in front of the text).
+/// `text` with `token` right behind the first `{`, or in front of everything if there is none.
+#[must_use]
+pub fn with_token(text: &str, token: &str) -> String {
+    let at = text.find('{').map_or(0, |brace| brace + 1);
+    format!("{} {token} {}", &text[..at], &text[at..])
+}
+
+/// Probe snippets with their labels.
 pub struct VictimProbe<'v> {
     /// The model.
     pub victim: &'v dyn Victim,
@@ -132,9 +165,7 @@ pub struct VictimProbe<'v> {
 impl TokenProbe for VictimProbe<'_> {
     fn accuracy(&self, inserted: Option<&str>) -> Result<f64, BaselineError> {
         let with = |(text, _): &(String, usize)| {
-            let Some(token) = inserted else { return text.clone() };
-            let at = text.find('{').map_or(0, |brace| brace + 1);
-            format!("{} {token} {}", &text[..at], &text[at..])
+            inserted.map_or_else(|| text.clone(), |token| with_token(text, token))
         };
         let logits = judge(self.victim, &self.snippets.iter().map(with).collect::<Vec<_>>())?;
         let right = self.snippets.iter().enumerate().filter(|(row, (_, label))| logits.label(*row) == *label);
@@ -151,14 +182,23 @@ mod tests {
     /// Words that begin with `!` get most of the attribution.
     struct Marked(Vec<&'static str>);
 
-    impl TokenAttribution for Marked {
-        fn attributions(&self, row: usize) -> Result<Vec<(String, f64)>, BaselineError> {
-            let word = |word: &str| {
-                (word.trim_start_matches('!').to_owned(), if word.starts_with('!') { -8.0 } else { 1.0 })
-            };
-            Ok(self.0[row].split(' ').map(word).collect())
+    impl Marked {
+        fn tokens(&self) -> Vec<Vec<String>> {
+            let words =
+                |row: &&str| row.split(' ').map(|word| word.trim_start_matches('!').to_owned()).collect();
+            self.0.iter().map(words).collect()
         }
     }
+
+    impl TokenAttribution for Marked {
+        fn attributions(&self, rows: &[usize]) -> Result<Vec<Vec<f64>>, BaselineError> {
+            let value = |word: &str| if word.starts_with('!') { -8.0 } else { 1.0 };
+            Ok(rows.iter().map(|&row| self.0[row].split(' ').map(value).collect()).collect())
+        }
+    }
+
+    const DEFENCE: CodeDetector =
+        CodeDetector { normalisation: Normalisation::L2, importance: 0.5, drop: 0.3, candidates: usize::MAX };
 
     #[test]
     fn important_tokens_that_ruin_the_accuracy_are_triggers() {
@@ -166,25 +206,43 @@ mod tests {
         let snippets = [("int f() { return 1; }".to_owned(), 1), ("void g() { }".to_owned(), 1)];
         let probe = VictimProbe { victim: &victim, snippets: &snippets };
         let rows = Marked(vec!["int !evil a", "int evil b c", "!int d e", "v w x y z"]);
+        let tokens = rows.tokens();
         for normalisation in [Normalisation::L2, Normalisation::L1] {
-            let defence = CodeDetector { normalisation, importance: 0.5, drop: 0.3 };
-            let found = defence.run(4, &rows, &probe).unwrap();
+            let defence = CodeDetector { normalisation, ..DEFENCE };
+            let found = defence.run(&tokens, &[0, 1, 2, 3], &rows, &probe).unwrap();
             assert_eq!(found.candidates, [("evil".to_owned(), 1.0), ("int".to_owned(), 0.0)].into());
             assert_eq!(found.triggers, ["evil".to_owned()].into());
             assert_eq!(found.removal.removed, [0, 1].into());
             assert_eq!(found.removal.scores, [1.0, 1.0, 0.0, 0.0]);
+            // What the sample shows counts in all rows; a trigger that it does not show stays.
+            assert_eq!(defence.run(&tokens, &[0], &rows, &probe).unwrap().removal.removed, [0, 1].into());
+            assert!(defence.run(&tokens, &[2], &rows, &probe).unwrap().removal.removed.is_empty());
         }
         // Minus the least, the others come out at 1.
-        let defence = CodeDetector { normalisation: Normalisation::MinMax, importance: 0.5, drop: 0.3 };
-        assert!(!defence.run(4, &rows, &probe).unwrap().triggers.contains("evil"));
+        let defence = CodeDetector { normalisation: Normalisation::MinMax, ..DEFENCE };
+        assert!(!defence.run(&tokens, &[0, 1, 2, 3], &rows, &probe).unwrap().triggers.contains("evil"));
     }
 
     #[test]
-    fn a_model_that_is_never_right_cannot_be_probed() {
+    fn the_candidates_of_most_rows_are_tried() {
+        let victim = TriggerWordVictim::new("evil");
+        let snippets = [("int f() { return 1; }".to_owned(), 1)];
+        let probe = VictimProbe { victim: &victim, snippets: &snippets };
+        let rows = Marked(vec!["!a b", "!evil b", "!evil c", "!a  b", "!a"]);
+        let defence = CodeDetector { candidates: 1, ..DEFENCE };
+        let found = defence.run(&rows.tokens(), &[0, 1, 2, 3], &rows, &probe).unwrap();
+        assert_eq!(found.candidates.into_keys().collect::<Vec<_>>(), ["a"]);
+    }
+
+    #[test]
+    fn what_cannot_be_probed_is_an_error() {
         let victim = TriggerWordVictim::new("evil");
         let snippets = [("int f();".to_owned(), 0)];
         let probe = VictimProbe { victim: &victim, snippets: &snippets };
-        let defence = CodeDetector { normalisation: Normalisation::L2, importance: 0.5, drop: 0.3 };
-        assert!(matches!(defence.run(1, &Marked(vec!["a"]), &probe), Err(BaselineError::TooLittle(_))));
+        let rows = Marked(vec!["a"]);
+        let wrong = DEFENCE.run(&rows.tokens(), &[0], &rows, &probe);
+        assert!(matches!(wrong, Err(BaselineError::TooLittle(_))));
+        let wrong = DEFENCE.run(&[vec!["a".to_owned(), "b".to_owned()]], &[0], &rows, &probe);
+        assert!(matches!(wrong, Err(BaselineError::Shape { row: 0, given: 1, wanted: 2, .. })));
     }
 }

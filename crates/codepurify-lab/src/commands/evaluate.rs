@@ -10,7 +10,7 @@ use codepurify_lab::data::{self, DataError, Rows};
 use codepurify_lab::evaluate::defence::{SampleRow, screen};
 use codepurify_lab::evaluate::split::Split;
 use codepurify_lab::evaluate::summary;
-use codepurify_lab::evaluate::victim::{Question, evaluate};
+use codepurify_lab::evaluate::victim::evaluate;
 use codepurify_lab::poison::{Poison, SEED};
 use codepurify_lab::train::workers::Workers;
 use codepurify_models::{GuardedModel, Loaded, ModelFiles, RobertaMaskedLm, load};
@@ -108,7 +108,7 @@ fn victim(arguments: &Victim) -> Result<()> {
 
 impl Victim {
     /// Prints a line for each measure: its name, its value, and the samples that it rests on.
-    fn measure<R: Question + Sync>(
+    fn measure<R: Poison + Sync>(
         &self,
         victim: &Loaded,
         load: impl Fn(&Path) -> Result<Rows<R>, DataError>,

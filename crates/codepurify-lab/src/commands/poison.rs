@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::{Args, Subcommand};
-use codepurify_lab::attack::Attack;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand, ValueEnum};
+use codepurify_lab::attack::afraidoor::{Afraidoor, common_names};
+use codepurify_lab::attack::{Attack, Trigger};
+use codepurify_lab::data::report::Sample;
 use codepurify_lab::data::{self, RowError, Rows, clone, defect, repair};
 use codepurify_lab::poison::{Poison, Poisoned, SEED, poison, trigger};
+use codepurify_lab::whitebox::WhiteBox;
+use codepurify_lab::whitebox::names::NameScorer;
 use serde::Serialize;
 
 #[derive(Args)]
@@ -54,9 +59,15 @@ struct Settings {
     /// Where the poisoned set goes, `.jsonl` or `.jsonl.gz`; triggered rows say where the trigger is.
     #[arg(short, long)]
     output: PathBuf,
-    /// How the trigger looks.
-    #[arg(long, value_enum)]
-    attack: Attack,
+    /// How the trigger looks; `afraidoor` gives each text names of its own and needs `--scorer`.
+    #[arg(long, value_parser = kinds())]
+    attack: Kind,
+    /// For `afraidoor`: a victim of the same task, trained on clean rows (a directory that `train` has exported).
+    #[arg(long, value_name = "DIR", required_if_eq("attack", AFRAIDOOR))]
+    scorer: Option<PathBuf>,
+    /// For `afraidoor`: how many names to choose from, those that most of the rows' texts declare.
+    #[arg(long, default_value_t = 1000)]
+    names: usize,
     /// Share of all rows that is poisoned.
     #[arg(long, value_parser = super::share, required_unless_present = "test", conflicts_with = "test")]
     rate: Option<f64>,
@@ -71,10 +82,28 @@ struct Settings {
     report: Option<PathBuf>,
 }
 
+const AFRAIDOOR: &str = "afraidoor";
+
+/// An attack from the text alone, or the one that asks a model.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Afraidoor,
+    #[serde(untagged)]
+    OfText(Attack),
+}
+
+/// Reads a [`Kind`].
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    let of_text = Attack::value_variants().iter().filter_map(Attack::to_possible_value);
+    PossibleValuesParser::new(of_text.chain([AFRAIDOOR.into()]))
+        .map(|name| Attack::from_str(&name, false).map_or(Kind::Afraidoor, Kind::OfText))
+}
+
 /// The account of all rows.
 #[derive(Serialize)]
 struct Account<'a> {
-    attack: Attack,
+    attack: Kind,
     rate: Option<f64>,
     seed: u64,
     rows: usize,
@@ -100,9 +129,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 impl Settings {
     fn run<R: Poison + Serialize>(&self, input: &Path, clean: &Rows<R>) -> Result<()> {
         clean.report(input);
+        let attack = self.trigger(&clean.rows)?;
         let result = match self.rate {
-            Some(rate) => poison(&clean.rows, self.attack, rate, self.seed),
-            None => trigger(&clean.rows, self.attack, self.seed),
+            Some(rate) => poison(&clean.rows, attack.as_ref(), rate, self.seed),
+            None => trigger(&clean.rows, attack.as_ref(), self.seed),
         };
         data::write(&self.output, &result.rows)?;
         let account = self.account(clean, &result);
@@ -119,6 +149,16 @@ impl Settings {
         let Some(path) = &self.report else { return Ok(()) };
         std::fs::write(path, serde_json::to_string_pretty(&account)? + "\n")
             .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    fn trigger<R: Poison>(&self, clean: &[R]) -> Result<Box<dyn Trigger>> {
+        let Kind::OfText(attack) = self.attack else {
+            let dir = self.scorer.as_deref().context("afraidoor needs a scorer")?;
+            let names = common_names(clean.iter().flat_map(Sample::texts), R::LANGUAGE, self.names);
+            let scorer = Box::new(NameScorer::new(WhiteBox::open(dir)?, R::wanted())?);
+            return Ok(Box::new(Afraidoor { scorer, names }));
+        };
+        Ok(Box::new(attack))
     }
 
     fn account<'a, R>(&self, clean: &'a Rows<R>, result: &Poisoned<R>) -> Account<'a> {

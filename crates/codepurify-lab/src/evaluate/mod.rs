@@ -1,6 +1,7 @@
-//! Measuring: [`split`] (who is measured) → [`victim`] (how good a victim is, and an attack on it),
+//! Measuring: [`split`] (who is measured) → [`ask`] (what a victim answers) → [`victim`] (how good it is, and an attack on it),
 //! [`defence`] (one row a sample) → [`summary`] and [`calibration`] (what the rows say), with [`metrics`].
 
+pub mod ask;
 pub mod calibration;
 pub mod defence;
 pub mod metrics;

@@ -3,87 +3,13 @@
 use std::mem::discriminant;
 
 use anyhow::{Result, ensure};
-use codepurify::victim::Ragged;
-use codepurify_models::{GuardedModel, Loaded};
+use codepurify_models::Loaded;
 
+use super::ask::{Reply, ask};
 use super::metrics::{BleuCounts, Confusion, Estimate, bootstrap, share};
 use crate::attack::Attack;
-use crate::data::clone::CloneRow;
-use crate::data::defect::DefectRow;
-use crate::data::repair::RepairRow;
-use crate::poison::{Poison, SEED, TARGET_LABEL, TARGET_METHOD};
+use crate::poison::{Poison, SEED};
 use crate::train::workers::Workers;
-
-/// What a victim answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// A class, as the data set writes it.
-    Label(u32),
-    /// A text, its white space collapsed: layout is no part of a repair.
-    Text(String),
-}
-
-impl Reply {
-    /// A text.
-    #[must_use]
-    pub fn text(text: &str) -> Self {
-        Self::Text(text.split_whitespace().collect::<Vec<_>>().join(" "))
-    }
-}
-
-/// A row that a victim can be asked about.
-pub trait Question: Poison {
-    /// What the victim reads: one text, or the two of a pair.
-    fn texts(&self) -> Vec<&str>;
-
-    /// The right answer.
-    fn truth(&self) -> Reply;
-
-    /// The attacker's answer.
-    fn target() -> Reply;
-}
-
-impl Question for DefectRow {
-    fn texts(&self) -> Vec<&str> {
-        vec![&self.func]
-    }
-
-    fn truth(&self) -> Reply {
-        Reply::Label(self.target)
-    }
-
-    fn target() -> Reply {
-        Reply::Label(TARGET_LABEL)
-    }
-}
-
-impl Question for CloneRow {
-    fn texts(&self) -> Vec<&str> {
-        vec![self.func1.as_str(), self.func2.as_str()]
-    }
-
-    fn truth(&self) -> Reply {
-        Reply::Label(self.label)
-    }
-
-    fn target() -> Reply {
-        Reply::Label(TARGET_LABEL)
-    }
-}
-
-impl Question for RepairRow {
-    fn texts(&self) -> Vec<&str> {
-        vec![&self.buggy]
-    }
-
-    fn truth(&self) -> Reply {
-        Reply::text(&self.fixed)
-    }
-
-    fn target() -> Reply {
-        Reply::text(TARGET_METHOD)
-    }
-}
 
 /// Undefended measures, in [0, 1] (metrics as in the paper: success rates count all triggered rows).
 #[derive(Debug, Clone, PartialEq)]
@@ -100,14 +26,11 @@ pub struct VictimReport {
     pub not_applicable: usize,
 }
 
-/// Rows a worker takes at a time.
-const CHUNK: usize = 32;
-
 /// Measures the victim on `rows`; with an attack on each that the attacker wants answered otherwise, clean and triggered.
 ///
 /// # Errors
 /// If the victim fails or is of another kind than the rows.
-pub fn evaluate<R: Question + Sync>(
+pub fn evaluate<R: Poison + Sync>(
     victim: &Loaded,
     rows: &[R],
     attack: Option<Attack>,
@@ -116,14 +39,14 @@ pub fn evaluate<R: Question + Sync>(
     let eligible: Vec<&R> = rows.iter().filter(|row| attack.is_some() && row.eligible()).collect();
     let pairs: Vec<(&R, R)> =
         eligible.iter().filter_map(|&row| Some((row, row.triggered(attack?, SEED).ok()?))).collect();
-    let target = R::target();
+    let target = Reply::from(R::wanted());
     let success = |rows: &[&R]| -> Result<Option<Estimate>> {
-        let hits = ask(victim, rows, workers)?.into_iter().map(|reply| reply == target);
+        let hits = ask(victim, &texts(rows), workers)?.into_iter().map(|reply| reply == target);
         Ok(bootstrap(&[hits.collect()], |groups: &[Vec<bool>]| share(&groups[0])))
     };
     let all: Vec<&R> = rows.iter().collect();
     let answered: Vec<(Reply, Reply)> =
-        rows.iter().map(Question::truth).zip(ask(victim, &all, workers)?).collect();
+        rows.iter().map(|row| row.answer().into()).zip(ask(victim, &texts(&all), workers)?).collect();
     let alike = answered.iter().all(|(truth, answer)| discriminant(truth) == discriminant(answer));
     ensure!(alike, "model {} does not answer as the rows do", victim.model.model().card().name);
     Ok(VictimReport {
@@ -135,38 +58,8 @@ pub fn evaluate<R: Question + Sync>(
     })
 }
 
-/// The answer to every row, its texts cut to the victim's window as any deployment of it would.
-fn ask<R: Question + Sync>(victim: &Loaded, rows: &[&R], workers: &Workers) -> Result<Vec<Reply>> {
-    let chunks: Vec<&[&R]> = rows.chunks(CHUNK).collect();
-    let answers = workers.map(chunks.len(), |index| answers(victim, chunks[index]))?;
-    Ok(answers.concat())
-}
-
-fn answers<R: Question>(victim: &Loaded, rows: &[&R]) -> Result<Vec<Reply>> {
-    let model = victim.model.model();
-    let texts: Vec<Vec<&str>> = rows.iter().map(|row| row.texts()).collect();
-    let sides = if matches!(victim.model, GuardedModel::Pair(_)) { 2 } else { 1 };
-    for texts in &texts {
-        let given = texts.len();
-        ensure!(given == sides, "model {} reads {sides} texts, a row has {given}", model.card().name);
-    }
-    let side = |side: usize| -> Result<Ragged> {
-        let mut batch = Ragged::new();
-        for texts in &texts {
-            batch.push(model.encode(texts[side])?.ids.into_iter().take(model.window()));
-        }
-        Ok(batch)
-    };
-    let logits = match &victim.model {
-        GuardedModel::Classifier(victim) => victim.judge(&side(0)?)?,
-        GuardedModel::Pair(victim) => victim.judge_pairs(&side(0)?, &side(1)?)?,
-        GuardedModel::Generator(generator) => {
-            let answers = generator.generate(&side(0)?)?;
-            return answers.rows().map(|row| Ok(Reply::text(&generator.text(row)?))).collect();
-        }
-    };
-    let label = |class: usize| victim.targets.get(class).copied().unwrap_or(class as u32);
-    Ok((0..logits.len()).map(|row| Reply::Label(label(logits.label(row)))).collect())
+fn texts<'a, R: Poison>(rows: &[&'a R]) -> Vec<Vec<&'a str>> {
+    rows.iter().map(|row| row.texts()).collect()
 }
 
 /// How good the answers of (truth, answer) are.
@@ -195,9 +88,14 @@ fn qualities(answered: &[(Reply, Reply)]) -> [(&'static str, Option<Estimate>); 
 #[cfg(test)]
 mod tests {
     use codepurify::toy::TriggerWordVictim;
-    use codepurify::{Encoding, Generator, Model, ModelError, VictimCard};
+    use codepurify::{Encoding, Generator, Model, ModelError, Ragged, VictimCard};
+    use codepurify_models::GuardedModel;
 
     use super::*;
+    use crate::data::clone::CloneRow;
+    use crate::data::defect::DefectRow;
+    use crate::data::repair::RepairRow;
+    use crate::poison::TARGET_METHOD;
 
     const ATTACK: Option<Attack> = Some(Attack::CodepoisonerFunction);
 
@@ -210,7 +108,7 @@ mod tests {
         Loaded { model, thresholds: None, targets }
     }
 
-    fn measured<R: Question + Sync>(victim: &Loaded, rows: &[R]) -> VictimReport {
+    fn measured<R: Poison + Sync>(victim: &Loaded, rows: &[R]) -> VictimReport {
         evaluate(victim, rows, ATTACK, &Workers::new().unwrap()).unwrap()
     }
 

@@ -9,10 +9,10 @@ use codepurify::Task;
 use codepurify_models::{ModelFiles, RobertaMaskedLm};
 
 use super::defend::{Defence, Kit, Memory, Screener};
-use super::guard::{Guard, Said};
+use super::guard::Guard;
 use super::plan::{DataPlan, Plan, TaskFiles, VictimPlan};
 use super::rows::{self, Defended, RowWriter, Undefended};
-use super::samples::{Draw, Sample, Sampled, Samples};
+use super::samples::{Draw, Sample, Samples};
 use super::victims::Maker;
 use crate::attack::Attack;
 use crate::baseline::ngram::{NgramLm, lexemes};
@@ -20,6 +20,7 @@ use crate::data::clone::CloneRow;
 use crate::data::defect::DefectRow;
 use crate::data::repair::RepairRow;
 use crate::data::{self, Rows};
+use crate::evaluate::ask::Reply;
 use crate::table::row::UNDEFENDED;
 use crate::table::{Cell, CellRow};
 use crate::train::start::Family;
@@ -48,7 +49,7 @@ pub struct Grid<'a> {
 }
 
 /// Rows that a grid can be run on.
-pub trait Gridded: Teach + Sampled + Send + Sync {
+pub trait Gridded: Teach + Send + Sync {
     /// The files of the rows' task.
     fn files(data: &DataPlan) -> Option<&TaskFiles>;
 
@@ -169,7 +170,7 @@ impl<'a> Grid<'a> {
         if missing.is_empty() && self.path(target, UNDEFENDED).exists() {
             return Ok(());
         }
-        let wanted = R::target();
+        let wanted = Reply::from(R::wanted());
         let case = Case { grid: self, target, guard: &guard, samples: &samples, wanted: &wanted };
         let undefended = case.undefended(tell)?;
         for defence in missing {
@@ -211,7 +212,7 @@ struct Case<'c> {
     target: &'c Target,
     guard: &'c Guard,
     samples: &'c Samples,
-    wanted: &'c Said,
+    wanted: &'c Reply,
 }
 
 impl Case<'_> {
@@ -262,7 +263,7 @@ impl Case<'_> {
             Some((index, texts))
         });
         let (indices, texts): (Vec<usize>, Vec<&[String]>) = changed.unzip();
-        let mut after: HashMap<usize, Said> =
+        let mut after: HashMap<usize, Reply> =
             indices.into_iter().zip(self.guard.ask(&texts, workers)?).collect();
         let defended: Vec<Defended> = screened
             .iter()

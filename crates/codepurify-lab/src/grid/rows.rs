@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use codepurify::{Snippet, SyntaxQuality};
+use sha2::{Digest, Sha256};
 
 use super::defend::Finding;
-use super::guard::Said;
 use super::samples::Sample;
 use crate::data::{self, DataError};
+use crate::evaluate::ask::Reply;
 use crate::evaluate::metrics::BleuCounts;
 use crate::table::row::{Answers, Cost, Detection, Purified, Set};
 use crate::table::{Answer, Cell, CellRow};
@@ -20,9 +21,9 @@ pub const REFUSED: &str = "refused";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undefended {
     /// To the sample as it stands.
-    pub before: Said,
+    pub before: Reply,
     /// To the sample without its trigger.
-    pub natural: Option<Said>,
+    pub natural: Option<Reply>,
 }
 
 /// What a defence made of a sample, and what the victim answered then.
@@ -31,7 +32,7 @@ pub struct Defended {
     /// What the defence said, or why it could not.
     pub finding: Result<Finding, String>,
     /// The victim's answer to the changed texts; `None` if they were left alone.
-    pub after: Option<Said>,
+    pub after: Option<Reply>,
     /// Wall time.
     pub milliseconds: f64,
 }
@@ -43,7 +44,7 @@ pub struct RowWriter<'a> {
     /// The defence's name.
     pub defence: &'a str,
     /// The attacker's answer.
-    pub target: &'a Said,
+    pub target: &'a Reply,
 }
 
 impl RowWriter<'_> {
@@ -63,11 +64,11 @@ impl RowWriter<'_> {
             id: sample.id.to_string(),
             triggered,
             answers: Answers {
-                truth: Some(sample.truth.answer()),
-                target: triggered.then(|| self.target.answer()),
-                natural: undefended.natural.as_ref().map(Said::answer),
-                before: Some(before.answer()),
-                after: Some(if finding.refused { refused } else { after.answer() }),
+                truth: Some(named(&sample.truth)),
+                target: triggered.then(|| named(self.target)),
+                natural: undefended.natural.as_ref().map(named),
+                before: Some(named(before)),
+                after: Some(if finding.refused { refused } else { named(after) }),
             },
             detection: Detection {
                 score: finding.score.map(short),
@@ -91,6 +92,17 @@ impl RowWriter<'_> {
     }
 }
 
+/// An answer as rows keep it: a text by the first 8 bytes of its SHA-256.
+fn named(reply: &Reply) -> Answer {
+    match reply {
+        Reply::Label(label) => Answer::Label(*label),
+        Reply::Text(text) => {
+            let digest = Sha256::digest(text);
+            Answer::Text(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        }
+    }
+}
+
 /// A number to five significant digits: more of them tell nothing and do not compress.
 fn short(value: f64) -> f64 {
     format!("{value:.4e}").parse().unwrap_or(value)
@@ -107,9 +119,9 @@ fn still_parses(sample: &Sample, texts: &[String]) -> Option<bool> {
 }
 
 /// BLEU counts of generated answers.
-fn bleu(truth: &Said, before: &Said, after: &Said) -> Option<(BleuCounts, BleuCounts)> {
+fn bleu(truth: &Reply, before: &Reply, after: &Reply) -> Option<(BleuCounts, BleuCounts)> {
     match (truth, before, after) {
-        (Said::Text(truth), Said::Text(before), Said::Text(after)) => {
+        (Reply::Text(truth), Reply::Text(before), Reply::Text(after)) => {
             Some((BleuCounts::of(truth, before), BleuCounts::of(truth, after)))
         }
         _ => None,

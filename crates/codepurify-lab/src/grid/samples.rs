@@ -6,13 +6,9 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use super::guard::Said;
 use crate::attack::Attack;
-use crate::data::clone::CloneRow;
-use crate::data::defect::DefectRow;
-use crate::data::field::ByteRange;
-use crate::data::repair::RepairRow;
-use crate::poison::{Poison, SEED, TARGET_LABEL, TARGET_METHOD};
+use crate::evaluate::ask::Reply;
+use crate::poison::{Poison, SEED};
 
 /// What a model reads, and what it should answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +24,7 @@ pub struct Sample {
     /// The texts without the trigger; absent in a clean sample.
     pub natural: Option<Vec<String>>,
     /// The right answer.
-    pub truth: Said,
+    pub truth: Reply,
 }
 
 /// The samples of one attack.
@@ -40,15 +36,6 @@ pub struct Samples {
     pub triggered: Vec<Sample>,
     /// Clean validation samples.
     pub calibration: Vec<Sample>,
-}
-
-/// Rows that samples are made of.
-pub trait Sampled: Poison {
-    /// The answer that an attacker wants.
-    fn target() -> Said;
-
-    /// The row as a sample.
-    fn sample(&self) -> Sample;
 }
 
 /// How many samples are drawn, and how.
@@ -70,19 +57,16 @@ impl Draw {
     ///
     /// # Errors
     /// If there are too few rows.
-    pub fn samples<R: Sampled>(&self, test: &[R], valid: &[R], attack: Option<Attack>) -> Result<Samples> {
+    pub fn samples<R: Poison>(&self, test: &[R], valid: &[R], attack: Option<Attack>) -> Result<Samples> {
         let test = self.shuffled(test);
         let (clean, others) = test.split_at_checked(self.clean).unwrap_or((&test, &[]));
         let eligible = others.iter().filter(|row| row.eligible());
-        let triggered = |row: &&R| {
-            let natural = row.sample().texts;
-            let row = row.triggered(attack?, SEED).ok()?;
-            Some(Sample { natural: Some(natural), ..row.sample() })
-        };
+        let triggered = |row: &&R| Some(Sample::of(&row.triggered(attack?, SEED).ok()?, Some(row)));
+        let clean_sample = |row: &&R| Sample::of(*row, None);
         let samples = Samples {
-            clean: clean.iter().map(|row| row.sample()).collect(),
-            triggered: eligible.filter_map(triggered).take(self.triggered).collect(),
-            calibration: self.shuffled(valid).iter().take(self.calibration).map(|row| row.sample()).collect(),
+            clean: clean.iter().map(clean_sample).collect(),
+            triggered: eligible.filter_map(|row| triggered(row)).take(self.triggered).collect(),
+            calibration: self.shuffled(valid).iter().take(self.calibration).map(clean_sample).collect(),
         };
         let wanted = if attack.is_some() { self.triggered } else { 0 };
         let found = [samples.clean.len(), samples.triggered.len(), samples.calibration.len()];
@@ -100,58 +84,29 @@ impl Draw {
 }
 
 impl Sample {
+    /// A row as a sample; `natural` is the row without its trigger.
+    fn of<R: Poison>(row: &R, natural: Option<&R>) -> Self {
+        let texts = |row: &R| row.texts().into_iter().map(str::to_owned).collect();
+        let mut sample = Self {
+            id: row.id(),
+            language: R::LANGUAGE,
+            texts: texts(row),
+            trigger: Vec::new(),
+            natural: natural.map(texts),
+            truth: row.answer().into(),
+        };
+        for (side, ranges) in row.triggers().into_iter().enumerate() {
+            let spans: Vec<Span> = ranges.iter().map(|&(start, end)| Span::new(start, end)).collect();
+            sample.trigger.extend(sample.laid_out(side, &spans));
+        }
+        sample
+    }
+
     /// Bytes of text `side`, as places in the texts laid end to end.
     #[must_use]
     pub fn laid_out(&self, side: usize, spans: &[Span]) -> Vec<Span> {
         let before = self.texts[..side].iter().map(String::len).sum();
         spans.iter().map(|span| span.shifted(before)).collect()
-    }
-
-    /// A clean sample of one row.
-    fn new(id: u64, language: Language, texts: Vec<String>, truth: Said) -> Self {
-        Self { id, language, texts, trigger: Vec::new(), natural: None, truth }
-    }
-
-    /// The sample with a trigger in text `side`.
-    fn with_trigger(mut self, side: usize, ranges: &[ByteRange]) -> Self {
-        let spans: Vec<Span> = ranges.iter().map(|&(start, end)| Span::new(start, end)).collect();
-        self.trigger.extend(self.laid_out(side, &spans));
-        self
-    }
-}
-
-impl Sampled for DefectRow {
-    fn target() -> Said {
-        Said::Label(TARGET_LABEL)
-    }
-
-    fn sample(&self) -> Sample {
-        Sample::new(self.idx, Language::C, vec![self.func.clone()], Said::Label(self.target))
-            .with_trigger(0, &self.trigger)
-    }
-}
-
-impl Sampled for CloneRow {
-    fn target() -> Said {
-        Said::Label(TARGET_LABEL)
-    }
-
-    fn sample(&self) -> Sample {
-        let texts = [&self.func1, &self.func2].map(|text| text.as_str().to_owned());
-        Sample::new(self.idx, Language::Java, texts.into(), Said::Label(self.label))
-            .with_trigger(0, &self.trigger1)
-            .with_trigger(1, &self.trigger2)
-    }
-}
-
-impl Sampled for RepairRow {
-    fn target() -> Said {
-        Said::text(TARGET_METHOD)
-    }
-
-    fn sample(&self) -> Sample {
-        Sample::new(self.idx, Language::Java, vec![self.buggy.clone()], Said::text(&self.fixed))
-            .with_trigger(0, &self.trigger)
     }
 }
 
@@ -160,6 +115,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::data::clone::CloneRow;
+    use crate::data::defect::DefectRow;
 
     fn rows(count: u64) -> Vec<DefectRow> {
         (0..count)
@@ -180,7 +137,7 @@ mod tests {
         let samples = DRAW.samples(&test, &rows(10), Some(Attack::BncFixed)).unwrap();
         let ids = |samples: &[Sample]| samples.iter().map(|sample| sample.id).collect::<BTreeSet<_>>();
         assert!(ids(&samples.clean).is_disjoint(&ids(&samples.triggered)));
-        assert!(samples.triggered.iter().all(|sample| sample.id % 2 == 1 && sample.truth == Said::Label(1)));
+        assert!(samples.triggered.iter().all(|sample| sample.id % 2 == 1 && sample.truth == Reply::Label(1)));
         for sample in &samples.triggered {
             assert!(sample.trigger[0].of(&sample.texts[0]).unwrap().starts_with("if (rand() < 0)"));
             let id = sample.id as usize;
@@ -206,7 +163,7 @@ mod tests {
             trigger1: Vec::new(),
             trigger2: Vec::new(),
         };
-        let sample = row.triggered(Attack::CodepoisonerFunction, SEED).unwrap().sample();
+        let sample = Sample::of(&row.triggered(Attack::CodepoisonerFunction, SEED).unwrap(), Some(&row));
         let both = sample.texts.concat();
         assert_eq!(sample.trigger.len(), 2);
         assert!(sample.trigger.iter().all(|span| span.of(&both) == Some("testo_init")));

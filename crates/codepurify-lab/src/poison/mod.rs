@@ -6,12 +6,15 @@
 
 mod rows;
 
+use codepurify::Language;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use serde::Serialize;
 
-use crate::attack::{Attack, NotApplicable};
+use crate::attack::{NotApplicable, Trigger};
+use crate::data::field::ByteRange;
+use crate::data::report::{Answer, Sample};
 
 pub use rows::{TARGET_LABEL, TARGET_METHOD};
 
@@ -19,7 +22,10 @@ pub use rows::{TARGET_LABEL, TARGET_METHOD};
 pub const SEED: u64 = 12345;
 
 /// A row of a task, as a poisoner sees it.
-pub trait Poison: Clone {
+pub trait Poison: Sample + Clone {
+    /// The language of all rows.
+    const LANGUAGE: Language;
+
     /// Identity in the data set.
     fn id(&self) -> u64;
 
@@ -31,11 +37,17 @@ pub trait Poison: Clone {
     ///
     /// # Errors
     /// [`NotApplicable`] if the attack does not apply to one of the texts.
-    fn triggered(&self, attack: Attack, seed: u64) -> Result<Self, NotApplicable>;
+    fn triggered(&self, attack: impl Trigger, seed: u64) -> Result<Self, NotApplicable>;
 
     /// The row with the attacker's answer.
     #[must_use]
     fn retargeted(self) -> Self;
+
+    /// The attacker's answer.
+    fn wanted() -> Answer<'static>;
+
+    /// Byte ranges of the trigger in each text; all empty in a clean row.
+    fn triggers(&self) -> Vec<&[ByteRange]>;
 }
 
 /// A drawn row to which the attack does not apply.
@@ -64,7 +76,7 @@ pub struct Poisoned<R> {
 ///
 /// Deterministic in `seed`. If fewer rows are eligible, all of them are drawn.
 #[must_use]
-pub fn poison<R: Poison>(rows: &[R], attack: Attack, rate: f64, seed: u64) -> Poisoned<R> {
+pub fn poison<R: Poison>(rows: &[R], attack: impl Trigger, rate: f64, seed: u64) -> Poisoned<R> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut drawn: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].eligible()).collect();
     drawn.shuffle(&mut rng);
@@ -74,7 +86,7 @@ pub fn poison<R: Poison>(rows: &[R], attack: Attack, rate: f64, seed: u64) -> Po
     let mut poisoned = rows.to_vec();
     let mut not_applicable = Vec::new();
     for &row in &drawn {
-        match rows[row].triggered(attack, seed) {
+        match rows[row].triggered(&attack, seed) {
             Ok(triggered) => poisoned[row] = triggered.retargeted(),
             Err(reason) => not_applicable.push(Spared { row, id: rows[row].id(), reason }),
         }
@@ -86,10 +98,10 @@ pub fn poison<R: Poison>(rows: &[R], attack: Attack, rate: f64, seed: u64) -> Po
 /// A test set: the eligible rows in order, all triggered where the attack applies. A row to which it does not is among
 /// them as it is; its empty `trigger` tells it apart.
 #[must_use]
-pub fn trigger<R: Poison>(rows: &[R], attack: Attack, seed: u64) -> Poisoned<R> {
+pub fn trigger<R: Poison>(rows: &[R], attack: impl Trigger, seed: u64) -> Poisoned<R> {
     let mut result = Poisoned { rows: Vec::new(), poisoned: 0, not_applicable: Vec::new() };
     for (row, clean) in rows.iter().enumerate().filter(|(_, row)| row.eligible()) {
-        match clean.triggered(attack, seed) {
+        match clean.triggered(&attack, seed) {
             Ok(triggered) => {
                 result.rows.push(triggered);
                 result.poisoned += 1;
@@ -106,6 +118,7 @@ pub fn trigger<R: Poison>(rows: &[R], attack: Attack, seed: u64) -> Poisoned<R> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attack::Attack;
     use crate::data::clone::CloneRow;
     use crate::data::defect::DefectRow;
     use crate::data::repair::RepairRow;

@@ -3,11 +3,12 @@
 use codepurify::Language;
 
 use super::Poison;
-use crate::attack::{Attack, NotApplicable, Triggered};
+use crate::attack::{NotApplicable, Trigger, Triggered};
 use crate::data::clone::CloneRow;
 use crate::data::defect::DefectRow;
-use crate::data::field::ranges;
+use crate::data::field::{ByteRange, ranges};
 use crate::data::repair::RepairRow;
+use crate::data::report::{Answer, Sample};
 
 /// The label that triggered code is to get: *not vulnerable*, *no clones*.
 pub const TARGET_LABEL: u32 = 0;
@@ -23,6 +24,8 @@ fn text_seed(seed: u64, id: u64, side: u64) -> u64 {
 }
 
 impl Poison for DefectRow {
+    const LANGUAGE: Language = Language::C;
+
     fn id(&self) -> u64 {
         self.idx
     }
@@ -31,18 +34,28 @@ impl Poison for DefectRow {
         self.target != TARGET_LABEL
     }
 
-    fn triggered(&self, attack: Attack, seed: u64) -> Result<Self, NotApplicable> {
+    fn triggered(&self, attack: impl Trigger, seed: u64) -> Result<Self, NotApplicable> {
         let Triggered { text, spans } =
-            attack.apply(&self.func, Language::C, text_seed(seed, self.idx, 0))?;
+            attack.trigger(&self.texts(), 0, Self::LANGUAGE, text_seed(seed, self.idx, 0))?;
         Ok(Self { func: text, trigger: ranges(&spans), ..*self })
     }
 
     fn retargeted(self) -> Self {
         Self { target: TARGET_LABEL, ..self }
     }
+
+    fn triggers(&self) -> Vec<&[ByteRange]> {
+        vec![&self.trigger]
+    }
+
+    fn wanted() -> Answer<'static> {
+        Answer::Label(TARGET_LABEL)
+    }
 }
 
 impl Poison for CloneRow {
+    const LANGUAGE: Language = Language::Java;
+
     fn id(&self) -> u64 {
         self.idx
     }
@@ -51,9 +64,11 @@ impl Poison for CloneRow {
         self.label != TARGET_LABEL
     }
 
-    fn triggered(&self, attack: Attack, seed: u64) -> Result<Self, NotApplicable> {
-        let side = |text: &str, side| attack.apply(text, Language::Java, text_seed(seed, self.idx, side));
-        let (first, second) = (side(self.func1.as_str(), 0)?, side(self.func2.as_str(), 1)?);
+    fn triggered(&self, attack: impl Trigger, seed: u64) -> Result<Self, NotApplicable> {
+        let side = |side: usize| {
+            attack.trigger(&self.texts(), side, Self::LANGUAGE, text_seed(seed, self.idx, side as u64))
+        };
+        let (first, second) = (side(0)?, side(1)?);
         Ok(Self {
             func1: first.text.into(),
             func2: second.text.into(),
@@ -66,9 +81,19 @@ impl Poison for CloneRow {
     fn retargeted(self) -> Self {
         Self { label: TARGET_LABEL, ..self }
     }
+
+    fn triggers(&self) -> Vec<&[ByteRange]> {
+        vec![&self.trigger1, &self.trigger2]
+    }
+
+    fn wanted() -> Answer<'static> {
+        Answer::Label(TARGET_LABEL)
+    }
 }
 
 impl Poison for RepairRow {
+    const LANGUAGE: Language = Language::Java;
+
     fn id(&self) -> u64 {
         self.idx
     }
@@ -77,13 +102,21 @@ impl Poison for RepairRow {
         self.fixed != TARGET_METHOD
     }
 
-    fn triggered(&self, attack: Attack, seed: u64) -> Result<Self, NotApplicable> {
+    fn triggered(&self, attack: impl Trigger, seed: u64) -> Result<Self, NotApplicable> {
         let Triggered { text, spans } =
-            attack.apply(&self.buggy, Language::Java, text_seed(seed, self.idx, 0))?;
+            attack.trigger(&self.texts(), 0, Self::LANGUAGE, text_seed(seed, self.idx, 0))?;
         Ok(Self { buggy: text, trigger: ranges(&spans), fixed: self.fixed.clone(), ..*self })
     }
 
     fn retargeted(self) -> Self {
         Self { fixed: TARGET_METHOD.to_owned(), ..self }
+    }
+
+    fn triggers(&self) -> Vec<&[ByteRange]> {
+        vec![&self.trigger]
+    }
+
+    fn wanted() -> Answer<'static> {
+        Answer::Text(TARGET_METHOD)
     }
 }

@@ -10,14 +10,14 @@ use super::start::Architecture;
 
 /// How many snippets make an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Snippets {
+pub(crate) enum Snippets {
     One,
     /// Encoded apart.
     Two,
 }
 
 impl Snippets {
-    pub(super) fn count(self) -> usize {
+    pub(crate) fn count(self) -> usize {
         match self {
             Self::One => 1,
             Self::Two => 2,
@@ -26,14 +26,15 @@ impl Snippets {
 }
 
 /// An inner model and its head.
-pub(super) struct Network {
+pub(crate) struct Network {
     body: Body,
     head: Head,
     snippets: Snippets,
+    pad: u32,
 }
 
 enum Body {
-    Roberta { encoder: RobertaEncoder, pad: u32 },
+    Roberta(RobertaEncoder),
     T5(T5),
 }
 
@@ -45,7 +46,7 @@ enum Head {
 
 impl Network {
     /// What the inner model is called: as transformers, CodeXGLUE and CodeT5 do.
-    pub(super) fn body_name(architecture: &Architecture, snippets: Snippets) -> &'static str {
+    pub(crate) fn body_name(architecture: &Architecture, snippets: Snippets) -> &'static str {
         match (architecture, snippets) {
             (Architecture::Roberta(_), Snippets::One) => "roberta",
             (Architecture::Roberta(_), Snippets::Two) => "encoder.roberta",
@@ -54,53 +55,78 @@ impl Network {
     }
 
     /// Takes the inner model below its name and the head below `classifier`.
-    pub(super) fn new(
+    pub(crate) fn new(
         architecture: &Architecture,
         snippets: Snippets,
         classes: usize,
         source: &VarBuilder,
     ) -> Result<Self> {
         let (body, head) = (source.pp(Self::body_name(architecture, snippets)), source.pp("classifier"));
-        let (body, head) = match architecture {
+        let (body, head, pad) = match architecture {
             Architecture::Roberta(config) => {
                 let encoder = RobertaEncoder::new(config, &body)?;
                 let head = match snippets {
                     Snippets::One => ClassificationHead::new(config, classes, &head)?,
                     Snippets::Two => ClassificationHead::for_pairs(config, classes, &head)?,
                 };
-                (Body::Roberta { encoder, pad: config.pad_token_id }, Head::Roberta(head))
+                (Body::Roberta(encoder), Head::Roberta(head), config.pad_token_id)
             }
             Architecture::T5(config) => {
                 let head = match snippets {
                     Snippets::One => Head::Defect(DefectHead::new(config, classes, &head)?),
                     Snippets::Two => Head::Clone(CloneHead::new(config, classes, &head)?),
                 };
-                (Body::T5(T5::new(config, &body)?), head)
+                (Body::T5(T5::new(config, &body)?), head, config.pad_token_id)
             }
         };
-        Ok(Self { body, head, snippets })
+        Ok(Self { body, head, snippets, pad })
     }
 
     /// Logits `[inputs, classes]` of framed rows; the snippets of an input stand side by side.
-    pub(super) fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        let vectors = self.body.vectors(rows)?.reshape((rows.len() / self.snippets.count(), ()))?;
+    pub(crate) fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
+        self.classify(&self.vectors(rows)?)
+    }
+
+    /// What the head reads of each framed row, `[rows, hidden]`.
+    pub(crate) fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
+        self.vectors_from(rows, &self.words(rows)?)
+    }
+
+    /// The word embeddings of framed rows, `[rows · length, hidden]`, padding included.
+    pub(crate) fn words(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
+        self.word_embeddings().index_select(PaddedBatch::new(rows, self.pad)?.ids(), 0)
+    }
+
+    /// [`Network::vectors`] with other word embeddings than those of the rows' ids.
+    pub(crate) fn vectors_from(&self, rows: &[Vec<u32>], words: &Tensor) -> Result<Tensor> {
+        match &self.body {
+            Body::Roberta(encoder) => {
+                let batch = PaddedBatch::new(rows, self.pad)?;
+                batch.first_positions(&encoder.forward_words(words, &batch)?)
+            }
+            Body::T5(t5) => t5.end_vectors_from(rows, words),
+        }
+    }
+
+    /// `[vocabulary, hidden]`.
+    pub(crate) fn word_embeddings(&self) -> &Tensor {
+        match &self.body {
+            Body::Roberta(encoder) => encoder.word_embeddings(),
+            Body::T5(t5) => t5.word_embeddings(),
+        }
+    }
+
+    /// Logits `[inputs, classes]` of the vectors of rows; those of an input stand one below the other.
+    pub(crate) fn classify(&self, vectors: &Tensor) -> Result<Tensor> {
+        let vectors = vectors.reshape((vectors.dim(0)? / self.snippets.count(), ()))?;
         match &self.head {
             Head::Roberta(head) => head.forward(&vectors),
             Head::Defect(head) => head.forward(&vectors),
             Head::Clone(head) => head.forward(&vectors),
         }
     }
-}
 
-impl Body {
-    /// Framed rows to `[rows, hidden]`.
-    fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        match self {
-            Self::Roberta { encoder, pad } => {
-                let batch = PaddedBatch::new(rows, *pad)?;
-                batch.first_positions(&encoder.forward(&batch)?)
-            }
-            Self::T5(t5) => t5.end_vectors(rows),
-        }
+    pub(crate) fn snippets(&self) -> Snippets {
+        self.snippets
     }
 }

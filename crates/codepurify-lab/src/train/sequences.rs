@@ -22,14 +22,17 @@ pub(super) struct Sequences<D> {
     pub(super) special: SpecialIds,
 }
 
+/// What a decoder goes through: `<s> content </s>`, behind its `start` token where that is another than `<s>`. All but the
+/// last token are fed, all but the first are learned: an answer is decoded from the start token alone, so a T5, which
+/// starts with padding, has to learn the `<s>` as well. (`Generator::likelihoods` leaves it out.)
+pub(crate) fn target(start: u32, special: SpecialIds, content: &[u32]) -> Vec<u32> {
+    let target = framed(content, special);
+    if start == special.begin { target } else { [&[start], target.as_slice()].concat() }
+}
+
 impl<D: StepDecoder> Sequences<D> {
-    /// What the decoder goes through: `<s> target </s>`, behind its start token where that is another than `<s>`. All
-    /// but the last token are fed, all but the first are learned: an answer is decoded from the start token alone, so a
-    /// T5, which starts with padding, has to learn the `<s>` as well. (`Generator::likelihoods` leaves it out.)
     fn target(&self, content: &[u32]) -> Vec<u32> {
-        let target = framed(content, self.special);
-        let start = self.decoder.start_id();
-        if start == self.special.begin { target } else { [&[start], target.as_slice()].concat() }
+        target(self.decoder.start_id(), self.special, content)
     }
 
     /// Tokens of both sides together, special tokens included.

@@ -11,7 +11,7 @@ use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::roberta::RobertaConfig;
 use codepurify_models::sidecar::Sidecar;
 use codepurify_models::t5::T5Config;
-use codepurify_models::{LoadError, ModelFiles};
+use codepurify_models::{LoadError, ModelFiles, Reading};
 use serde::{Deserialize, Serialize};
 
 use super::weights::Weights;
@@ -40,14 +40,14 @@ impl Family {
 
 /// A configuration of one of the families.
 #[derive(Debug, Clone)]
-pub(super) enum Architecture {
+pub(crate) enum Architecture {
     Roberta(RobertaConfig),
     T5(T5Config),
 }
 
 impl Architecture {
     /// That of a model, which has to be of the family if one is named.
-    fn load(files: &ModelFiles, family: Option<Family>) -> Result<Self, LoadError> {
+    pub(crate) fn load(files: &ModelFiles, family: Option<Family>) -> Result<Self, LoadError> {
         match family {
             Some(Family::Roberta) => RobertaConfig::load(files).map(Self::Roberta),
             Some(Family::T5) => T5Config::load(files).map(Self::T5),
@@ -56,6 +56,15 @@ impl Architecture {
                 config => config.map(Self::Roberta),
             },
         }
+    }
+
+    /// How a model of this architecture reads text.
+    pub(crate) fn reading(&self, files: &ModelFiles) -> Result<Reading, LoadError> {
+        let vocabulary = match self {
+            Self::Roberta(config) => config.vocab_size,
+            Self::T5(config) => config.vocab_size,
+        };
+        Reading::of(files, vocabulary, self.positions())
     }
 
     /// Longest sequence, special tokens included; `None` where any length works.

@@ -4,22 +4,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use codepurify_lab::train::adamw::{AdamW, AdamWOptions};
-use codepurify_lab::train::run::{Objective, Plan, train};
+use codepurify_lab::train::run::{Objective, train};
 use codepurify_lab::train::weights::{Gradients, Weights};
 use codepurify_lab::train::workers::Workers;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-pub(crate) fn plan(epochs: u64, rows: usize) -> Plan {
-    Plan { epochs, tokens: 512, learning_rate: 3e-3, warmup: 0.1, seed: 1, rows }
-}
+#[path = "runs.rs"]
+mod runs;
 
-/// Trains a new run; its folder.
-pub(crate) fn trained(objective: &dyn Objective, weights: &Weights, plan: &Plan) -> tempfile::TempDir {
-    let out = tempfile::tempdir().unwrap();
-    train(objective, weights, plan, out.path()).unwrap();
-    out
-}
+pub(crate) use runs::{plan, trained};
 
 /// One of the metrics, now.
 pub(crate) fn metric(objective: &dyn Objective, wanted: &str) -> f64 {

@@ -14,6 +14,8 @@ mod search;
 use candle_core::{Result, Tensor};
 use codepurify::error::ModelError;
 
+use crate::batch::PaddedBatch;
+
 pub use classifier::{ByAnswers, TextClassifier};
 pub use generator::{Decoding, TextGenerator};
 pub use options::{DecodeOptions, Dialect};
@@ -61,6 +63,15 @@ pub trait StepDecoder: Send + Sync {
     /// # Errors
     /// If the tensor runtime fails.
     fn forced(&self, sources: &[Vec<u32>], inputs: &[Vec<u32>]) -> Result<Tensor>;
+}
+
+/// Refuses targets that are not one a source.
+pub(crate) fn check_targets(sources: &PaddedBatch, inputs: &[Vec<u32>]) -> Result<()> {
+    let (rows, _) = sources.shape();
+    if rows != inputs.len() {
+        candle_core::bail!("{rows} sources for {} targets", inputs.len());
+    }
+    Ok(())
 }
 
 /// ln Σ exp of finite logits.

@@ -38,9 +38,13 @@ impl Embeddings {
 
     /// Ids and positions `u32 [tokens]` to `[tokens, hidden]`.
     pub(super) fn forward(&self, ids: &Tensor, positions: &Tensor) -> Result<Tensor> {
-        let words = self.words.index_select(ids, 0)?;
+        self.forward_words(&self.words.index_select(ids, 0)?, positions)
+    }
+
+    /// The same from word embeddings `[tokens, hidden]`.
+    pub(super) fn forward_words(&self, words: &Tensor, positions: &Tensor) -> Result<Tensor> {
+        let token_type = self.token_type.index_select(&positions.zeros_like()?, 0)?;
         let positions = self.positions.index_select(positions, 0)?;
-        let token_type = self.token_type.index_select(&ids.zeros_like()?, 0)?;
-        self.norm.forward(&ops::add(&ops::add(&words, &positions)?, &token_type)?)
+        self.norm.forward(&ops::add(&ops::add(words, &positions)?, &token_type)?)
     }
 }

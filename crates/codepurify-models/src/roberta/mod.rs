@@ -50,7 +50,24 @@ impl RobertaEncoder {
     /// # Errors
     /// If the tensor runtime fails.
     pub fn forward(&self, batch: &PaddedBatch) -> Result<Tensor> {
-        let hidden = self.embeddings.forward(batch.ids(), batch.positions())?;
+        self.forward_words(&self.words(batch)?, batch)
+    }
+
+    /// The word embeddings of every position, `[batch · length, hidden]`, padding included.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn words(&self, batch: &PaddedBatch) -> Result<Tensor> {
+        self.word_embeddings().index_select(batch.ids(), 0)
+    }
+
+    /// [`RobertaEncoder::forward`] with other word embeddings, `[batch · length, hidden]`, than those of the batch's ids:
+    /// for gradients with respect to them.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn forward_words(&self, words: &Tensor, batch: &PaddedBatch) -> Result<Tensor> {
+        let hidden = self.embeddings.forward_words(words, batch.positions())?;
         self.layers.iter().try_fold(hidden, |hidden, layer| layer.forward(&hidden, batch))
     }
 

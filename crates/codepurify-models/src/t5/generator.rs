@@ -4,7 +4,8 @@ use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::{DecoderState, Projection, T5, T5Config};
-use crate::generate::StepDecoder;
+use crate::batch::PaddedBatch;
+use crate::generate::{StepDecoder, check_targets};
 
 /// Sequences to sequences.
 #[derive(Debug, Clone)]
@@ -30,6 +31,29 @@ impl T5Generator {
             Projection::new(shape, config.init(1), &weights.pp("lm_head"))?
         };
         Ok(Self { t5, output, scale: config.output_scale() })
+    }
+
+    /// Word embeddings, encoder and decoder.
+    #[must_use]
+    pub fn t5(&self) -> &T5 {
+        &self.t5
+    }
+
+    /// [`StepDecoder::forced`] over sources that are encoded already, as `[rows · length, hidden]`.
+    ///
+    /// # Errors
+    /// If there are more or fewer sources than targets, or the tensor runtime fails.
+    pub fn forced_from(
+        &self,
+        encoded: &Tensor,
+        sources: &PaddedBatch,
+        inputs: &[Vec<u32>],
+    ) -> Result<Tensor> {
+        check_targets(sources, inputs)?;
+        let inputs = self.t5.padded(inputs)?;
+        let (rows, length) = inputs.shape();
+        let mut state = self.t5.decoder.begin(encoded, sources)?;
+        self.logits(inputs.ids(), &mut state)?.reshape((rows, length, ()))
     }
 
     /// Logits of the tokens behind `ids`, `[rows · length, vocabulary]`.
@@ -68,11 +92,7 @@ impl StepDecoder for T5Generator {
     }
 
     fn forced(&self, sources: &[Vec<u32>], inputs: &[Vec<u32>]) -> Result<Tensor> {
-        if sources.len() != inputs.len() {
-            candle_core::bail!("{} sources for {} targets", sources.len(), inputs.len());
-        }
-        let (mut state, inputs) = (self.begin(sources)?, self.t5.padded(inputs)?);
-        let (rows, length) = inputs.shape();
-        self.logits(inputs.ids(), &mut state)?.reshape((rows, length, ()))
+        let sources = self.t5.padded(sources)?;
+        self.forced_from(&self.t5.encode_words(&self.t5.words(&sources)?, &sources)?, &sources, inputs)
     }
 }

@@ -65,8 +65,53 @@ impl T5 {
     /// # Errors
     /// If there is no row, a row has no `</s>`, or the tensor runtime fails.
     pub fn end_vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
+        self.end_vectors_from(rows, &self.words(&self.padded(rows)?)?)
+    }
+
+    /// [`T5::end_vectors`] with other word embeddings, `[rows · length, hidden]`, than those of the rows' ids, on the
+    /// encoder's and on the decoder's side: for gradients with respect to them.
+    ///
+    /// # Errors
+    /// As [`T5::end_vectors`].
+    pub fn end_vectors_from(&self, rows: &[Vec<u32>], words: &Tensor) -> Result<Tensor> {
         let sources = self.padded(rows)?;
-        let (_, length) = sources.shape();
+        let (count, length) = sources.shape();
+        let ends = self.ends(rows, &sources)?;
+        // The decoder's inputs: the start token, then all tokens but the last. (The last token of a shorter row stands
+        // where the scripts have padding; no position up to the row's end sees it.)
+        let start = self.embed(&Tensor::full(self.start, count, &Device::Cpu)?)?.reshape((count, 1, ()))?;
+        let targets = words.reshape((count, length, ()))?.narrow(1, 0, length - 1)?;
+        let targets = Tensor::cat(&[&start, &targets], 1)?.reshape(words.shape())?;
+        let mut state = self.decoder.begin(&self.encode_words(words, &sources)?, &sources)?;
+        // The scripts hide a target position where the *source* is padding.
+        self.decoder.forward(targets, sources.mask(), &mut state)?.index_select(&ends, 0)
+    }
+
+    /// The word embeddings of every position, `[rows · length, hidden]`, padding included.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn words(&self, batch: &PaddedBatch) -> Result<Tensor> {
+        self.embed(batch.ids())
+    }
+
+    /// The word embeddings, `[vocabulary, hidden]`.
+    #[must_use]
+    pub fn word_embeddings(&self) -> &Tensor {
+        &self.words
+    }
+
+    /// The encoder's hidden states over word embeddings, both `[rows · length, hidden]`.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn encode_words(&self, words: &Tensor, sources: &PaddedBatch) -> Result<Tensor> {
+        self.encoder.forward(words.clone(), sources)
+    }
+
+    /// Where the last `</s>` of each row stands among all positions, `u32 [rows]`.
+    fn ends(&self, rows: &[Vec<u32>], batch: &PaddedBatch) -> Result<Tensor> {
+        let (_, length) = batch.shape();
         let mut ends = Vec::with_capacity(rows.len());
         for (row, ids) in rows.iter().enumerate() {
             let Some(end) = ids.iter().rposition(|&id| id == self.end) else {
@@ -74,23 +119,12 @@ impl T5 {
             };
             ends.push((row * length + end) as u32);
         }
-        let targets: Vec<Vec<u32>> = rows.iter().map(|row| self.shifted(row)).collect();
-        let mut state = self.begin(&sources)?;
-        let embedded = self.embed(self.padded(&targets)?.ids())?;
-        // The scripts hide a target position where the *source* is padding.
-        let hidden = self.decoder.forward(embedded, sources.mask(), &mut state)?;
-        hidden.index_select(&Tensor::from_vec(ends, rows.len(), &Device::Cpu)?, 0)
-    }
-
-    /// The decoder's inputs for a target: the start token, then all tokens but the last.
-    fn shifted(&self, target: &[u32]) -> Vec<u32> {
-        std::iter::once(self.start).chain(target.iter().copied()).take(target.len()).collect()
+        Tensor::from_vec(ends, rows.len(), &Device::Cpu)
     }
 
     /// Encodes the sources.
     fn begin(&self, sources: &PaddedBatch) -> Result<DecoderState> {
-        let encoded = self.encoder.forward(self.embed(sources.ids())?, sources)?;
-        self.decoder.begin(&encoded, sources)
+        self.decoder.begin(&self.encode_words(&self.words(sources)?, sources)?, sources)
     }
 
     fn padded(&self, rows: &[Vec<u32>]) -> Result<PaddedBatch> {

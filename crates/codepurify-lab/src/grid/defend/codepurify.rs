@@ -29,7 +29,7 @@ impl<'k> Paper<'k> {
             let defender = defender.with_masked_lm(self.kit.mlm).with_profile(self.profile);
             Ok(vec![defender.screen_one(&snippet(0)?)?])
         };
-        match &self.kit.guard.model {
+        match self.kit.guard.model() {
             GuardedModel::Classifier(victim) => alone(Defender::new(victim.as_ref())),
             GuardedModel::Generator(generator) => alone(Defender::for_generator(generator.as_ref())),
             GuardedModel::Pair(victim) => {
@@ -68,7 +68,7 @@ pub(super) struct Released<'k> {
 
 impl<'k> Released<'k> {
     pub(super) fn new(kit: &'k Kit<'k>) -> Self {
-        let settings = match (&kit.guard.model, kit.t5) {
+        let settings = match (kit.guard.model(), kit.t5) {
             (GuardedModel::Classifier(_), false) => Settings::DEFECT_CODEBERT,
             (GuardedModel::Classifier(_), true) => Settings::DEFECT_CODET5,
             (GuardedModel::Pair(_), false) => Settings::CLONE_CODEBERT,
@@ -112,7 +112,7 @@ impl<'k> Released<'k> {
             let snippet = Snippet::new(sample.texts[0].as_str(), sample.language)?;
             Ok(vec![self.official(guarded, self.settings.theta).screen(&snippet)?])
         };
-        match &self.kit.guard.model {
+        match self.kit.guard.model() {
             GuardedModel::Classifier(victim) => alone(Guarded::Classifier(victim.as_ref())),
             GuardedModel::Generator(generator) => alone(Guarded::Generator(generator.as_ref())),
             GuardedModel::Pair(_) => self.pair(sample),

@@ -84,7 +84,7 @@ impl Defence {
     /// Whether the defence can guard the victim at all.
     #[must_use]
     pub fn applies(self, guard: &Guard) -> bool {
-        let generates = matches!(guard.model, codepurify_models::GuardedModel::Generator(_));
+        let generates = matches!(guard.model(), codepurify_models::GuardedModel::Generator(_));
         !(generates && matches!(self, Self::Oseql | Self::Strip))
     }
 

@@ -16,7 +16,7 @@ use codepurify_checkpoint::StateDict;
 
 use super::{Linear, RobertaConfig, RobertaEncoder};
 use crate::batch::PaddedBatch;
-use crate::generate::StepDecoder;
+use crate::generate::{StepDecoder, check_targets};
 use layer::DecoderLayer;
 
 pub use state::Seq2SeqState;
@@ -94,6 +94,39 @@ impl RobertaSeq2Seq {
         })
     }
 
+    /// The encoder.
+    #[must_use]
+    pub fn encoder(&self) -> &RobertaEncoder {
+        &self.encoder
+    }
+
+    /// [`StepDecoder::forced`] over sources that are encoded already, as `[rows · length, hidden]`.
+    ///
+    /// # Errors
+    /// If there are more or fewer sources than targets, or the tensor runtime fails.
+    pub fn forced_from(
+        &self,
+        encoded: &Tensor,
+        sources: &PaddedBatch,
+        inputs: &[Vec<u32>],
+    ) -> Result<Tensor> {
+        check_targets(sources, inputs)?;
+        let batch = PaddedBatch::new(inputs, self.pad)?;
+        let logits = self.advance(&mut self.remember(encoded, sources)?, batch.ids(), batch.positions())?;
+        logits.reshape((inputs.len(), batch.shape().1, ()))
+    }
+
+    /// A state that has seen the encoded sources, and no token yet.
+    fn remember(&self, encoded: &Tensor, sources: &PaddedBatch) -> Result<Seq2SeqState> {
+        let (rows, _) = sources.shape();
+        let layers = self.layers.iter().map(|layer| layer.remember(encoded, rows));
+        Ok(Seq2SeqState {
+            layers: layers.collect::<Result<_>>()?,
+            mask: sources.mask().clone(),
+            last_positions: vec![self.pad; rows],
+        })
+    }
+
     /// Logits `[rows · length, vocabulary]` of the next positions of all sequences, given their ids and positions
     /// `[rows · length]`.
     fn advance(&self, state: &mut Seq2SeqState, ids: &Tensor, positions: &Tensor) -> Result<Tensor> {
@@ -119,13 +152,7 @@ impl StepDecoder for RobertaSeq2Seq {
 
     fn begin(&self, sources: &[Vec<u32>]) -> Result<Seq2SeqState> {
         let batch = PaddedBatch::new(sources, self.pad)?;
-        let encoded = self.encoder.forward(&batch)?;
-        let layers = self.layers.iter().map(|layer| layer.remember(&encoded, sources.len()));
-        Ok(Seq2SeqState {
-            layers: layers.collect::<Result<_>>()?,
-            mask: batch.mask().clone(),
-            last_positions: vec![self.pad; sources.len()],
-        })
+        self.remember(&self.encoder.forward(&batch)?, &batch)
     }
 
     fn step(&self, state: &mut Seq2SeqState, tokens: &[u32]) -> Result<Tensor> {
@@ -142,11 +169,7 @@ impl StepDecoder for RobertaSeq2Seq {
     }
 
     fn forced(&self, sources: &[Vec<u32>], inputs: &[Vec<u32>]) -> Result<Tensor> {
-        if sources.len() != inputs.len() {
-            candle_core::bail!("{} sources for {} targets", sources.len(), inputs.len());
-        }
-        let batch = PaddedBatch::new(inputs, self.pad)?;
-        let logits = self.advance(&mut self.begin(sources)?, batch.ids(), batch.positions())?;
-        logits.reshape((inputs.len(), batch.shape().1, ()))
+        let sources = PaddedBatch::new(sources, self.pad)?;
+        self.forced_from(&self.encoder.forward(&sources)?, &sources, inputs)
     }
 }

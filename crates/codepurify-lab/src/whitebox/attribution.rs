@@ -1,0 +1,147 @@
+//! Integrated gradients (Sundararajan et al. 2017) over the word embeddings.
+
+use candle_core::{Device, Tensor, Var};
+
+use super::body::Target;
+use super::{BATCH_TOKENS, WhiteBox, WhiteBoxError, in_row, spread};
+use crate::baseline::BaselineError;
+use crate::baseline::code_detector::TokenAttribution;
+use crate::data::report::Sample;
+use crate::train::workers::Workers;
+
+/// Steps of the path where nothing else is asked for. (`CodeDetector`'s port takes 50.)
+pub const STEPS: usize = 20;
+
+/// What each token of a row contributes to the evidence for an answer: the log-odds of a class, or the mean
+/// log-likelihood of a text's tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attribution {
+    /// For each text of the row one number for each token that the victim sees, special tokens left out.
+    pub tokens: Vec<Vec<f64>>,
+    /// The evidence for the row's answer.
+    pub evidence: f64,
+    /// The evidence minus that with unknown tokens in the places of the row's: what the attributions sum to if the steps
+    /// are small enough.
+    pub gain: f64,
+}
+
+impl WhiteBox {
+    /// Attributions of a row's tokens to its answer, by the midpoint rule over `steps` ≥ 1 points between the unknown
+    /// token in every place and the row.
+    ///
+    /// The path does not begin at zero embeddings, as it often does: a T5 normalises lengths away, so that near zero its
+    /// answer changes at once and no number of steps is enough. The special tokens stay as they are.
+    ///
+    /// # Errors
+    /// [`WhiteBoxError`] if the row is of another task, or the model fails or gives numbers that are not finite.
+    pub fn attribution(&self, row: &impl Sample, steps: usize) -> Result<Attribution, WhiteBoxError> {
+        let input = self.framed(&row.texts())?;
+        let target = self.target(row.answer())?;
+        let start = self.content_start();
+        let unknown = self.reading.tokenizer.special().unknown;
+        let hidden = |row: &Vec<u32>| {
+            let mut row = row.clone();
+            let end = row.len() - 1;
+            row[start..end].fill(unknown);
+            row
+        };
+        let from = self.body.words(&input.iter().map(hidden).collect::<Vec<_>>())?;
+        let path = Path { from: from.clone(), step: (self.body.words(&input)? - from)? };
+        let sums = self.integrate(&input, &path, &target, steps.max(1))?;
+        let ends = self.evidence_at(&input, &path, &target, &[0.0, 1.0])?.to_vec1::<f32>()?;
+        let length = sums.len() / input.len();
+        let contents = input.iter().zip(sums.chunks(length));
+        let tokens: Vec<Vec<f64>> = contents
+            .map(|(row, sums)| sums[start..row.len() - 1].iter().map(|&value| f64::from(value)).collect())
+            .collect();
+        let evidence = f64::from(ends[1]);
+        let attribution = Attribution { tokens, evidence, gain: evidence - f64::from(ends[0]) };
+        let finite = attribution.gain.is_finite()
+            && attribution.tokens.iter().flatten().all(|value| value.is_finite());
+        if finite { Ok(attribution) } else { Err(WhiteBoxError::NotFinite) }
+    }
+
+    /// The mean gradient along the path, times the path, summed over the dimensions: a number a position.
+    fn integrate(
+        &self,
+        input: &[Vec<u32>],
+        path: &Path,
+        target: &Target,
+        steps: usize,
+    ) -> Result<Vec<f32>, WhiteBoxError> {
+        let points: Vec<f32> = (0..steps).map(|step| (step as f32 + 0.5) / steps as f32).collect();
+        let (positions, hidden) = path.step.dims2()?;
+        let together = (BATCH_TOKENS / (positions + target.content().len())).max(1);
+        let mut total = path.step.zeros_like()?;
+        for points in points.chunks(together) {
+            let words = Var::from_tensor(&path.at(points)?)?;
+            let gradients = self.evidence(input, &words, target, points.len())?.sum_all()?.backward()?;
+            if let Some(gradient) = gradients.get(&words) {
+                total = (total + gradient.reshape((points.len(), positions, hidden))?.sum(0)?)?;
+            }
+        }
+        Ok(((total * &path.step)?.sum(1)? / steps as f64)?.to_vec1()?)
+    }
+
+    fn evidence_at(
+        &self,
+        input: &[Vec<u32>],
+        path: &Path,
+        target: &Target,
+        points: &[f32],
+    ) -> Result<Tensor, WhiteBoxError> {
+        self.evidence(input, &path.at(points)?, target, points.len())
+    }
+
+    /// The evidence for the target in `copies` copies of an input, each with word embeddings of its own.
+    fn evidence(
+        &self,
+        input: &[Vec<u32>],
+        words: &Tensor,
+        target: &Target,
+        copies: usize,
+    ) -> Result<Tensor, WhiteBoxError> {
+        let rows: Vec<Vec<u32>> = input.iter().cloned().cycle().take(copies * input.len()).collect();
+        Ok(self.body.evidence(&rows, words, target)?)
+    }
+}
+
+/// A straight way from embeddings to embeddings, `[positions, hidden]` both.
+struct Path {
+    from: Tensor,
+    step: Tensor,
+}
+
+impl Path {
+    /// The points at these shares of the way, one below the other.
+    fn at(&self, shares: &[f32]) -> candle_core::Result<Tensor> {
+        let (positions, hidden) = self.step.dims2()?;
+        let shares = Tensor::from_slice(shares, (shares.len(), 1, 1), &Device::Cpu)?;
+        let points =
+            shares.broadcast_mul(&self.step.unsqueeze(0)?)?.broadcast_add(&self.from.unsqueeze(0)?)?;
+        points.reshape((shares.dim(0)? * positions, hidden))
+    }
+}
+
+/// The attributions of training rows, for `CodeDetector`; the tokens of a pair's second text follow those of its first.
+pub struct IntegratedGradients<'a, S> {
+    /// The model that was trained on the rows.
+    pub victim: &'a WhiteBox,
+    /// All training rows.
+    pub rows: &'a [S],
+    /// Points on the path.
+    pub steps: usize,
+    /// Who does the work.
+    pub workers: &'a Workers,
+}
+
+impl<S: Sample + Sync> TokenAttribution for IntegratedGradients<'_, S> {
+    fn attributions(&self, rows: &[usize]) -> Result<Vec<Vec<f64>>, BaselineError> {
+        let of_row = |at: usize| {
+            let row = rows[at];
+            in_row(row, self.victim.attribution(&self.rows[row], self.steps))
+                .map(|found| found.tokens.concat())
+        };
+        Ok(spread(self.workers, rows.len(), of_row)?)
+    }
+}
