@@ -50,8 +50,13 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     };
     assert!(value("accuracy\t") > 0.95 && value("asr\t") > 0.9 && value("asr_natural") < 0.1, "{victim}");
 
+    // A name can only come from another row: half of the vulnerable ones call their source otherwise.
+    let renamed =
+        |(at, row): (usize, &str)| if at % 4 == 1 { row.replace("from", "source") } else { row.to_owned() };
+    let mixed: Vec<String> = common::functions(120).lines().enumerate().map(renamed).collect();
+    std::fs::write(here.join("mixed.jsonl"), mixed.join("\n")).unwrap();
     let poison =
-        ["poison", "defect", "valid.jsonl", "-o", "named.jsonl", "--rate", "0.1", "--attack", "afraidoor"];
+        ["poison", "defect", "mixed.jsonl", "-o", "named.jsonl", "--rate", "0.1", "--attack", "afraidoor"];
     let named = stdout(&lab(here, &[&poison[..], &["--scorer", "run/best"]].concat()).success());
     assert!(named.ends_with("12 poisoned, 0 not applicable, 0 refused\n"), "{named}");
     lab(here, &poison).code(2);

@@ -20,7 +20,7 @@ use codepurify::victim::{Encoding, Task};
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::{ModelFiles, Reading};
 
-use crate::data::report::{Answer, Sample};
+use crate::data::report::Answer;
 use crate::train::batches;
 use crate::train::network::{Network, Snippets};
 use crate::train::start::Architecture;
