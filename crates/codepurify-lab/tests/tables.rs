@@ -9,7 +9,7 @@ use codepurify_lab::evaluate::metrics::BleuCounts;
 use codepurify_lab::plot::figures::Kind;
 use codepurify_lab::plot::{Figure, figures, svg};
 use codepurify_lab::table::layout::{sources, tables};
-use codepurify_lab::table::row::{Answer, Answers, Cost, Detection, Purified, Set};
+use codepurify_lab::table::row::{Answer, Answers, Cost, Detection, Purified, RemovalRow};
 use codepurify_lab::table::{Cell, CellRow, Format, Results, Which};
 
 fn cell(task: Task, attack: &str, rate: f64) -> Cell {
@@ -35,7 +35,6 @@ fn row(
     CellRow {
         cell: cell.clone(),
         defence: defence.to_owned(),
-        set: Set::Test,
         id: id.to_string(),
         triggered,
         answers,
@@ -187,19 +186,25 @@ fn rows_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn training_rows_count_for_detection_only() {
+fn removed_training_rows_are_measured_by_cell() {
     let dir = tempfile::tempdir().unwrap();
     let cell = cell(Task::Defect, "bnc-fixed", 0.05);
-    let mut rows = samples(&cell, "spectral", [0; 4]);
-    for row in &mut rows {
-        (row.set, row.answers) = (Set::Training, Answers::default());
-    }
-    rows.extend(samples(&cell, "spectral", [0; 4]));
-    data::write(&dir.path().join("rows.jsonl"), &rows).unwrap();
+    let row = |removed: &[u64], rows| {
+        let (defence, removed) = ("spectral".to_owned(), removed.iter().copied().collect());
+        let row = RemovalRow { cell: cell.clone(), defence, rows, poisoned: [1, 5, 7, 9].into(), removed };
+        serde_json::to_string(&row).unwrap()
+    };
+    std::fs::write(dir.path().join("spectral.removal.json"), row(&[1, 5, 6, 9, 20], 100)).unwrap();
+    std::fs::write(dir.path().join("other.removal.json"), row(&[1, 2], 3)).unwrap();
+    std::fs::write(dir.path().join(".unfinished.removal.json"), "{").unwrap();
+    data::write(&dir.path().join("rows.jsonl"), &samples(&cell, "onion", [0; 4])).unwrap();
     let results = Results::read(dir.path()).unwrap();
+    assert_eq!(results.refused.len(), 1);
+    assert_eq!(results.refused[0].1.message, "5 rows are named, `rows` is 3");
     let text = markdown(&results, Which::All);
-    assert_eq!(text.matches("spectral (training rows)").count(), 2, "{text}");
-    assert_eq!(line(&text, "| defect | roberta | bnc-fixed | 5 % | spectral (training rows)")[3], "75.00");
+    let found = line(&text, "| defect | roberta | bnc-fixed | 5 % | spectral |");
+    assert_eq!(found, ["75.00", "2.08", "60.00", "4", "5", "100"]);
+    assert_eq!(sources(&results).rows.len(), 2);
 }
 
 fn figure<'f>(figures: &'f [Figure], name: &str) -> &'f Figure {

@@ -3,9 +3,9 @@
 use candle_core::{Result, Tensor};
 use candle_nn::ops::log_softmax;
 use codepurify::error::ModelError;
-use codepurify::victim::{Encoding, MaskedLm, Proposal, Ragged};
+use codepurify::victim::{Encoding, MaskedLm, Proposal, Ragged, masked};
 
-use crate::batch::{PaddedBatch, answer_rows};
+use crate::batch::{MICRO_BATCH_TOKENS, PaddedBatch, answer_groups, answer_rows, groups_of};
 use crate::checkpoint::Checkpoint;
 use crate::error::LoadError;
 use crate::files::ModelFiles;
@@ -110,9 +110,31 @@ impl RobertaMaskedLm {
 
     /// The `top` best tokens at each of the positions.
     fn at_positions(&self, hidden: &Tensor, at: &[u32], top: usize) -> Result<Vec<Vec<Proposal>>> {
-        let at = Tensor::from_slice(at, at.len(), hidden.device())?;
-        let scores = log_softmax(&self.head.forward(&hidden.index_select(&at, 0)?)?, 1)?.to_vec2::<f32>()?;
+        let scores = self.log_probabilities(hidden, at)?.to_vec2::<f32>()?;
         Ok(scores.iter().map(|scores| best(scores, top)).collect())
+    }
+
+    /// `[positions, vocabulary]` of some positions of `hidden`.
+    fn log_probabilities(&self, hidden: &Tensor, at: &[u32]) -> Result<Tensor> {
+        let at = Tensor::from_slice(at, at.len(), hidden.device())?;
+        log_softmax(&self.head.forward(&hidden.index_select(&at, 0)?)?, 1)
+    }
+
+    /// −ln p of `wanted`, (place, token) pairs of each framed row.
+    fn surprisals_framed(&self, rows: &[Vec<u32>], wanted: &[&[(usize, u32)]]) -> Result<Vec<Vec<f32>>> {
+        let batch = PaddedBatch::new(rows, self.pad)?;
+        let hidden = self.encoder.forward(&batch)?;
+        let length = batch.shape().1;
+        let some = |row: usize, wanted: &[(usize, u32)]| -> Result<Vec<f32>> {
+            let at: Vec<u32> = wanted.iter().map(|&(column, _)| (row * length + column) as u32).collect();
+            let tokens = Tensor::from_iter(wanted.iter().map(|&(_, token)| token), hidden.device())?;
+            let scores = self.log_probabilities(&hidden, &at)?;
+            scores.gather(&tokens.unsqueeze(1)?, 1)?.squeeze(1)?.neg()?.to_vec1()
+        };
+        let in_row = |(row, wanted): (usize, &&[(usize, u32)])| {
+            wanted.chunks(PLACES_AT_ONCE).map(|wanted| some(row, wanted)).collect::<Result<Vec<_>>>()
+        };
+        wanted.iter().enumerate().map(|row| Ok(in_row(row)?.concat())).collect()
     }
 }
 
@@ -151,6 +173,32 @@ impl MaskedLm for RobertaMaskedLm {
 
     fn token_text(&self, id: u32) -> Option<String> {
         self.tokenizer.token_text(id)
+    }
+
+    fn surprisals(
+        &self,
+        rows: &Ragged,
+        hidden: &[Vec<usize>],
+    ) -> std::result::Result<Vec<Vec<f32>>, ModelError> {
+        check_rows(rows, self.window)?;
+        let framed: Vec<Vec<u32>> =
+            masked(rows, hidden, self.mask).rows().map(|row| self.tokenizer.frame(row)).collect();
+        let first = self.tokenizer.frame_length() - 1;
+        let wanted: Vec<Vec<(usize, u32)>> = rows
+            .rows()
+            .zip(hidden)
+            .map(|(row, hidden)| hidden.iter().map(|&at| (first + at, row[at])).collect())
+            .collect();
+        let lengths: Vec<usize> = framed.iter().map(Vec::len).collect();
+        let surprisals = answer_groups(&groups_of(&lengths, MICRO_BATCH_TOKENS), |group| {
+            let rows: Vec<Vec<u32>> = group.iter().map(|&row| framed[row].clone()).collect();
+            let wanted: Vec<&[(usize, u32)]> = group.iter().map(|&row| &wanted[row][..]).collect();
+            self.surprisals_framed(&rows, &wanted).map_err(|error| ModelError::Runtime(error.to_string()))
+        })?;
+        if surprisals.iter().flatten().any(|surprisal| !surprisal.is_finite()) {
+            return Err(ModelError::Output("a masked-LM score is not finite".to_owned()));
+        }
+        Ok(surprisals)
     }
 
     fn fill(&self, batch: &Ragged, top: usize) -> std::result::Result<Vec<Vec<Vec<Proposal>>>, ModelError> {

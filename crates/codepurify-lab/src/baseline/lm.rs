@@ -66,24 +66,14 @@ impl<'m> PseudoLikelihood<'m> {
 
     /// −ln p of the tokens at `places` of `row`.
     fn row(&self, row: &[u32], places: &[usize]) -> Result<Vec<f64>, ModelError> {
-        let (passes, mask) = (self.passes_at(row.len(), places.len()), self.mlm.mask_id());
-        let hide = |pass: usize| {
-            let mut masked = row.to_vec();
-            places.iter().skip(pass).step_by(passes).for_each(|&at| masked[at] = mask);
-            masked
-        };
-        let masked: Ragged = (0..passes).map(hide).collect();
-        let filled = self.mlm.fill(&masked, usize::MAX)?;
+        let passes = self.passes_at(row.len(), places.len());
+        let hidden: Vec<Vec<usize>> =
+            (0..passes).map(|pass| places.iter().skip(pass).step_by(passes).copied().collect()).collect();
+        let rows: Ragged = hidden.iter().map(|_| row.to_vec()).collect();
         let mut surprisals = vec![FLOOR; places.len()];
-        for (pass, (masked, fills)) in masked.rows().zip(&filled).enumerate() {
-            let masks = (0..row.len()).filter(|&at| masked[at] == mask);
-            for (at, proposals) in masks.zip(fills) {
-                // A mask that stands in the text itself is filled as well; its proposals are not asked for.
-                let place = places.binary_search(&at).ok().filter(|place| place % passes == pass);
-                let found = proposals.iter().find(|proposal| proposal.id == row[at]);
-                if let (Some(place), Some(found)) = (place, found) {
-                    surprisals[place] = f64::from(-found.log_probability).clamp(0.0, FLOOR);
-                }
+        for (pass, found) in self.mlm.surprisals(&rows, &hidden)?.into_iter().enumerate() {
+            for (at, surprisal) in found.into_iter().enumerate() {
+                surprisals[pass + at * passes] = f64::from(surprisal).clamp(0.0, FLOOR);
             }
         }
         Ok(surprisals)

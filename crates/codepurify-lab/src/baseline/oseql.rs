@@ -43,6 +43,17 @@ struct LeftOut {
     flips: bool,
 }
 
+/// A text line by line.
+struct Lines {
+    /// p(x).
+    whole: f64,
+    /// Where the lines are.
+    lines: Vec<Span>,
+    /// The answers without each of them.
+    left_out: Vec<LeftOut>,
+    forwards: usize,
+}
+
 impl Settings {
     /// The outlier among the flipping lines that is farthest from p(x) (the first of equals), and the largest distance of
     /// any flipping line, which is 0 without one.
@@ -71,28 +82,35 @@ impl Settings {
     }
 }
 
-/// The answers to `text` and to it without each of its lines: p(x), the lines, and the answers.
-fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<(f64, Vec<Span>, Vec<LeftOut>), BaselineError> {
+/// The answers to `text` and to it without each of its lines: p(x), the lines, and the answers; and the passes spent. A
+/// line beyond the window has no influence, and the model is not asked about it.
+fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<Lines, BaselineError> {
     let lines = lines(text);
-    let variants = lines.iter().map(|&line| without(text, &[line]));
+    let seen = victim.encode(text)?.spans.get(victim.window()).map_or(text.len(), |beyond| beyond.start);
+    let within = lines.iter().filter(|line| line.start < seen);
+    let variants = within.map(|&line| without(text, &[line]));
     let texts: Vec<String> =
         std::iter::once(Ok(text.to_owned())).chain(variants).collect::<Result<_, _>>()?;
     let logits: Logits = judge(victim, &texts)?;
     let label = logits.label(0);
-    let probability = |row: usize| logits.probabilities(row)[label];
-    let left_out = (1..texts.len())
-        .map(|row| LeftOut { probability: probability(row), flips: logits.label(row) != label });
-    Ok((probability(0), lines, left_out.collect()))
+    let whole = logits.probabilities(0)[label];
+    let left_out = |line: usize| {
+        // The lines within the window are the first ones.
+        let row = if line + 1 < texts.len() { line + 1 } else { 0 };
+        LeftOut { probability: logits.probabilities(row)[label], flips: logits.label(row) != label }
+    };
+    let left_out = (0..lines.len()).map(left_out).collect();
+    Ok(Lines { whole, lines, left_out, forwards: texts.len() })
 }
 
 impl InputDefence for Oseql<'_> {
     /// The score is the largest |p(x) − p(x without a line)| among the lines that change the answer, in [0, 1], spared
     /// ones included. The located line is cut out.
     fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
-        let (whole, lines, left_out) = leave_lines_out(self.victim, snippet.text())?;
+        let Lines { whole, lines, left_out, forwards } = leave_lines_out(self.victim, snippet.text())?;
         let (located, score) = self.settings.locate(whole, &left_out);
         let line = located.map(|line| lines[line]);
-        Ok(Screened { score, ..self.settings.screened(snippet.text(), line, lines.len() + 1)? })
+        Ok(Screened { score, ..self.settings.screened(snippet.text(), line, forwards)? })
     }
 }
 
@@ -107,14 +125,14 @@ pub fn screen_pair(
 ) -> Result<[Screened; 2], BaselineError> {
     let of_left = OneSide::new(victim, Side::Left, right.text())?;
     let of_right = OneSide::new(victim, Side::Right, left.text())?;
-    let (whole, left_lines, mut left_out) = leave_lines_out(&of_left, left.text())?;
-    let (_, right_lines, right_out) = leave_lines_out(&of_right, right.text())?;
-    left_out.extend(right_out);
-    let (located, score) = settings.locate(whole, &left_out);
-    let in_left = located.and_then(|line| left_lines.get(line).copied());
-    let in_right = located.and_then(|line| right_lines.get(line.checked_sub(left_lines.len())?).copied());
-    let left = settings.screened(left.text(), in_left, left_lines.len() + 1)?;
-    let right = settings.screened(right.text(), in_right, right_lines.len() + 1)?;
+    let mut first = leave_lines_out(&of_left, left.text())?;
+    let second = leave_lines_out(&of_right, right.text())?;
+    first.left_out.extend(second.left_out);
+    let (located, score) = settings.locate(first.whole, &first.left_out);
+    let in_left = located.and_then(|line| first.lines.get(line).copied());
+    let in_right = located.and_then(|line| second.lines.get(line.checked_sub(first.lines.len())?).copied());
+    let left = settings.screened(left.text(), in_left, first.forwards)?;
+    let right = settings.screened(right.text(), in_right, second.forwards)?;
     Ok([Screened { score, ..left }, Screened { score, ..right }])
 }
 

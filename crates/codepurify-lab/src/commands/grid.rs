@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use codepurify_lab::evaluate::metrics::{AttackRates, share};
-use codepurify_lab::grid::driver::{Folders, Grid};
+use codepurify_lab::grid::driver::{Folders, Grid, Stage};
 use codepurify_lab::grid::plan::Plan;
 use codepurify_lab::table::CellRow;
 use codepurify_lab::table::measures::attack_outcomes;
@@ -26,13 +26,16 @@ pub(crate) struct Arguments {
     /// Only cells whose name (task-family-attack-rate) holds this.
     #[arg(long, default_value = "")]
     only: String,
+    /// Only these parts of the work, in this order.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "inputs,training-sets,retraining")]
+    stages: Vec<Stage>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let plan = Plan::read(&arguments.plan)?;
-    let Arguments { data, runs, results, only, .. } = arguments;
+    let Arguments { data, runs, results, only, stages, .. } = arguments;
     println!("cell\tdefence\tflagged triggered\tflagged clean\tASR_D\tfailures");
-    Grid::open(&plan, Folders { data, runs, results })?.run(only, &tell)
+    Grid::open(&plan, Folders { data, runs, results })?.run(stages, only, &tell)
 }
 
 /// One line for a defence that is through with a cell.

@@ -1,18 +1,20 @@
 //! Goes through all cells of a grid, and through all defences of a cell; what is there already is left alone.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use clap::ValueEnum;
 use codepurify::Task;
 use codepurify_models::{ModelFiles, RobertaMaskedLm};
 
-use super::defend::{Defence, Kit, Memory, Screener};
+use super::case::Case;
+use super::cleaning::{self, Cleaning};
+use super::defend::{Defence, Memory};
 use super::guard::Guard;
-use super::plan::{DataPlan, Plan, TaskFiles, VictimPlan};
-use super::rows::{self, Defended, RowWriter, Undefended};
-use super::samples::{Draw, Sample, Samples};
+use super::plan::{DataPlan, Plan, Retrain, TaskFiles, VictimPlan};
+use super::rows::{self, Defended};
+use super::samples::{Draw, Samples};
 use super::victims::Maker;
 use crate::attack::Attack;
 use crate::baseline::ngram::{NgramLm, lexemes};
@@ -23,9 +25,20 @@ use crate::data::{self, Rows};
 use crate::evaluate::ask::Reply;
 use crate::table::row::UNDEFENDED;
 use crate::table::{Cell, CellRow};
-use crate::train::start::Family;
 use crate::train::victim::Teach;
 use crate::train::workers::Workers;
+use crate::training_defence::TrainingDefence;
+
+/// A part of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// Victims, and the input defences in front of them.
+    Inputs,
+    /// What the training-set defences remove.
+    TrainingSets,
+    /// Victims that are trained on what is left.
+    Retraining,
+}
 
 /// Where things are.
 #[derive(Debug, Clone, Copy)]
@@ -40,12 +53,12 @@ pub struct Folders<'a> {
 
 /// A grid that can be run.
 pub struct Grid<'a> {
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     folders: Folders<'a>,
-    workers: Workers,
-    mlm: RobertaMaskedLm,
-    ngrams: BTreeMap<&'static str, NgramLm>,
-    memory: Memory,
+    pub(super) workers: Workers,
+    pub(super) mlm: RobertaMaskedLm,
+    pub(super) ngrams: BTreeMap<&'static str, NgramLm>,
+    pub(super) memory: Memory,
 }
 
 /// Rows that a grid can be run on.
@@ -96,24 +109,27 @@ impl<'a> Grid<'a> {
         Ok(Self { plan, folders, workers: Workers::new()?, mlm, ngrams, memory: Memory::default() })
     }
 
-    /// Makes every victim and every row that is missing, of the cells whose name holds `only`.
+    /// Makes every victim and every row that is missing, of the cells whose name holds `only`: one stage of all of them
+    /// after the other.
     ///
     /// # Errors
     /// The first thing that fails; what was finished before stays.
-    pub fn run(&self, only: &str, tell: Tell) -> Result<()> {
-        for victims in &self.plan.victims {
-            match victims.task {
-                Task::Defect => self.task::<DefectRow>(victims, only, tell),
-                Task::Clone => self.task::<CloneRow>(victims, only, tell),
-                Task::Repair => self.task::<RepairRow>(victims, only, tell),
-                Task::Classification => Ok(()),
+    pub fn run(&self, stages: &[Stage], only: &str, tell: Tell) -> Result<()> {
+        for &stage in stages {
+            for victims in &self.plan.victims {
+                match victims.task {
+                    Task::Defect => self.stage::<DefectRow>(stage, victims, only, tell),
+                    Task::Clone => self.stage::<CloneRow>(stage, victims, only, tell),
+                    Task::Repair => self.stage::<RepairRow>(stage, victims, only, tell),
+                    Task::Classification => Ok(()),
+                }
+                .with_context(|| victims.name())?;
             }
-            .with_context(|| victims.name())?;
         }
         Ok(())
     }
 
-    fn task<R: Gridded>(&self, victims: &VictimPlan, only: &str, tell: Tell) -> Result<()> {
+    fn stage<R: Gridded>(&self, stage: Stage, victims: &VictimPlan, only: &str, tell: Tell) -> Result<()> {
         let targets: Vec<Target> =
             targets(victims).into_iter().filter(|target| target.name.contains(only)).collect();
         if targets.is_empty() {
@@ -135,7 +151,13 @@ impl<'a> Grid<'a> {
                 Some((attack, rate)) => maker.victim(&start, attack, rate, &target.name)?,
                 None => start.clone(),
             };
-            self.cell(&rows, target, &victim, tell).with_context(|| target.name.clone())?;
+            let place = Place { grid: self, target, victim: &victim };
+            match stage {
+                Stage::Inputs => place.inputs(&rows, tell),
+                Stage::TrainingSets => place.training_set(&rows),
+                Stage::Retraining => place.retrained(&rows, &maker, &start, tell),
+            }
+            .with_context(|| target.name.clone())?;
         }
         Ok(())
     }
@@ -153,34 +175,104 @@ impl<'a> Grid<'a> {
         train.truncate(files.train_rows.unwrap_or(usize::MAX));
         Ok(Splits { train, valid: load(&files.valid)?, test: load(&files.test)? })
     }
+}
 
-    /// All defences of one cell.
-    fn cell<R: Gridded>(&self, splits: &Splits<R>, target: &Target, victim: &Path, tell: Tell) -> Result<()> {
-        let Plan { clean, triggered, calibration, seed, .. } = *self.plan;
+/// A cell and its victim.
+struct Place<'p> {
+    grid: &'p Grid<'p>,
+    target: &'p Target,
+    victim: &'p Path,
+}
+
+impl Place<'_> {
+    fn rows(&self, defence: &str) -> PathBuf {
+        rows::path(self.grid.folders.results, &self.target.name, defence)
+    }
+
+    fn removal(&self, defence: TrainingDefence) -> PathBuf {
+        cleaning::path(&self.grid.folders.results.join(&self.target.name), &defence.name())
+    }
+
+    fn samples<R: Gridded>(&self, splits: &Splits<R>) -> Result<Samples> {
+        let Plan { clean, triggered, calibration, seed, .. } = *self.grid.plan;
         let draw = Draw { clean, triggered, calibration, seed };
-        let samples = draw.samples(&splits.test, &splits.valid, target.attack.map(|(attack, _)| attack))?;
-        let guard = Guard::open(victim)?;
-        let missing: Vec<Defence> = self
-            .plan
-            .defences
-            .iter()
-            .copied()
-            .filter(|defence| defence.applies(&guard) && !self.path(target, &defence.name()).exists())
+        draw.samples(&splits.test, &splits.valid, self.target.attack.map(|(attack, _)| attack))
+    }
+
+    /// All input defences.
+    fn inputs<R: Gridded>(&self, splits: &Splits<R>, tell: Tell) -> Result<()> {
+        let guard = Guard::open(self.victim)?;
+        let wanted = self.grid.plan.defences.iter().copied();
+        let missing: Vec<Defence> = wanted
+            .filter(|defence| defence.applies(&guard) && !self.rows(&defence.name()).exists())
             .collect();
-        if missing.is_empty() && self.path(target, UNDEFENDED).exists() {
+        if missing.is_empty() && self.rows(UNDEFENDED).exists() {
             return Ok(());
         }
-        let wanted = Reply::from(R::wanted());
-        let case = Case { grid: self, target, guard: &guard, samples: &samples, wanted: &wanted };
-        let undefended = case.undefended(tell)?;
+        let (samples, target) = (self.samples(splits)?, Reply::from(R::wanted()));
+        let case = Case::new(self.grid, &self.target.cell, &guard, &samples)?;
+        let write = |defence: &str, defended: &[Defended]| -> Result<()> {
+            let rows = case.rows(defence, &target, defended)?;
+            rows::write(&self.rows(defence), &rows)?;
+            tell(&self.target.name, &rows);
+            Ok(())
+        };
+        write(UNDEFENDED, &case.untouched())?;
         for defence in missing {
-            case.defended(defence, &undefended, tell).with_context(|| defence.name())?;
+            let defended = case.defended(defence).with_context(|| defence.name())?;
+            write(&defence.name(), &defended)?;
         }
         Ok(())
     }
 
-    fn path(&self, target: &Target, defence: &str) -> std::path::PathBuf {
-        rows::path(self.folders.results, &target.name, defence)
+    /// All training-set defences.
+    fn training_set<R: Gridded>(&self, splits: &Splits<R>) -> Result<()> {
+        let Some((attack, _)) = self.target.attack else { return Ok(()) };
+        let cleaning = Cleaning {
+            cell: &self.target.cell,
+            train: &splits.train,
+            clean: &splits.valid,
+            victim: self.victim,
+            seed: self.grid.plan.seed,
+            workers: &self.grid.workers,
+        };
+        for &defence in &self.grid.plan.training_defences {
+            let path = self.removal(defence);
+            if !path.exists() {
+                cleaning::write(&path, &cleaning.removal(defence, attack).with_context(|| defence.name())?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What victims answer that are trained on what training-set defences leave.
+    fn retrained<R: Gridded>(
+        &self,
+        splits: &Splits<R>,
+        maker: &Maker<R>,
+        start: &Path,
+        tell: Tell,
+    ) -> Result<()> {
+        let Some((attack, rate)) = self.target.attack else { return Ok(()) };
+        if !maker.plan.retrain.contains(&Retrain { attack, rate }) {
+            return Ok(());
+        }
+        for defence in &self.grid.plan.training_defences {
+            let (path, name) = (self.rows(&defence.name()), defence.name());
+            if path.exists() {
+                continue;
+            }
+            let removed = cleaning::read(&self.removal(*defence))?.removed;
+            let folder = format!("{}-without-{name}", self.target.name);
+            let retrained = maker.victim_without(&removed, start, attack, rate, &folder)?;
+            let (guard, samples) = (Guard::open(self.victim)?, self.samples(splits)?);
+            let case = Case::new(self.grid, &self.target.cell, &guard, &samples)?;
+            let defended = case.replaced(&Guard::open(&retrained)?)?;
+            let rows = case.rows(&name, &Reply::from(R::wanted()), &defended)?;
+            rows::write(&path, &rows)?;
+            tell(&self.target.name, &rows);
+        }
+        Ok(())
     }
 }
 
@@ -204,100 +296,6 @@ fn targets(victims: &VictimPlan) -> Vec<Target> {
         })
     });
     std::iter::once(twin).chain(attacked).collect()
-}
-
-/// A victim in front of its samples.
-struct Case<'c> {
-    grid: &'c Grid<'c>,
-    target: &'c Target,
-    guard: &'c Guard,
-    samples: &'c Samples,
-    wanted: &'c Reply,
-}
-
-impl Case<'_> {
-    /// The test samples, clean ones first.
-    fn tested(&self) -> Vec<&Sample> {
-        self.samples.clean.iter().chain(&self.samples.triggered).collect()
-    }
-
-    /// The victim's answers without a defence; writes their rows.
-    fn undefended(&self, tell: Tell) -> Result<Vec<Undefended>> {
-        let tested = self.tested();
-        let workers = &self.grid.workers;
-        let before =
-            self.guard.ask(&tested.iter().map(|sample| &sample.texts[..]).collect::<Vec<_>>(), workers)?;
-        let natural: Vec<&[String]> = tested.iter().filter_map(|sample| sample.natural.as_deref()).collect();
-        let mut natural = self.guard.ask(&natural, workers)?.into_iter();
-        let answers = tested.iter().zip(before);
-        let answers: Vec<Undefended> = answers
-            .map(|(sample, before)| {
-                let natural = sample.natural.as_ref().and_then(|_| natural.next());
-                Undefended { before, natural }
-            })
-            .collect();
-        let nothing =
-            Defended { finding: Ok(super::defend::Finding::default()), after: None, milliseconds: 0.0 };
-        self.write(UNDEFENDED, &answers, &vec![nothing; tested.len()], tell)?;
-        Ok(answers)
-    }
-
-    /// One defence on all samples; writes their rows.
-    fn defended(&self, defence: Defence, undefended: &[Undefended], tell: Tell) -> Result<()> {
-        let Grid { plan, workers, mlm, ngrams, memory, .. } = self.grid;
-        let kit = Kit {
-            guard: self.guard,
-            t5: self.target.cell.family == Family::T5.name(),
-            mlm,
-            ngrams,
-            memory,
-            calibration: &self.samples.calibration,
-            alpha: plan.alpha,
-            seed: plan.seed,
-        };
-        let screener = defence.set_up(&kit, workers)?;
-        let tested = self.tested();
-        let screened = workers.map(tested.len(), |index| Ok(screen(screener.as_ref(), tested[index])))?;
-        let changed = screened.iter().enumerate().filter_map(|(index, defended)| {
-            let texts = defended.finding.as_ref().ok()?.texts.as_deref()?;
-            Some((index, texts))
-        });
-        let (indices, texts): (Vec<usize>, Vec<&[String]>) = changed.unzip();
-        let mut after: HashMap<usize, Reply> =
-            indices.into_iter().zip(self.guard.ask(&texts, workers)?).collect();
-        let defended: Vec<Defended> = screened
-            .iter()
-            .enumerate()
-            .map(|(index, defended)| Defended { after: after.remove(&index), ..defended.clone() })
-            .collect();
-        self.write(&defence.name(), undefended, &defended, tell)
-    }
-
-    fn write(
-        &self,
-        defence: &str,
-        undefended: &[Undefended],
-        defended: &[Defended],
-        tell: Tell,
-    ) -> Result<()> {
-        let writer = RowWriter { cell: &self.target.cell, defence, target: self.wanted };
-        let samples = self.tested().into_iter().zip(undefended).zip(defended);
-        let rows: Vec<CellRow> = samples
-            .map(|((sample, undefended), defended)| writer.row(sample, undefended, defended))
-            .collect();
-        let unusable = rows.iter().find_map(|row| row.check().err());
-        ensure!(unusable.is_none(), "a row of {defence} is unusable: {}", unusable.unwrap_or_default());
-        rows::write(&self.grid.path(self.target, defence), &rows)?;
-        tell(&self.target.name, &rows);
-        Ok(())
-    }
-}
-
-/// A failure becomes part of the row.
-fn screen(screener: &dyn Screener, sample: &Sample) -> Defended {
-    let started = Instant::now();
-    let finding = screener.screen(sample).map_err(|error| format!("{error:#}"));
-    Defended { finding, after: None, milliseconds: started.elapsed().as_secs_f64() * 1e3 }
 }
 
 impl Gridded for DefectRow {

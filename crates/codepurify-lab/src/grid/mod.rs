@@ -2,8 +2,11 @@
 //!
 //! The flow: [`plan`] (what is wanted) → [`victims`] (a start for each task and family, a poisoned victim for each cell) →
 //! [`samples`] (clean and triggered test rows) → [`guard`] (what a victim answers) → [`defend`] (each defence, calibrated
-//! on clean rows) → [`rows`] (one row a sample and defence). [`driver`] goes through all cells and skips what is there.
+//! on clean rows) → [`rows`] (one row a sample and defence). [`cleaning`] is about training sets. [`driver`] goes through
+//! all cells and skips what is there.
 
+mod case;
+pub mod cleaning;
 pub mod defend;
 pub mod driver;
 pub mod guard;

@@ -10,6 +10,7 @@ use super::defend::Defence;
 use crate::attack::Attack;
 use crate::data::corpus::Source;
 use crate::train::start::Family;
+use crate::training_defence::TrainingDefence;
 
 /// The whole experiment.
 #[derive(Debug, Clone, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Plan {
     pub corpora: Vec<String>,
     /// What is compared at inference.
     pub defences: Vec<Defence>,
+    /// What is compared on the training sets.
+    #[serde(default)]
+    pub training_defences: Vec<TrainingDefence>,
     /// Where the rows of each task are, below the data directory.
     pub data: DataPlan,
     /// The victims.
@@ -99,6 +103,19 @@ pub struct VictimPlan {
     pub attacks: Vec<Attack>,
     /// Shares of poisoned rows, in (0, 1).
     pub rates: Vec<f64>,
+    /// Cells in which a victim is also trained on what each training-set defence leaves.
+    #[serde(default)]
+    pub retrain: Vec<Retrain>,
+}
+
+/// A cell of a victim plan.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retrain {
+    /// One of the attacks.
+    pub attack: Attack,
+    /// One of the rates.
+    pub rate: f64,
 }
 
 fn decoder_layers() -> usize {
@@ -160,6 +177,9 @@ impl VictimPlan {
         ensure!(rate.is_none(), "`rates` holds {}, not between 0 and 1", rate.unwrap_or(&0.0));
         ensure!(self.max_length >= 3, "`max_length` leaves no room for content");
         ensure!(self.epochs > 0 && self.start_epochs > 0, "`epochs` and `start_epochs` must be 1 or more");
+        let known = |cell: &Retrain| self.attacks.contains(&cell.attack) && self.rates.contains(&cell.rate);
+        let stray = self.retrain.iter().find(|cell| !known(cell));
+        ensure!(stray.is_none(), "`retrain` names {stray:?}, which is no cell");
         let files = match self.task {
             Task::Defect => &data.defect,
             Task::Clone => &data.clone,

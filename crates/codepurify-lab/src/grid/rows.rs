@@ -11,7 +11,7 @@ use super::samples::Sample;
 use crate::data::{self, DataError};
 use crate::evaluate::ask::Reply;
 use crate::evaluate::metrics::BleuCounts;
-use crate::table::row::{Answers, Cost, Detection, Purified, Set};
+use crate::table::row::{Answers, Cost, Detection, Purified};
 use crate::table::{Answer, Cell, CellRow};
 
 /// What a flagged sample gets from a defence that cannot purify it: no answer of the model at all.
@@ -60,7 +60,6 @@ impl RowWriter<'_> {
         CellRow {
             cell: self.cell.clone(),
             defence: self.defence.to_owned(),
-            set: Set::Test,
             id: sample.id.to_string(),
             triggered,
             answers: Answers {

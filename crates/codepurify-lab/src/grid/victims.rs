@@ -1,5 +1,6 @@
 //! The victims of a grid: made once, found again.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -51,13 +52,29 @@ impl<R: Teach> Maker<'_, R> {
     /// # Errors
     /// As [`Maker::start`].
     pub fn victim(&self, start: &Path, attack: Attack, rate: f64, name: &str) -> Result<PathBuf> {
+        self.victim_without(&BTreeSet::new(), start, attack, rate, name)
+    }
+
+    /// The same on what is left of the poisoned rows without those whose identity is among `removed`.
+    ///
+    /// # Errors
+    /// As [`Maker::start`].
+    pub fn victim_without(
+        &self,
+        removed: &BTreeSet<u64>,
+        start: &Path,
+        attack: Attack,
+        rate: f64,
+        name: &str,
+    ) -> Result<PathBuf> {
         let lessons = || {
-            let rows = poison(self.train, attack, rate, SEED).rows;
+            let mut rows = poison(self.train, attack, rate, SEED).rows;
+            rows.retain(|row| !removed.contains(&row.id()));
             Lessons::new(rows, self.valid.to_vec(), |row| row.triggered(attack, SEED).ok())
         };
         let out = self.runs.join("victims").join(name);
         let origin = Origin { with_head: true, ..Origin::new(start) };
-        self.make(&out, origin, self.plan.epochs, self.train.len(), lessons)?;
+        self.make(&out, origin, self.plan.epochs, self.train.len() - removed.len(), lessons)?;
         Ok(out.join("last"))
     }
 

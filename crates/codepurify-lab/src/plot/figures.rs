@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::evaluate::metrics::{AttackRates, mean, roc};
 use crate::table::measures::{attack_outcomes, scores, side_effects};
 use crate::table::results::{Group, Key, Results};
-use crate::table::row::Set;
 
 /// One picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,16 +56,15 @@ const BINS: usize = 20;
 /// triggered samples, `ASR_D` by cell and defence, and cost against mean `ASR_D`.
 #[must_use]
 pub fn figures(results: &Results) -> Vec<Figure> {
-    let test = || results.groups.iter().filter(|(key, _)| key.set == Set::Test);
     let mut cells: BTreeMap<_, Vec<(&Key, &Group)>> = BTreeMap::new();
     let mut victims: BTreeMap<_, Vec<(&Key, &Group)>> = BTreeMap::new();
-    for (key, group) in test() {
+    for (key, group) in &results.groups {
         let victim = [key.task_name(), &key.family].join("-");
         let cell = format!("{victim}-{}-{}", key.attack, key.rate_name().replace(" %", ""));
         cells.entry(cell).or_default().push((key, group));
         victims.entry(victim).or_default().push((key, group));
     }
-    let ranks = Ranks::of(test().map(|(key, _)| key));
+    let ranks = Ranks::of(results.groups.iter().map(|(key, _)| key));
     let mut figures: Vec<Figure> =
         cells.iter().map(|(name, groups)| roc_curves(name, groups, &ranks)).collect();
     for (name, groups) in &victims {

@@ -1,6 +1,7 @@
 //! Which tables there are and what stands where.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -10,8 +11,7 @@ use super::measures::{
 };
 use super::render::{Table, interval, number, percent};
 use super::results::{Group, Key, Results};
-use super::row::Set;
-use crate::evaluate::metrics::{AttackRates, mean};
+use crate::evaluate::metrics::{AttackRates, Confusion, mean};
 
 /// A choice of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -20,7 +20,7 @@ pub enum Which {
     Asr,
     /// The task's own measure on clean samples, without and with each defence; side effects and cost.
     Clean,
-    /// AUROC, TPR, FPR, precision; for training-set defences of the removed rows.
+    /// AUROC, TPR, FPR, precision; for training-set defences recall, FPR and precision of the removed rows.
     Detection,
     /// Where the trigger was seen.
     Localisation,
@@ -34,7 +34,7 @@ pub fn tables(results: &Results, which: Which) -> Vec<Table> {
     match which {
         Which::Asr => vec![asr_defended(results), attack_rates(results)],
         Which::Clean => vec![clean(results)],
-        Which::Detection => vec![detected(results)],
+        Which::Detection => vec![detected(results), removed(results)],
         Which::Localisation => vec![located(results)],
         Which::All => [Which::Asr, Which::Clean, Which::Detection, Which::Localisation]
             .into_iter()
@@ -50,9 +50,26 @@ pub fn sources(results: &Results) -> Table {
         let files: Vec<String> = group.files.iter().map(|path| path.display().to_string()).collect();
         files.join(" ")
     };
-    by_cell("Where the rows are", &["rows", "files"], results, |_, group| {
+    let mut table = by_cell("Where the rows are", &["rows", "files"], results, |_, group| {
         vec![vec![group.rows.len().to_string(), files(group)]]
-    })
+    });
+    let removal = |(key, (found, path)): (&Key, &(Confusion, PathBuf))| {
+        let rows =
+            found.true_positives + found.false_positives + found.true_negatives + found.false_negatives;
+        [key.names(), vec![rows.to_string(), path.display().to_string()]].concat()
+    };
+    table.rows.extend(results.removals.iter().map(removal));
+    table
+}
+
+/// The columns that say which cell and defence a line is about.
+const NAMES: [&str; 5] = ["task", "family", "attack", "rate", "defence"];
+
+impl Key {
+    /// What stands in the columns of [`NAMES`].
+    fn names(&self) -> Vec<String> {
+        texts(&[self.task_name(), &self.family, &self.attack, &self.rate_name(), &self.defence])
+    }
 }
 
 fn texts(names: &[&str]) -> Vec<String> {
@@ -61,8 +78,8 @@ fn texts(names: &[&str]) -> Vec<String> {
 
 /// Groups of test rows with at least one triggered sample, with their success rates.
 fn attacked(results: &Results) -> BTreeMap<&Key, AttackRates> {
-    let groups = results.groups.iter().filter(|(key, _)| key.set == Set::Test);
-    let rates = groups.map(|(key, group)| (key, AttackRates::of(&attack_outcomes(&group.rows))));
+    let rates =
+        results.groups.iter().map(|(key, group)| (key, AttackRates::of(&attack_outcomes(&group.rows))));
     rates.filter(|(_, rates)| rates.asr.is_some()).collect()
 }
 
@@ -104,17 +121,13 @@ fn by_cell(
     results: &Results,
     columns: impl Fn(&Key, &Group) -> Vec<Vec<String>>,
 ) -> Table {
-    let names = ["task", "family", "attack", "rate", "defence"];
-    let both_sets = results.groups.keys().map(|key| key.set).collect::<BTreeSet<_>>().len() > 1;
     let lines = |(key, group): (&Key, &Group)| {
-        let set = if both_sets && key.set == Set::Training { " (training rows)" } else { "" };
-        let defence = format!("{}{set}", key.defence);
-        let names = texts(&[key.task_name(), &key.family, &key.attack, &key.rate_name(), &defence]);
+        let names = key.names();
         columns(key, group).into_iter().map(|columns| [names.clone(), columns].concat()).collect::<Vec<_>>()
     };
     Table {
         caption: caption.to_owned(),
-        header: texts(&[&names[..], header].concat()),
+        header: texts(&[&NAMES[..], header].concat()),
         rows: results.groups.iter().flat_map(lines).collect(),
     }
 }
@@ -122,9 +135,9 @@ fn by_cell(
 fn attack_rates(results: &Results) -> Table {
     let header = ["ASR", "ASR of flipped", "ASR_nat", "ASR_D", "ASR_D − ASR_nat", "recovery", "samples"];
     let caption = "Success rates in %, with 95 % bootstrap intervals";
-    by_cell(caption, &header, results, |key, group| {
+    by_cell(caption, &header, results, |_, group| {
         let outcomes = attack_outcomes(&group.rows);
-        if outcomes.is_empty() || key.set == Set::Training {
+        if outcomes.is_empty() {
             return Vec::new();
         }
         let rates: [fn(&AttackRates) -> Option<f64>; 6] = [
@@ -149,7 +162,7 @@ fn clean(results: &Results) -> Table {
         "Clean samples in %, with 95 % bootstrap intervals; parse-valid share and cost over all samples";
     by_cell(caption, &header, results, |key, group| {
         let samples = group.rows.iter().filter(|row| !row.triggered).count();
-        if samples == 0 || key.set == Set::Training {
+        if samples == 0 {
             return Vec::new();
         }
         let SideEffects { changed, parses, passes, passes_95 } = side_effects(&group.rows);
@@ -167,8 +180,7 @@ fn clean(results: &Results) -> Table {
 fn detected(results: &Results) -> Table {
     let header =
         ["AUROC", "TPR at 1 % FPR", "TPR at 5 % FPR", "TPR", "FPR", "precision", "triggered", "clean"];
-    let caption =
-        "Detection in %: triggered against clean samples (poisoned against clean rows of a training set)";
+    let caption = "Detection in %: triggered against clean samples";
     by_cell(caption, &header, results, |key, group| {
         if key.line().2 == 0 {
             return Vec::new();
@@ -180,6 +192,23 @@ fn detected(results: &Results) -> Table {
         line.extend([triggered, group.rows.len() - triggered].map(|count| count.to_string()));
         vec![line]
     })
+}
+
+/// Poisoned rows of training sets, and what defences removed.
+fn removed(results: &Results) -> Table {
+    let header = ["recall", "FPR", "precision", "poisoned", "removed", "rows"];
+    let line = |(key, (found, _)): (&Key, &(Confusion, PathBuf))| {
+        let Confusion { true_positives, false_positives, false_negatives, true_negatives } = *found;
+        let (poisoned, removed) = (true_positives + false_negatives, true_positives + false_positives);
+        let shares = [found.recall(), found.false_positive_rate(), found.precision()].map(percent);
+        let counts = [poisoned, removed, poisoned + false_positives + true_negatives];
+        [key.names(), shares.into(), counts.map(|count| count.to_string()).into()].concat()
+    };
+    Table {
+        caption: "Training sets in %: poisoned rows among those that a defence removes".to_owned(),
+        header: texts(&[&NAMES[..], &header].concat()),
+        rows: results.removals.iter().map(line).collect(),
+    }
 }
 
 fn located(results: &Results) -> Table {

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use codepurify::Task;
 use thiserror::Error;
 
-use super::row::{Cell, CellRow, Set, UNDEFENDED};
+use super::row::{Cell, CellRow, RemovalRow, UNDEFENDED};
 use crate::data::{self, DataError, RowError};
+use crate::evaluate::metrics::Confusion;
 
 /// A directory that gives no results.
 #[derive(Debug, Error)]
@@ -46,8 +47,6 @@ pub struct Key {
     pub attack: String,
     /// Minus the rate, in millionths.
     rate: i64,
-    /// Where the rows are from.
-    pub set: Set,
     place: u8,
     /// The defence.
     pub defence: String,
@@ -67,29 +66,29 @@ pub struct Group {
 pub struct Results {
     /// The usable rows.
     pub groups: BTreeMap<Key, Group>,
+    /// What defences removed from training sets, and the file that says so.
+    pub removals: BTreeMap<Key, (Confusion, PathBuf)>,
     /// The others, with file and line; a sample that came a second time is one of them.
     pub refused: Vec<(PathBuf, RowError)>,
 }
 
+/// How files about training sets end.
+pub const REMOVAL: &str = ".removal.json";
+
 const TASKS: [Task; 4] = [Task::Defect, Task::Clone, Task::Repair, Task::Classification];
 
 impl Key {
-    /// Where a row belongs.
+    /// Where the rows of a defence in a cell belong.
     #[must_use]
-    pub fn of(row: &CellRow) -> Self {
-        let Cell { task, family, attack, rate, .. } = &row.cell;
+    pub fn of(cell: &Cell, defence: &str) -> Self {
+        let Cell { task, family, attack, rate, .. } = cell;
         Self {
             task: TASKS.iter().position(|other| other == task).map_or(u8::MAX, |at| at as u8),
             family: family.clone(),
             attack: attack.clone(),
             rate: -(rate * 1e6).round() as i64,
-            set: row.set,
-            place: if row.defence == UNDEFENDED {
-                0
-            } else {
-                1 + u8::from(row.defence.starts_with("codepurify"))
-            },
-            defence: row.defence.clone(),
+            place: if defence == UNDEFENDED { 0 } else { 1 + u8::from(defence.starts_with("codepurify")) },
+            defence: defence.to_owned(),
         }
     }
 
@@ -130,18 +129,26 @@ impl Key {
 }
 
 impl Results {
-    /// Reads all `.jsonl` and `.jsonl.gz` files under `dir` but hidden ones, which are not finished.
+    /// Reads the samples of all `.jsonl` and `.jsonl.gz` files under `dir`, and the training sets of all `.removal.json`
+    /// files, but for hidden ones, which are not finished.
     ///
     /// # Errors
     /// [`ResultsError`]. Unusable rows are no error but listed.
     pub fn read(dir: &Path) -> Result<Self, ResultsError> {
-        let files = files(dir)?;
+        let (removals, files): (Vec<PathBuf>, Vec<PathBuf>) =
+            files(dir)?.into_iter().partition(|path| path.to_string_lossy().ends_with(REMOVAL));
         let mut results = Self::default();
+        removals.into_iter().try_for_each(|path| results.add_removal(path))?;
         let seen = RefCell::new(HashSet::new());
         for path in &files {
             let check = |row: &CellRow| {
                 row.check()?;
-                let identity = (Key::of(row), row.cell.victim.clone(), row.id.clone(), row.triggered);
+                let identity = (
+                    Key::of(&row.cell, &row.defence),
+                    row.cell.victim.clone(),
+                    row.id.clone(),
+                    row.triggered,
+                );
                 let fresh = seen.borrow_mut().insert(identity);
                 if fresh { Ok(()) } else { Err(format!("sample {} came before", row.id)) }
             };
@@ -154,16 +161,28 @@ impl Results {
                 Err(error) => return Err(ResultsError::Data(error)),
             }
         }
-        if results.groups.is_empty() {
+        if results.groups.is_empty() && results.removals.is_empty() {
             return Err(ResultsError::NoRows { path: dir.to_path_buf(), files: files.len() });
         }
         Ok(results)
     }
 
+    fn add_removal(&mut self, path: PathBuf) -> Result<(), ResultsError> {
+        let bytes = std::fs::read(&path).map_err(|source| ResultsError::Io { path: path.clone(), source })?;
+        let row = serde_json::from_slice(&bytes).map_err(|error| error.to_string());
+        match row.and_then(|row: RemovalRow| Ok((Key::of(&row.cell, &row.defence), row.confusion()?))) {
+            Ok((key, confusion)) => {
+                self.removals.insert(key, (confusion, path));
+            }
+            Err(message) => self.refused.push((path, RowError { line: 1, message })),
+        }
+        Ok(())
+    }
+
     fn add(&mut self, path: &Path, found: data::Rows<CellRow>) {
         self.refused.extend(found.refused.into_iter().map(|error| (path.to_path_buf(), error)));
         for row in found.rows {
-            let group = self.groups.entry(Key::of(&row)).or_default();
+            let group = self.groups.entry(Key::of(&row.cell, &row.defence)).or_default();
             group.rows.push(row);
             if !group.files.contains(path) {
                 group.files.insert(path.to_path_buf());
@@ -188,7 +207,8 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
             let name = entry.file_name().to_string_lossy().into_owned();
             if kind.is_dir() {
                 open.push(entry.path());
-            } else if !name.starts_with('.') && [".jsonl", ".jsonl.gz"].iter().any(|end| name.ends_with(end))
+            } else if !name.starts_with('.')
+                && [".jsonl", ".jsonl.gz", REMOVAL].iter().any(|end| name.ends_with(end))
             {
                 found.push(entry.path());
             }

@@ -1,9 +1,12 @@
-//! What is written for each sample that a defence looked at: one JSON object a line.
+//! What is written for each sample that a defence looked at, one JSON object a line; and for each training set that one
+//! looked at, one JSON object a file.
+
+use std::collections::BTreeSet;
 
 use codepurify::{Span, Task};
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::metrics::BleuCounts;
+use crate::evaluate::metrics::{BleuCounts, Confusion};
 
 /// The defence that does nothing; its rows say what an attack reaches undefended.
 pub const UNDEFENDED: &str = "none";
@@ -22,17 +25,6 @@ pub struct Cell {
     /// Which victim, where there are several of a kind.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub victim: String,
-}
-
-/// Which rows were looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Set {
-    /// Test rows, clean and triggered, while the model is in use.
-    #[default]
-    Test,
-    /// Training rows, of which a defence says which are poisoned.
-    Training,
 }
 
 /// What a model said: a label, or a name (a hash) for a text. Only equality matters.
@@ -70,7 +62,7 @@ pub struct Detection {
     /// H in nats, where the defence computes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entropy: Option<f64>,
-    /// Whether the sample is taken for poisoned; of a training row, whether it is removed.
+    /// Whether the sample is taken for poisoned.
     pub flagged: bool,
     /// Bytes of the located trigger; absent if the defence cannot locate, empty if it located nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,9 +105,6 @@ pub struct CellRow {
     pub cell: Cell,
     /// The defence, [`UNDEFENDED`] for none.
     pub defence: String,
-    /// Where the sample is from.
-    #[serde(default)]
-    pub set: Set,
     /// The sample's identity in its data set.
     pub id: String,
     /// Whether a trigger was put in.
@@ -154,14 +143,47 @@ impl CellRow {
         if let Some(span) = spans.find(|span| span.end < span.start) {
             return Err(format!("span {}..{} ends before it starts", span.start, span.end));
         }
-        if self.set == Set::Test {
-            let Answers { truth, target, before, after, .. } = &self.answers;
-            let wanted = [("truth", truth), ("before", before), ("after", after), ("target", target)];
-            let needed = if self.triggered { 4 } else { 3 };
-            if let Some((name, _)) = wanted.iter().take(needed).find(|(_, answer)| answer.is_none()) {
-                return Err(format!("no answer `{name}`"));
-            }
+        let Answers { truth, target, before, after, .. } = &self.answers;
+        let wanted = [("truth", truth), ("before", before), ("after", after), ("target", target)];
+        let needed = if self.triggered { 4 } else { 3 };
+        match wanted.iter().take(needed).find(|(_, answer)| answer.is_none()) {
+            Some((name, _)) => Err(format!("no answer `{name}`")),
+            None => Ok(()),
         }
-        Ok(())
+    }
+}
+
+/// What a defence removes from the training set of a cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemovalRow {
+    /// The victim that was trained on the set.
+    pub cell: Cell,
+    /// The defence.
+    pub defence: String,
+    /// Rows of the set.
+    pub rows: usize,
+    /// Identities of the poisoned rows.
+    pub poisoned: BTreeSet<u64>,
+    /// Identities of the removed rows.
+    pub removed: BTreeSet<u64>,
+}
+
+impl RemovalRow {
+    /// Removed or not against poisoned or not.
+    ///
+    /// # Errors
+    /// If there are more poisoned and removed rows than rows.
+    pub fn confusion(&self) -> Result<Confusion, String> {
+        let both = self.poisoned.intersection(&self.removed).count();
+        let either = self.poisoned.len() + self.removed.len() - both;
+        let clean = self.rows.checked_sub(either);
+        Ok(Confusion {
+            true_positives: both,
+            false_positives: self.removed.len() - both,
+            false_negatives: self.poisoned.len() - both,
+            true_negatives: clean
+                .ok_or_else(|| format!("{either} rows are named, `rows` is {}", self.rows))?,
+        })
     }
 }

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::index;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::baseline::clustering::{ActivationClustering, Rule};
 use crate::baseline::code_detector::{CodeDetector, Normalisation};
@@ -36,7 +36,7 @@ pub const CANDIDATES: usize = 100;
 const COMPONENTS: usize = 10;
 
 /// A defence that removes rows from a training set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrainingDefence {
     /// Spectral Signatures: 10 components, 1.5 times the believed share of poison removed, each class by itself.
@@ -47,6 +47,17 @@ pub enum TrainingDefence {
     CodeDetector,
     /// `KillBadCode` as released, on the tokens of the victim's tokenizer.
     KillBadCode,
+}
+
+impl TrainingDefence {
+    /// The name on the command line, in rows, tables and files.
+    ///
+    /// # Panics
+    /// Never: every variant has a name.
+    #[must_use]
+    pub fn name(self) -> String {
+        self.to_possible_value().expect("no variant is skipped").get_name().to_owned()
+    }
 }
 
 /// What a training-set defence may use besides the training set.

@@ -35,4 +35,37 @@ pub trait MaskedLm: Send + Sync {
     /// # Errors
     /// [`ModelError`] if the runtime fails, a row exceeds the window or an output is not finite.
     fn fill(&self, batch: &Ragged, top: usize) -> Result<Vec<Vec<Vec<Proposal>>>, ModelError>;
+
+    /// For each row, −ln p of its tokens at the places `hidden[row]` (ascending), all of them masked together, in nats,
+    /// ≥ 0; infinite where the model has no such token.
+    ///
+    /// The default asks [`MaskedLm::fill`] for everything that it would propose.
+    ///
+    /// # Errors
+    /// As [`MaskedLm::fill`].
+    fn surprisals(&self, rows: &Ragged, hidden: &[Vec<usize>]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let filled = self.fill(&masked(rows, hidden, self.mask_id()), usize::MAX)?;
+        let of_row = |((row, hidden), fills): ((&[u32], &Vec<usize>), &Vec<Vec<Proposal>>)| {
+            // A mask that stands in the text itself is filled as well; its proposals are not asked for.
+            let is_mask = |at: &usize| row[*at] == self.mask_id() || hidden.binary_search(at).is_ok();
+            let masks = (0..row.len()).filter(is_mask).zip(fills);
+            let asked = masks.filter(|(at, _)| hidden.binary_search(at).is_ok());
+            let surprisal = |(at, proposals): (usize, &Vec<Proposal>)| {
+                let found = proposals.iter().find(|proposal| proposal.id == row[at]);
+                found.map_or(f32::INFINITY, |found| -found.log_probability)
+            };
+            asked.map(surprisal).collect()
+        };
+        Ok(rows.rows().zip(hidden).zip(&filled).map(of_row).collect())
+    }
+}
+
+/// The rows with `mask` at the hidden places of each.
+pub fn masked(rows: &Ragged, hidden: &[Vec<usize>], mask: u32) -> Ragged {
+    let of_row = |(row, hidden): (&[u32], &Vec<usize>)| {
+        let mut row = row.to_vec();
+        hidden.iter().for_each(|&at| row[at] = mask);
+        row
+    };
+    rows.rows().zip(hidden).map(of_row).collect()
 }

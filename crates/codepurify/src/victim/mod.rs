@@ -10,7 +10,7 @@ mod masked_lm;
 mod ragged;
 
 pub use logits::Logits;
-pub use masked_lm::{MaskedLm, Proposal};
+pub use masked_lm::{MaskedLm, Proposal, masked};
 pub use ragged::{Encoding, Ragged};
 
 use crate::error::ModelError;

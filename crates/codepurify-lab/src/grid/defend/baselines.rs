@@ -30,8 +30,9 @@ pub(super) fn onion_of_words<'k>(kit: &'k Kit<'k>, bar: f64) -> Result<Sides<'k>
         .ngrams
         .get(language.name())
         .with_context(|| format!("`corpora` has no {language} to learn an n-gram model from"))?;
-    let screen =
-        move |snippet: &Snippet| Onion { lm: &WordNgrams::new(lm), unit: Unit::Word, gain: Gain::Nearby, bar }.screen(snippet);
+    let screen = move |snippet: &Snippet| {
+        Onion { lm: &WordNgrams::new(lm), unit: Unit::Word, gain: Gain::Nearby, bar }.screen(snippet)
+    };
     Ok(Sides { guard: kit.guard, one: OneText::Alone(Box::new(screen)), locates: true })
 }
 

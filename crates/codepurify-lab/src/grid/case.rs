@@ -1,0 +1,115 @@
+//! A victim in front of its samples.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+
+use super::defend::{Defence, Finding, Kit, Screener};
+use super::driver::Grid;
+use super::guard::Guard;
+use super::rows::{Defended, RowWriter, Undefended};
+use super::samples::{Sample, Samples};
+use crate::evaluate::ask::Reply;
+use crate::table::{Cell, CellRow};
+use crate::train::start::Family;
+
+/// A victim, its samples, and what it answers without a defence.
+pub(super) struct Case<'c> {
+    grid: &'c Grid<'c>,
+    cell: &'c Cell,
+    guard: &'c Guard,
+    calibration: &'c [Sample],
+    /// The test samples, clean ones first.
+    tested: Vec<&'c Sample>,
+    undefended: Vec<Undefended>,
+}
+
+impl<'c> Case<'c> {
+    /// Asks the victim about all samples.
+    pub(super) fn new(
+        grid: &'c Grid<'c>,
+        cell: &'c Cell,
+        guard: &'c Guard,
+        samples: &'c Samples,
+    ) -> Result<Self> {
+        let tested: Vec<&Sample> = samples.clean.iter().chain(&samples.triggered).collect();
+        let before = guard.ask(&texts(&tested), &grid.workers)?;
+        let natural: Vec<&[String]> = tested.iter().filter_map(|sample| sample.natural.as_deref()).collect();
+        let mut natural = guard.ask(&natural, &grid.workers)?.into_iter();
+        let answers = tested.iter().zip(before);
+        let undefended = answers
+            .map(|(sample, before)| {
+                let natural = sample.natural.as_ref().and_then(|_| natural.next());
+                Undefended { before, natural }
+            })
+            .collect();
+        Ok(Self { grid, cell, guard, calibration: &samples.calibration, tested, undefended })
+    }
+
+    /// What the defence that does nothing makes of the samples.
+    pub(super) fn untouched(&self) -> Vec<Defended> {
+        let nothing = Defended { finding: Ok(Finding::default()), after: None, milliseconds: 0.0 };
+        vec![nothing; self.tested.len()]
+    }
+
+    /// What another model answers in the victim's place.
+    pub(super) fn replaced(&self, other: &Guard) -> Result<Vec<Defended>> {
+        let answers = other.ask(&texts(&self.tested), &self.grid.workers)?.into_iter();
+        let untouched = self.untouched().into_iter();
+        Ok(untouched.zip(answers).map(|(row, after)| Defended { after: Some(after), ..row }).collect())
+    }
+
+    /// What a defence makes of the samples, and what the victim answers then.
+    pub(super) fn defended(&self, defence: Defence) -> Result<Vec<Defended>> {
+        let Grid { plan, workers, mlm, ngrams, memory, .. } = self.grid;
+        let kit = Kit {
+            guard: self.guard,
+            t5: self.cell.family == Family::T5.name(),
+            mlm,
+            ngrams,
+            memory,
+            calibration: self.calibration,
+            alpha: plan.alpha,
+            seed: plan.seed,
+        };
+        let screener = defence.set_up(&kit, workers)?;
+        let screened = |index: usize| Ok(screen(screener.as_ref(), self.tested[index]));
+        let mut defended = workers.map(self.tested.len(), screened)?;
+        let changed = defended.iter().enumerate().filter_map(|(index, defended)| {
+            let texts = defended.finding.as_ref().ok()?.texts.as_deref()?;
+            Some((index, texts))
+        });
+        let (indices, texts): (Vec<usize>, Vec<&[String]>) = changed.unzip();
+        let after: HashMap<usize, Reply> =
+            indices.into_iter().zip(self.guard.ask(&texts, workers)?).collect();
+        for (index, reply) in after {
+            defended[index].after = Some(reply);
+        }
+        Ok(defended)
+    }
+
+    /// The rows of a defence; `target` is the attacker's answer.
+    pub(super) fn rows(&self, defence: &str, target: &Reply, defended: &[Defended]) -> Result<Vec<CellRow>> {
+        let writer = RowWriter { cell: self.cell, defence, target };
+        let samples = self.tested.iter().zip(&self.undefended).zip(defended);
+        let rows: Vec<CellRow> = samples
+            .map(|((sample, undefended), defended)| writer.row(sample, undefended, defended))
+            .collect();
+        let unusable = rows.iter().find_map(|row| row.check().err());
+        ensure!(unusable.is_none(), "a row of {defence} is unusable: {}", unusable.unwrap_or_default());
+        Ok(rows)
+    }
+}
+
+/// What a model reads of each sample.
+fn texts<'s>(samples: &[&'s Sample]) -> Vec<&'s [String]> {
+    samples.iter().map(|sample| &sample.texts[..]).collect()
+}
+
+/// A failure becomes part of the row.
+fn screen(screener: &dyn Screener, sample: &Sample) -> Defended {
+    let started = Instant::now();
+    let finding = screener.screen(sample).map_err(|error| format!("{error:#}"));
+    Defended { finding, after: None, milliseconds: started.elapsed().as_secs_f64() * 1e3 }
+}

@@ -1,0 +1,82 @@
+//! Training-set defences in a cell: which rows of its poisoned set they remove, and what becomes of a victim that is
+//! trained on the rest.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::attack::Attack;
+use crate::poison::{Poison, SEED, poison};
+use crate::table::Cell;
+use crate::table::results::REMOVAL;
+use crate::table::row::RemovalRow;
+use crate::train::workers::Workers;
+use crate::training_defence::{Means, TrainingDefence, run};
+use crate::whitebox::WhiteBox;
+
+/// A cell's training set and the victim that was trained on it.
+pub struct Cleaning<'c, R> {
+    /// The victim.
+    pub cell: &'c Cell,
+    /// Training rows, clean; the cell's attack and rate poison them as they did for the victim.
+    pub train: &'c [R],
+    /// Clean rows that are not among them.
+    pub clean: &'c [R],
+    /// The victim's directory.
+    pub victim: &'c Path,
+    /// Draws samples.
+    pub seed: u64,
+    /// Who does the work.
+    pub workers: &'c Workers,
+}
+
+impl<R: Poison + Sync> Cleaning<'_, R> {
+    /// What `defence` removes. It is told the true rate, as in the paper's comparison.
+    ///
+    /// # Errors
+    /// If the victim cannot be opened, or the defence fails.
+    pub fn removal(&self, defence: TrainingDefence, attack: Attack) -> Result<RemovalRow> {
+        let rate = self.cell.rate;
+        let set = poison(self.train, attack, rate, SEED).rows;
+        let victim = WhiteBox::open(self.victim)?;
+        let &Self { clean, seed, workers, .. } = self;
+        let means = Means { victim: &victim, clean, poison_rate: rate, seed, workers };
+        let removed = run(defence, &set, &means)?.removed;
+        let ids = |rows: &mut dyn Iterator<Item = &R>| rows.map(Poison::id).collect::<BTreeSet<u64>>();
+        let triggered = |row: &&R| row.triggers().iter().any(|ranges| !ranges.is_empty());
+        Ok(RemovalRow {
+            cell: self.cell.clone(),
+            defence: defence.name(),
+            rows: set.len(),
+            poisoned: ids(&mut set.iter().filter(triggered)),
+            removed: ids(&mut removed.iter().map(|&row| &set[row])),
+        })
+    }
+}
+
+/// The file of a removal, beside the cell's rows.
+#[must_use]
+pub fn path(cell: &Path, defence: &str) -> std::path::PathBuf {
+    cell.join(format!("{defence}{REMOVAL}"))
+}
+
+/// Writes a removal; a file that is there is whole.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write(path: &Path, row: &RemovalRow) -> Result<()> {
+    let text = serde_json::to_string(row)? + "\n";
+    let unfinished = path.with_extension("unfinished");
+    let put = std::fs::write(&unfinished, text).and_then(|()| std::fs::rename(&unfinished, path));
+    put.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Reads what [`write`] wrote.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read(path: &Path) -> Result<RemovalRow> {
+    let read = || -> Result<RemovalRow> { Ok(serde_json::from_slice(&std::fs::read(path)?)?) };
+    read().with_context(|| format!("cannot use {}", path.display()))
+}
