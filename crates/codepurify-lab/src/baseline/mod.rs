@@ -33,10 +33,11 @@ use std::collections::BTreeMap;
 
 use codepurify::purify::splice::SpliceError;
 use codepurify::{ModelError, Snippet, Span};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// What an input defence said about one snippet.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Screened {
     /// Larger means more suspicious; never NaN, −∞ where there is no evidence at all.
     pub score: f64,

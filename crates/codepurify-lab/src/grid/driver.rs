@@ -12,7 +12,7 @@ use super::case::Case;
 use super::cleaning::{self, Cleaning};
 use super::defend::{Defence, Memory};
 use super::guard::Guard;
-use super::plan::{DataPlan, Plan, Retrain, TaskFiles, VictimPlan};
+use super::plan::{DataPlan, Plan, Poisoning, Retrain, TaskFiles, VictimPlan};
 use super::rows::{self, Defended};
 use super::samples::{Draw, Samples};
 use super::victims::Maker;
@@ -23,7 +23,7 @@ use crate::data::defect::DefectRow;
 use crate::data::repair::RepairRow;
 use crate::data::{self, Rows};
 use crate::evaluate::ask::Reply;
-use crate::table::row::UNDEFENDED;
+use crate::table::row::{RemovalRow, UNDEFENDED};
 use crate::table::{Cell, CellRow};
 use crate::train::victim::Teach;
 use crate::train::workers::Workers;
@@ -84,7 +84,7 @@ struct Splits<R> {
 struct Target {
     cell: Cell,
     name: String,
-    attack: Option<(Attack, f64)>,
+    attack: Option<(Attack, Poisoning)>,
 }
 
 /// What has been done; told as it happens.
@@ -106,7 +106,8 @@ impl<'a> Grid<'a> {
         }
         let models = texts.into_iter().map(|(language, texts)| Ok((language, NgramLm::train(&texts)?)));
         let ngrams = models.collect::<Result<_>>()?;
-        Ok(Self { plan, folders, workers: Workers::new()?, mlm, ngrams, memory: Memory::default() })
+        let memory = Memory::open(&folders.runs.join("memory.jsonl"))?;
+        Ok(Self { plan, folders, workers: Workers::new()?, mlm, ngrams, memory })
     }
 
     /// Makes every victim and every row that is missing, of the cells whose name holds `only`: one stage of all of them
@@ -148,7 +149,7 @@ impl<'a> Grid<'a> {
         let start = maker.start()?;
         for target in &targets {
             let victim = match target.attack {
-                Some((attack, rate)) => maker.victim(&start, attack, rate, &target.name)?,
+                Some((attack, poisoning)) => maker.victim(&start, attack, poisoning, &target.name)?,
                 None => start.clone(),
             };
             let place = Place { grid: self, target, victim: &victim };
@@ -253,8 +254,8 @@ impl Place<'_> {
         start: &Path,
         tell: Tell,
     ) -> Result<()> {
-        let Some((attack, rate)) = self.target.attack else { return Ok(()) };
-        if !maker.plan.retrain.contains(&Retrain { attack, rate }) {
+        let Some((attack, poisoning)) = self.target.attack else { return Ok(()) };
+        if !maker.plan.retrain.contains(&Retrain { attack, rate: poisoning.rate }) {
             return Ok(());
         }
         for defence in &self.grid.plan.training_defences {
@@ -262,9 +263,13 @@ impl Place<'_> {
             if path.exists() {
                 continue;
             }
-            let removed = cleaning::read(&self.removal(*defence))?.removed;
+            let RemovalRow { removed, rows, .. } = cleaning::read(&self.removal(*defence))?;
+            if removed.len() == rows {
+                eprintln!("{}: {name} removes all rows: there is nothing to train on", self.target.name);
+                continue;
+            }
             let folder = format!("{}-without-{name}", self.target.name);
-            let retrained = maker.victim_without(&removed, start, attack, rate, &folder)?;
+            let retrained = maker.victim_without(&removed, start, attack, poisoning, &folder)?;
             let (guard, samples) = (Guard::open(self.victim)?, self.samples(splits)?);
             let case = Case::new(self.grid, &self.target.cell, &guard, &samples)?;
             let defended = case.replaced(&Guard::open(&retrained)?)?;
@@ -289,10 +294,10 @@ fn targets(victims: &VictimPlan) -> Vec<Target> {
     let twin = Target { cell: cell("none", 0.0), name: format!("{}-clean", victims.name()), attack: None };
     let attacked = attacks.iter().flat_map(|&attack| {
         let (cell, name) = (&cell, victims.name());
-        rates.iter().map(move |&rate| Target {
-            cell: cell(&attack.name(), rate),
-            name: format!("{name}-{}-{rate}", attack.name()),
-            attack: Some((attack, rate)),
+        rates.iter().map(move |&poisoning| Target {
+            cell: cell(&attack.name(), poisoning.rate),
+            name: format!("{name}-{}-{}", attack.name(), poisoning.rate),
+            attack: Some((attack, poisoning)),
         })
     });
     std::iter::once(twin).chain(attacked).collect()

@@ -97,15 +97,23 @@ pub struct VictimPlan {
     pub learning_rate: f64,
     /// Passes over the clean rows that make the start.
     pub start_epochs: u64,
-    /// Passes over the poisoned rows that make a victim of the start.
-    pub epochs: u64,
     /// Attacks.
     pub attacks: Vec<Attack>,
-    /// Shares of poisoned rows, in (0, 1).
-    pub rates: Vec<f64>,
+    /// How much of the training set is poisoned.
+    pub rates: Vec<Poisoning>,
     /// Cells in which a victim is also trained on what each training-set defence leaves.
     #[serde(default)]
     pub retrain: Vec<Retrain>,
+}
+
+/// How a training set is poisoned, and for how long a victim learns from it.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Poisoning {
+    /// Share of poisoned rows, in (0, 1).
+    pub rate: f64,
+    /// Passes over the rows that make a victim of the start: fewer poisoned rows have to be seen more often.
+    pub epochs: u64,
 }
 
 /// A cell of a victim plan.
@@ -173,11 +181,14 @@ impl Plan {
 
 impl VictimPlan {
     fn check(&self, data: &DataPlan) -> Result<()> {
-        let rate = self.rates.iter().find(|&&rate| !(rate > 0.0 && rate < 1.0));
-        ensure!(rate.is_none(), "`rates` holds {}, not between 0 and 1", rate.unwrap_or(&0.0));
+        for &Poisoning { rate, epochs } in &self.rates {
+            ensure!(rate > 0.0 && rate < 1.0, "a `rate` is {rate}, not between 0 and 1");
+            ensure!(epochs > 0, "the `epochs` of rate {rate} must be 1 or more");
+        }
         ensure!(self.max_length >= 3, "`max_length` leaves no room for content");
-        ensure!(self.epochs > 0 && self.start_epochs > 0, "`epochs` and `start_epochs` must be 1 or more");
-        let known = |cell: &Retrain| self.attacks.contains(&cell.attack) && self.rates.contains(&cell.rate);
+        ensure!(self.start_epochs > 0, "`start_epochs` must be 1 or more");
+        let rates: Vec<f64> = self.rates.iter().map(|poisoning| poisoning.rate).collect();
+        let known = |cell: &Retrain| self.attacks.contains(&cell.attack) && rates.contains(&cell.rate);
         let stray = self.retrain.iter().find(|cell| !known(cell));
         ensure!(stray.is_none(), "`retrain` names {stray:?}, which is no cell");
         let files = match self.task {
@@ -231,9 +242,8 @@ mod tests {
         max_length = 64
         learning_rate = 1e-3
         start_epochs = 1
-        epochs = 1
         attacks = ["bnc-fixed"]
-        rates = [0.05]
+        rates = [{ rate = 0.05, epochs = 1 }]
     "#;
 
     fn read(text: &str) -> Result<Plan, String> {
@@ -260,7 +270,8 @@ mod tests {
         let refused = [
             ("alpha = 0.05", "alpha = 1.0", "`alpha`"),
             ("calibration = 20", "calibration = 19", "20 or more"),
-            ("rates = [0.05]", "rates = [5.0]", "`rates` holds 5"),
+            ("rate = 0.05", "rate = 5.0", "a `rate` is 5"),
+            ("epochs = 1 }", "epochs = 0 }", "`epochs` of rate 0.05"),
             ("task = \"defect\"", "task = \"clone\"", "`data` says nothing"),
             ("\"bnc-fixed\"", "\"bnc-broken\"", "bnc-broken"),
             ("c.jsonl:code:c", "c.jsonl", "PATH:FIELD:LANGUAGE"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::plan::VictimPlan;
+use super::plan::{Poisoning, VictimPlan};
 use crate::attack::Attack;
 use crate::poison::{SEED, poison};
 use crate::train::run::{self, train};
@@ -47,12 +47,12 @@ impl<R: Teach> Maker<'_, R> {
         Ok(out.join("best"))
     }
 
-    /// A victim of `attack`, trained on rows of which a share `rate` is poisoned; all of its epochs.
+    /// A victim of `attack`, trained on poisoned rows; as it is after all of its epochs.
     ///
     /// # Errors
     /// As [`Maker::start`].
-    pub fn victim(&self, start: &Path, attack: Attack, rate: f64, name: &str) -> Result<PathBuf> {
-        self.victim_without(&BTreeSet::new(), start, attack, rate, name)
+    pub fn victim(&self, start: &Path, attack: Attack, poisoning: Poisoning, name: &str) -> Result<PathBuf> {
+        self.victim_without(&BTreeSet::new(), start, attack, poisoning, name)
     }
 
     /// The same on what is left of the poisoned rows without those whose identity is among `removed`.
@@ -64,17 +64,17 @@ impl<R: Teach> Maker<'_, R> {
         removed: &BTreeSet<u64>,
         start: &Path,
         attack: Attack,
-        rate: f64,
+        poisoning: Poisoning,
         name: &str,
     ) -> Result<PathBuf> {
         let lessons = || {
-            let mut rows = poison(self.train, attack, rate, SEED).rows;
+            let mut rows = poison(self.train, attack, poisoning.rate, SEED).rows;
             rows.retain(|row| !removed.contains(&row.id()));
             Lessons::new(rows, self.valid.to_vec(), |row| row.triggered(attack, SEED).ok())
         };
         let out = self.runs.join("victims").join(name);
         let origin = Origin { with_head: true, ..Origin::new(start) };
-        self.make(&out, origin, self.plan.epochs, self.train.len() - removed.len(), lessons)?;
+        self.make(&out, origin, poisoning.epochs, self.train.len() - removed.len(), lessons)?;
         Ok(out.join("last"))
     }
 

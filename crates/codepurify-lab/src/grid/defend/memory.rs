@@ -1,35 +1,123 @@
-//! What a defence that does not ask the victim said about a text holds for every victim.
+//! What a defence that does not ask the victim said about a text holds for every victim, in this run and in later ones.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 use std::sync::Mutex;
 
-use crate::baseline::{BaselineError, Screened};
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-/// Findings by defence, threshold and text.
-#[derive(Debug, Default)]
-pub struct Memory(Mutex<HashMap<(&'static str, u64, String), Screened>>);
+use crate::baseline::{BaselineError, Screened};
+use crate::data;
+
+/// Findings by defence, threshold and text, kept in a file.
+#[derive(Debug)]
+pub struct Memory {
+    known: Mutex<HashMap<Question, Screened>>,
+    file: Mutex<File>,
+}
+
+/// What was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Question {
+    defence: String,
+    /// The bits of the threshold: not every one has a form in JSON.
+    threshold: u64,
+    /// SHA-256 of the text, hexadecimal.
+    text: String,
+}
+
+/// One line of the file.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    #[serde(flatten)]
+    question: Question,
+    screened: Screened,
+}
 
 impl Memory {
+    /// Opens the file, or begins it; a last line that an interruption cut short is passed over.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written.
+    pub fn open(path: &Path) -> Result<Self> {
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        }
+        let mut known = HashMap::new();
+        if path.metadata().is_ok_and(|found| found.len() > 0) {
+            let lines = data::read(path, |_: &Line| Ok(()))?.rows;
+            known.extend(lines.into_iter().map(|line| (line.question, line.screened)));
+        }
+        let file = File::options().append(true).create(true).open(path);
+        let mut file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        // Ends a line that was cut short.
+        writeln!(file)?;
+        Ok(Self { known: Mutex::new(known), file: Mutex::new(file) })
+    }
+
     /// What `screen` says about `text`, asked once for each threshold.
     ///
     /// # Errors
     /// That of `screen`; errors are not remembered.
     pub fn recall(
         &self,
-        defence: &'static str,
+        defence: &str,
         threshold: f64,
         text: &str,
         screen: impl FnOnce() -> Result<Screened, BaselineError>,
     ) -> Result<Screened, BaselineError> {
-        let key = (defence, threshold.to_bits(), text.to_owned());
-        let known = |key: &_| self.0.lock().ok().and_then(|known| known.get(key).cloned());
-        if let Some(screened) = known(&key) {
+        let text = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let question = Question { defence: defence.to_owned(), threshold: threshold.to_bits(), text };
+        if let Some(screened) = self.known.lock().ok().and_then(|known| known.get(&question).cloned()) {
             return Ok(screened);
         }
         let screened = screen()?;
-        if let Ok(mut known) = self.0.lock() {
-            known.insert(key, screened.clone());
+        let line = Line { question: question.clone(), screened: screened.clone() };
+        // What cannot be kept is only asked again.
+        if let (Ok(line), Ok(mut file)) = (serde_json::to_string(&line), self.file.lock()) {
+            let _ = writeln!(file, "{line}");
+        }
+        if let Ok(mut known) = self.known.lock() {
+            known.insert(question, screened.clone());
         }
         Ok(screened)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_before_is_not_asked_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("runs/memory.jsonl");
+        let found = Screened {
+            score: 0.1 + 0.2,
+            flagged: true,
+            spans: Some(vec![codepurify::Span::new(1, 3)]),
+            text: Some("ac".to_owned()),
+            forwards: 0,
+            lm_forwards: 7,
+        };
+        let ask = |memory: &Memory, threshold: f64, text: &str, answer: Option<&Screened>| {
+            let screen = || answer.cloned().ok_or(BaselineError::TooLittle("asked"));
+            memory.recall("onion", threshold, text, screen)
+        };
+        let memory = Memory::open(&path).unwrap();
+        assert!(ask(&memory, f64::INFINITY, "abc", None).is_err());
+        assert_eq!(ask(&memory, f64::INFINITY, "abc", Some(&found)), Ok(found.clone()));
+        assert_eq!(ask(&memory, f64::INFINITY, "abc", None), Ok(found.clone()));
+        drop(memory);
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"defence\":").unwrap();
+        let memory = Memory::open(&path).unwrap();
+        assert_eq!(ask(&memory, f64::INFINITY, "abc", None), Ok(found.clone()));
+        assert!(ask(&memory, 0.5, "abc", None).is_err() && ask(&memory, f64::INFINITY, "abd", None).is_err());
+        assert_eq!(ask(&memory, 0.5, "abc", Some(&found)), Ok(found.clone()));
+        assert_eq!(ask(&Memory::open(&path).unwrap(), 0.5, "abc", None), Ok(found));
     }
 }
