@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use codepurify::error::ModelError;
-use codepurify::victim::{MaskedLm, Ragged, Victim};
+use codepurify::victim::{Encoding, MaskedLm, Proposal, Ragged, Victim};
 use codepurify_models::RobertaMaskedLm;
 use common::{classifier, golden, model};
 use serde::Deserialize;
@@ -65,6 +65,42 @@ fn assert_classifier_parity(name: &str, victim: &dyn Victim, golden: &Judged) {
     let differences = classifier_differences(victim, golden);
     println!("{name}: largest difference of each row's logits {differences:?}");
     assert!(differences.iter().all(|&difference| difference < PARITY), "{name}: {differences:?}");
+}
+
+/// A masked language model that says no more than it has to.
+struct Plain<'m>(&'m RobertaMaskedLm);
+
+impl MaskedLm for Plain<'_> {
+    fn window(&self) -> usize {
+        self.0.window()
+    }
+    fn mask_id(&self) -> u32 {
+        self.0.mask_id()
+    }
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        self.0.encode(text)
+    }
+    fn token_text(&self, id: u32) -> Option<String> {
+        self.0.token_text(id)
+    }
+    fn fill(&self, batch: &Ragged, top: usize) -> Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
+        self.0.fill(batch, top)
+    }
+}
+
+#[test]
+fn surprisals_are_those_of_the_proposals() {
+    let dir = golden("tiny-mlm");
+    let mlm = RobertaMaskedLm::load(&model(&dir)).unwrap();
+    // Its rows hold masks, which are filled beside the hidden places.
+    let golden: Filled = expected(&dir.join("expected.json"));
+    let rows: Ragged = golden.rows.iter().cloned().collect();
+    let hidden: Vec<Vec<usize>> = rows.rows().map(|row| (0..row.len()).step_by(2).collect()).collect();
+    let found = mlm.surprisals(&rows, &hidden).unwrap();
+    let expected = Plain(&mlm).surprisals(&rows, &hidden).unwrap();
+    assert!(found.iter().map(Vec::len).eq(hidden.iter().map(Vec::len)));
+    assert!(found.iter().zip(&expected).all(|(found, expected)| largest_difference(found, expected) < 1e-6));
+    assert!(found.concat().iter().all(|&surprisal| surprisal > 0.0));
 }
 
 fn assert_mlm_parity(name: &str, mlm: &RobertaMaskedLm, golden: &Filled) {

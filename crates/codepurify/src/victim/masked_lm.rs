@@ -37,12 +37,15 @@ pub trait MaskedLm: Send + Sync {
     fn fill(&self, batch: &Ragged, top: usize) -> Result<Vec<Vec<Vec<Proposal>>>, ModelError>;
 
     /// For each row, −ln p of its tokens at the places `hidden[row]` (ascending), all of them masked together, in nats,
-    /// ≥ 0; infinite where the model has no such token.
+    /// ≥ 0; infinite where the model would never propose the token.
     ///
     /// The default asks [`MaskedLm::fill`] for everything that it would propose.
     ///
     /// # Errors
     /// As [`MaskedLm::fill`].
+    ///
+    /// # Panics
+    /// If a place lies behind the end of its row.
     fn surprisals(&self, rows: &Ragged, hidden: &[Vec<usize>]) -> Result<Vec<Vec<f32>>, ModelError> {
         let filled = self.fill(&masked(rows, hidden, self.mask_id()), usize::MAX)?;
         let of_row = |((row, hidden), fills): ((&[u32], &Vec<usize>), &Vec<Vec<Proposal>>)| {
@@ -61,6 +64,10 @@ pub trait MaskedLm: Send + Sync {
 }
 
 /// The rows with `mask` at the hidden places of each.
+///
+/// # Panics
+/// If a place lies behind the end of its row.
+#[must_use]
 pub fn masked(rows: &Ragged, hidden: &[Vec<usize>], mask: u32) -> Ragged {
     let of_row = |(row, hidden): (&[u32], &Vec<usize>)| {
         let mut row = row.to_vec();
