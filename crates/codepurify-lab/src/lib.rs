@@ -9,6 +9,7 @@ pub mod baseline;
 pub mod data;
 pub mod evaluate;
 pub mod export;
+mod fingerprint;
 pub mod grid;
 pub mod plot;
 pub mod poison;

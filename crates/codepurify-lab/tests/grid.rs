@@ -45,33 +45,8 @@ fn data(dir: &Path) {
 
 /// A plan over three tasks, one attack and rate each.
 fn plan() -> String {
-    let model = |name: &str| common::tiny_model().with_file_name(name).to_str().unwrap().to_owned();
-    let files = |task: &str| {
-        format!(
-            "[data.{task}]\ntrain = \"{task}-train.jsonl\"\nvalid = \"{task}-valid.jsonl\"\ntest = \"{task}-test.jsonl\"\n"
-        )
-    };
-    let victims = |task: &str, family: &str, init: &str, attack: &str| {
-        format!(
-            "[[victims]]\ntask = \"{task}\"\nfamily = \"{family}\"\ninit = {:?}\nlayers = 2\nmax_length = 64\n\
-             tokens = 512\nlearning_rate = 3e-3\nstart_epochs = 6\nattacks = [\"{attack}\"]\n\
-             rates = [{{ rate = 0.1, epochs = 4 }}]\n",
-            model(init)
-        )
-    };
-    [
-        format!("seed = 1\nclean = 12\ntriggered = 12\ncalibration = 20\nalpha = 0.05\nmasked_lm = {:?}\n", model("tiny-mlm")),
-        "corpora = [\"corpus.jsonl:code:c\", \"corpus.jsonl:code:java\"]\n".to_owned(),
-        "defences = [\"codepurify-paper\", \"codepurify-official\", \"onion\", \"onion-mlm\", \"oseql\", \"strip\", \"line-perplexity\"]\n"
-            .to_owned(),
-        "training_defences = [\"spectral-signatures\", \"activation-clustering\", \"code-detector\", \"kill-bad-code\"]\n".to_owned(),
-        ["defect", "clone", "repair"].map(files).concat(),
-        victims("defect", "roberta", "tiny-mlm", "bnc-fixed"),
-        "retrain = [{ attack = \"bnc-fixed\", rate = 0.1 }]\n".to_owned(),
-        victims("clone", "t5", "tiny-t5", "codepoisoner-function"),
-        victims("repair", "roberta", "tiny-mlm", "bnc-fixed"),
-    ]
-    .concat()
+    let models = common::tiny_model();
+    include_str!("grid/plan.toml").replace("MODELS", models.parent().unwrap().to_str().unwrap())
 }
 
 fn lab(dir: &Path, arguments: &[&str]) -> Output {
@@ -127,7 +102,7 @@ fn a_grid_is_run_once_and_its_tables_come_from_its_rows() {
         .map(|(key, (found, _))| (key.defence.as_str(), found.true_positives + found.false_negatives))
         .collect();
     assert_eq!(removals.len(), 3 * 4);
-    assert!(removals.iter().all(|&(_, poisoned)| poisoned == 24), "{removals:?}");
+    assert!(removals.iter().all(|&(_, poisoned)| poisoned == 24 || poisoned == 20), "{removals:?}");
     let retrained = groups[&("defect", "bnc-fixed", "kill-bad-code")];
     assert!(retrained.len() == 24 && hits(retrained) < 12, "{}", hits(retrained));
 

@@ -197,7 +197,7 @@ fn removed_training_rows_are_measured_by_cell() {
     std::fs::write(dir.path().join("spectral.removal.json"), row(&[1, 5, 6, 9, 20], 100)).unwrap();
     std::fs::write(dir.path().join("other.removal.json"), row(&[1, 2], 3)).unwrap();
     std::fs::write(dir.path().join(".unfinished.removal.json"), "{").unwrap();
-    data::write(&dir.path().join("rows.jsonl"), &samples(&cell, "onion", [0; 4])).unwrap();
+    data::write(&dir.path().join("rows.jsonl"), samples(&cell, "onion", [0; 4])).unwrap();
     let results = Results::read(dir.path()).unwrap();
     assert_eq!(results.refused.len(), 1);
     assert_eq!(results.refused[0].1.message, "5 rows are named, `rows` is 3");

@@ -44,7 +44,7 @@ struct LeftOut {
 }
 
 /// A text line by line.
-struct Lines {
+struct LeaveOneOut {
     /// p(x).
     whole: f64,
     /// Where the lines are.
@@ -84,7 +84,7 @@ impl Settings {
 
 /// The answers to `text` and to it without each of its lines: p(x), the lines, and the answers; and the passes spent. A
 /// line beyond the window has no influence, and the model is not asked about it.
-fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<Lines, BaselineError> {
+fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<LeaveOneOut, BaselineError> {
     let lines = lines(text);
     let seen = victim.encode(text)?.spans.get(victim.window()).map_or(text.len(), |beyond| beyond.start);
     let within = lines.iter().filter(|line| line.start < seen);
@@ -100,14 +100,14 @@ fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<Lines, BaselineErr
         LeftOut { probability: logits.probabilities(row)[label], flips: logits.label(row) != label }
     };
     let left_out = (0..lines.len()).map(left_out).collect();
-    Ok(Lines { whole, lines, left_out, forwards: texts.len() })
+    Ok(LeaveOneOut { whole, lines, left_out, forwards: texts.len() })
 }
 
 impl InputDefence for Oseql<'_> {
     /// The score is the largest |p(x) − p(x without a line)| among the lines that change the answer, in [0, 1], spared
     /// ones included. The located line is cut out.
     fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
-        let Lines { whole, lines, left_out, forwards } = leave_lines_out(self.victim, snippet.text())?;
+        let LeaveOneOut { whole, lines, left_out, forwards } = leave_lines_out(self.victim, snippet.text())?;
         let (located, score) = self.settings.locate(whole, &left_out);
         let line = located.map(|line| lines[line]);
         Ok(Screened { score, ..self.settings.screened(snippet.text(), line, forwards)? })

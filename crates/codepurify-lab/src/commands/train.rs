@@ -98,7 +98,7 @@ struct Mlm {
 
 /// Where a fine-tuning starts.
 #[derive(Args)]
-struct Init {
+struct Start {
     /// Model directory whose inner model and tokenizer are the start.
     #[arg(long)]
     init: PathBuf,
@@ -136,7 +136,7 @@ struct Classifier {
     #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
     window: Option<u16>,
     #[command(flatten)]
-    init: Init,
+    init: Start,
     #[command(flatten)]
     settings: Settings,
 }
@@ -155,7 +155,7 @@ struct RepairArguments {
     #[arg(long, default_value_t = 200)]
     sample: usize,
     #[command(flatten)]
-    init: Init,
+    init: Start,
     #[command(flatten)]
     settings: Settings,
 }
@@ -250,7 +250,7 @@ fn victim<R: Teach>(
     settings.train(objective.as_ref(), &weights)
 }
 
-impl Init {
+impl Start {
     fn recipe(&self, settings: &Settings) -> Recipe<'_> {
         let max_length = settings.max_length.into();
         Recipe {

@@ -12,7 +12,8 @@ use super::case::Case;
 use super::cleaning::{self, Cleaning};
 use super::defend::{Defence, Memory};
 use super::guard::Guard;
-use super::plan::{DataPlan, Plan, Poisoning, Retrain, TaskFiles, VictimPlan};
+use super::plan::{DataPlan, Init, Plan, Poisoning, Retrain, TaskFiles, VictimPlan, sources};
+use super::pretraining::pretrained;
 use super::rows::{self, Defended};
 use super::samples::{Draw, Samples};
 use super::victims::Maker;
@@ -98,7 +99,7 @@ impl<'a> Grid<'a> {
     pub fn open(plan: &'a Plan, folders: Folders<'a>) -> Result<Self> {
         let mlm = RobertaMaskedLm::load(&ModelFiles::read(&plan.masked_lm)?)?;
         let mut texts: BTreeMap<&'static str, Vec<Vec<String>>> = BTreeMap::new();
-        for source in plan.sources(folders.data)? {
+        for source in sources(&plan.corpora, folders.data)? {
             let found = source.load()?;
             found.report(&source.path);
             let words = found.rows.iter().map(|text| lexemes(&text.code));
@@ -139,8 +140,10 @@ impl<'a> Grid<'a> {
         let rows = self.splits::<R>()?;
         let files = R::files(&self.plan.data);
         let measured = files.and_then(|files| files.valid_rows).unwrap_or(usize::MAX).min(rows.valid.len());
+        let init = self.init(victims)?;
         let maker = Maker {
             plan: victims,
+            init: &init,
             seed: self.plan.seed,
             train: &rows.train,
             valid: &rows.valid[..measured],
@@ -161,6 +164,18 @@ impl<'a> Grid<'a> {
             .with_context(|| target.name.clone())?;
         }
         Ok(())
+    }
+
+    /// The model that the victims' start is made of.
+    fn init(&self, victims: &VictimPlan) -> Result<PathBuf> {
+        let Folders { data, runs, .. } = self.folders;
+        match &victims.init {
+            Init::Beside(path) => Ok(path.clone()),
+            Init::Pretrained { pretrained: name } => {
+                let plan = self.plan.pretrained.iter().find(|plan| plan.name == *name);
+                pretrained(plan.context("the plan does not name it")?, self.plan.seed, data, runs)
+            }
+        }
     }
 
     fn splits<R: Gridded>(&self) -> Result<Splits<R>> {

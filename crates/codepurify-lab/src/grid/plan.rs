@@ -10,6 +10,7 @@ use super::defend::Defence;
 use crate::attack::Attack;
 use crate::data::corpus::Source;
 use crate::train::start::Family;
+use crate::train::t5::T5Shape;
 use crate::training_defence::TrainingDefence;
 
 /// The whole experiment.
@@ -37,8 +38,49 @@ pub struct Plan {
     pub training_defences: Vec<TrainingDefence>,
     /// Where the rows of each task are, below the data directory.
     pub data: DataPlan,
+    /// Models that are pre-trained first.
+    #[serde(default)]
+    pub pretrained: Vec<Pretraining>,
     /// The victims.
     pub victims: Vec<VictimPlan>,
+}
+
+/// A small T5, pre-trained by span corruption.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pretraining {
+    /// What victims call it.
+    pub name: String,
+    /// Training texts, `PATH:FIELD:LANGUAGE` below the data directory.
+    pub corpora: Vec<String>,
+    /// Validation texts, likewise.
+    pub valid: Vec<String>,
+    /// Directory with the `tokenizer.json`, beside the plan.
+    pub tokenizer: PathBuf,
+    /// Its size.
+    pub shape: T5Shape,
+    /// Longest text in tokens.
+    pub max_length: usize,
+    /// Padded tokens of a batch.
+    #[serde(default = "tokens")]
+    pub tokens: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Passes over the texts.
+    pub epochs: u64,
+}
+
+/// The pre-trained model that a start is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Init {
+    /// A directory beside the plan.
+    Beside(PathBuf),
+    /// One of the models that the plan pre-trains.
+    Pretrained {
+        /// Its name.
+        pretrained: String,
+    },
 }
 
 /// The data sets.
@@ -79,8 +121,8 @@ pub struct VictimPlan {
     pub task: Task,
     /// Their architecture.
     pub family: Family,
-    /// Directory of the pre-trained model, beside the plan.
-    pub init: PathBuf,
+    /// What their start is made of.
+    pub init: Init,
     /// Keep only so many layers of it.
     pub layers: Option<usize>,
     /// Longest input of a snippet in tokens.
@@ -146,8 +188,13 @@ impl Plan {
         plan.check().with_context(|| format!("{}", path.display()))?;
         let beside = path.parent().unwrap_or(Path::new("."));
         plan.masked_lm = beside.join(&plan.masked_lm);
+        for pretraining in &mut plan.pretrained {
+            pretraining.tokenizer = beside.join(&pretraining.tokenizer);
+        }
         for victim in &mut plan.victims {
-            victim.init = beside.join(&victim.init);
+            if let Init::Beside(path) = &mut victim.init {
+                *path = beside.join(&*path);
+            }
         }
         Ok(plan)
     }
@@ -158,29 +205,29 @@ impl Plan {
         ensure!(self.clean > 0 && self.triggered > 0, "`clean` and `triggered` must be 1 or more");
         let enough = self.calibration as f64 * self.alpha >= 1.0;
         ensure!(enough, "`calibration` must be {} or more for this `alpha`", (1.0 / self.alpha).ceil());
-        self.sources(Path::new(""))?;
+        sources(&self.corpora, Path::new(""))?;
         for (index, victim) in self.victims.iter().enumerate() {
-            victim.check(&self.data).with_context(|| format!("victim {}", index + 1))?;
+            victim.check(self).with_context(|| format!("victim {}", index + 1))?;
         }
         Ok(())
     }
+}
 
-    /// The corpora below `data`.
-    ///
-    /// # Errors
-    /// If one is not `PATH:FIELD:LANGUAGE`.
-    pub fn sources(&self, data: &Path) -> Result<Vec<Source>> {
-        let source = |text: &String| {
-            let mut source: Source = text.parse().map_err(|error| anyhow::anyhow!("`corpora`: {error}"))?;
-            source.path = data.join(&source.path);
-            Ok(source)
-        };
-        self.corpora.iter().map(source).collect()
-    }
+/// Corpora, `PATH:FIELD:LANGUAGE` each, below `data`.
+///
+/// # Errors
+/// If one is written otherwise.
+pub fn sources(corpora: &[String], data: &Path) -> Result<Vec<Source>> {
+    let source = |text: &String| {
+        let mut source: Source = text.parse().map_err(|error| anyhow::anyhow!("`corpora`: {error}"))?;
+        source.path = data.join(&source.path);
+        Ok(source)
+    };
+    corpora.iter().map(source).collect()
 }
 
 impl VictimPlan {
-    fn check(&self, data: &DataPlan) -> Result<()> {
+    fn check(&self, plan: &Plan) -> Result<()> {
         for &Poisoning { rate, epochs } in &self.rates {
             ensure!(rate > 0.0 && rate < 1.0, "a `rate` is {rate}, not between 0 and 1");
             ensure!(epochs > 0, "the `epochs` of rate {rate} must be 1 or more");
@@ -191,6 +238,11 @@ impl VictimPlan {
         let known = |cell: &Retrain| self.attacks.contains(&cell.attack) && rates.contains(&cell.rate);
         let stray = self.retrain.iter().find(|cell| !known(cell));
         ensure!(stray.is_none(), "`retrain` names {stray:?}, which is no cell");
+        if let Init::Pretrained { pretrained } = &self.init {
+            let known = plan.pretrained.iter().any(|model| model.name == *pretrained);
+            ensure!(known, "`init` names {pretrained}, which `pretrained` does not");
+        }
+        let data = &plan.data;
         let files = match self.task {
             Task::Defect => &data.defect,
             Task::Clone => &data.clone,
@@ -257,12 +309,13 @@ mod tests {
     fn models_lie_beside_the_plan() {
         let plan = read(PLAN).unwrap();
         assert!(plan.masked_lm.is_absolute() && plan.masked_lm.ends_with("mlm"));
-        assert!(plan.victims[0].init.ends_with("../mlm"));
+        let Init::Beside(init) = &plan.victims[0].init else { panic!("{:?}", plan.victims[0].init) };
+        assert!(init.ends_with("../mlm"));
         assert_eq!(
             (plan.victims[0].name(), plan.victims[0].decoder_layers),
             ("defect-roberta".to_owned(), 2)
         );
-        assert_eq!(plan.sources(Path::new("d")).unwrap()[0].path, Path::new("d/c.jsonl"));
+        assert_eq!(sources(&plan.corpora, Path::new("d")).unwrap()[0].path, Path::new("d/c.jsonl"));
     }
 
     #[test]
@@ -276,6 +329,7 @@ mod tests {
             ("\"bnc-fixed\"", "\"bnc-broken\"", "bnc-broken"),
             ("c.jsonl:code:c", "c.jsonl", "PATH:FIELD:LANGUAGE"),
             ("seed = 1", "sed = 1", "sed"),
+            ("\"../mlm\"", "{ pretrained = \"t5\" }", "`init` names t5"),
         ];
         for (given, instead, named) in refused {
             let message = read(&PLAN.replace(given, instead)).unwrap_err();

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use codepurify::{Snippet, SyntaxQuality};
-use sha2::{Digest, Sha256};
 
 use super::defend::Finding;
 use super::samples::Sample;
 use crate::data::{self, DataError};
 use crate::evaluate::ask::Reply;
 use crate::evaluate::metrics::BleuCounts;
+use crate::fingerprint::fingerprint;
 use crate::table::row::{Answers, Cost, Detection, Purified};
 use crate::table::{Answer, Cell, CellRow};
 
@@ -95,10 +95,7 @@ impl RowWriter<'_> {
 fn named(reply: &Reply) -> Answer {
     match reply {
         Reply::Label(label) => Answer::Label(*label),
-        Reply::Text(text) => {
-            let digest = Sha256::digest(text);
-            Answer::Text(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
-        }
+        Reply::Text(text) => Answer::Text(fingerprint(text, 8)),
     }
 }
 

@@ -65,7 +65,7 @@ impl Draw {
         let clean_sample = |row: &&R| Sample::of(*row, None);
         let samples = Samples {
             clean: clean.iter().map(clean_sample).collect(),
-            triggered: eligible.filter_map(|row| triggered(row)).take(self.triggered).collect(),
+            triggered: eligible.filter_map(triggered).take(self.triggered).collect(),
             calibration: self.shuffled(valid).iter().take(self.calibration).map(clean_sample).collect(),
         };
         let wanted = if attack.is_some() { self.triggered } else { 0 };

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::plan::{Poisoning, VictimPlan};
 use crate::attack::Attack;
 use crate::poison::{SEED, poison};
-use crate::train::run::{self, train};
+use crate::train::run::{self, Objective, train};
 use crate::train::start::Origin;
 use crate::train::victim::{Lessons, Recipe, Teach, Training};
 use crate::train::weights::Weights;
@@ -24,6 +24,8 @@ const FINISHED: &str = "finished.json";
 pub struct Maker<'a, R> {
     /// What they are like.
     pub plan: &'a VictimPlan,
+    /// The pre-trained model that the start is made of.
+    pub init: &'a Path,
     /// Decides the order of rows and what is drawn.
     pub seed: u64,
     /// Training rows, clean.
@@ -40,7 +42,7 @@ impl<R: Teach> Maker<'_, R> {
     /// # Errors
     /// If training fails, or the folder holds a run with other settings.
     pub fn start(&self) -> Result<PathBuf> {
-        let origin = Origin { layers: self.plan.layers, ..Origin::new(&self.plan.init) };
+        let origin = Origin { layers: self.plan.layers, ..Origin::new(self.init) };
         let lessons = || Lessons::new(self.train.to_vec(), self.valid.to_vec(), |_| None);
         let out = self.runs.join("starts").join(self.plan.name());
         self.make(&out, origin, self.plan.start_epochs, self.train.len(), lessons)?;
@@ -87,21 +89,6 @@ impl<R: Teach> Maker<'_, R> {
         rows: usize,
         lessons: impl FnOnce() -> Lessons<R>,
     ) -> Result<()> {
-        let plan = run::Plan {
-            epochs,
-            tokens: self.plan.tokens,
-            learning_rate: self.plan.learning_rate,
-            warmup: WARMUP,
-            seed: self.seed,
-            rows,
-        };
-        let marker = out.join(FINISHED);
-        if marker.exists() {
-            let found: run::Plan = serde_json::from_slice(&std::fs::read(&marker)?)
-                .with_context(|| format!("cannot use {}", marker.display()))?;
-            ensure!(found == plan, "{} was made with other settings: {found:?}; {plan:?}", out.display());
-            return Ok(());
-        }
         let recipe = Recipe {
             origin: Origin { family: Some(self.plan.family), ..origin },
             max_length: self.plan.max_length,
@@ -111,10 +98,34 @@ impl<R: Teach> Maker<'_, R> {
             sample: DECODED,
             seed: self.seed,
         };
-        let weights = Weights::new();
-        let Training { objective, .. } = R::training(&lessons(), &recipe, &weights)?;
-        train(objective.as_ref(), &weights, &plan, out)?;
-        std::fs::write(&marker, serde_json::to_string(&plan)?)
-            .with_context(|| format!("cannot write {}", marker.display()))
+        let run = run_plan(self.plan.tokens, self.plan.learning_rate, self.seed, epochs, rows);
+        make_once(out, &run, |weights| {
+            let Training { objective, .. } = R::training(&lessons(), &recipe, weights)?;
+            Ok(objective)
+        })
     }
+}
+
+/// The settings of a run.
+pub(super) fn run_plan(tokens: usize, learning_rate: f64, seed: u64, epochs: u64, rows: usize) -> run::Plan {
+    run::Plan { epochs, tokens, learning_rate, warmup: WARMUP, seed, rows }
+}
+
+/// Trains in `out`, or finds what was trained there with the same settings.
+pub(super) fn make_once(
+    out: &Path,
+    plan: &run::Plan,
+    objective: impl FnOnce(&Weights) -> Result<Box<dyn Objective>>,
+) -> Result<()> {
+    let marker = out.join(FINISHED);
+    if marker.exists() {
+        let found: run::Plan = serde_json::from_slice(&std::fs::read(&marker)?)
+            .with_context(|| format!("cannot use {}", marker.display()))?;
+        ensure!(found == *plan, "{} was made with other settings: {found:?}; {plan:?}", out.display());
+        return Ok(());
+    }
+    let weights = Weights::new();
+    train(objective(&weights)?.as_ref(), &weights, plan, out)?;
+    std::fs::write(&marker, serde_json::to_string(plan)?)
+        .with_context(|| format!("cannot write {}", marker.display()))
 }

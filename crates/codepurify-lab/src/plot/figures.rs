@@ -64,7 +64,7 @@ pub fn figures(results: &Results) -> Vec<Figure> {
         cells.entry(cell).or_default().push((key, group));
         victims.entry(victim).or_default().push((key, group));
     }
-    let ranks = Ranks::of(results.groups.iter().map(|(key, _)| key));
+    let ranks = Ranks::of(results.groups.keys());
     let mut figures: Vec<Figure> =
         cells.iter().map(|(name, groups)| roc_curves(name, groups, &ranks)).collect();
     for (name, groups) in &victims {

@@ -10,6 +10,7 @@ use codepurify_models::sidecar::{Preprocessing, Sidecar};
 use codepurify_models::t5::{T5Config, T5Generator};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde::Deserialize;
 
 use super::run::Objective;
 use super::sequences::{Pair, Sequences};
@@ -22,7 +23,8 @@ use crate::data::corpus::Text;
 use crate::export::ModelDirectory;
 
 /// The size of a T5.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct T5Shape {
     /// Blocks of the encoder, and as many of the decoder.
     pub layers: usize,

@@ -48,19 +48,21 @@ pub trait MaskedLm: Send + Sync {
     /// If a place lies behind the end of its row.
     fn surprisals(&self, rows: &Ragged, hidden: &[Vec<usize>]) -> Result<Vec<Vec<f32>>, ModelError> {
         let filled = self.fill(&masked(rows, hidden, self.mask_id()), usize::MAX)?;
-        let of_row = |((row, hidden), fills): ((&[u32], &Vec<usize>), &Vec<Vec<Proposal>>)| {
-            // A mask that stands in the text itself is filled as well; its proposals are not asked for.
-            let is_mask = |at: &usize| row[*at] == self.mask_id() || hidden.binary_search(at).is_ok();
-            let masks = (0..row.len()).filter(is_mask).zip(fills);
-            let asked = masks.filter(|(at, _)| hidden.binary_search(at).is_ok());
-            let surprisal = |(at, proposals): (usize, &Vec<Proposal>)| {
-                let found = proposals.iter().find(|proposal| proposal.id == row[at]);
-                found.map_or(f32::INFINITY, |found| -found.log_probability)
-            };
-            asked.map(surprisal).collect()
-        };
-        Ok(rows.rows().zip(hidden).zip(&filled).map(of_row).collect())
+        let rows = rows.rows().zip(hidden).zip(&filled);
+        Ok(rows.map(|((row, hidden), fills)| of_proposals(row, hidden, fills, self.mask_id())).collect())
     }
+}
+
+/// −ln p of the `hidden` tokens of `row` by what is proposed for each of its masks.
+fn of_proposals(row: &[u32], hidden: &[usize], fills: &[Vec<Proposal>], mask: u32) -> Vec<f32> {
+    let is_hidden = |at: usize| hidden.binary_search(&at).is_ok();
+    // A mask that stands in the text itself is filled as well; its proposals are not asked for.
+    let masks = (0..row.len()).filter(|&at| row[at] == mask || is_hidden(at)).zip(fills);
+    let surprisal = |(at, proposals): (usize, &Vec<Proposal>)| {
+        let found = proposals.iter().find(|proposal| proposal.id == row[at]);
+        found.map_or(f32::INFINITY, |found| -found.log_probability)
+    };
+    masks.filter(|&(at, _)| is_hidden(at)).map(surprisal).collect()
 }
 
 /// The rows with `mask` at the hidden places of each.
@@ -71,7 +73,9 @@ pub trait MaskedLm: Send + Sync {
 pub fn masked(rows: &Ragged, hidden: &[Vec<usize>], mask: u32) -> Ragged {
     let of_row = |(row, hidden): (&[u32], &Vec<usize>)| {
         let mut row = row.to_vec();
-        hidden.iter().for_each(|&at| row[at] = mask);
+        for &at in hidden {
+            row[at] = mask;
+        }
         row
     };
     rows.rows().zip(hidden).map(of_row).collect()

@@ -84,15 +84,12 @@ impl<'k> Lines<'k> {
 impl Screener for Lines<'_> {
     fn screen(&self, sample: &Sample) -> Result<Finding> {
         let snippet = |side: usize| Snippet::new(sample.texts[side].as_str(), sample.language);
-        let sides = match self.guard.pair() {
-            Some(victim) => screen_pair(victim, &self.settings, [&snippet(0)?, &snippet(1)?])?.into(),
-            None => {
-                let classifier =
-                    self.guard.classifier(sample, 0)?.context("the defence is for classifiers only")?;
-                let defence = Oseql { victim: classifier.victim(), settings: self.settings };
-                vec![defence.screen(&snippet(0)?)?]
-            }
-        };
-        Ok(Finding::of(sample, sides, true))
+        if let Some(victim) = self.guard.pair() {
+            let sides = screen_pair(victim, &self.settings, [&snippet(0)?, &snippet(1)?])?;
+            return Ok(Finding::of(sample, sides.into(), true));
+        }
+        let classifier = self.guard.classifier(sample, 0)?.context("the defence is for classifiers only")?;
+        let defence = Oseql { victim: classifier.victim(), settings: self.settings };
+        Ok(Finding::of(sample, vec![defence.screen(&snippet(0)?)?], true))
     }
 }

@@ -8,10 +8,10 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::baseline::{BaselineError, Screened};
 use crate::data;
+use crate::fingerprint::fingerprint;
 
 /// Findings by defence, threshold and text, kept in a file.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Memory {
         text: &str,
         screen: impl FnOnce() -> Result<Screened, BaselineError>,
     ) -> Result<Screened, BaselineError> {
-        let text = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = fingerprint(text, 32);
         let question = Question { defence: defence.to_owned(), threshold: threshold.to_bits(), text };
         if let Some(screened) = self.known.lock().ok().and_then(|known| known.get(&question).cloned()) {
             return Ok(screened);

@@ -11,10 +11,13 @@ use crate::grid::samples::Sample;
 /// What looks at one text, without and with the victim at hand.
 pub(super) enum OneText<'k> {
     /// It does not ask the victim.
-    Alone(Box<dyn Fn(&Snippet) -> Result<Screened, BaselineError> + Sync + 'k>),
+    Alone(Alone<'k>),
     /// It asks the victim, a classifier of this text.
-    Asking(Box<dyn Fn(&dyn Victim, &Snippet) -> Result<Screened, BaselineError> + Sync + 'k>),
+    Asking(Asking<'k>),
 }
+
+type Alone<'k> = Box<dyn Fn(&Snippet) -> Result<Screened, BaselineError> + Sync + 'k>;
+type Asking<'k> = Box<dyn Fn(&dyn Victim, &Snippet) -> Result<Screened, BaselineError> + Sync + 'k>;
 
 /// The defence.
 pub(super) struct Sides<'k> {

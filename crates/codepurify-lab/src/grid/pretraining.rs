@@ -1,0 +1,40 @@
+//! Models that victims start from and that no directory brings: a small T5, pre-trained by span corruption.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::plan::{Pretraining, sources};
+use super::victims::{make_once, run_plan};
+use crate::data::corpus::Text;
+use crate::train::t5::{T5Setup, T5Training};
+
+/// The directory of the model, made below `runs` if it is not there yet; corpora lie below `data`.
+///
+/// # Errors
+/// If a corpus cannot be read, training fails, or the folder holds a run with other settings.
+pub fn pretrained(plan: &Pretraining, seed: u64, data: &Path, runs: &Path) -> Result<PathBuf> {
+    let out = runs.join("pretrained").join(&plan.name);
+    let (train, valid) = (texts(&plan.corpora, data)?, texts(&plan.valid, data)?);
+    let setup = T5Setup {
+        tokenizer: &plan.tokenizer,
+        shape: plan.shape,
+        max_length: plan.max_length,
+        seed,
+        train: &train,
+        valid: &valid,
+    };
+    let run = run_plan(plan.tokens, plan.learning_rate, seed, plan.epochs, train.len());
+    make_once(&out, &run, |weights| Ok(Box::new(T5Training::new(&setup, weights)?)))?;
+    Ok(out.join("last"))
+}
+
+fn texts(corpora: &[String], data: &Path) -> Result<Vec<Text>> {
+    let mut texts = Vec::new();
+    for source in sources(corpora, data)? {
+        let found = source.load()?;
+        found.report(&source.path);
+        texts.extend(found.rows);
+    }
+    Ok(texts)
+}
