@@ -103,14 +103,16 @@ fn a_grid_is_run_once_and_its_tables_come_from_its_rows() {
         .collect();
     assert_eq!(removals.len(), 3 * 4);
     assert!(removals.iter().all(|&(_, poisoned)| poisoned == 24 || poisoned == 20), "{removals:?}");
-    let retrained = groups[&("defect", "bnc-fixed", "kill-bad-code")];
-    assert!(retrained.len() == 24 && hits(retrained) < 12, "{}", hits(retrained));
+    let retrained = removals.iter().filter_map(|(defence, _)| groups.get(&("defect", "bnc-fixed", *defence)));
+    let retrained: Vec<usize> = retrained.map(|rows| rows.len()).collect();
+    // The removals name each defence once a task.
+    assert!(spent < 4 && retrained == vec![24; 3 * (4 - spent)], "{retrained:?}");
 
     let again = lab(here, &GRID);
     assert_eq!(String::from_utf8(again.stdout).unwrap().lines().count(), 1, "all of it is there");
     let table = lab(here, &["table", "--results", "results"]);
     let table = String::from_utf8(table.stdout).unwrap();
-    for line in ["| defect | roberta | none | – | 100.0 |", "| repair | roberta | codepurify-official |"] {
+    for line in ["| defect | roberta | none | 100.00 | ", "| repair | roberta | codepurify-official |"] {
         assert!(table.contains(line), "{line}: {table}");
     }
 
