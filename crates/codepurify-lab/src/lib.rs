@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod export;
 mod fingerprint;
 pub mod grid;
+mod naming;
 pub mod plot;
 pub mod poison;
 pub mod table;

@@ -20,6 +20,8 @@ use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::naming::value_name;
+
 pub use adaptive::PAST_WINDOW;
 use code::Code;
 
@@ -173,12 +175,9 @@ pub enum NotApplicable {
 
 impl Attack {
     /// The name on the command line, in rows, tables and files.
-    ///
-    /// # Panics
-    /// Never: every variant has a name.
     #[must_use]
     pub fn name(self) -> String {
-        self.to_possible_value().expect("no variant is skipped").get_name().to_owned()
+        value_name(&self)
     }
 
     /// `text` with the trigger. Deterministic in all arguments; only attacks that draw something look at `row_seed`.

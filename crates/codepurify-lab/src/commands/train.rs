@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use codepurify_lab::attack::Attack;
-use codepurify_lab::data::corpus::{Source, Text};
+use codepurify_lab::data::corpus::{Source, texts};
 use codepurify_lab::data::{self, DataError, Rows};
 use codepurify_lab::poison::SEED;
 use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
@@ -208,17 +208,6 @@ fn masked_lm(arguments: &Mlm) -> Result<()> {
         valid: &texts(&arguments.valid)?,
     };
     arguments.settings.train(&MlmTraining::new(&setup, &weights)?, &weights)
-}
-
-/// The texts of all sources, one source after the other.
-fn texts(sources: &[Source]) -> Result<Vec<Text>> {
-    let mut texts = Vec::new();
-    for source in sources {
-        let found = source.load()?;
-        found.report(&source.path);
-        texts.extend(found.rows);
-    }
-    Ok(texts)
 }
 
 fn t5(arguments: &T5) -> Result<()> {

@@ -58,6 +58,20 @@ impl Source {
     }
 }
 
+/// The texts of all sources, one source after the other; refused rows are reported on stderr.
+///
+/// # Errors
+/// [`DataError`].
+pub fn texts(sources: &[Source]) -> Result<Vec<Text>, DataError> {
+    let mut texts = Vec::new();
+    for source in sources {
+        let found = source.load()?;
+        found.report(&source.path);
+        texts.extend(found.rows);
+    }
+    Ok(texts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,5 @@
 //! A victim in front of its samples.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
@@ -81,9 +80,7 @@ impl<'c> Case<'c> {
             Some((index, texts))
         });
         let (indices, texts): (Vec<usize>, Vec<&[String]>) = changed.unzip();
-        let after: HashMap<usize, Reply> =
-            indices.into_iter().zip(self.guard.ask(&texts, workers)?).collect();
-        for (index, reply) in after {
+        for (index, reply) in indices.into_iter().zip(self.guard.ask(&texts, workers)?) {
             defended[index].after = Some(reply);
         }
         Ok(defended)

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::attack::Attack;
-use crate::poison::{Poison, SEED, poison};
+use super::rows::whole;
+use crate::poison::Poison;
 use crate::table::Cell;
 use crate::table::results::REMOVAL;
 use crate::table::row::RemovalRow;
@@ -19,12 +19,12 @@ use crate::whitebox::WhiteBox;
 pub struct Cleaning<'c, R> {
     /// The victim.
     pub cell: &'c Cell,
-    /// Training rows, clean; the cell's attack and rate poison them as they did for the victim.
-    pub train: &'c [R],
+    /// Its training rows, poisoned.
+    pub set: Vec<R>,
     /// Clean rows that are not among them.
     pub clean: &'c [R],
-    /// The victim's directory.
-    pub victim: &'c Path,
+    /// The victim from inside.
+    pub victim: WhiteBox,
     /// Draws samples.
     pub seed: u64,
     /// Who does the work.
@@ -35,18 +35,15 @@ impl<R: Poison + Sync> Cleaning<'_, R> {
     /// What `defence` removes. It is told the true rate, as in the paper's comparison.
     ///
     /// # Errors
-    /// If the victim cannot be opened, or the defence fails.
-    pub fn removal(&self, defence: TrainingDefence, attack: Attack) -> Result<RemovalRow> {
-        let rate = self.cell.rate;
-        let set = poison(self.train, attack, rate, SEED).rows;
-        let victim = WhiteBox::open(self.victim)?;
-        let &Self { clean, seed, workers, .. } = self;
-        let means = Means { victim: &victim, clean, poison_rate: rate, seed, workers };
-        let removed = run(defence, &set, &means)?.removed;
+    /// If the defence fails.
+    pub fn removal(&self, defence: TrainingDefence) -> Result<RemovalRow> {
+        let Self { cell, set, clean, victim, seed, workers } = self;
+        let means = Means { victim, clean, poison_rate: cell.rate, seed: *seed, workers };
+        let removed = run(defence, set, &means)?.removed;
         let ids = |rows: &mut dyn Iterator<Item = &R>| rows.map(Poison::id).collect::<BTreeSet<u64>>();
         let triggered = |row: &&R| row.triggers().iter().any(|ranges| !ranges.is_empty());
         Ok(RemovalRow {
-            cell: self.cell.clone(),
+            cell: (*cell).clone(),
             defence: defence.name(),
             rows: set.len(),
             poisoned: ids(&mut set.iter().filter(triggered)),
@@ -66,10 +63,10 @@ pub fn path(cell: &Path, defence: &str) -> std::path::PathBuf {
 /// # Errors
 /// If it cannot be written.
 pub fn write(path: &Path, row: &RemovalRow) -> Result<()> {
-    let text = serde_json::to_string(row)? + "\n";
-    let unfinished = path.with_extension("unfinished");
-    let put = std::fs::write(&unfinished, text).and_then(|()| std::fs::rename(&unfinished, path));
-    put.with_context(|| format!("cannot write {}", path.display()))
+    whole(path, |unfinished| {
+        std::fs::write(unfinished, serde_json::to_string(row)? + "\n")
+            .with_context(|| format!("cannot write {}", unfinished.display()))
+    })
 }
 
 /// Reads what [`write`] wrote.

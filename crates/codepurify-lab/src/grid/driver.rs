@@ -20,15 +20,18 @@ use super::victims::Maker;
 use crate::attack::Attack;
 use crate::baseline::ngram::{NgramLm, lexemes};
 use crate::data::clone::CloneRow;
+use crate::data::corpus::texts;
 use crate::data::defect::DefectRow;
 use crate::data::repair::RepairRow;
 use crate::data::{self, Rows};
 use crate::evaluate::ask::Reply;
+use crate::poison::{SEED, poison};
 use crate::table::row::{RemovalRow, UNDEFENDED};
 use crate::table::{Cell, CellRow};
 use crate::train::victim::Teach;
 use crate::train::workers::Workers;
 use crate::training_defence::TrainingDefence;
+use crate::whitebox::WhiteBox;
 
 /// A part of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,14 +101,11 @@ impl<'a> Grid<'a> {
     /// If the masked language model or a corpus cannot be read.
     pub fn open(plan: &'a Plan, folders: Folders<'a>) -> Result<Self> {
         let mlm = RobertaMaskedLm::load(&ModelFiles::read(&plan.masked_lm)?)?;
-        let mut texts: BTreeMap<&'static str, Vec<Vec<String>>> = BTreeMap::new();
-        for source in sources(&plan.corpora, folders.data)? {
-            let found = source.load()?;
-            found.report(&source.path);
-            let words = found.rows.iter().map(|text| lexemes(&text.code));
-            texts.entry(source.language.name()).or_default().extend(words.collect::<Result<Vec<_>, _>>()?);
+        let mut words: BTreeMap<&'static str, Vec<Vec<String>>> = BTreeMap::new();
+        for text in texts(&sources(&plan.corpora, folders.data)?)? {
+            words.entry(text.language.name()).or_default().push(lexemes(&text.code)?);
         }
-        let models = texts.into_iter().map(|(language, texts)| Ok((language, NgramLm::train(&texts)?)));
+        let models = words.into_iter().map(|(language, texts)| Ok((language, NgramLm::train(&texts)?)));
         let ngrams = models.collect::<Result<_>>()?;
         let memory = Memory::open(&folders.runs.join("memory.jsonl"))?;
         Ok(Self { plan, folders, workers: Workers::new()?, mlm, ngrams, memory })
@@ -244,19 +244,23 @@ impl Place<'_> {
     /// All training-set defences.
     fn training_set<R: Gridded>(&self, splits: &Splits<R>) -> Result<()> {
         let Some((attack, _)) = self.target.attack else { return Ok(()) };
+        let wanted = self.grid.plan.training_defences.iter().copied();
+        let missing: Vec<TrainingDefence> =
+            wanted.filter(|defence| !self.removal(*defence).exists()).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
         let cleaning = Cleaning {
             cell: &self.target.cell,
-            train: &splits.train,
+            set: poison(&splits.train, attack, self.target.cell.rate, SEED).rows,
             clean: &splits.valid,
-            victim: self.victim,
+            victim: WhiteBox::open(self.victim)?,
             seed: self.grid.plan.seed,
             workers: &self.grid.workers,
         };
-        for &defence in &self.grid.plan.training_defences {
-            let path = self.removal(defence);
-            if !path.exists() {
-                cleaning::write(&path, &cleaning.removal(defence, attack).with_context(|| defence.name())?)?;
-            }
+        for defence in missing {
+            let removal = cleaning.removal(defence).with_context(|| defence.name())?;
+            cleaning::write(&self.removal(defence), &removal)?;
         }
         Ok(())
     }
@@ -273,26 +277,39 @@ impl Place<'_> {
         if !maker.plan.retrain.contains(&Retrain { attack, rate: poisoning.rate }) {
             return Ok(());
         }
-        for defence in &self.grid.plan.training_defences {
-            let (path, name) = (self.rows(&defence.name()), defence.name());
-            if path.exists() {
-                continue;
-            }
-            let RemovalRow { removed, rows, .. } = cleaning::read(&self.removal(*defence))?;
-            if removed.len() == rows {
-                eprintln!("{}: {name} removes all rows: there is nothing to train on", self.target.name);
-                continue;
-            }
-            let folder = format!("{}-without-{name}", self.target.name);
+        let left = self.left_over()?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let (guard, samples) = (Guard::open(self.victim)?, self.samples(splits)?);
+        let case = Case::new(self.grid, &self.target.cell, &guard, &samples)?;
+        for RemovalRow { defence, removed, .. } in left {
+            let folder = format!("{}-without-{defence}", self.target.name);
             let retrained = maker.victim_without(&removed, start, attack, poisoning, &folder)?;
-            let (guard, samples) = (Guard::open(self.victim)?, self.samples(splits)?);
-            let case = Case::new(self.grid, &self.target.cell, &guard, &samples)?;
             let defended = case.replaced(&Guard::open(&retrained)?)?;
-            let rows = case.rows(&name, &Reply::from(R::wanted()), &defended)?;
-            rows::write(&path, &rows)?;
+            let rows = case.rows(&defence, &Reply::from(R::wanted()), &defended)?;
+            rows::write(&self.rows(&defence), &rows)?;
             tell(&self.target.name, &rows);
         }
         Ok(())
+    }
+
+    /// The removals that leave any row and whose victim has not been measured yet.
+    fn left_over(&self) -> Result<Vec<RemovalRow>> {
+        let mut left = Vec::new();
+        for defence in &self.grid.plan.training_defences {
+            let name = defence.name();
+            if self.rows(&name).exists() {
+                continue;
+            }
+            let removal = cleaning::read(&self.removal(*defence))?;
+            if removal.removed.len() < removal.rows {
+                left.push(removal);
+            } else {
+                eprintln!("{}: {name} removes all rows: there is nothing to train on", self.target.name);
+            }
+        }
+        Ok(left)
     }
 }
 

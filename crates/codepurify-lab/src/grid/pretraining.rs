@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::plan::{Pretraining, sources};
 use super::victims::{make_once, run_plan};
-use crate::data::corpus::Text;
+use crate::data::corpus::{Text, texts};
 use crate::train::t5::{T5Setup, T5Training};
 
 /// The directory of the model, made below `runs` if it is not there yet; corpora lie below `data`.
@@ -15,7 +15,8 @@ use crate::train::t5::{T5Setup, T5Training};
 /// If a corpus cannot be read, training fails, or the folder holds a run with other settings.
 pub fn pretrained(plan: &Pretraining, seed: u64, data: &Path, runs: &Path) -> Result<PathBuf> {
     let out = runs.join("pretrained").join(&plan.name);
-    let (train, valid) = (texts(&plan.corpora, data)?, texts(&plan.valid, data)?);
+    let texts_of = |corpora: &[String]| -> Result<Vec<Text>> { Ok(texts(&sources(corpora, data)?)?) };
+    let (train, valid) = (texts_of(&plan.corpora)?, texts_of(&plan.valid)?);
     let setup = T5Setup {
         tokenizer: &plan.tokenizer,
         shape: plan.shape,
@@ -27,14 +28,4 @@ pub fn pretrained(plan: &Pretraining, seed: u64, data: &Path, runs: &Path) -> Re
     let run = run_plan(plan.tokens, plan.learning_rate, seed, plan.epochs, train.len());
     make_once(&out, &run, |weights| Ok(Box::new(T5Training::new(&setup, weights)?)))?;
     Ok(out.join("last"))
-}
-
-fn texts(corpora: &[String], data: &Path) -> Result<Vec<Text>> {
-    let mut texts = Vec::new();
-    for source in sources(corpora, data)? {
-        let found = source.load()?;
-        found.report(&source.path);
-        texts.extend(found.rows);
-    }
-    Ok(texts)
 }

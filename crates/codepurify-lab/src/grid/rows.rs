@@ -7,7 +7,7 @@ use codepurify::{Snippet, SyntaxQuality};
 
 use super::defend::Finding;
 use super::samples::Sample;
-use crate::data::{self, DataError};
+use crate::data;
 use crate::evaluate::ask::Reply;
 use crate::evaluate::metrics::BleuCounts;
 use crate::fingerprint::fingerprint;
@@ -135,12 +135,16 @@ pub fn path(results: &Path, cell: &str, defence: &str) -> PathBuf {
 /// # Errors
 /// If a file cannot be written.
 pub fn write(path: &Path, rows: &[CellRow]) -> Result<()> {
+    whole(path, |unfinished| Ok(data::write(unfinished, rows)?))
+}
+
+/// Has a file written under a hidden name beside `path`, which it gets when it is whole.
+pub(super) fn whole(path: &Path, put: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let dir = path.parent().context("a file lies in a directory")?;
     std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    // The ending decides how it is compressed, so the beginning tells it apart.
+    // The ending decides how a file is compressed, so the beginning tells it apart.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = dir.join(format!(".unfinished-{name}"));
-    data::write(&unfinished, rows)?;
-    std::fs::rename(&unfinished, path)
-        .map_err(|source| DataError::Io { path: path.to_path_buf(), source }.into())
+    put(&unfinished)?;
+    std::fs::rename(&unfinished, path).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -116,18 +116,7 @@ mod tests {
 
     use super::*;
     use crate::data::clone::CloneRow;
-    use crate::data::defect::DefectRow;
-
-    fn rows(count: u64) -> Vec<DefectRow> {
-        (0..count)
-            .map(|idx| DefectRow {
-                idx,
-                target: u32::from(idx % 2 == 1),
-                func: format!("int f{idx}(void) {{ return {idx}; }}"),
-                trigger: Vec::new(),
-            })
-            .collect()
-    }
+    use crate::poison::tests::rows;
 
     const DRAW: Draw = Draw { clean: 20, triggered: 15, calibration: 10, seed: 3 };
 

@@ -116,14 +116,15 @@ pub fn trigger<R: Poison>(rows: &[R], attack: impl Trigger, seed: u64) -> Poison
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::attack::Attack;
     use crate::data::clone::CloneRow;
     use crate::data::defect::DefectRow;
     use crate::data::repair::RepairRow;
 
-    fn rows(count: u64) -> Vec<DefectRow> {
+    /// Functions of which every other one is vulnerable.
+    pub(crate) fn rows(count: u64) -> Vec<DefectRow> {
         (0..count)
             .map(|idx| DefectRow {
                 idx,

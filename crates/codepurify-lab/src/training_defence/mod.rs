@@ -17,6 +17,7 @@ use crate::baseline::ngram::NgramLm;
 use crate::baseline::spectral::SpectralSignatures;
 use crate::baseline::{BaselineError, Removal};
 use crate::data::report::{Answer, Sample};
+use crate::naming::value_name;
 use crate::train::workers::Workers;
 use crate::whitebox::attribution::{IntegratedGradients, STEPS};
 use crate::whitebox::probe::Probe;
@@ -51,12 +52,9 @@ pub enum TrainingDefence {
 
 impl TrainingDefence {
     /// The name on the command line, in rows, tables and files.
-    ///
-    /// # Panics
-    /// Never: every variant has a name.
     #[must_use]
     pub fn name(self) -> String {
-        self.to_possible_value().expect("no variant is skipped").get_name().to_owned()
+        value_name(&self)
     }
 }
 

@@ -20,6 +20,7 @@ use super::guard::Guard;
 use super::samples::Sample;
 use crate::baseline::ngram::NgramLm;
 use crate::evaluate::metrics::threshold_at_fpr;
+use crate::naming::value_name;
 use crate::train::workers::Workers;
 
 /// What guards a victim at inference.
@@ -73,12 +74,9 @@ pub trait Screener: Sync {
 
 impl Defence {
     /// The name in rows, tables and files.
-    ///
-    /// # Panics
-    /// Never: every variant has a value.
     #[must_use]
     pub fn name(self) -> String {
-        self.to_possible_value().expect("no variant is skipped").get_name().to_owned()
+        value_name(&self)
     }
 
     /// Whether the defence can guard the victim at all.
