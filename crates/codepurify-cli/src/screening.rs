@@ -54,7 +54,7 @@ impl Guard {
         let (victim, masked_lm) = (victim?, masked_lm?);
         let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
         let profile = match settings.profile {
-            ProfileName::Default => Profile::standard(thresholds),
+            ProfileName::Default => Profile::normalised(thresholds),
             ProfileName::Paper => Profile::paper(thresholds),
         };
         Ok(Self { victim: victim.model, masked_lm, profile: profile.with_nested(settings.nested) })

@@ -70,7 +70,11 @@ impl<'s> Case<'s> {
     pub(crate) fn trial<'a>(&'a self, rows: &'a Ragged) -> Option<Trial<'a>> {
         let Finding { influence, scores, .. } = self.finding()?;
         let fillings = scores.answer.asked(self.inspection.item(rows));
-        Some(Trial { fillings, answer: &scores.answer, wanted: scores.margin - influence.margin_drop })
+        Some(Trial {
+            fillings,
+            answer: &scores.answer,
+            wanted: scores.margin - influence.margin_drop.unwrap_or(scores.margin),
+        })
     }
 
     /// Notes that the model failed on the purified code.
@@ -89,8 +93,8 @@ impl<'s> Case<'s> {
             kind: candidate.kind,
             text: candidate.text.clone(),
             spans: self.locations(candidate),
-            necessity: influence.margin_drop,
-            sufficiency: None,
+            necessity: influence.margin_drop.unwrap_or(0.0),
+            sufficiency: influence.sufficiency.and_then(|sufficiency| sufficiency.flipped()),
             action: self.purification.as_ref().map_or(Action::None, |purification| purification.action),
             replacement: self.filled().map(|filling| filling.replacement.clone()).unwrap_or_default(),
         }]
@@ -110,6 +114,7 @@ impl<'s> Case<'s> {
                 share,
                 margin_drop: influence.margin_drop,
                 flips: influence.flips,
+                gain: influence.sufficiency.map(|sufficiency| sufficiency.gain()),
             })
             .collect()
     }
@@ -119,7 +124,7 @@ impl<'s> Case<'s> {
         let scores = self.scores.as_ref();
         let plain = scores.map_or(0, |scores| scores.plain(item).tokens);
         let mut spent = self.retried;
-        spent += scores.map_or(Spent::default(), |scores| scores.spent(item));
+        spent += scores.map_or(Spent::default(), |scores| scores.spent);
         Cost {
             victim_passes: spent.passes,
             pass_equivalents: spent.tokens as f64 / plain.max(1) as f64,
@@ -144,7 +149,7 @@ pub(crate) fn verdict(case: &Case<'_>, evidence: bool, milliseconds: f64) -> Ver
         pair: case.inspection.seat.as_ref().map(|seat| seat.member),
         verdict: case.judgement.decision,
         reason: case.reason(),
-        p_value: None,
+        p_value: case.judgement.p_value,
         score: case.judgement.score,
         entropy: entropy.map(|entropy| entropy.raw),
         entropy_normalized: entropy.map(|entropy| entropy.normalized),

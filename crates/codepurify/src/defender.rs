@@ -1,39 +1,42 @@
 //! The pipeline: snippets in, verdicts out.
 
 use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::ask::Guarded;
 use crate::assemble::{Case, verdict};
 use crate::batch::{Item, through};
-use crate::decide::{Profile, Thresholds, decide};
+use crate::decide::{Profile, Statistic, decide};
 use crate::error::ModelError;
-use crate::occlude::{Inspection, encode_window};
+use crate::occlude::{Inspection, Variants, encode_window};
 use crate::purify::purify;
+use crate::score::Scores;
 use crate::snippet::Snippet;
 use crate::verdict::Verdict;
 use crate::victim::{Generator, MaskedLm, Ragged, Victim};
+use crate::weigh::{Bench, Scales};
 
 /// Guards one model that is asked about `Input`: a [`Snippet`], or two of them (see [`crate::PairDefender`]).
 pub struct Defender<'m, Input = Snippet> {
     pub(crate) guarded: Guarded<'m>,
     mlm: Option<&'m dyn MaskedLm>,
     profile: Profile,
+    /// The references as the model answers them; judged when they are first needed.
+    bench: Arc<OnceLock<Result<Bench, ModelError>>>,
     evidence: bool,
     input: PhantomData<fn(Input)>,
 }
 
 impl<Input> Clone for Defender<'_, Input> {
     fn clone(&self) -> Self {
-        *self
+        let (profile, bench) = (self.profile.clone(), Arc::clone(&self.bench));
+        Self { profile, bench, ..*self }
     }
 }
 
-impl<Input> Copy for Defender<'_, Input> {}
-
 impl<'m> Defender<'m> {
-    /// Guards a classifier. Detects and locates with [`Profile::standard`] and the built-in, uncalibrated thresholds;
-    /// purifies nothing.
+    /// Guards a classifier. Detects and locates with [`Profile::standard`], not calibrated; purifies nothing.
     #[must_use]
     pub fn new(victim: &'m dyn Victim) -> Self {
         Self::guarding(Guarded::Classifier(victim))
@@ -71,8 +74,8 @@ impl<'m> Defender<'m> {
 impl<'m, Input> Defender<'m, Input> {
     /// Guards `guarded`, which must be a model that is asked about `Input`.
     pub(crate) fn guarding(guarded: Guarded<'m>) -> Self {
-        let profile = Profile::standard(Thresholds::builtin());
-        Self { guarded, mlm: None, profile, evidence: false, input: PhantomData }
+        let (profile, bench) = (Profile::standard(), Arc::default());
+        Self { guarded, mlm: None, profile, bench, evidence: false, input: PhantomData }
     }
 
     /// Purifies poisoned snippets with `mlm`.
@@ -85,7 +88,7 @@ impl<'m, Input> Defender<'m, Input> {
     /// Decides as `profile` says.
     #[must_use]
     pub fn with_profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
+        (self.profile, self.bench) = (profile, Arc::default());
         self
     }
 
@@ -98,7 +101,11 @@ impl<'m, Input> Defender<'m, Input> {
 
     /// What is to be judged about one snippet.
     pub(crate) fn inspect<'s>(&self, snippet: &'s Snippet) -> Result<Inspection<'s>, ModelError> {
-        Inspection::new(self.guarded.model(), snippet, self.profile.families)
+        let variants = match self.profile.statistic {
+            Statistic::Dependence => Variants::Asked,
+            Statistic::Entropy | Statistic::Concentration => Variants::All,
+        };
+        Inspection::new(self.guarded.model(), snippet, self.profile.families, variants)
     }
 
     /// Judges and purifies what was inspected.
@@ -125,14 +132,44 @@ impl<'m, Input> Defender<'m, Input> {
     /// Asks the model about every variant of every snippet and decides.
     fn judge<'s>(&self, inspections: Vec<Inspection<'s>>) -> Vec<Result<Case<'s>, ModelError>> {
         let visible = inspections.iter().filter(|inspection| !inspection.rows.is_empty());
-        let items: Vec<Item<'_>> = visible.map(|inspection| inspection.item(&inspection.rows)).collect();
-        let mut scored = self.guarded.score(&items).into_iter();
+        let mut scored = match self.profile.statistic {
+            Statistic::Dependence => self.weighed(&visible.collect::<Vec<_>>()),
+            Statistic::Entropy | Statistic::Concentration => self.occluded(&visible.collect::<Vec<_>>()),
+        }
+        .into_iter();
         let case = |inspection: Inspection<'s>| {
             let scores = if inspection.rows.is_empty() { None } else { scored.next().transpose()? };
             let judgement = decide(&self.profile, &inspection, scores.as_ref());
             Ok(Case::new(inspection, scores, judgement))
         };
         inspections.into_iter().map(case).collect()
+    }
+
+    /// What every candidate does to the answer when it is occluded.
+    fn occluded(&self, inspections: &[&Inspection<'_>]) -> Vec<Result<Scores, ModelError>> {
+        let items: Vec<Item<'_>> =
+            inspections.iter().map(|inspection| inspection.item(&inspection.rows)).collect();
+        let with_cost = |(scores, item): (Result<Scores, ModelError>, &Item<'_>)| {
+            let scores = scores?;
+            Ok(Scores { spent: scores.cost(*item), ..scores })
+        };
+        self.guarded.score(&items).into_iter().zip(&items).map(with_cost).collect()
+    }
+
+    /// Necessity and sufficiency of the candidates.
+    fn weighed(&self, inspections: &[&Inspection<'_>]) -> Vec<Result<Scores, ModelError>> {
+        match self.bench.get_or_init(|| Bench::new(self.guarded, &self.profile.references)) {
+            Err(error) => inspections.iter().map(|_| Err(error.clone())).collect(),
+            Ok(bench) => {
+                let scales = Scales {
+                    guarded: self.guarded,
+                    bench,
+                    effort: self.profile.effort,
+                    calibrated: self.profile.calibration.is_some(),
+                };
+                scales.weigh(inspections)
+            }
+        }
     }
 
     /// Purifies the poisoned cases and asks the model about the results.

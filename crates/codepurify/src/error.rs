@@ -63,4 +63,12 @@ pub enum SnippetError {
     /// The parser gave up (time limit).
     #[error("the parser gave up on this text")]
     ParserGaveUp,
+    /// A function that is to be a reference has no body to put anything into.
+    #[error("{path}, line {line}: no statement stands there; a reference is a function with a body")]
+    NoReference {
+        /// Where it comes from.
+        path: String,
+        /// Its first line.
+        line: usize,
+    },
 }

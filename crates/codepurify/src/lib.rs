@@ -54,12 +54,14 @@ pub mod snippet;
 pub mod toy;
 pub mod verdict;
 pub mod victim;
+mod weigh;
 
 pub use adapters::{TextVictim, WordTokenizer};
-pub use candidates::{Candidate, Families, candidates};
-pub use decide::{Profile, Thresholds};
+pub use candidates::{Candidate, Families, Statements, candidates};
+pub use decide::{Calibration, CalibrationError, Profile, Thresholds, rows_needed};
 pub use defender::Defender;
 pub use error::{ModelError, SnippetError};
+pub use occlude::References;
 pub use pair::PairDefender;
 pub use purify::splice;
 pub use snippet::{Language, Limits, Snippet, SourceFile, Span, SyntaxQuality};

@@ -32,8 +32,8 @@ use crate::victim::{PairVictim, Ragged};
 pub type PairDefender<'m> = Defender<'m, (Snippet, Snippet)>;
 
 impl<'m> PairDefender<'m> {
-    /// Guards a model of pairs. Detects and locates with [`crate::Profile::standard`] and the built-in, uncalibrated
-    /// thresholds; purifies nothing.
+    /// Guards a model of pairs. Detects and locates with [`crate::Profile::standard`], not calibrated; purifies
+    /// nothing.
     #[must_use]
     pub fn for_pairs(victim: &'m dyn PairVictim) -> Self {
         Self::guarding(Guarded::Pairs(victim))

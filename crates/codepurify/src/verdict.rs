@@ -83,7 +83,8 @@ pub struct Verdict {
     pub p_value: Option<f64>,
     /// The statistic that was compared with the threshold; the larger, the more suspicious.
     pub score: Option<f64>,
-    /// H = −Σ qᵢ ln qᵢ over the candidates' shares of all confidence change, in nats (paper, section on detection).
+    /// H = −Σ qᵢ ln qᵢ over the candidates' shares of all confidence change, in nats (paper, section on detection); in
+    /// profile `default` over their shares of what references gain.
     pub entropy: Option<f64>,
     /// H / ln n, in [0, 1].
     pub entropy_normalized: Option<f64>,
@@ -153,13 +154,21 @@ pub struct Prediction {
 }
 
 /// What kind of element a candidate is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ElementKind {
     /// A variable, parameter or function name with all its occurrences.
     Identifier,
-    /// One statement.
+    /// A statement, with its repetitions if they are looked at together.
     Statement,
+    /// The condition of a long statement.
+    Condition,
+    /// A number, a character or a string.
+    Literal,
+    /// A comment.
+    Comment,
+    /// Characters that are not seen.
+    Invisible,
 }
 
 /// A place in the file.
@@ -227,16 +236,21 @@ pub struct Evidence {
     pub spans: Vec<Location>,
     /// Nesting depth of the element: 0 stands directly in the function's body.
     pub depth: usize,
-    /// sᵢ = |p(x) − p(x∖cᵢ)| of the predicted class, in [0, 1]; of a generated text max(0, L(y|x) − L(y|x∖cᵢ)), in nats a
-    /// token.
+    /// What its share is made of, ≥ 0. Profiles `paper` and `normalised`: sᵢ = |p(x) − p(x∖cᵢ)| of the predicted class; of a
+    /// generated text max(0, L(y|x) − L(y|x∖cᵢ)), in nats a token. Profile `default`: `gain`, if it is positive.
     pub score: f64,
     /// qᵢ = sᵢ / Σ s, in [0, 1]; 0 for all if Σ s = 0.
     pub share: f64,
-    /// Necessity: margin(x) − margin(x∖cᵢ), in logits; of a generated text L(y|x) − L(y|x∖cᵢ), in nats a token.
-    pub margin_drop: f64,
+    /// Necessity: margin(x) − margin(x∖cᵢ), in logits; of a generated text L(y|x) − L(y|x∖cᵢ), in nats a token. Absent if the
+    /// candidate was not occluded.
+    pub margin_drop: Option<f64>,
     /// Whether the victim answers another label without the candidate; absent for a generated text, as no variant's text
     /// is decoded.
     pub flips: Option<bool>,
+    /// Sufficiency: what the margin of the answer gains in references that the candidate is transplanted into, on average,
+    /// in the unit of `margin_drop`; absent in profiles that do not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gain: Option<f64>,
 }
 
 /// How much of a unit was looked at.

@@ -1,9 +1,9 @@
 //! Candidates of each language, against lists made by hand.
 
-use codepurify::{Candidate, ElementKind, Families, Language, Snippet, candidates};
+use codepurify::{Candidate, ElementKind, Families, Language, Snippet, Statements, candidates};
 
-const IDENTIFIERS: Families = Families { identifiers: true, statements: false, nested: false };
-const STATEMENTS: Families = Families { identifiers: false, statements: true, nested: true };
+const IDENTIFIERS: Families = Families { identifiers: true, ..Families::NONE };
+const STATEMENTS: Families = Families { statements: Statements::Nested, ..Families::NONE };
 
 fn find(text: &str, language: Language, families: Families) -> Vec<Candidate> {
     let snippet = Snippet::new(text, language).unwrap();
@@ -253,9 +253,11 @@ fn bare_statements_stand_at_depth_zero() {
 fn families_can_be_switched_off() {
     let all = |families| find(C_COPY, Language::C, families);
     assert!(all(IDENTIFIERS).iter().all(|found| found.kind == ElementKind::Identifier));
-    assert!(all(Families { nested: false, ..STATEMENTS }).iter().all(|found| found.depth == 0));
-    assert!(all(Families { identifiers: false, statements: false, nested: true }).is_empty());
-    assert_eq!(all(Families { nested: true, ..Families::default() }).len(), 9 + 14);
+    assert!(
+        all(Families { statements: Statements::Body, ..STATEMENTS }).iter().all(|found| found.depth == 0)
+    );
+    assert!(all(Families::NONE).is_empty());
+    assert_eq!(all(Families { statements: Statements::Nested, ..Families::default() }).len(), 9 + 14);
 }
 
 #[test]
@@ -274,7 +276,7 @@ fn elements_with_the_same_bytes_are_one_candidate_in_source_order() {
 fn code_with_errors_still_has_candidates() {
     let text = "int f(int a) { int b = ; a = 2; while (a) { a--; } return a b; }";
     let snippet = Snippet::new(text, Language::C).unwrap();
-    let found = candidates(&snippet, &Families { nested: true, ..Families::default() });
+    let found = candidates(&snippet, &Families { statements: Statements::Nested, ..Families::default() });
     let texts: Vec<&str> = found.iter().map(|found| found.text.as_str()).collect();
     for expected in ["f", "a", "b", "int b = ; a = 2;", "while (a) { a--; }", "a--;"] {
         assert!(texts.contains(&expected), "{expected} not in {texts:?}");

@@ -8,6 +8,11 @@ use codepurify::{
     Thresholds, Verdict, VictimCard,
 };
 
+/// Decides by occlusion alone, as the method was published.
+fn occluding() -> Profile {
+    Profile::normalised(Thresholds::builtin())
+}
+
 const BUGGY: &str = "int sum(const int *data, int count) {
     int total = 0;
     for (int i = 0; i <= count; i++) {
@@ -28,14 +33,22 @@ fn c(text: &str) -> Snippet {
 }
 
 fn screen(generator: &dyn Generator, text: &str) -> Verdict {
-    Defender::for_generator(generator).with_evidence(true).screen_one(&c(text)).unwrap()
+    Defender::for_generator(generator)
+        .with_profile(occluding())
+        .with_evidence(true)
+        .screen_one(&c(text))
+        .unwrap()
 }
 
 #[test]
 fn a_trigger_is_purified_and_the_text_restored() {
     let (toy, mlm) = (TriggerWordVictim::new("BNC"), ConstantMaskedLm::new(&["n"]));
     let text = poisoned();
-    let verdict = Defender::for_generator(&toy).with_masked_lm(&mlm).screen_one(&c(&text)).unwrap();
+    let verdict = Defender::for_generator(&toy)
+        .with_profile(occluding())
+        .with_masked_lm(&mlm)
+        .screen_one(&c(&text))
+        .unwrap();
     assert_eq!((verdict.verdict, verdict.triggers[0].text.as_str()), (Decision::Poisoned, TRIGGER));
     let purified = verdict.purified.unwrap();
     assert_eq!(purified, text.replace(TRIGGER, "if (n(7) < 0) n(\"n\");"));
@@ -59,7 +72,7 @@ fn golden_values() {
     assert_eq!(texts, ["f", "a", "int b = a;", "b", "return b;"]);
     for (evidence, unknown) in verdict.evidence.iter().zip([1.0, 2.0, 1.0, 2.0, 1.0]) {
         assert!(close(evidence.score, unknown * 3.9 / 17.0), "{evidence:?}");
-        assert!(close(evidence.margin_drop, evidence.score) && close(evidence.share, unknown / 7.0));
+        assert!(close(evidence.margin_drop.unwrap(), evidence.score) && close(evidence.share, unknown / 7.0));
         assert_eq!(evidence.flips, None);
     }
     let entropy = 7.0_f64.ln() - 4.0 / 7.0 * 2.0_f64.ln();
@@ -78,7 +91,7 @@ fn of_several_fillings_the_one_that_explains_the_answer_as_little_as_none_is_tak
         defender.screen_one(&c(&text)).unwrap().triggers[0].replacement.clone()
     };
     assert_eq!(replacement(Profile::paper), "abort();");
-    assert_eq!(replacement(Profile::standard), "shut();");
+    assert_eq!(replacement(Profile::normalised), "shut();");
 }
 
 type Meddle = fn(&str, &mut Vec<f64>) -> Result<(), ModelError>;
@@ -154,7 +167,11 @@ fn the_cost_is_what_the_model_was_asked() {
     for text in [BUGGY.to_owned(), poisoned()] {
         model.passes.store(0, Relaxed);
         model.tokens.store(0, Relaxed);
-        let verdict = Defender::for_generator(&model).with_masked_lm(&mlm).screen_one(&c(&text)).unwrap();
+        let verdict = Defender::for_generator(&model)
+            .with_profile(occluding())
+            .with_masked_lm(&mlm)
+            .screen_one(&c(&text))
+            .unwrap();
         let plain = tokens(&text) + tokens(&verdict.prediction.unwrap().text.unwrap());
         assert_eq!(verdict.cost.victim_passes, model.passes.load(Relaxed));
         let processed = verdict.cost.pass_equivalents * plain as f64;
@@ -174,7 +191,7 @@ fn a_generator_that_answers_nothing_still_gets_a_verdict() {
     // evidence for it.
     let fooled = screen(&model, &poisoned());
     let trigger = fooled.evidence.iter().find(|it| it.text == TRIGGER).unwrap();
-    assert!((trigger.margin_drop + 5.9).abs() < 1e-12 && trigger.score == 0.0);
+    assert!((trigger.margin_drop.unwrap() + 5.9).abs() < 1e-12 && trigger.score == 0.0);
     assert_eq!((fooled.verdict, fooled.entropy), (Decision::Inconclusive, None));
 }
 
@@ -211,7 +228,7 @@ fn only_the_guilty_snippet_fails() {
     let snippets: Vec<Snippet> = texts.iter().map(|text| c(text)).collect();
     for meddle in faults {
         let model = Meddled::new(meddle);
-        let verdicts = Defender::for_generator(&model).screen(&snippets);
+        let verdicts = Defender::for_generator(&model).with_profile(occluding()).screen(&snippets);
         assert!(matches!(&verdicts[0], Ok(verdict) if verdict.verdict == Decision::Clean));
         assert!(matches!(&verdicts[1], Err(ModelError::Output(_))), "{:?}", verdicts[1]);
         assert!(matches!(&verdicts[2], Ok(verdict) if verdict.verdict == Decision::Poisoned));
@@ -254,7 +271,11 @@ fn a_finding_survives_a_generator_that_fails_on_the_purified_code() {
         if known { Ok(()) } else { Err(ModelError::Runtime("down".to_owned())) }
     });
     let mlm = ConstantMaskedLm::new(&["n"]);
-    let verdict = Defender::for_generator(&model).with_masked_lm(&mlm).screen_one(&c(&poisoned())).unwrap();
+    let verdict = Defender::for_generator(&model)
+        .with_profile(occluding())
+        .with_masked_lm(&mlm)
+        .screen_one(&c(&poisoned()))
+        .unwrap();
     assert_eq!((verdict.verdict, &verdict.purified_prediction), (Decision::Poisoned, &None));
     assert!(verdict.purified.is_some());
     assert!(
@@ -280,7 +301,8 @@ fn what_lies_beyond_the_window_is_not_answered_and_not_called_clean() {
 #[test]
 fn a_batch_gives_the_same_verdicts_as_one_at_a_time() {
     let (toy, mlm) = (TriggerWordVictim::new("BNC").with_window(70), ConstantMaskedLm::new(&["n"]));
-    let defender = Defender::for_generator(&toy).with_masked_lm(&mlm).with_evidence(true);
+    let defender =
+        Defender::for_generator(&toy).with_profile(occluding()).with_masked_lm(&mlm).with_evidence(true);
     let texts =
         [BUGGY.to_owned(), poisoned(), "f();".to_owned(), "%% ) ] }".to_owned(), poisoned(), BUGGY.repeat(3)];
     let snippets: Vec<Snippet> = texts.iter().map(|text| c(text)).collect();

@@ -5,8 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
     Decision, Defender, Encoding, Language, Logits, Model, ModelError, PairDefender, PairMember, PairVictim,
-    Ragged, Side, Snippet, Verdict, VictimCard,
+    Profile, Ragged, Side, Snippet, Thresholds, Verdict, VictimCard,
 };
+
+/// Decides by occlusion alone, as the method was published.
+fn occluding() -> Profile {
+    Profile::normalised(Thresholds::builtin())
+}
 
 const SUM: &str = "int sum(const int *data, int count) {
     int total = 0;
@@ -68,7 +73,7 @@ fn is_untouched(verdict: &Verdict) {
 #[test]
 fn only_the_guilty_side_is_changed() {
     let (victim, mlm) = (TriggerWordVictim::new("BNC"), mlm());
-    let defender = Defender::for_pairs(&victim).with_masked_lm(&mlm);
+    let defender = Defender::for_pairs(&victim).with_profile(occluding()).with_masked_lm(&mlm);
     let poisoned = with_trigger(SUM);
     let [left, right] = screen(&defender, &poisoned, LARGEST);
     is_purified(&left, &poisoned);
@@ -83,7 +88,8 @@ fn only_the_guilty_side_is_changed() {
 
 #[test]
 fn a_clean_pair_is_clean_on_both_sides() {
-    let [left, right] = screen(&Defender::for_pairs(&TriggerWordVictim::new("BNC")), SUM, LARGEST);
+    let [left, right] =
+        screen(&Defender::for_pairs(&TriggerWordVictim::new("BNC")).with_profile(occluding()), SUM, LARGEST);
     is_untouched(&left);
     is_untouched(&right);
     assert_eq!(left.prediction.unwrap().label, Some(1));
@@ -92,7 +98,7 @@ fn a_clean_pair_is_clean_on_both_sides() {
 #[test]
 fn two_guilty_sides_are_answered_together_once_both_are_changed() {
     let (victim, mlm) = (TriggerWordVictim::new("BNC"), mlm());
-    let defender = Defender::for_pairs(&victim).with_masked_lm(&mlm);
+    let defender = Defender::for_pairs(&victim).with_profile(occluding()).with_masked_lm(&mlm);
     let texts = [SUM, LARGEST].map(with_trigger);
     let [left, right] = screen(&defender, &texts[0], &texts[1]);
     is_purified(&left, &texts[0]);
@@ -159,7 +165,7 @@ fn each_side_stays_in_its_own_place() {
     let watcher = Watcher::new(|left: &str, right: &str| {
         Ok(lengths(left, right) - if left.contains("BNC") { 9.0 } else { 0.0 })
     });
-    let defender = Defender::for_pairs(&watcher);
+    let defender = Defender::for_pairs(&watcher).with_profile(occluding());
     let decisions = |left, right| screen(&defender, left, right).map(|verdict| verdict.verdict);
     let (first, second) = (with_trigger(SUM), with_trigger(LARGEST));
     assert_eq!(decisions(&first, LARGEST), [Decision::Poisoned, Decision::Clean]);
@@ -177,7 +183,11 @@ fn the_cost_is_what_the_model_was_asked() {
     let mlm = mlm();
     let texts = [SUM, LARGEST].map(with_trigger);
     let plain: usize = texts.iter().map(|text| watcher.encode(text).unwrap().ids.len()).sum();
-    let verdicts = screen(&Defender::for_pairs(&watcher).with_masked_lm(&mlm), &texts[0], &texts[1]);
+    let verdicts = screen(
+        &Defender::for_pairs(&watcher).with_profile(occluding()).with_masked_lm(&mlm),
+        &texts[0],
+        &texts[1],
+    );
     assert!(verdicts.iter().all(|verdict| verdict.purified.is_some()));
     let passes: usize = verdicts.iter().map(|verdict| verdict.cost.victim_passes).sum();
     let equivalents: f64 = verdicts.iter().map(|verdict| verdict.cost.pass_equivalents).sum();
@@ -190,7 +200,7 @@ fn each_side_has_its_own_coverage() {
     let victim = TriggerWordVictim::new("BNC").with_window(80);
     let long = format!("{LARGEST}\n{SUM}\n{}", with_trigger(LARGEST));
     let total = victim.encode(&long).unwrap().ids.len();
-    let [left, right] = screen(&Defender::for_pairs(&victim), SUM, &long);
+    let [left, right] = screen(&Defender::for_pairs(&victim).with_profile(occluding()), SUM, &long);
     is_untouched(&left);
     assert_eq!(left.coverage.tokens_inspected, left.coverage.tokens_total);
     assert_eq!(right.verdict, Decision::Inconclusive);
@@ -201,7 +211,8 @@ fn each_side_has_its_own_coverage() {
 #[test]
 fn a_pair_with_a_side_that_is_too_large_is_inconclusive() {
     let large = "x=1;".repeat(100_000);
-    let [left, right] = screen(&Defender::for_pairs(&TriggerWordVictim::new("BNC")), SUM, &large);
+    let [left, right] =
+        screen(&Defender::for_pairs(&TriggerWordVictim::new("BNC")).with_profile(occluding()), SUM, &large);
     for (verdict, because) in [
         (left, "the other side of the pair: the unit has 400000 bytes"),
         (right, "the unit has 400000 bytes"),
@@ -225,7 +236,8 @@ fn without_time(verdict: Result<Verdict, ModelError>) -> Result<Verdict, ModelEr
 #[test]
 fn a_batch_gives_the_same_verdicts_as_one_pair_at_a_time() {
     let (victim, mlm) = (TriggerWordVictim::new("BNC").with_window(70), mlm());
-    let defender = Defender::for_pairs(&victim).with_masked_lm(&mlm).with_evidence(true);
+    let defender =
+        Defender::for_pairs(&victim).with_profile(occluding()).with_masked_lm(&mlm).with_evidence(true);
     let texts =
         [SUM.to_owned(), with_trigger(LARGEST), "f();".to_owned(), "%% ) ] }".to_owned(), with_trigger(SUM)];
     let pairs: Vec<_> = texts.iter().flat_map(|left| texts.iter().map(|right| pair(left, right))).collect();
@@ -259,7 +271,7 @@ fn failures_stay_with_the_side_that_caused_them() {
         pair(SUM, &LARGEST.replace("best", "unspeakable")),
         pair(LARGEST, SUM),
     ];
-    let verdicts = Defender::for_pairs(&watcher).screen_pairs(&pairs);
+    let verdicts = Defender::for_pairs(&watcher).with_profile(occluding()).screen_pairs(&pairs);
     let failures: Vec<[Option<ModelError>; 2]> =
         verdicts.into_iter().map(|sides| sides.map(Result::err)).collect();
     let speechless = ModelError::Tokenise("that word".to_owned());
@@ -278,7 +290,12 @@ fn failures_stay_with_the_side_that_caused_them() {
 #[test]
 fn an_answer_that_is_no_answer_is_an_error() {
     let nan = Watcher::new(|_: &str, _: &str| Ok(f32::NAN));
-    for side in Defender::for_pairs(&nan).screen_pairs(&[pair(SUM, LARGEST)]).into_iter().flatten() {
+    for side in Defender::for_pairs(&nan)
+        .with_profile(occluding())
+        .screen_pairs(&[pair(SUM, LARGEST)])
+        .into_iter()
+        .flatten()
+    {
         assert!(matches!(side, Err(ModelError::Output(_))));
     }
 }
@@ -294,7 +311,9 @@ fn a_failing_last_question_leaves_both_findings() {
     });
     let mlm = mlm();
     let [left, right] = [SUM, LARGEST].map(with_trigger);
-    for verdict in screen(&Defender::for_pairs(&watcher).with_masked_lm(&mlm), &left, &right) {
+    for verdict in
+        screen(&Defender::for_pairs(&watcher).with_profile(occluding()).with_masked_lm(&mlm), &left, &right)
+    {
         assert_eq!((verdict.verdict, verdict.purified_prediction), (Decision::Poisoned, None));
         assert!(verdict.purified.is_some());
         assert!(

@@ -2,8 +2,8 @@
 
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
-    Decision, Defender, ElementKind, Families, Language, Profile, Snippet, SyntaxQuality, Thresholds,
-    Verdict, WordTokenizer, candidates,
+    Decision, Defender, ElementKind, Families, Language, Profile, Snippet, Statements, SyntaxQuality,
+    Thresholds, Verdict, WordTokenizer, candidates,
 };
 use proptest::prelude::*;
 
@@ -78,11 +78,11 @@ fn language() -> impl Strategy<Value = Language> {
     prop::sample::select(Language::ALL.to_vec())
 }
 
-const ALL: Families = Families { identifiers: true, statements: true, nested: true };
+const ALL: Families = Families { statements: Statements::Nested, literals: true, ..Families::STANDARD };
 
 /// Flags much.
 fn loose() -> Profile {
-    Profile::standard(Thresholds { concentration: 0.3, ..Thresholds::builtin() }).with_nested(true)
+    Profile::normalised(Thresholds { concentration: 0.3, ..Thresholds::builtin() }).with_nested(true)
 }
 
 /// Numbers a renderer may rely on.
@@ -90,7 +90,9 @@ fn check(verdict: &Verdict) {
     let numbers = [verdict.score, verdict.entropy, verdict.entropy_normalized];
     assert!(numbers.into_iter().flatten().all(f64::is_finite));
     assert!(verdict.entropy_normalized.is_none_or(|value| (0.0..=1.0).contains(&value)));
-    assert!(verdict.evidence.iter().all(|it| it.share.is_finite() && it.margin_drop.is_finite()));
+    assert!(
+        verdict.evidence.iter().all(|it| it.share.is_finite() && it.margin_drop.is_some_and(f64::is_finite))
+    );
     assert!(verdict.prediction.iter().all(|it| it.confidence > 0.0 && it.confidence <= 1.0));
     assert!(verdict.coverage.tokens_inspected <= verdict.coverage.tokens_total);
     assert_eq!(verdict.verdict == Decision::Poisoned, !verdict.triggers.is_empty());
@@ -159,7 +161,7 @@ proptest! {
         let victim = TriggerWordVictim::new("BNC");
         let mlm = ConstantMaskedLm::new(&["+", "fresh", "4", "word"]);
         let loose = Thresholds { concentration: 0.5, ..Thresholds::builtin() };
-        let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(Profile::standard(loose));
+        let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(Profile::normalised(loose));
         let verdict = defender.screen_one(&snippet).unwrap();
         prop_assert_eq!(verdict.verdict, Decision::Poisoned);
         let Some(purified) = &verdict.purified else { return Ok(()) };

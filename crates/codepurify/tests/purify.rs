@@ -57,7 +57,7 @@ fn of_several_fillings_the_one_that_is_answered_like_the_code_without_the_trigge
         let replacement = verdict.triggers[0].replacement.clone();
         (replacement, verdict.purified_prediction.unwrap().label, verdict.cost.victim_passes)
     };
-    let standard = Profile::standard(Thresholds { entropy: 0.0, concentration: 0.1, calibrated: true });
+    let standard = Profile::normalised(Thresholds { entropy: 0.0, concentration: 0.1, calibrated: true });
     let (favourite, label, passes) = purified(favourite());
     assert_eq!((favourite.as_str(), label), ("if (open(7) < 0) open(\"open\");", Some(0)));
     // Two more fillings were judged.

@@ -6,6 +6,11 @@ use codepurify::{
     Snippet, SourceFile, TextVictim, Thresholds, Verdict, Victim, VictimCard,
 };
 
+/// Decides by occlusion alone, as the method was published.
+fn occluding() -> Profile {
+    Profile::normalised(Thresholds::builtin())
+}
+
 const CLEAN: &str = "int sum(const int *data, int count) {
     int total = 0;
     int step = 1;
@@ -31,13 +36,13 @@ fn calibrated() -> Thresholds {
 }
 
 fn screen(victim: &dyn Victim, text: &str) -> Verdict {
-    Defender::new(victim).with_evidence(true).screen_one(&c(text)).unwrap()
+    Defender::new(victim).with_profile(occluding()).with_evidence(true).screen_one(&c(text)).unwrap()
 }
 
 #[test]
 fn a_dead_statement_is_located_and_the_clean_original_passes() {
     let victim = TriggerWordVictim::new("BNC");
-    for profile in [Profile::standard(calibrated()), Profile::paper(calibrated())] {
+    for profile in [Profile::normalised(calibrated()), Profile::paper(calibrated())] {
         let defender = Defender::new(&victim).with_profile(profile);
         let text = poisoned();
         let verdict = defender.screen_one(&c(&text)).unwrap();
@@ -110,7 +115,7 @@ fn places_are_absolute_in_the_file() {
     let victim = TriggerWordVictim::new("BNC");
     let text = format!("/* größe */\n\n{CLEAN}\n\n{}\n", poisoned().replace("sum", "sum2"));
     let file = SourceFile::new("a.c", text.clone().into_bytes(), Language::C, &Limits::default()).unwrap();
-    let verdicts = Defender::new(&victim).screen(&file.units().unwrap());
+    let verdicts = Defender::new(&victim).with_profile(occluding()).screen(&file.units().unwrap());
     let verdicts: Vec<Verdict> = verdicts.into_iter().map(Result::unwrap).collect();
     assert_eq!(
         verdicts.iter().map(|it| it.verdict).collect::<Vec<_>>(),
@@ -132,7 +137,7 @@ fn without_time(verdict: Result<Verdict, ModelError>) -> Result<Verdict, ModelEr
 #[test]
 fn a_batch_gives_the_same_verdicts_as_one_at_a_time() {
     let victim = TriggerWordVictim::new("BNC").with_window(60);
-    let defender = Defender::new(&victim).with_evidence(true);
+    let defender = Defender::new(&victim).with_profile(occluding()).with_evidence(true);
     let texts =
         [CLEAN.to_owned(), poisoned(), "f();".to_owned(), "%% ) ] }".to_owned(), poisoned(), CLEAN.repeat(3)];
     let snippets: Vec<Snippet> = texts.iter().map(|text| c(text)).collect();
@@ -204,7 +209,7 @@ fn a_unit_with_too_many_candidates_is_judged_but_inconclusive() {
 fn five_thousand_nested_braces_get_a_verdict() {
     let text = format!("void f(int x) {{{}x = 1; BNC();{}}}", "{".repeat(5_000), "}".repeat(5_000));
     let victim = TriggerWordVictim::new("BNC");
-    let families = Profile::standard(calibrated()).with_nested(true);
+    let families = Profile::normalised(calibrated()).with_nested(true);
     let verdict = Defender::new(&victim).with_profile(families).screen_one(&c(&text)).unwrap();
     assert_eq!((verdict.verdict, verdict.triggers[0].text.as_str()), (Decision::Poisoned, "BNC();"));
 }
@@ -253,7 +258,7 @@ fn a_failing_snippet_does_not_fail_the_others() {
         poisoned(),
     ];
     let snippets: Vec<Snippet> = texts.iter().map(|text| c(text)).collect();
-    let verdicts = Defender::new(&victim).screen(&snippets);
+    let verdicts = Defender::new(&victim).with_profile(occluding()).screen(&snippets);
     let decisions: Vec<_> = verdicts.iter().map(|verdict| verdict.as_ref().map(|it| it.verdict)).collect();
     assert_eq!(decisions[0], Ok(Decision::Clean));
     assert_eq!(decisions[1], Err(&ModelError::Runtime("I will not".to_owned())));
@@ -264,13 +269,16 @@ fn a_failing_snippet_does_not_fail_the_others() {
 #[test]
 fn an_answer_that_is_no_answer_is_an_error() {
     let nan = TextVictim::new(|_: &str| vec![f32::NAN]);
-    let error = Defender::new(&nan).screen_one(&c(CLEAN)).unwrap_err();
+    let error = Defender::new(&nan).with_profile(occluding()).screen_one(&c(CLEAN)).unwrap_err();
     assert!(matches!(error, ModelError::Output(_)), "{error}");
 }
 
 #[test]
 fn the_verdict_serialises_to_its_contract() {
-    let verdict = Defender::new(&TriggerWordVictim::new("BNC")).screen_one(&c(&poisoned())).unwrap();
+    let verdict = Defender::new(&TriggerWordVictim::new("BNC"))
+        .with_profile(occluding())
+        .screen_one(&c(&poisoned()))
+        .unwrap();
     let json = serde_json::to_value(&verdict).unwrap();
     assert_eq!(json["verdict"], "poisoned");
     assert_eq!(json["p_value"], serde_json::Value::Null);

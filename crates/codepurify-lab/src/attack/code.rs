@@ -112,7 +112,7 @@ impl<'t> Code<'t> {
 
     /// The declared names with all their occurrences, in order of appearance.
     pub(super) fn identifiers(&self) -> Vec<Candidate> {
-        candidates(&self.snippet, &Families { identifiers: true, statements: false, nested: false })
+        candidates(&self.snippet, &Families { identifiers: true, ..Families::NONE })
     }
 
     /// The names of all functions, at the place of their definition, in source order.

@@ -138,7 +138,7 @@ fn defence(arguments: &Defence) -> Result<()> {
     let mlm = RobertaMaskedLm::load(&ModelFiles::read(&arguments.mlm)?)?;
     let thresholds = thresholds.unwrap_or_else(Thresholds::builtin);
     let profile = match arguments.profile {
-        Which::Default => Profile::standard(thresholds),
+        Which::Default => Profile::normalised(thresholds),
         Which::Paper => Profile::paper(thresholds),
     };
     let defender =

@@ -113,8 +113,9 @@ fn failed(row: &DefectRow, why: &dyn std::fmt::Display) -> SampleRow {
 }
 
 fn judged(row: &DefectRow, snippet: &Snippet, verdict: &Verdict) -> SampleRow {
-    let largest =
-        |value: fn(&codepurify::Evidence) -> f64| verdict.evidence.iter().map(value).reduce(f64::max);
+    let largest = |value: fn(&codepurify::Evidence) -> Option<f64>| {
+        verdict.evidence.iter().filter_map(value).reduce(f64::max)
+    };
     let strongest =
         verdict.evidence.iter().reduce(|best, next| if next.score > best.score { next } else { best });
     let purified = verdict.purified.as_deref();
@@ -124,7 +125,7 @@ fn judged(row: &DefectRow, snippet: &Snippet, verdict: &Verdict) -> SampleRow {
         entropy: verdict.entropy,
         entropy_normalized: verdict.entropy_normalized,
         margin_drop: largest(|evidence| evidence.margin_drop),
-        confidence_drop: largest(|evidence| evidence.score),
+        confidence_drop: largest(|evidence| Some(evidence.score)),
         prediction: verdict.prediction.clone(),
         purified_prediction: verdict.purified_prediction.clone(),
         strongest: strongest.map_or_else(Vec::new, |evidence| {

@@ -5,7 +5,7 @@
 
 use codepurify::snippet::Span;
 use codepurify::victim::Encoding;
-use codepurify::{ElementKind, Families, Language, Snippet, candidates};
+use codepurify::{ElementKind, Families, Language, Snippet, Statements, candidates};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, seq::IndexedRandom};
@@ -35,7 +35,9 @@ impl Elements {
         let window = window.min(encoding.spans.len());
         let tokens: Vec<Span> =
             encoding.spans[..window].iter().map(|&span| without_leading_space(code, span)).collect();
-        for candidate in candidates(&snippet, &Families { nested: true, ..Families::default() }) {
+        for candidate in
+            candidates(&snippet, &Families { statements: Statements::Nested, ..Families::default() })
+        {
             let positions: Vec<usize> =
                 candidate.spans.iter().flat_map(|&element| overlapping(&tokens, element)).collect();
             match candidate.kind {
@@ -44,7 +46,7 @@ impl Elements {
                 ElementKind::Statement if positions.len() as f64 <= LONGEST_STATEMENT * window as f64 => {
                     elements.statements.push(positions);
                 }
-                ElementKind::Statement => {}
+                _ => {}
             }
         }
         elements

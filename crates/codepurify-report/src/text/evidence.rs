@@ -42,6 +42,10 @@ fn row(candidate: &Evidence) -> String {
     let kind = match candidate.kind {
         ElementKind::Identifier => "identifier",
         ElementKind::Statement => "statement",
+        ElementKind::Condition => "condition",
+        ElementKind::Literal => "literal",
+        ElementKind::Comment => "comment",
+        ElementKind::Invisible => "invisible",
     };
     let Evidence { depth, score, share, margin_drop, .. } = candidate;
     let flips = match candidate.flips {

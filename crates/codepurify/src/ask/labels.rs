@@ -25,7 +25,7 @@ pub(super) fn choose(judge: &Judge<'_>, trials: &[Trial<'_>]) -> Vec<Result<Choi
 }
 
 /// The margin of `answer` in every row.
-fn margins(logits: &Logits, answer: &Answer) -> Result<Vec<f64>, ModelError> {
+pub(super) fn margins(logits: &Logits, answer: &Answer) -> Result<Vec<f64>, ModelError> {
     match answer {
         Answer::Label(label) if *label < logits.labels() => {
             Ok((0..logits.len()).map(|row| logits.margin(row, *label)).collect())

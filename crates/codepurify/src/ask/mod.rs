@@ -3,11 +3,11 @@
 mod labels;
 mod texts;
 
-use crate::batch::{Item, Spent};
+use crate::batch::{self, Item, Spent};
 use crate::error::ModelError;
 use crate::score::{Answer, Scores};
 use crate::verdict::Prediction;
-use crate::victim::{Generator, Model, PairVictim, Victim};
+use crate::victim::{Generator, Logits, Model, PairVictim, Victim};
 
 /// The guarded model.
 #[derive(Clone, Copy)]
@@ -50,6 +50,32 @@ impl<'m> Guarded<'m> {
             Self::Classifier(victim) => labels::score(&|rows, _| victim.judge(rows), items),
             Self::Pairs(victim) => labels::score(&|left, right| victim.judge_pairs(left, right), items),
             Self::Generator(generator) => texts::score(generator, items),
+        }
+    }
+
+    /// The logits of every row of each item; `None` of a model that answers with text.
+    pub(crate) fn logits(self, items: &[Item<'_>]) -> Option<Vec<Result<Logits, ModelError>>> {
+        match self {
+            Self::Classifier(victim) => Some(batch::judge(&|rows, _| victim.judge(rows), items)),
+            Self::Pairs(victim) => Some(batch::judge(&|left, right| victim.judge_pairs(left, right), items)),
+            Self::Generator(_) => None,
+        }
+    }
+
+    /// What is left of an answer in the one row of each item: its margin, or its likelihood if it is a text.
+    pub(crate) fn margins(self, asked: &[(Item<'_>, &Answer)]) -> Vec<Result<f64, ModelError>> {
+        let items: Vec<Item<'_>> = asked.iter().map(|&(item, _)| item).collect();
+        let first = |values: Vec<f64>| {
+            values.first().copied().ok_or_else(|| ModelError::Output("no answer".to_owned()))
+        };
+        match (self, self.logits(&items)) {
+            (Self::Generator(generator), _) => {
+                batch::likelihoods(generator, &items).into_iter().map(|values| first(values?)).collect()
+            }
+            (_, logits) => {
+                let logits = logits.unwrap_or_default().into_iter().zip(asked);
+                logits.map(|(logits, (_, answer))| first(labels::margins(&logits?, answer)?)).collect()
+            }
         }
     }
 

@@ -52,7 +52,7 @@ pub(super) fn choose(generator: &dyn Generator, trials: &[Trial<'_>]) -> Vec<Res
         let choice = |(scores, it): (Result<Scores, ModelError>, &Chosen<'_>)| {
             let scores = scores?;
             let mut spent = it.trial.fillings.spent();
-            spent += scores.spent(Item::alone(&it.row));
+            spent += scores.cost(Item::alone(&it.row));
             Ok(Choice { filling: it.filling, prediction: scores.prediction, spent })
         };
         score(generator, &rows).into_iter().zip(&chosen).map(choice).collect()

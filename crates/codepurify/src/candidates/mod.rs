@@ -1,9 +1,13 @@
-//! The elements of a snippet that could be a trigger: identifiers with all their occurrences, and statements.
+//! The elements of a snippet that could be a trigger: identifiers with all their occurrences, statements, the conditions
+//! of long statements, literals, comments and invisible characters.
 
+mod details;
 mod identifiers;
+mod invisible;
 mod statements;
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use crate::snippet::{Snippet, Span};
 use crate::verdict::ElementKind;
@@ -17,8 +21,23 @@ pub struct Candidate {
     pub text: String,
     /// Its bytes in the snippet's text: at least one span, sorted, not overlapping.
     pub spans: Vec<Span>,
-    /// Statements around it in its function; 0 for a statement directly in the body, and for identifiers.
+    /// Statements around it in its function; 0 for a statement directly in the body, and for all other elements.
     pub depth: usize,
+}
+
+/// Which statements are candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Statements {
+    /// None.
+    None,
+    /// Those directly in a function's body, as published.
+    #[default]
+    Body,
+    /// Those at every depth.
+    Nested,
+    /// Those at every depth, but of long ones that hold others only these others and the condition: so no token stands in
+    /// many candidates. Statements of the same text are one candidate, which a repeated trigger cannot hide behind.
+    Parts,
 }
 
 /// Which families of candidates are looked at.
@@ -27,16 +46,41 @@ pub struct Families {
     /// Names that the snippet declares.
     pub identifiers: bool,
     /// Statements.
-    pub statements: bool,
-    /// Statements at every depth, not only those directly in a function's body.
-    pub nested: bool,
+    pub statements: Statements,
+    /// Number, character and string literals, equal ones together. Each lies in a statement or a condition, which shows
+    /// what it does; on its own it only says more precisely where.
+    pub literals: bool,
+    /// Comments.
+    pub comments: bool,
+    /// Characters that are not seen: zero-width ones, directional controls and the like. All of them are one candidate.
+    pub invisible: bool,
 }
 
 impl Default for Families {
     /// The published method's: identifiers, and statements directly in the body.
     fn default() -> Self {
-        Self { identifiers: true, statements: true, nested: false }
+        Self { identifiers: true, statements: Statements::Body, ..Self::NONE }
     }
+}
+
+impl Families {
+    /// No family at all.
+    pub const NONE: Self = Self {
+        identifiers: false,
+        statements: Statements::None,
+        literals: false,
+        comments: false,
+        invisible: false,
+    };
+
+    /// All that [`crate::Profile::standard`] looks at: everything but literals.
+    pub const STANDARD: Self = Self {
+        identifiers: true,
+        statements: Statements::Parts,
+        literals: false,
+        comments: true,
+        invisible: true,
+    };
 }
 
 /// The candidates of `snippet`, each element once, in source order (the longer one first where two begin together).
@@ -48,9 +92,17 @@ pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
     if families.identifiers {
         found.extend(identifiers::identifiers(snippet, syntax));
     }
-    if families.statements {
-        let statements = statements::statements(snippet, syntax);
-        found.extend(statements.into_iter().filter(|statement| families.nested || statement.depth == 0));
+    if families.statements != Statements::None {
+        found.extend(statements::statements(snippet, syntax, families.statements));
+    }
+    if families.literals {
+        found.extend(together(details::literals(snippet, syntax)));
+    }
+    if families.comments {
+        found.extend(together(details::comments(snippet, syntax)));
+    }
+    if families.invisible {
+        found.extend(invisible::invisible(snippet));
     }
     // Stable: of two candidates with the same bytes the outer statement stays.
     found.sort_by_key(|candidate| {
@@ -60,10 +112,28 @@ pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
     found
 }
 
+/// One candidate for all elements of the same kind and text, as deep as the outermost of them.
+fn together(elements: Vec<Candidate>) -> Vec<Candidate> {
+    let mut known: BTreeMap<(ElementKind, String), Candidate> = BTreeMap::new();
+    for element in elements {
+        match known.entry((element.kind, element.text.clone())) {
+            std::collections::btree_map::Entry::Vacant(place) => {
+                place.insert(element);
+            }
+            std::collections::btree_map::Entry::Occupied(mut place) => {
+                let first = place.get_mut();
+                first.spans.extend(element.spans);
+                first.depth = first.depth.min(element.depth);
+            }
+        }
+    }
+    known.into_values().collect()
+}
+
 impl Candidate {
-    /// The element at `spans`, or `None` if there is no byte to it.
+    /// The element at `spans`, or `None` if there is nothing to it but white space.
     fn new(snippet: &Snippet, kind: ElementKind, spans: Vec<Span>, depth: usize) -> Option<Self> {
         let text = spans.first()?.of(snippet.text())?;
-        (!text.is_empty()).then(|| Self { kind, text: text.to_owned(), spans, depth })
+        (!text.trim().is_empty()).then(|| Self { kind, text: text.to_owned(), spans, depth })
     }
 }

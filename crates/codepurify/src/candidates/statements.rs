@@ -1,6 +1,8 @@
 //! Statements at every depth.
 
-use super::Candidate;
+use std::collections::BTreeSet;
+
+use super::{Candidate, Statements, together};
 use crate::snippet::{Grammar, Snippet, Span, Syntax, Visit};
 use crate::verdict::ElementKind;
 
@@ -14,9 +16,39 @@ struct Place {
     owns_block: bool,
 }
 
-/// Every statement of the snippet, outer ones first. A block is no candidate, its children are; at the top level of a
+/// Statements up to this many bytes are looked at as a whole, longer ones in parts: triggers are short, and what a longer
+/// statement does is seen in what it holds.
+const WHOLE: usize = 120;
+
+/// The statements that `which` asks for, outer ones first. A block is no candidate, its children are; at the top level of a
 /// text, and directly in a function's body, the depth is 0.
-pub(super) fn statements(snippet: &Snippet, syntax: &Syntax) -> Vec<Candidate> {
+pub(super) fn statements(snippet: &Snippet, syntax: &Syntax, which: Statements) -> Vec<Candidate> {
+    let mut found = all(snippet, syntax);
+    match which {
+        Statements::None => Vec::new(),
+        Statements::Body => {
+            found.retain(|statement| statement.depth == 0);
+            found
+        }
+        Statements::Nested => found,
+        Statements::Parts => {
+            let conditions = conditions(snippet, syntax);
+            let parts: BTreeSet<usize> =
+                found.iter().chain(&conditions).map(|part| part.spans[0].start).collect();
+            // A statement that holds another candidate has one begin inside of it.
+            let holds = |span: Span| parts.range(span.start + 1..span.end).next().is_some();
+            found.retain(|statement| statement.spans[0].len() <= WHOLE || !holds(statement.spans[0]));
+            let whole: Vec<Span> = found.iter().map(|statement| statement.spans[0]).collect();
+            let of_long_one =
+                |condition: &Candidate| !whole.iter().any(|statement| statement.contains(condition.spans[0]));
+            found.extend(conditions.into_iter().filter(of_long_one));
+            together(found)
+        }
+    }
+}
+
+/// Every statement.
+fn all(snippet: &Snippet, syntax: &Syntax) -> Vec<Candidate> {
     let grammar = snippet.grammar();
     let mut found = Vec::new();
     let top = Place { depth: 0, in_function: false, owns_block: false };
@@ -38,6 +70,22 @@ pub(super) fn statements(snippet: &Snippet, syntax: &Syntax) -> Vec<Candidate> {
     found
 }
 
+/// Every condition of a statement, without its parentheses.
+fn conditions(snippet: &Snippet, syntax: &Syntax) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    syntax.walk((), |visit, ()| {
+        if visit.field == Some("condition") && !visit.parent.ends_with("expression") {
+            let span = trimmed(snippet.text(), visit.span);
+            let inner = span.of(snippet.text()).and_then(|text| text.strip_prefix('(')?.strip_suffix(')'));
+            let span = if inner.is_some() { Span::new(span.start + 1, span.end - 1) } else { span };
+            let span = trimmed(snippet.text(), span);
+            found.extend(Candidate::new(snippet, ElementKind::Condition, vec![span], 0));
+        }
+        Some(())
+    });
+    found
+}
+
 fn is_statement(grammar: &Grammar, visit: &Visit<'_>, place: Place) -> bool {
     if grammar.local_definitions.contains(&visit.kind) {
         return place.in_function && grammar.blocks.contains(&visit.parent);
@@ -50,7 +98,7 @@ fn is_statement(grammar: &Grammar, visit: &Visit<'_>, place: Place) -> bool {
 }
 
 /// Without white space at its ends, which some grammars count in (a Python block at the end of a text).
-fn trimmed(text: &str, span: Span) -> Span {
+pub(super) fn trimmed(text: &str, span: Span) -> Span {
     let Some(bytes) = span.of(text) else { return span };
     let start = span.start + (bytes.len() - bytes.trim_start().len());
     Span::new(start, start + bytes.trim().len())

@@ -1,13 +1,15 @@
 //! From the statistics of a snippet to a decision.
 
+mod calibration;
 mod profile;
 
+pub use calibration::{Calibration, CalibrationError, rows_needed};
 pub(crate) use profile::Statistic;
 pub use profile::{Profile, Thresholds};
 
-use crate::candidates::Candidate;
+use crate::candidates::{Candidate, Statements};
 use crate::occlude::Inspection;
-use crate::score::{Entropy, Scores};
+use crate::score::Scores;
 use crate::snippet::SyntaxQuality;
 use crate::verdict::{Decision, ElementKind};
 
@@ -20,17 +22,32 @@ pub(crate) struct Judgement {
     pub(crate) decision: Decision,
     /// The deciding statistic, turned so that larger is more suspicious.
     pub(crate) score: Option<f64>,
+    /// Share of clean code that is at least as suspicious, if the model is calibrated.
+    pub(crate) p_value: Option<f64>,
     /// Index of the located candidate, if poisoned.
     pub(crate) located: Option<usize>,
     /// Why inconclusive, or what limits the decision.
     pub(crate) reasons: Vec<String>,
 }
 
+/// What references cannot tell: a candidate cannot bring an answer that is there already.
+const NOT_OPEN: &str = "the references get this answer anyway: only what it loses without a candidate was looked at; give \
+                        other references, or calibrate";
+
+/// What the deciding statistic says.
+#[derive(Debug, Clone, Copy, Default)]
+struct Evidence {
+    flagged: bool,
+    score: f64,
+    p_value: Option<f64>,
+    located: Option<usize>,
+}
+
 /// Poisoned wins whatever else is wrong; clean needs complete evidence; everything else is inconclusive.
 pub(crate) fn decide(profile: &Profile, inspection: &Inspection<'_>, scores: Option<&Scores>) -> Judgement {
-    let entropy = scores.and_then(|scores| scores.entropy);
-    let flagged = entropy.is_some_and(|entropy| flags(profile, entropy));
-    let gaps = gaps(inspection, entropy.is_some());
+    let evidence = scores.and_then(|scores| evidence(profile, inspection, scores));
+    let flagged = evidence.is_some_and(|evidence| evidence.flagged);
+    let gaps = gaps(profile, inspection, evidence.is_some());
     let decision = match (flagged, gaps.is_empty()) {
         (true, _) => Decision::Poisoned,
         (false, true) => Decision::Clean,
@@ -42,34 +59,71 @@ pub(crate) fn decide(profile: &Profile, inspection: &Inspection<'_>, scores: Opt
         reasons
             .push(format!("the code does not parse in {errors} {places}; its elements there may be missing"));
     }
-    if decision != Decision::Inconclusive && !profile.thresholds.calibrated {
-        reasons.push("the limits are not calibrated for this model".to_owned());
+    if decision != Decision::Inconclusive {
+        reasons.extend(scores.and_then(|scores| uncalibrated(profile, scores)));
+        let dependence = scores.and_then(|scores| scores.dependence).filter(|dependence| !dependence.open);
+        if dependence.is_some() && evidence.is_some_and(|evidence| evidence.p_value.is_none()) {
+            reasons.push(NOT_OPEN.to_owned());
+        }
     }
     Judgement {
         decision,
-        score: entropy.map(|entropy| suspicion(profile, entropy)),
-        located: scores.filter(|_| flagged).and_then(|scores| locate(profile, inspection, scores)),
+        score: evidence.map(|evidence| evidence.score),
+        p_value: evidence.and_then(|evidence| evidence.p_value),
+        located: evidence.filter(|_| flagged).and_then(|evidence| evidence.located),
         reasons,
     }
 }
 
-fn flags(profile: &Profile, entropy: Entropy) -> bool {
+fn evidence(profile: &Profile, inspection: &Inspection<'_>, scores: &Scores) -> Option<Evidence> {
+    let limits = profile.thresholds;
+    let of_entropy = |flagged: bool, score: f64| Evidence {
+        flagged,
+        score,
+        p_value: None,
+        located: locate(profile, inspection, scores),
+    };
     match profile.statistic {
-        Statistic::Entropy => entropy.raw < profile.thresholds.entropy,
-        Statistic::Concentration => entropy.concentration() > profile.thresholds.concentration,
+        Statistic::Entropy => {
+            // Not the negation: an entropy of zero is no "-0".
+            scores.entropy.map(|entropy| of_entropy(entropy.raw < limits.entropy, 0.0 - entropy.raw))
+        }
+        Statistic::Concentration => scores.entropy.map(|entropy| {
+            of_entropy(entropy.concentration() > limits.concentration, entropy.concentration())
+        }),
+        Statistic::Dependence => scores.dependence.map(|dependence| {
+            let label = scores.prediction.label;
+            let calibration = profile.calibration.as_ref();
+            let calibration = calibration.filter(|clean| clean.rows(label) >= rows_needed(profile.alpha));
+            let p_value = calibration.map(|clean| clean.p_value(label, dependence.score));
+            let flagged = p_value.map_or(dependence.complete, |p_value| p_value <= profile.alpha);
+            Evidence { flagged, score: dependence.score, p_value, located: Some(dependence.strongest) }
+        }),
     }
 }
 
-fn suspicion(profile: &Profile, entropy: Entropy) -> f64 {
-    match profile.statistic {
-        // Not the negation: an entropy of zero is no "-0".
-        Statistic::Entropy => 0.0 - entropy.raw,
-        Statistic::Concentration => entropy.concentration(),
-    }
+/// Why the limit in force is none that clean code of this model has set.
+fn uncalibrated(profile: &Profile, scores: &Scores) -> Option<String> {
+    let calibrated = match (profile.statistic, &profile.calibration) {
+        (Statistic::Dependence, Some(clean)) => {
+            let (rows, needed) = (clean.rows(scores.prediction.label), rows_needed(profile.alpha));
+            if rows >= needed {
+                return None;
+            }
+            return Some(format!(
+                "the calibration has {rows} clean snippets with this answer, {needed} are needed for alpha {}: the \
+                 built-in limit holds",
+                profile.alpha
+            ));
+        }
+        (Statistic::Dependence, None) => false,
+        _ => profile.thresholds.calibrated,
+    };
+    (!calibrated).then(|| "the limits are not calibrated for this model".to_owned())
 }
 
 /// Why the snippet cannot be called clean, however harmless it looks; `evidence` says whether there is a statistic.
-fn gaps(inspection: &Inspection<'_>, evidence: bool) -> Vec<String> {
+fn gaps(profile: &Profile, inspection: &Inspection<'_>, evidence: bool) -> Vec<String> {
     if let Some(obstacle) = &inspection.obstacle {
         return vec![obstacle.clone()];
     }
@@ -82,8 +136,16 @@ fn gaps(inspection: &Inspection<'_>, evidence: bool) -> Vec<String> {
     if inspection.snippet.quality() == SyntaxQuality::Broken {
         gaps.push(format!("the text does not parse as {}", inspection.snippet.language()));
     }
+    let weighed = profile.statistic == Statistic::Dependence;
     match inspection.candidates.len() {
         0 => gaps.push("no candidates: no name is declared and no statement found".to_owned()),
+        _ if weighed && evidence => {}
+        _ if weighed => {
+            let language = inspection.snippet.language();
+            gaps.push(format!(
+                "no reference is written in {language}: candidates have no place to be tried in"
+            ));
+        }
         1 => gaps.push("fewer than two candidates: there is nothing to compare the only one with".to_owned()),
         _ if !evidence => gaps.push("no candidate changes the answer at all".to_owned()),
         _ => {}
@@ -97,7 +159,7 @@ fn locate(profile: &Profile, inspection: &Inspection<'_>, scores: &Scores) -> Op
     let score = |index: usize| scores.influences[index].score;
     let best = (0..scores.influences.len())
         .reduce(|best, next| if score(next) > score(best) { next } else { best })?;
-    if !profile.families.nested {
+    if profile.families.statements != Statements::Nested {
         return Some(best);
     }
     let candidates = &inspection.candidates;

@@ -1,16 +1,21 @@
 //! Which statistic decides, against which limit, over which candidates.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::candidates::Families;
+use super::Calibration;
+use crate::candidates::{Families, Statements};
+use crate::occlude::References;
+use crate::weigh::Effort;
 
-/// Limits that separate poisoned from clean snippets.
+/// Limits of the statistics that have a fixed one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
     /// Profile `paper`: poisoned if H is smaller, in nats.
     pub entropy: f64,
-    /// Profile `standard`: poisoned if 1 − H / ln n is larger, in [0, 1].
+    /// Profile `normalised`: poisoned if 1 − H / ln n is larger, in [0, 1].
     pub concentration: f64,
     /// Whether the limits were set from clean code judged by the victim at hand.
     pub calibrated: bool,
@@ -32,10 +37,12 @@ pub(crate) enum Statistic {
     Entropy,
     /// 1 − H / ln n, the larger the more suspicious.
     Concentration,
+    /// Sufficiency of the strongest candidate, the larger the more suspicious.
+    Dependence,
 }
 
-/// How verdicts are reached. Every statistic is computed and reported whichever decides.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// How verdicts are reached.
+#[derive(Debug, Clone)]
 pub struct Profile {
     pub(crate) statistic: Statistic,
     pub(crate) thresholds: Thresholds,
@@ -43,28 +50,94 @@ pub struct Profile {
     /// Fillings of a trigger that the victim is asked about; the one that it answers most like the code without the
     /// trigger is taken.
     pub(crate) fillings: usize,
+    pub(crate) alpha: f64,
+    pub(crate) calibration: Option<Arc<Calibration>>,
+    pub(crate) references: Arc<References>,
+    pub(crate) effort: Effort,
 }
 
 impl Profile {
+    /// Sufficiency: what the answer gains in references that a candidate is transplanted into (method, sections 3 and 4).
+    /// Poisoned if so much is seen on at most a share α (5 % unless said otherwise) of clean code; without a calibration, if
+    /// the answer comes with the candidate in every reference, and surely.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self {
+            statistic: Statistic::Dependence,
+            families: Families::STANDARD,
+            ..Self::normalised(Thresholds::builtin())
+        }
+    }
+
     /// The published method: poisoned if H < θ; the masked model's favourite replaces the trigger (method, section 2).
     #[must_use]
     pub fn paper(thresholds: Thresholds) -> Self {
-        Self { statistic: Statistic::Entropy, thresholds, families: Families::default(), fillings: 1 }
+        Self {
+            statistic: Statistic::Entropy,
+            thresholds,
+            families: Families::default(),
+            fillings: 1,
+            alpha: 0.05,
+            calibration: None,
+            references: Arc::new(References::bundled()),
+            effort: Effort::STANDARD,
+        }
     }
 
     /// Decides by 1 − H / ln n, which does not grow with the number of candidates (method, section 3). Of several ways
     /// to fill a trigger's place it takes the one that brings the victim's answer closest to the one it gives with the
     /// trigger occluded.
     #[must_use]
-    pub fn standard(thresholds: Thresholds) -> Self {
+    pub fn normalised(thresholds: Thresholds) -> Self {
         Self { statistic: Statistic::Concentration, fillings: 8, ..Self::paper(thresholds) }
     }
 
+    /// Judges [`Profile::standard`]'s statistic by what clean snippets score. The calibration must be of the guarded model:
+    /// see [`Calibration::check`].
+    #[must_use]
+    pub fn with_calibration(mut self, calibration: Calibration) -> Self {
+        self.calibration = Some(Arc::new(calibration));
+        self
+    }
+
+    /// As this profile scores what a calibration is made of: as it does once it is calibrated. Without a calibration it scores
+    /// by necessity where references tell nothing, and these scores could not be compared.
+    #[must_use]
+    pub fn calibrating(self) -> Self {
+        self.with_calibration(Calibration::of_clean("", "", []))
+    }
+
+    /// The share of clean code that may be flagged, in (0, 1); a calibration is needed for it to mean anything.
+    #[must_use]
+    pub fn with_alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
+
+    /// Transplants candidates into these instead of the bundled ones.
+    #[must_use]
+    pub fn with_references(mut self, references: References) -> Self {
+        self.references = Arc::new(references);
+        self
+    }
+
+    /// What the evidence about one snippet may cost in passes over it, about; more candidates are first looked at together
+    /// then. 16 unless said otherwise.
+    #[must_use]
+    pub fn with_budget(mut self, passes: f64) -> Self {
+        self.effort.budget = passes;
+        self
+    }
+
     /// Whether statements inside other statements are candidates too. Then, of nested statements with about the same
-    /// influence, the innermost is located.
+    /// influence, the innermost is located. [`Profile::standard`] always looks at them.
     #[must_use]
     pub fn with_nested(mut self, nested: bool) -> Self {
-        self.families.nested = nested;
+        match (self.families.statements, nested) {
+            (Statements::Body, true) => self.families.statements = Statements::Nested,
+            (Statements::Nested, false) => self.families.statements = Statements::Body,
+            _ => {}
+        }
         self
     }
 

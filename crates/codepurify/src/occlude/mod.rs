@@ -1,13 +1,20 @@
-//! Occlusion: the rows that the victim judges, one for the snippet as it stands and one without each candidate.
+//! What the victim is asked: the snippet as it stands and without a candidate (occlusion), and references with a candidate
+//! in them (transplant).
 
+mod references;
 mod substitute;
+mod transplant;
 
+pub use references::References;
+pub(crate) use references::{Graft, Reference};
+use substitute::{Substituted, tokens_under};
 pub(crate) use substitute::{check_encoding, substitute};
+pub(crate) use transplant::graft;
 
 use crate::batch::Item;
 use crate::candidates::{Candidate, Families, candidates};
 use crate::error::ModelError;
-use crate::snippet::{Snippet, SyntaxQuality};
+use crate::snippet::{Snippet, Span, SyntaxQuality};
 use crate::verdict::{Coverage, PairMember};
 use crate::victim::{Encoding, Model, Ragged};
 
@@ -20,13 +27,25 @@ pub(crate) struct Inspection<'s> {
     pub(crate) snippet: &'s Snippet,
     /// The candidates that lie in the model's window, at least partly.
     pub(crate) candidates: Vec<Candidate>,
-    /// Row 0 is the snippet, row i + 1 the snippet without candidate i; no row if nothing can be judged.
+    /// Row 0 is the snippet, row i + 1 the snippet without candidate i, if these were made in advance; no row if nothing can
+    /// be judged.
     pub(crate) rows: Ragged,
+    /// Row 0 with its bytes.
+    encoding: Encoding,
     pub(crate) coverage: Coverage,
     /// Why nothing, or nothing but row 0, can be judged.
     pub(crate) obstacle: Option<String>,
     /// Its place if it is a side of a pair.
     pub(crate) seat: Option<Seat>,
+}
+
+/// Which variants of a snippet are made in advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Variants {
+    /// One without each candidate.
+    All,
+    /// None: they are made when they are asked for.
+    Asked,
 }
 
 /// A place in a pair.
@@ -37,7 +56,7 @@ pub(crate) struct Seat {
 }
 
 impl<'s> Inspection<'s> {
-    /// Encodes `snippet` once, cuts it to the model's window and occludes each candidate in it.
+    /// Encodes `snippet` once, cuts it to the model's window and finds the candidates in it.
     ///
     /// # Errors
     /// [`ModelError`] if the model cannot tokenise the text.
@@ -45,11 +64,13 @@ impl<'s> Inspection<'s> {
         model: &dyn Model,
         snippet: &'s Snippet,
         families: Families,
+        variants: Variants,
     ) -> Result<Self, ModelError> {
         let mut inspection = Self {
             snippet,
             candidates: Vec::new(),
             rows: Ragged::new(),
+            encoding: Encoding::default(),
             coverage: Coverage { tokens_inspected: 0, tokens_total: 0 },
             obstacle: None,
             seat: None,
@@ -65,8 +86,46 @@ impl<'s> Inspection<'s> {
             return Ok(inspection);
         }
         inspection.rows.push(encoding.ids.iter().copied());
-        inspection.occlude(model, &encoding, candidates(snippet, &families))?;
+        inspection.encoding = encoding;
+        let end = inspection.encoding.spans.last().map_or(0, |span| span.end);
+        let mut near = candidates(snippet, &families);
+        near.retain(|candidate| candidate.spans[0].start < end);
+        match variants {
+            Variants::All => inspection.occlude(model, near)?,
+            Variants::Asked => {
+                near.retain(|candidate| inspection.sees(candidate));
+                inspection.candidates = near;
+            }
+        }
         Ok(inspection)
+    }
+
+    /// Whether the model sees a token of it.
+    fn sees(&self, candidate: &Candidate) -> bool {
+        let (text, encoding) = (self.snippet.text(), &self.encoding);
+        candidate.spans.iter().any(|&span| tokens_under(text, encoding, span).is_some())
+    }
+
+    /// The snippet without candidate `index`.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the model cannot tokenise what is left of cut tokens.
+    pub(crate) fn without(&self, model: &dyn Model, index: usize) -> Result<Vec<u32>, ModelError> {
+        Ok(self.occluded(model, &self.candidates[index].spans)?.ids)
+    }
+
+    /// Row 0 alone.
+    pub(crate) fn plain(&self) -> Ragged {
+        Ragged::of_row(self.rows.row(0))
+    }
+
+    /// The row with `spans` occluded; no longer than the window.
+    fn occluded(&self, model: &dyn Model, spans: &[Span]) -> Result<Substituted, ModelError> {
+        let (filler, encode) = ([model.occlusion_id()], |text: &str| model.encode(text));
+        let mut variant = substitute(self.snippet.text(), &self.encoding, spans, &filler, &encode)?;
+        // Pieces of cut tokens may need more tokens than the whole had.
+        variant.ids.truncate(model.window());
+        Ok(variant)
     }
 
     /// `rows` of this snippet with what stands beside them.
@@ -77,28 +136,17 @@ impl<'s> Inspection<'s> {
         }
     }
 
-    fn occlude(
-        &mut self,
-        model: &dyn Model,
-        encoding: &Encoding,
-        candidates: Vec<Candidate>,
-    ) -> Result<(), ModelError> {
-        let end = encoding.spans.last().map_or(0, |span| span.end);
-        let near: Vec<_> =
-            candidates.into_iter().filter(|candidate| candidate.spans[0].start < end).collect();
-        if near.len().saturating_mul(encoding.ids.len()) > TOKEN_LIMIT {
-            let (count, tokens) = (near.len(), encoding.ids.len());
+    fn occlude(&mut self, model: &dyn Model, candidates: Vec<Candidate>) -> Result<(), ModelError> {
+        let (count, tokens) = (candidates.len(), self.encoding.ids.len());
+        if count.saturating_mul(tokens) > TOKEN_LIMIT {
             self.obstacle =
                 Some(format!("{count} candidates in {tokens} tokens are too many to inspect in one unit"));
             return Ok(());
         }
-        let filler = [model.occlusion_id()];
-        let encode = |text: &str| model.encode(text);
-        for candidate in near {
-            let variant = substitute(self.snippet.text(), encoding, &candidate.spans, &filler, &encode)?;
+        for candidate in candidates {
+            let variant = self.occluded(model, &candidate.spans)?;
             if variant.places.iter().any(Option::is_some) {
-                // Pieces of cut tokens may need more tokens than the whole had.
-                self.rows.push(variant.ids.into_iter().take(model.window()));
+                self.rows.push(variant.ids);
                 self.candidates.push(candidate);
             }
         }

@@ -107,7 +107,7 @@ fn piece(text: &str, from: usize, to: usize) -> &str {
 }
 
 /// The tokens that share a byte with `span`, leading white space aside.
-fn tokens_under(text: &str, encoding: &Encoding, span: Span) -> Option<std::ops::Range<usize>> {
+pub(super) fn tokens_under(text: &str, encoding: &Encoding, span: Span) -> Option<std::ops::Range<usize>> {
     let spans = &encoding.spans;
     let mut start = spans.partition_point(|token| token.end <= span.start);
     let mut end = spans.partition_point(|token| token.start < span.end);

@@ -33,7 +33,10 @@ pub(super) fn slots(snippet: &Snippet, trigger: &Candidate) -> Vec<Slot> {
         ElementKind::Identifier => {
             trigger.spans.iter().map(|&span| Slot { span, leaf: Leaf::Identifier }).collect()
         }
-        ElementKind::Statement => leaves(snippet, trigger.spans[0]),
+        ElementKind::Comment | ElementKind::Invisible => Vec::new(),
+        ElementKind::Statement | ElementKind::Condition | ElementKind::Literal => {
+            trigger.spans.iter().flat_map(|&span| leaves(snippet, span)).collect()
+        }
     }
 }
 
@@ -115,13 +118,13 @@ fn around(first: usize, end: usize, total: usize, window: usize) -> std::ops::Ra
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::candidates::{Families, candidates};
+    use crate::candidates::{Families, Statements, candidates};
     use crate::snippet::Language;
     use crate::toy::ConstantMaskedLm;
 
     fn slot_texts(text: &str, language: Language, statement: &str) -> Vec<String> {
         let snippet = Snippet::new(text, language).unwrap();
-        let families = Families { identifiers: false, statements: true, nested: true };
+        let families = Families { statements: Statements::Nested, ..Families::NONE };
         let found = candidates(&snippet, &families);
         let trigger = found.iter().find(|candidate| candidate.text == statement).unwrap();
         slots(&snippet, trigger).iter().map(|slot| slot.span.of(text).unwrap().to_owned()).collect()

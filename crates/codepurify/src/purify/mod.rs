@@ -105,7 +105,7 @@ impl<'a> Plan<'a> {
     fn complete(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills], most: usize) -> Purification {
         let (action, attempts) = match self.trigger.kind {
             ElementKind::Identifier => (Action::Rename, self.renamings(mlm, fills)),
-            ElementKind::Statement => (Action::Infill, self.infillings(mlm, fills)),
+            _ => (Action::Infill, self.infillings(mlm, fills)),
         };
         let mlm_passes = self.masked.rows.len();
         let fillings: Vec<Filling> =

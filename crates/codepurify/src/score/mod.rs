@@ -1,7 +1,9 @@
 //! What each candidate does to the guarded model's answer.
 
+mod dependence;
 mod entropy;
 
+pub(crate) use dependence::{Bars, Dependence, OPEN, Sufficiency};
 pub(crate) use entropy::Entropy;
 
 use crate::batch::{Item, Spent};
@@ -9,14 +11,40 @@ use crate::verdict::Prediction;
 use crate::victim::Logits;
 
 /// The influence of one candidate.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Influence {
-    /// `s_i` = |`p_y`(x) − `p_y`(x∖`c_i`)|; of a generator max(0, L(y|x) − L(y|x∖`c_i`)).
+    /// What shares are made of, ≥ 0. Under occlusion `s_i` = |`p_y`(x) − `p_y`(x∖`c_i`)|, of a generator max(0, L(y|x) −
+    /// L(y|x∖`c_i`)); where candidates are weighed, what the margin gains in references.
     pub(crate) score: f64,
-    /// Necessity: margin(x) − margin(x∖`c_i`).
-    pub(crate) margin_drop: f64,
+    /// Necessity: margin(x) − margin(x∖`c_i`); absent where the candidate was not occluded.
+    pub(crate) margin_drop: Option<f64>,
     /// Whether the answer changes; unknown of a generator, whose answer without the candidate is not decoded.
     pub(crate) flips: Option<bool>,
+    /// Absent where the candidate was not transplanted.
+    pub(crate) sufficiency: Option<Sufficiency>,
+}
+
+impl Influence {
+    /// Notes what the answer lost without the candidate.
+    pub(crate) fn lost(&mut self, margin_drop: f64, flips: Option<bool>) {
+        (self.margin_drop, self.flips) = (Some(margin_drop), flips);
+    }
+
+    /// Notes that a reference's margin rose by `gain` on its account, from `before` to `after`.
+    pub(crate) fn tried(&mut self, gain: f64, before: f64, after: f64, bars: Bars) {
+        self.sufficiency.get_or_insert_default().add(gain, before, after, bars);
+    }
+
+    /// The same, forgetting what was tried before.
+    pub(crate) fn moved(&mut self, gain: f64, before: f64, after: f64, bars: Bars) {
+        self.sufficiency = None;
+        self.tried(gain, before, after, bars);
+    }
+
+    /// Mean gain in references; 0 if none was tried.
+    pub(crate) fn gain(&self) -> f64 {
+        self.sufficiency.map_or(0.0, |sufficiency| sufficiency.gain())
+    }
 }
 
 /// What the model answered for the snippet as it stands. All that follows is measured on this answer.
@@ -48,6 +76,10 @@ pub(crate) struct Scores {
     pub(crate) influences: Vec<Influence>,
     /// Absent for fewer than two candidates, or if none changes the answer at all.
     pub(crate) entropy: Option<Entropy>,
+    /// Absent where candidates were only occluded.
+    pub(crate) dependence: Option<Dependence>,
+    /// What all of this cost.
+    pub(crate) spent: Spent,
 }
 
 impl Scores {
@@ -58,8 +90,9 @@ impl Scores {
         let margin = logits.margin(0, label);
         let influence = |row| Influence {
             score: (prediction.confidence - logits.probabilities(row)[label]).abs(),
-            margin_drop: margin - logits.margin(row, label),
+            margin_drop: Some(margin - logits.margin(row, label)),
             flips: Some(logits.label(row) != label),
+            sufficiency: None,
         };
         let influences = (1..logits.len()).map(influence).collect();
         Self::new(Answer::Label(label), prediction, margin, influences)
@@ -74,15 +107,31 @@ impl Scores {
         let prediction = Prediction { label: None, confidence, text: Some(text) };
         let influence = |&likelihood: &f64| {
             let margin_drop = margin - likelihood;
-            Influence { score: margin_drop.max(0.0), margin_drop, flips: None }
+            Influence { score: margin_drop.max(0.0), margin_drop: Some(margin_drop), ..Influence::default() }
         };
         let influences = likelihoods[1..].iter().map(influence).collect();
         Self::new(Answer::Text(target), prediction, margin, influences)
     }
 
     fn new(answer: Answer, prediction: Prediction, margin: f64, influences: Vec<Influence>) -> Self {
-        let scores: Vec<f64> = influences.iter().map(|influence| influence.score).collect();
-        Self { answer, prediction, margin, influences, entropy: Entropy::of(&scores) }
+        let spent = Spent::default();
+        let mut scores =
+            Self { answer, prediction, margin, influences, entropy: None, dependence: None, spent };
+        scores.entropy = scores.entropy_of_shares();
+        scores
+    }
+
+    fn entropy_of_shares(&self) -> Option<Entropy> {
+        let scores: Vec<f64> = self.influences.iter().map(|influence| influence.score).collect();
+        Entropy::of(&scores)
+    }
+
+    /// Shares after weighing: of all that the candidates gain in references.
+    pub(crate) fn share_gains(&mut self) {
+        for influence in &mut self.influences {
+            influence.score = influence.gain().max(0.0);
+        }
+        self.entropy = self.entropy_of_shares();
     }
 
     /// `q_i` of every candidate; all 0 if none changes the answer.
@@ -97,8 +146,8 @@ impl Scores {
         Spent { passes: 1, tokens: item.rows.row(0).len() + self.answer.asked(item).beside.len() }
     }
 
-    /// What these statistics of `item` cost. Decoding an answer counts as one pass over the snippet and the answer.
-    pub(crate) fn spent(&self, item: Item<'_>) -> Spent {
+    /// What occluding all candidates of `item` costs. Decoding an answer counts as one pass over the snippet and the answer.
+    pub(crate) fn cost(&self, item: Item<'_>) -> Spent {
         let mut spent = self.answer.asked(item).spent();
         if matches!(self.answer, Answer::Text(_)) {
             spent += self.plain(item);
@@ -127,8 +176,8 @@ mod tests {
         assert!((scores.prediction.confidence - 0.75).abs() < 1e-7);
         let [first, second] = scores.influences[..] else { panic!("two candidates") };
         assert!((first.score - 0.25).abs() < 1e-7 && (second.score - 0.5).abs() < 1e-7);
-        assert!((first.margin_drop - f64::from(three)).abs() < 1e-7);
-        assert!((second.margin_drop - 2.0 * f64::from(three)).abs() < 1e-7);
+        assert!((first.margin_drop.unwrap() - f64::from(three)).abs() < 1e-7);
+        assert!((second.margin_drop.unwrap() - 2.0 * f64::from(three)).abs() < 1e-7);
         // Equal logits are answered with the first label, so only the second candidate flips.
         assert_eq!((first.flips, second.flips), (Some(false), Some(true)));
         assert!((scores.shares()[1] - 2.0 / 3.0).abs() < 1e-7);
@@ -139,7 +188,7 @@ mod tests {
         let scores = Scores::of_logits(&Logits::new(1, vec![2.0, -2.0]).unwrap());
         assert_eq!(scores.prediction.label, Some(1));
         let [influence] = scores.influences[..] else { panic!("one candidate") };
-        assert!((influence.margin_drop - 4.0).abs() < 1e-9 && influence.flips == Some(true));
+        assert!((influence.margin_drop.unwrap() - 4.0).abs() < 1e-9 && influence.flips == Some(true));
     }
     /// Worked by hand: L = −0.1, drops of 0.4, 0, −0.05 (floored), 0.2, 0.2 nats; shares 1/2, 0, 0, 1/4, 1/4 give
     /// (3/2) ln 2.
@@ -152,7 +201,7 @@ mod tests {
         assert!(close(scores.prediction.confidence, 0.904_837_418_035_959_5) && close(scores.margin, -0.1));
         let expected = [(0.4, 0.4), (0.0, 0.0), (0.0, -0.05), (0.2, 0.2), (0.2, 0.2)];
         for (influence, (score, drop)) in scores.influences.iter().zip(expected) {
-            assert!(close(influence.score, score) && close(influence.margin_drop, drop));
+            assert!(close(influence.score, score) && close(influence.margin_drop.unwrap(), drop));
             assert_eq!(influence.flips, None);
         }
         let entropy = scores.entropy.unwrap();
@@ -176,9 +225,9 @@ mod tests {
         let item = Item::alone(&rows);
         let scores = Scores::of_likelihoods(vec![7; 4], String::new(), &[-1.0, -2.0, -3.0]);
         assert_eq!(scores.plain(item), Spent { passes: 1, tokens: 14 });
-        assert_eq!(scores.spent(item), Spent { passes: 4, tokens: 27 + 3 * 4 + 14 });
+        assert_eq!(scores.cost(item), Spent { passes: 4, tokens: 27 + 3 * 4 + 14 });
         let pair = item.with(&[2; 5]);
         let scores = Scores::of_logits(&Logits::new(1, vec![1.0, 2.0, 3.0]).unwrap());
-        assert_eq!((scores.plain(pair).tokens, scores.spent(pair).tokens), (15, 27 + 3 * 5));
+        assert_eq!((scores.plain(pair).tokens, scores.cost(pair).tokens), (15, 27 + 3 * 5));
     }
 }

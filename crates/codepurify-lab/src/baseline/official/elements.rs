@@ -17,7 +17,7 @@ pub(super) struct Element {
 
 /// Identifiers and top-level statements in the order of the seed.
 pub(super) fn elements(snippet: &Snippet, settings: &Settings) -> Vec<Element> {
-    let families = Families { identifiers: true, statements: true, nested: false };
+    let families = Families::default();
     let mut elements: Vec<Element> = candidates(snippet, &families)
         .into_iter()
         .map(|candidate| {

@@ -57,7 +57,7 @@ impl Rewriting<'_> {
         let encode = |piece: &str| Ok(mlm.encode(piece)?.ids);
         let mask = |piece: &str| match trigger.kind {
             ElementKind::Identifier => Ok(vec![mlm.mask_id(); MASKS_PER_NAME]),
-            ElementKind::Statement => masked_statement(mlm, piece, settings),
+            _ => masked_statement(mlm, piece, settings),
         };
         let (row, _) = substituted(text, &trigger.spans, &encode, &mask)?;
         let row = cut(row, mlm.window());

@@ -1,7 +1,10 @@
-//! `CodePurify` as published and as released.
+//! `CodePurify` as it is here, as published and as released.
 
 use anyhow::{Result, anyhow};
-use codepurify::{Decision, Defender, Location, Profile, Side, Snippet, Span, Thresholds, Verdict};
+use codepurify::{
+    Calibration, Decision, Defender, Location, PairDefender, Profile, Side, Snippet, Span, Thresholds,
+    Verdict,
+};
 use codepurify_models::GuardedModel;
 
 use super::{Finding, Kit, Screener};
@@ -9,32 +12,42 @@ use crate::baseline::official::{Guarded, Official, Rewriting, Settings};
 use crate::baseline::side::OneSide;
 use crate::baseline::{InputDefence, Screened};
 use crate::grid::samples::Sample;
+use crate::train::workers::Workers;
 
-/// The published method.
-pub(super) struct Paper<'k> {
-    kit: &'k Kit<'k>,
-    profile: Profile,
+/// A profile in front of the victim.
+pub(super) struct Screening<'k> {
+    defender: Either<'k>,
+    /// Whether its score is H, turned round.
+    entropy: bool,
 }
 
-impl<'k> Paper<'k> {
-    /// Flags what has −H above `threshold`.
-    pub(super) fn new(kit: &'k Kit<'k>, threshold: f64) -> Self {
-        let thresholds = Thresholds { entropy: -threshold, ..Thresholds::builtin() };
-        Self { kit, profile: Profile::paper(Thresholds { calibrated: true, ..thresholds }) }
-    }
+/// A defender of single texts or of pairs.
+enum Either<'k> {
+    One(Defender<'k>),
+    Pair(PairDefender<'k>),
+}
 
-    fn verdicts(&self, sample: &Sample) -> Result<Vec<Verdict>> {
-        let snippet = |side: usize| Snippet::new(sample.texts[side].as_str(), sample.language);
-        let alone = |defender: Defender| -> Result<Vec<Verdict>> {
-            let defender = defender.with_masked_lm(self.kit.mlm).with_profile(self.profile);
-            Ok(vec![defender.screen_one(&snippet(0)?)?])
+impl<'k> Either<'k> {
+    fn new(kit: &'k Kit<'k>, profile: Profile) -> Self {
+        let one = |defender: Defender<'k>, profile| {
+            Self::One(defender.with_masked_lm(kit.mlm).with_profile(profile))
         };
-        match self.kit.guard.model() {
-            GuardedModel::Classifier(victim) => alone(Defender::new(victim.as_ref())),
-            GuardedModel::Generator(generator) => alone(Defender::for_generator(generator.as_ref())),
+        match kit.guard.model() {
+            GuardedModel::Classifier(victim) => one(Defender::new(victim.as_ref()), profile),
+            GuardedModel::Generator(generator) => one(Defender::for_generator(generator.as_ref()), profile),
             GuardedModel::Pair(victim) => {
                 let defender = Defender::for_pairs(victim.as_ref());
-                let defender = defender.with_masked_lm(self.kit.mlm).with_profile(self.profile);
+                Self::Pair(defender.with_masked_lm(kit.mlm).with_profile(profile))
+            }
+        }
+    }
+
+    /// The verdicts on the texts of a sample.
+    fn verdicts(&self, sample: &Sample) -> Result<Vec<Verdict>> {
+        let snippet = |side: usize| Snippet::new(sample.texts[side].as_str(), sample.language);
+        match self {
+            Self::One(defender) => Ok(vec![defender.screen_one(&snippet(0)?)?]),
+            Self::Pair(defender) => {
                 let verdicts = defender.screen_pairs(&[(snippet(0)?, snippet(1)?)]).pop();
                 let sides = verdicts.ok_or_else(|| anyhow!("no verdict was reached"))?;
                 Ok(sides.into_iter().collect::<Result<_, _>>()?)
@@ -43,10 +56,31 @@ impl<'k> Paper<'k> {
     }
 }
 
-impl Screener for Paper<'_> {
+impl<'k> Screening<'k> {
+    /// The published method: flags what has −H above `threshold`.
+    pub(super) fn paper(kit: &'k Kit<'k>, threshold: f64) -> Self {
+        let thresholds = Thresholds { entropy: -threshold, ..Thresholds::builtin() };
+        let profile = Profile::paper(Thresholds { calibrated: true, ..thresholds });
+        Self { defender: Either::new(kit, profile), entropy: true }
+    }
+
+    /// Profile `default`, calibrated. A pair is flagged if one of its sides is: each side gets half of α.
+    pub(super) fn standard(kit: &'k Kit<'k>, workers: &Workers) -> Result<Self> {
+        let silent = Either::new(kit, Profile::standard().calibrating());
+        let verdicts =
+            workers.map(kit.calibration.len(), |index| silent.verdicts(&kit.calibration[index]))?;
+        let sha256 = &kit.guard.model().model().card().sha256;
+        let calibration = Calibration::of_clean(sha256, "calibration samples", verdicts.iter().flatten());
+        let sides = if kit.guard.pair().is_some() { 2.0 } else { 1.0 };
+        let profile = Profile::standard().with_alpha(kit.alpha / sides).with_calibration(calibration);
+        Ok(Self { defender: Either::new(kit, profile), entropy: false })
+    }
+}
+
+impl Screener for Screening<'_> {
     fn screen(&self, sample: &Sample) -> Result<Finding> {
         let mut finding = Finding { located: Some(Vec::new()), ..Finding::default() };
-        for (side, verdict) in self.verdicts(sample)?.into_iter().enumerate() {
+        for (side, verdict) in self.defender.verdicts(sample)?.into_iter().enumerate() {
             finding.suspect(verdict.score.unwrap_or(f64::NEG_INFINITY));
             finding.flagged |= verdict.verdict == Decision::Poisoned;
             let places = verdict.triggers.iter().flat_map(|trigger| &trigger.spans);
@@ -55,7 +89,7 @@ impl Screener for Paper<'_> {
             finding.passes += verdict.cost.pass_equivalents;
             finding.lm_passes += verdict.cost.mlm_passes;
         }
-        finding.entropy = finding.score.map(|score| 0.0 - score);
+        finding.entropy = finding.score.filter(|_| self.entropy).map(|score| 0.0 - score);
         Ok(finding)
     }
 }

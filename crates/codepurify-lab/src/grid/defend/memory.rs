@@ -10,7 +10,6 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{BaselineError, Screened};
-use crate::data;
 use crate::fingerprint::fingerprint;
 
 /// Findings by defence, threshold and text, kept in a file.
@@ -47,11 +46,12 @@ impl Memory {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         }
-        let mut known = HashMap::new();
-        if path.metadata().is_ok_and(|found| found.len() > 0) {
-            let lines = data::read(path, |_: &Line| Ok(()))?.rows;
-            known.extend(lines.into_iter().map(|line| (line.question, line.screened)));
-        }
+        let text = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+        let known = lines.map(|line| (line.question, line.screened)).collect();
         let file = File::options().append(true).create(true).open(path);
         let mut file = file.with_context(|| format!("cannot write {}", path.display()))?;
         // Ends a line that was cut short.
@@ -108,6 +108,7 @@ mod tests {
             let screen = || answer.cloned().ok_or(BaselineError::TooLittle("asked"));
             memory.recall("onion", threshold, text, screen)
         };
+        drop(Memory::open(&path).unwrap());
         let memory = Memory::open(&path).unwrap();
         assert!(ask(&memory, f64::INFINITY, "abc", None).is_err());
         assert_eq!(ask(&memory, f64::INFINITY, "abc", Some(&found)), Ok(found.clone()));

@@ -27,6 +27,8 @@ use crate::train::workers::Workers;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Defence {
+    /// Profile `default`: necessity and sufficiency, calibrated on clean code.
+    CodepurifyDefault,
     /// The published method, calibrated on clean code.
     CodepurifyPaper,
     /// Its released code, thresholds and quirks included.
@@ -94,7 +96,8 @@ impl Defence {
     pub fn set_up<'k>(self, kit: &'k Kit<'k>, workers: &Workers) -> Result<Box<dyn Screener + 'k>> {
         let open = |threshold| -> Result<Box<dyn Screener + 'k>> {
             Ok(match self {
-                Self::CodepurifyPaper => Box::new(codepurify::Paper::new(kit, threshold)),
+                Self::CodepurifyDefault => Box::new(codepurify::Screening::standard(kit, workers)?),
+                Self::CodepurifyPaper => Box::new(codepurify::Screening::paper(kit, threshold)),
                 Self::CodepurifyOfficial => Box::new(codepurify::Released::new(kit)),
                 Self::Onion => Box::new(baselines::onion_of_words(kit, threshold)?),
                 Self::OnionMlm => Box::new(baselines::onion_of_tokens(kit, threshold)),
@@ -114,8 +117,8 @@ impl Defence {
         open(threshold_at_fpr(&scores, kit.alpha).unwrap_or(f64::INFINITY))
     }
 
-    /// Whether a threshold of it is set on clean samples.
+    /// Whether a threshold on its score is set on clean samples. Profile `default` has its own way to do that.
     fn is_calibrated(self) -> bool {
-        !matches!(self, Self::CodepurifyOfficial | Self::Oseql)
+        !matches!(self, Self::CodepurifyDefault | Self::CodepurifyOfficial | Self::Oseql)
     }
 }

@@ -1,0 +1,197 @@
+//! References: short functions without a trigger, which candidates are transplanted into.
+
+use std::sync::LazyLock;
+
+use crate::candidates::{Families, Statements, candidates};
+use crate::error::SnippetError;
+use crate::purify::splice::{Edit, apply};
+use crate::snippet::{Language, Limits, Snippet, SourceFile, Span};
+use crate::verdict::ElementKind;
+
+/// Functions of one or more languages that candidates are transplanted into. The bundled ones were written for this
+/// purpose and stand for ordinary code; functions of the model's own field, known to be clean, serve as well or better.
+#[derive(Debug, Clone)]
+pub struct References {
+    pub(crate) all: Vec<Reference>,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Reference {
+    pub(crate) text: String,
+    pub(crate) language: Language,
+    /// The first statement of the body begins here.
+    body: usize,
+    /// White space in front of the first statement on its line.
+    indent: String,
+    /// The function's name, wherever it stands; empty if it has none.
+    name: Vec<Span>,
+    /// A variable, wherever it stands; empty if there is none.
+    variable: Vec<Span>,
+}
+
+/// A candidate on its way into a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Graft<'a> {
+    /// Stands in front of the body; `margin` blanks stand in front of it where it comes from.
+    Text { kind: ElementKind, text: &'a str, margin: usize },
+    /// The reference's function is called so.
+    Function(&'a str),
+    /// A variable of the reference is called so.
+    Variable(&'a str),
+}
+
+impl References {
+    /// The bundled ones, of every language.
+    #[must_use]
+    pub fn bundled() -> Self {
+        static BUNDLED: LazyLock<References> = LazyLock::new(|| {
+            let sources = [
+                (Language::C, include_str!("../../references/c.c")),
+                (Language::Cpp, include_str!("../../references/c.c")),
+                (Language::Java, include_str!("../../references/java.java")),
+                (Language::Python, include_str!("../../references/python.py")),
+            ];
+            let limits = Limits::default();
+            let units = sources.map(|(language, text)| {
+                let file = SourceFile::new(language.name(), text.into(), language, &limits);
+                file.and_then(|file| file.units()).expect("the bundled references can be read")
+            });
+            References::new(&units.concat()).expect("every bundled reference has a body")
+        });
+        BUNDLED.clone()
+    }
+
+    /// Functions without a trigger, in any order and of any number of languages; short ones cost least.
+    ///
+    /// # Errors
+    /// [`SnippetError::NoReference`] for one without a statement, which nothing can be put in front of.
+    pub fn new(snippets: &[Snippet]) -> Result<Self, SnippetError> {
+        let reference = |snippet: &Snippet| {
+            let (path, line) = (snippet.path().to_owned(), snippet.unit().start_line);
+            Reference::new(snippet).ok_or(SnippetError::NoReference { path, line })
+        };
+        let mut all = snippets.iter().map(reference).collect::<Result<Vec<_>, _>>()?;
+        all.sort_by_key(|reference| reference.text.len());
+        Ok(Self { all })
+    }
+}
+
+impl Reference {
+    fn new(snippet: &Snippet) -> Option<Self> {
+        let statements = Families { statements: Statements::Body, ..Families::NONE };
+        let body = candidates(snippet, &statements).first()?.spans[0].start;
+        let line = snippet.text()[..body].rfind('\n').map_or(0, |end| end + 1);
+        let indent = &snippet.text()[line..body];
+        let names = candidates(snippet, &Families { identifiers: true, ..Families::NONE });
+        let function = snippet.unit().name.as_deref();
+        let spans = |wanted: bool| {
+            let found = names.iter().find(|name| (Some(name.text.as_str()) == function) == wanted);
+            found.map(|name| name.spans.clone()).unwrap_or_default()
+        };
+        Some(Self {
+            text: snippet.text().to_owned(),
+            language: snippet.language(),
+            body,
+            indent: if indent.trim().is_empty() { indent.to_owned() } else { String::new() },
+            name: spans(true),
+            variable: spans(false),
+        })
+    }
+
+    /// The reference with all `grafts` in it; a name that finds its place taken becomes a statement.
+    pub(crate) fn with(&self, grafts: &[Graft<'_>]) -> String {
+        let mut edits: Vec<Edit> = Vec::new();
+        let mut lines = String::new();
+        let (mut name, mut variable) = (&self.name[..], &self.variable[..]);
+        for graft in grafts {
+            let (place, new) = match graft {
+                Graft::Function(new) => (std::mem::take(&mut name), *new),
+                Graft::Variable(new) => (std::mem::take(&mut variable), *new),
+                Graft::Text { kind, text, margin } => {
+                    lines += &self.line(*kind, text, *margin);
+                    continue;
+                }
+            };
+            if place.is_empty() {
+                lines += &self.line(ElementKind::Literal, new, 0);
+            }
+            edits.extend(place.iter().map(|&span| Edit { span, replacement: new.to_owned() }));
+        }
+        edits.push(Edit { span: Span::new(self.body, self.body), replacement: lines });
+        edits.sort_by_key(|edit| edit.span);
+        apply(&self.text, &edits).expect("the places of two names and of the body are apart")
+    }
+
+    /// An element as lines in front of the body's first one.
+    fn line(&self, kind: ElementKind, text: &str, margin: usize) -> String {
+        let python = self.language == Language::Python;
+        let statement = match (kind, python) {
+            (ElementKind::Condition, true) => format!("if {text}: pass"),
+            (ElementKind::Condition, false) => format!("if ({text});"),
+            (ElementKind::Literal, false) => format!("{text};"),
+            _ => text.to_owned(),
+        };
+        // Its lines keep their distance from each other, not from the margin.
+        let shift = |line: &str| {
+            let blanks = line.len() - line.trim_start().len();
+            line[blanks.min(margin)..].to_owned()
+        };
+        let between = format!("\n{}", self.indent);
+        statement.split('\n').map(shift).collect::<Vec<_>>().join(&between) + &between
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snippet::SyntaxQuality;
+
+    fn reference(text: &str, language: Language) -> Reference {
+        References::new(&[Snippet::new(text, language).unwrap()]).unwrap().all.remove(0)
+    }
+
+    #[test]
+    fn every_bundled_reference_takes_an_element_of_every_kind_and_still_parses() {
+        let references = References::bundled();
+        for language in Language::ALL {
+            let count = references.all.iter().filter(|reference| reference.language == language).count();
+            assert!(count >= 8, "{language}: {count}");
+        }
+        for reference in &references.all {
+            let statement = if reference.language == Language::Python { "f(x)" } else { "f(x);" };
+            let grafts = [
+                Graft::Function("named"),
+                Graft::Variable("held"),
+                Graft::Text { kind: ElementKind::Statement, text: statement, margin: 0 },
+                Graft::Text { kind: ElementKind::Condition, text: "a < b", margin: 0 },
+            ];
+            let text = reference.with(&grafts);
+            let quality = Snippet::new(text.clone(), reference.language).unwrap().quality();
+            assert_eq!(quality, SyntaxQuality::Clean, "{text}");
+            assert!(text.contains("named(") && text.contains("f(x)") && text.contains("a < b"), "{text}");
+            assert_eq!(reference.with(&[]), reference.text);
+        }
+    }
+
+    #[test]
+    fn elements_stand_in_front_of_the_body_and_names_are_given_everywhere() {
+        let c = reference("int f(int a)\n{\n    return a * f(a);\n}", Language::C);
+        assert_eq!(c.with(&[Graft::Variable("v")]), "int f(int v)\n{\n    return v * f(v);\n}");
+        assert_eq!(
+            c.with(&[Graft::Function("g"), Graft::Function("h")]),
+            "int g(int a)\n{\n    h;\n    return a * g(a);\n}"
+        );
+        let python = reference("def f(a):\n  return a\n", Language::Python);
+        let text = "if a:\n            b()\n        else:\n            c()";
+        let graft = Graft::Text { kind: ElementKind::Statement, text, margin: 8 };
+        assert_eq!(python.with(&[graft]), "def f(a):\n  if a:\n      b()\n  else:\n      c()\n  return a\n");
+    }
+
+    #[test]
+    fn a_function_without_a_body_is_no_reference() {
+        let empty = Snippet::new("void f() {}", Language::C).unwrap();
+        let error = References::new(&[empty]).unwrap_err();
+        assert!(matches!(error, SnippetError::NoReference { line: 1, .. }), "{error}");
+    }
+}

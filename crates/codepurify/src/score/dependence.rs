@@ -1,0 +1,158 @@
+//! Necessity and sufficiency of the strongest candidate.
+
+use super::{Answer, Influence};
+
+/// What references do when a candidate is put into them.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Sufficiency {
+    /// Sum of what the answer's margin gained.
+    gained: f64,
+    /// References tried.
+    tried: usize,
+    /// Those that were answered otherwise as they stand.
+    open: usize,
+    /// Those of them that give the answer with the candidate in them.
+    flipped: usize,
+    /// Those of them that give it surely.
+    sure: usize,
+}
+
+/// From which margin on an answer is given, and from which on surely.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bars {
+    pub(crate) given: f64,
+    pub(crate) sure: f64,
+}
+
+impl Bars {
+    /// A class is predicted from a margin of 0 on, surely from ln 9 on, which is a probability of 0.9 between two classes.
+    /// A text is given if its tokens have a probability of 1/2 on (geometric) average.
+    /// One that is nearly as likely as for the snippet itself, whose likelihood is `margin`, is given surely: code that is
+    /// rewritten has much of its answer in it.
+    pub(crate) fn of(answer: &Answer, margin: f64) -> Self {
+        let half = 0.5_f64.ln();
+        match answer {
+            Answer::Label(_) => Self { given: 0.0, sure: 9_f64.ln() },
+            Answer::Text(_) => Self { given: half, sure: half.max(margin - NEARLY) },
+        }
+    }
+}
+
+/// The share of all that is lost without candidates which makes one of them responsible alone.
+const ALONE: f64 = 0.9;
+
+/// In nats a token.
+const NEARLY: f64 = 0.05;
+
+/// A built-in limit needs so many references with another answer.
+pub(crate) const OPEN: usize = 2;
+
+impl Sufficiency {
+    /// Adds a reference whose margin was `before` and is `after`; `gain` is the candidate's share of the difference.
+    pub(crate) fn add(&mut self, gain: f64, before: f64, after: f64, bars: Bars) {
+        let open = before < bars.given;
+        self.gained += gain;
+        self.tried += 1;
+        self.open += usize::from(open);
+        self.flipped += usize::from(open && after >= bars.given);
+        self.sure += usize::from(open && after >= bars.sure);
+    }
+
+    /// Mean gain of the answer's margin, in logits; of a generated text in nats a token.
+    pub(crate) fn gain(&self) -> f64 {
+        self.gained / self.tried.max(1) as f64
+    }
+
+    /// Share of the references with another answer that it flips, in [0, 1]; `None` if there is no such reference.
+    pub(crate) fn flipped(&self) -> Option<f64> {
+        (self.open > 0).then(|| self.flipped as f64 / self.open as f64)
+    }
+}
+
+/// How far an answer depends on one candidate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Dependence {
+    /// Sufficiency of the strongest candidate (its necessity where references tell nothing): the mean gain of the answer's margin in references. Values of one
+    /// model can be compared with each other only. Necessity is not part of it: a trigger escapes it by standing there
+    /// twice, and honest decisions show it as well (`docs/method.md` has the figures).
+    pub(crate) score: f64,
+    /// The candidate.
+    pub(crate) strongest: usize,
+    /// Whether the answer comes with it, surely, in every reference that is answered otherwise without it.
+    pub(crate) complete: bool,
+    /// Whether there are enough such references for `complete` to be possible.
+    pub(crate) open: bool,
+}
+
+impl Dependence {
+    /// Of the candidate in the `shortlist` with the highest `rank`; `None` if there is none.
+    pub(crate) fn of(
+        influences: &[Influence],
+        shortlist: &[usize],
+        rank: impl Fn(usize) -> f64,
+    ) -> Option<Self> {
+        let strongest = shortlist
+            .iter()
+            .copied()
+            .reduce(|best, next| if rank(next) > rank(best) { next } else { best })?;
+        let best = &influences[strongest];
+        let sufficiency = best.sufficiency?;
+        let open = sufficiency.open >= OPEN;
+        let complete = open && sufficiency.sure == sufficiency.open;
+        Some(Self { score: best.gain(), strongest, complete, open })
+    }
+
+    /// Where references tell nothing: of the `occluded` candidate without which the answer loses most. It is complete if the
+    /// answer goes with it and with hardly anything else.
+    pub(crate) fn of_necessity(influences: &[Influence], occluded: &[usize]) -> Option<Self> {
+        let drop = |index: usize| influences[index].margin_drop.unwrap_or(0.0).max(0.0);
+        let strongest = occluded
+            .iter()
+            .copied()
+            .reduce(|best, next| if drop(next) > drop(best) { next } else { best })?;
+        let total: f64 = occluded.iter().map(|&index| drop(index)).sum();
+        let complete = influences[strongest].flips == Some(true) && drop(strongest) >= ALONE * total;
+        Some(Self { score: drop(strongest), strongest, complete, open: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn influence(tries: &[(f64, f64)]) -> Influence {
+        let mut influence = Influence::default();
+        for &(before, after) in tries {
+            influence.tried(after - before, before, after, Bars::of(&Answer::Label(0), 1.0));
+        }
+        influence
+    }
+
+    #[test]
+    fn gains_are_means_and_only_references_with_another_answer_can_flip() {
+        let sufficiency = influence(&[(-2.0, 1.0), (-1.0, -0.5), (0.5, 2.0)]).sufficiency.unwrap();
+        assert!((sufficiency.gain() - 5.0 / 3.0).abs() < 1e-12);
+        assert_eq!(sufficiency.flipped(), Some(0.5));
+        assert_eq!(influence(&[(1.0, 2.0)]).sufficiency.unwrap().flipped(), None);
+    }
+
+    #[test]
+    fn the_strongest_candidate_of_the_shortlist_decides() {
+        let influences = [
+            influence(&[(-2.0, -1.0)]),
+            influence(&[(-2.0, 3.0), (-1.0, 2.3), (1.0, 1.0)]),
+            influence(&[(-2.0, 9.0)]),
+        ];
+        let of = |influences: &[Influence], shortlist: &[usize]| {
+            Dependence::of(influences, shortlist, |index| influences[index].gain())
+        };
+        let found = of(&influences, &[0, 1]).unwrap();
+        assert_eq!((found.strongest, found.complete), (1, true));
+        assert!((found.score - 8.3 / 3.0).abs() < 1e-12);
+        // One reference is too few for the built-in limit.
+        assert_eq!(of(&influences, &[0, 2]).map(|found| (found.strongest, found.complete)), Some((2, false)));
+        assert_eq!(of(&influences, &[]), None);
+        let unsure = [influence(&[(-2.0, 3.0), (-1.0, 2.1)])];
+        assert_eq!(of(&unsure, &[0]).map(|found| found.complete), Some(false));
+    }
+}

@@ -1,0 +1,130 @@
+//! The references as the guarded model answers them: judged once, then at hand for every snippet.
+
+use crate::ask::Guarded;
+use crate::batch::Item;
+use crate::error::ModelError;
+use crate::occlude::{Graft, Reference, References, encode_window};
+use crate::score::Answer;
+use crate::snippet::Language;
+use crate::verdict::Side;
+use crate::victim::{Logits, Model, Ragged};
+
+/// What candidates are transplanted into, cheapest first.
+pub(crate) struct Bench {
+    entries: Vec<Entry>,
+}
+
+/// A reference, or a pair of them.
+pub(crate) struct Entry {
+    left: Reference,
+    right: Option<Reference>,
+    /// What the model answers to it as it stands; absent of a generator, whose answers are its own.
+    logits: Option<Logits>,
+}
+
+/// One row to be judged.
+pub(crate) struct Ask {
+    row: Ragged,
+    beside: Vec<u32>,
+    side: Side,
+}
+
+impl Ask {
+    /// A row with nothing beside it.
+    pub(crate) fn alone(row: &[u32]) -> Self {
+        Self::beside(row, Vec::new(), Side::Left)
+    }
+
+    pub(crate) fn beside(row: &[u32], beside: Vec<u32>, side: Side) -> Self {
+        Self { row: Ragged::of_row(row), beside, side }
+    }
+
+    /// The row as the model is asked how much of `answer` is left in it.
+    pub(crate) fn item<'a>(&'a self, answer: &'a Answer) -> Item<'a> {
+        answer.asked(Item { rows: &self.row, beside: &self.beside, side: self.side })
+    }
+}
+
+impl Bench {
+    /// Judges all references. A model of pairs gets each of them beside itself, which is a pair of clones to a model that
+    /// looks for clones, and beside the next one.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the model cannot tokenise or judge them.
+    pub(crate) fn new(guarded: Guarded<'_>, references: &References) -> Result<Self, ModelError> {
+        let entry = |left: &Reference, right: Option<&Reference>| Entry {
+            left: left.clone(),
+            right: right.cloned(),
+            logits: None,
+        };
+        let mut entries: Vec<Entry> = match guarded {
+            Guarded::Pairs(_) => {
+                let beside = |(index, left): (usize, &Reference)| {
+                    let mut others = references.all[index + 1..].iter();
+                    let other = others.find(|other| other.language == left.language);
+                    let twice = entry(left, Some(left));
+                    std::iter::once(twice).chain(other.map(|other| entry(left, Some(other))))
+                };
+                references.all.iter().enumerate().flat_map(beside).collect()
+            }
+            _ => references.all.iter().map(|reference| entry(reference, None)).collect(),
+        };
+        let asks = entries.iter().map(|entry| entry.ask(guarded.model(), &[]));
+        let asks = asks.collect::<Result<Vec<Ask>, _>>()?;
+        let items: Vec<Item<'_>> = asks.iter().map(Ask::plain).collect();
+        if let Some(logits) = guarded.logits(&items) {
+            for (entry, logits) in entries.iter_mut().zip(logits) {
+                entry.logits = Some(logits?);
+            }
+        }
+        Ok(Self { entries })
+    }
+
+    /// At most `count` entries in `language`, those that the model does not give `answer`; if there is none, those that it
+    /// gives it least surely.
+    pub(crate) fn chosen(&self, language: Language, answer: &Answer, count: usize) -> Vec<&Entry> {
+        let all: Vec<&Entry> = self.entries.iter().filter(|entry| entry.left.language == language).collect();
+        let other = |entry: &&Entry| entry.margin(answer).is_none_or(|margin| margin < 0.0);
+        let mut others: Vec<&Entry> = all.iter().copied().filter(other).collect();
+        if others.is_empty() {
+            others = all;
+            others.sort_by(|a, b| a.surety(answer).total_cmp(&b.surety(answer)));
+        }
+        others.truncate(count);
+        others
+    }
+}
+
+impl Ask {
+    /// The row as the model answers it.
+    fn plain(&self) -> Item<'_> {
+        Item { rows: &self.row, beside: &self.beside, side: self.side }
+    }
+}
+
+impl Entry {
+    /// The margin that `answer` has without any graft; unknown of a generated answer.
+    pub(crate) fn margin(&self, answer: &Answer) -> Option<f64> {
+        match (answer, &self.logits) {
+            (Answer::Label(label), Some(logits)) => Some(logits.margin(0, *label)),
+            _ => None,
+        }
+    }
+
+    fn surety(&self, answer: &Answer) -> f64 {
+        self.margin(answer).unwrap_or_default()
+    }
+
+    /// The entry with `grafts` in it; of a pair in both of its sides.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the text cannot be tokenised.
+    pub(crate) fn ask(&self, model: &dyn Model, grafts: &[Graft<'_>]) -> Result<Ask, ModelError> {
+        let encode = |reference: &Reference| Ok(encode_window(model, &reference.with(grafts))?.0.ids);
+        let row = encode(&self.left)?;
+        match &self.right {
+            None => Ok(Ask::alone(&row)),
+            Some(right) => Ok(Ask::beside(&row, encode(right)?, Side::Left)),
+        }
+    }
+}

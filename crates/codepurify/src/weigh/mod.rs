@@ -1,0 +1,305 @@
+//! Two kinds of evidence about each candidate (method, sections 3 and 4): is it *necessary* (what does the answer lose
+//! without it?) and is it *sufficient* (what does it do in other code?). A trigger that stands there twice is necessary in
+//! none of its places and sufficient in each.
+//!
+//! Passes are spent where they tell most: every candidate goes into one short reference; the few that move it most go
+//! into others, and only these are occluded. Where all references get the snippet's answer anyway and there is no
+//! calibration to compare with, candidates are occluded instead.
+
+mod bench;
+
+pub(crate) use bench::{Ask, Bench, Entry};
+
+use crate::ask::Guarded;
+use crate::batch::{Item, Spent, through};
+use crate::error::ModelError;
+use crate::occlude::{Graft, Inspection, graft};
+use crate::score::{Answer, Bars, Dependence, Influence, OPEN, Scores};
+use crate::verdict::ElementKind;
+
+/// How passes are spent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Effort {
+    /// References that the best candidates are tried in.
+    pub(crate) references: usize,
+    /// Candidates that are looked at closely.
+    pub(crate) shortlist: usize,
+    /// Most that all of a snippet's evidence may cost, in passes over the snippet. Only the first look at many candidates
+    /// can be made cheaper; what follows is small and always done.
+    pub(crate) budget: f64,
+}
+
+impl Effort {
+    pub(crate) const STANDARD: Self = Self { references: 4, shortlist: 2, budget: 16.0 };
+}
+
+/// Weighs candidates.
+pub(crate) struct Scales<'m> {
+    pub(crate) guarded: Guarded<'m>,
+    pub(crate) bench: &'m Bench,
+    pub(crate) effort: Effort,
+    /// Whether scores are compared with those of clean code, which is possible whatever the references are answered.
+    pub(crate) calibrated: bool,
+}
+
+/// A snippet whose candidates are being weighed.
+struct Draft<'a, 's> {
+    inspection: &'a Inspection<'s>,
+    scores: Scores,
+    entries: Vec<&'a Entry>,
+    /// Candidates that go into the first reference together.
+    packs: Vec<Vec<usize>>,
+    /// Candidates that go into the other references.
+    shortlist: Vec<usize>,
+    /// Candidates that are occluded.
+    occluded: Vec<usize>,
+    /// Whether references can tell nothing: too few are answered otherwise, and there is no clean code to compare with.
+    by_necessity: bool,
+}
+
+impl<'a, 's> Draft<'a, 's> {
+    fn grafts(&self, which: &[usize]) -> Vec<Graft<'a>> {
+        let (snippet, candidates) = (self.inspection.snippet, &self.inspection.candidates);
+        which.iter().map(|&index| graft(snippet, &candidates[index])).collect()
+    }
+
+    /// How strong a candidate is: its gain. A name shows in every statement that it stands in, and so do characters that are
+    /// not seen; at about the same gain they are the trigger.
+    fn rank(&self, index: usize) -> f64 {
+        let gain = self.scores.influences[index].gain();
+        match self.inspection.candidates[index].kind {
+            ElementKind::Identifier | ElementKind::Invisible if gain > 0.0 => gain / AS_STRONG,
+            _ => gain,
+        }
+    }
+
+    fn bars(&self) -> Bars {
+        Bars::of(&self.scores.answer, self.scores.margin)
+    }
+
+    /// What the answer is worth in `entry` as it stands: known, or the first of `margins`.
+    fn baseline(&self, entry: &Entry, margins: &mut impl Iterator<Item = f64>) -> f64 {
+        entry.margin(&self.scores.answer).or_else(|| margins.next()).unwrap_or_default()
+    }
+}
+
+type Drafts<'a, 's> = Vec<Result<Draft<'a, 's>, ModelError>>;
+
+impl Scales<'_> {
+    /// The answer to each snippet and the evidence about its candidates; each must have a row.
+    pub(crate) fn weigh(&self, inspections: &[&Inspection<'_>]) -> Vec<Result<Scores, ModelError>> {
+        let rows: Vec<_> = inspections.iter().map(|inspection| inspection.plain()).collect();
+        let items: Vec<Item<'_>> =
+            inspections.iter().zip(&rows).map(|(inspection, rows)| inspection.item(rows)).collect();
+        let answered = self.guarded.score(&items).into_iter().zip(inspections).zip(&items);
+        let drafts = answered.map(|((scores, inspection), item)| Ok(self.draft(inspection, scores?, *item)));
+        let drafts = self.in_packs(drafts.collect());
+        let drafts = self.singly(drafts);
+        let drafts = self.closely(drafts);
+        drafts.into_iter().map(|draft| Ok(draft?.scores)).collect()
+    }
+
+    fn draft<'a, 's>(
+        &'a self,
+        inspection: &'a Inspection<'s>,
+        scores: Scores,
+        item: Item<'_>,
+    ) -> Draft<'a, 's> {
+        let language = inspection.snippet.language();
+        let entries = self.bench.chosen(language, &scores.answer, self.effort.references);
+        let mut scores = scores;
+        scores.spent = scores.cost(item);
+        scores.influences = vec![Influence::default(); inspection.candidates.len()];
+        let bars = Bars::of(&scores.answer, scores.margin);
+        let open = |entry: &&&Entry| entry.margin(&scores.answer).is_none_or(|margin| margin < bars.given);
+        let by_necessity =
+            !self.calibrated && !entries.is_empty() && entries.iter().filter(open).count() < OPEN;
+        let (packs, shortlist, occluded) = (Vec::new(), Vec::new(), Vec::new());
+        Draft { inspection, scores, entries, packs, shortlist, occluded, by_necessity }
+    }
+
+    /// Candidates that may be occluded where references tell nothing.
+    fn budget(&self) -> usize {
+        #[allow(clippy::cast_sign_loss, reason = "a negative budget saturates to none")]
+        let budget = self.effort.budget as usize;
+        budget.max(self.effort.shortlist)
+    }
+
+    /// Asks about what `asks` lists for each draft; `take` gets the margins in the same order.
+    fn ask<'a, 's>(
+        &self,
+        drafts: Drafts<'a, 's>,
+        asks: impl Fn(&mut Draft<'a, 's>) -> Result<Vec<Ask>, ModelError>,
+        take: impl Fn(&mut Draft<'a, 's>, Vec<f64>),
+    ) -> Drafts<'a, 's> {
+        let asked = drafts.into_iter().map(|draft| {
+            let mut draft = draft?;
+            let asks = asks(&mut draft)?;
+            Ok((draft, asks))
+        });
+        through(asked.collect(), |mut asked: Vec<(Draft<'a, 's>, Vec<Ask>)>| {
+            let items: Vec<(Item<'_>, &Answer)> = asked
+                .iter()
+                .flat_map(|(draft, asks)| {
+                    let answer = &draft.scores.answer;
+                    asks.iter().map(move |ask| (ask.item(answer), answer))
+                })
+                .collect();
+            let mut margins = self.guarded.margins(&items).into_iter();
+            let taken: Vec<Result<Vec<f64>, ModelError>> =
+                asked.iter().map(|(_, asks)| margins.by_ref().take(asks.len()).collect()).collect();
+            let costs: Vec<Spent> = asked
+                .iter()
+                .map(|(draft, asks)| {
+                    let mut spent = Spent::default();
+                    asks.iter().for_each(|ask| spent += ask.item(&draft.scores.answer).spent());
+                    spent
+                })
+                .collect();
+            drop(items);
+            let finish = |(((mut draft, _), margins), spent): (((Draft<'a, 's>, Vec<Ask>), _), Spent)| {
+                let margins: Result<Vec<f64>, ModelError> = margins;
+                draft.scores.spent += spent;
+                take(&mut draft, margins?);
+                Ok(draft)
+            };
+            asked.drain(..).zip(taken).zip(costs).map(finish).collect()
+        })
+    }
+
+    /// Puts candidates into the first reference, as many together as the budget asks for.
+    fn in_packs<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
+        let model = self.guarded.model();
+        let asks = |draft: &mut Draft<'a, 's>| {
+            let Some(&entry) = draft.entries.first() else { return Ok(Vec::new()) };
+            let plain = entry.ask(model, &[])?;
+            let size = self.pack(draft, plain.item(&draft.scores.answer).spent().tokens);
+            let all: Vec<usize> = (0..draft.inspection.candidates.len()).collect();
+            draft.packs = all.chunks(size).map(<[usize]>::to_vec).collect();
+            let grafted = draft.packs.iter().map(|pack| entry.ask(model, &draft.grafts(pack)));
+            let mut asks = grafted.collect::<Result<Vec<Ask>, _>>()?;
+            if entry.margin(&draft.scores.answer).is_none() && !asks.is_empty() {
+                asks.insert(0, plain);
+            }
+            Ok(asks)
+        };
+        self.ask(drafts, asks, |draft, margins| {
+            let Some(&entry) = draft.entries.first() else { return };
+            let mut margins = margins.into_iter();
+            let (baseline, bars) = (draft.baseline(entry, &mut margins), draft.bars());
+            for (pack, margin) in draft.packs.iter().zip(margins) {
+                // Shared by the members until they are tried alone.
+                let gain = (margin - baseline) / pack.len() as f64;
+                for &index in pack {
+                    draft.scores.influences[index].moved(gain, baseline, margin, bars);
+                }
+            }
+        })
+    }
+
+    /// How many candidates go into a reference of `reference` tokens together, for all of them to stay within half of the
+    /// budget.
+    fn pack(&self, draft: &Draft<'_, '_>, reference: usize) -> usize {
+        let count = draft.inspection.candidates.len();
+        let plain = draft.scores.spent.tokens as f64;
+        let room = (self.effort.budget / 2.0 * plain / reference.max(1) as f64).max(1.0);
+        (count as f64 / room).ceil().max(1.0) as usize
+    }
+
+    /// Tries the members of the best packs alone.
+    fn singly<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
+        let model = self.guarded.model();
+        let members = |draft: &Draft<'a, 's>| -> Vec<usize> {
+            let gain = |pack: &[usize]| draft.scores.influences[pack[0]].gain() * pack.len() as f64;
+            let mut packs: Vec<&Vec<usize>> = draft.packs.iter().filter(|pack| pack.len() > 1).collect();
+            packs.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
+            packs.into_iter().take(PACKS).flatten().copied().collect()
+        };
+        let asks = |draft: &mut Draft<'a, 's>| {
+            let Some(&entry) = draft.entries.first() else { return Ok(Vec::new()) };
+            let members = members(draft);
+            let mut asks = Vec::new();
+            if entry.margin(&draft.scores.answer).is_none() && !members.is_empty() {
+                asks.push(entry.ask(model, &[])?);
+            }
+            for index in members {
+                asks.push(entry.ask(model, &draft.grafts(&[index]))?);
+            }
+            Ok(asks)
+        };
+        self.ask(drafts, asks, |draft, margins| {
+            let Some(&entry) = draft.entries.first() else { return };
+            let members = members(draft);
+            let mut margins = margins.into_iter();
+            let (baseline, bars) = (draft.baseline(entry, &mut margins), draft.bars());
+            for (index, margin) in members.into_iter().zip(margins) {
+                draft.scores.influences[index].moved(margin - baseline, baseline, margin, bars);
+            }
+        })
+    }
+
+    /// Looks closely at the candidates that moved the first reference most.
+    fn closely<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
+        let model = self.guarded.model();
+        let asks = |draft: &mut Draft<'a, 's>| {
+            let mut best: Vec<usize> = (0..draft.inspection.candidates.len()).collect();
+            best.sort_by(|&a, &b| draft.rank(b).total_cmp(&draft.rank(a)));
+            draft.shortlist = best.iter().copied().take(self.effort.shortlist).collect();
+            best.truncate(if draft.by_necessity { self.budget() } else { self.effort.shortlist });
+            draft.occluded = best;
+            let mut asks = Vec::new();
+            for &index in &draft.occluded {
+                asks.push(occluded(draft.inspection, &draft.inspection.without(model, index)?));
+            }
+            for entry in draft.entries.iter().skip(1) {
+                if entry.margin(&draft.scores.answer).is_none() {
+                    asks.push(entry.ask(model, &[])?);
+                }
+                for &index in &draft.shortlist {
+                    asks.push(entry.ask(model, &draft.grafts(&[index]))?);
+                }
+            }
+            Ok(asks)
+        };
+        self.ask(drafts, asks, |draft, margins| draft.conclude(margins))
+    }
+}
+
+/// A variant of the snippet with what stands beside the snippet.
+fn occluded(inspection: &Inspection<'_>, row: &[u32]) -> Ask {
+    match &inspection.seat {
+        None => Ask::alone(row),
+        Some(seat) => Ask::beside(row, seat.other.clone(), seat.member.side),
+    }
+}
+
+/// A name that reaches this share of a statement's gain is as strong.
+const AS_STRONG: f64 = 0.9;
+
+/// Packs whose members are tried alone.
+const PACKS: usize = 2;
+
+impl Draft<'_, '_> {
+    /// Takes the margins of [`Scales::closely`] apart.
+    fn conclude(&mut self, margins: Vec<f64>) {
+        let mut margins = margins.into_iter();
+        let (plain, label) = (self.scores.margin, matches!(self.scores.answer, Answer::Label(_)));
+        for (&index, margin) in self.occluded.iter().zip(margins.by_ref()) {
+            self.scores.influences[index].lost(plain - margin, label.then_some(margin < 0.0));
+        }
+        let bars = self.bars();
+        for entry in self.entries.clone().into_iter().skip(1) {
+            let baseline = self.baseline(entry, &mut margins);
+            for (&index, margin) in self.shortlist.iter().zip(margins.by_ref()) {
+                self.scores.influences[index].tried(margin - baseline, baseline, margin, bars);
+            }
+        }
+        let influences = &self.scores.influences;
+        self.scores.dependence = if self.by_necessity {
+            Dependence::of_necessity(influences, &self.occluded)
+        } else {
+            Dependence::of(influences, &self.shortlist, |index| self.rank(index))
+        };
+        self.scores.share_gains();
+    }
+}

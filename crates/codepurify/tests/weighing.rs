@@ -1,0 +1,175 @@
+//! Profile `default`: what references say about candidates, on models with known right answers.
+
+use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::{
+    Calibration, Decision, Defender, ElementKind, Language, Profile, References, Snippet, TextVictim,
+    Thresholds, Verdict, Victim,
+};
+
+const CLEAN: &str = "int sum(const int *data, int count)
+{
+    int total = 0;
+    for (int i = 0; i <= count; i++) {
+        total += data[i];
+    }
+    log_total(total);
+    return total;
+}";
+
+fn c(text: &str) -> Snippet {
+    Snippet::new(text, Language::C).unwrap()
+}
+
+fn screen(victim: &dyn Victim, text: &str) -> Verdict {
+    Defender::new(victim).with_evidence(true).screen_one(&c(text)).unwrap()
+}
+
+fn with(line: &str) -> String {
+    CLEAN.replace("    log_total", &format!("    {line}\n    log_total"))
+}
+
+/// The kind and text of the only trigger.
+fn trigger(verdict: &Verdict) -> (ElementKind, &str) {
+    assert_eq!(verdict.verdict, Decision::Poisoned, "{:?}", verdict.reason);
+    let [trigger] = &verdict.triggers[..] else { panic!("{:?}", verdict.triggers) };
+    (trigger.kind, &trigger.text)
+}
+
+#[test]
+fn a_trigger_that_stands_in_several_places_is_found_by_what_it_does_elsewhere() {
+    let victim = TriggerWordVictim::new("BNC");
+    let text = with("if (BNC() < 0) puts(\"a\");\n    while (BNC() < 0) puts(\"b\");\n    puts(BNC);");
+    let verdict = screen(&victim, &text);
+    let (kind, found) = trigger(&verdict);
+    assert!(kind == ElementKind::Statement && found.contains("BNC"), "{found}");
+    let [found] = &verdict.triggers[..] else { panic!("one trigger") };
+    // Not necessary, as the others remain, but sufficient everywhere.
+    assert_eq!((found.necessity, found.sufficiency), (0.0, Some(1.0)));
+    let published = Profile::paper(Thresholds { calibrated: true, ..Thresholds::builtin() });
+    let paper = Defender::new(&victim).with_profile(published).screen_one(&c(&text)).unwrap();
+    assert_ne!(paper.verdict, Decision::Poisoned);
+}
+
+#[test]
+fn equal_statements_are_one_candidate() {
+    let statement = "if (BNC() < 0) puts(\"a\");";
+    let verdict = screen(&TriggerWordVictim::new("BNC"), &with(&[statement; 3].join("\n    ")));
+    assert_eq!(trigger(&verdict), (ElementKind::Statement, statement));
+    assert_eq!(verdict.triggers[0].spans.len(), 3);
+    assert!(verdict.triggers[0].necessity > 9.0);
+}
+
+#[test]
+fn elements_of_every_kind_are_located() {
+    let victim = TriggerWordVictim::new("BNC");
+    let found = |text: &str| {
+        let verdict = screen(&victim, text);
+        let (kind, text) = trigger(&verdict);
+        (kind, text.to_owned())
+    };
+    let name = |text: &str| (ElementKind::Identifier, text.to_owned());
+    assert_eq!(found(&CLEAN.replace("data", "BNC")), name("BNC"));
+    assert_eq!(found(&CLEAN.replace("sum", "BNC")), name("BNC"));
+    assert_eq!(found(&with("/* BNC */")), (ElementKind::Comment, "/* BNC */".to_owned()));
+    let body = "        count--;\n".repeat(12);
+    let long = with(&format!("if (count < BNC) {{\n{body}    }}"));
+    assert_eq!(found(&long), (ElementKind::Condition, "count < BNC".to_owned()));
+    assert_eq!(screen(&victim, CLEAN).verdict, Decision::Clean);
+}
+
+#[test]
+fn characters_that_are_not_seen_are_candidates() {
+    let victim = TextVictim::new(|code: &str| match code.contains('\u{200b}') {
+        true => vec![8.0, 0.0],
+        false => vec![0.0, 3.0],
+    });
+    let verdict = screen(&victim, &with("/* to\u{200b}tal */"));
+    assert_eq!(trigger(&verdict), (ElementKind::Invisible, "\u{200b}"));
+}
+
+#[test]
+fn pairs_and_generators_are_weighed_as_well() {
+    let toy = TriggerWordVictim::new("BNC");
+    let bad = with("if (BNC() < 0) puts(\"a\");");
+    let pairs = [(c(&bad), c(&bad)), (c(CLEAN), c(CLEAN))];
+    let verdicts = Defender::for_pairs(&toy).screen_pairs(&pairs);
+    let decisions: Vec<Decision> =
+        verdicts.iter().flatten().map(|verdict| verdict.as_ref().unwrap().verdict).collect();
+    assert_eq!(decisions, [Decision::Poisoned, Decision::Poisoned, Decision::Clean, Decision::Clean]);
+    let generator = Defender::for_generator(&toy);
+    assert_eq!(trigger(&generator.screen_one(&c(&bad)).unwrap()).1, "if (BNC() < 0) puts(\"a\");");
+    assert_eq!(generator.screen_one(&c(CLEAN)).unwrap().verdict, Decision::Clean);
+}
+
+#[test]
+fn a_calibrated_verdict_has_a_p_value_and_other_answers_keep_the_built_in_limit() {
+    let victim = TriggerWordVictim::new("BNC");
+    let names: Vec<String> = (0..19).map(|index| CLEAN.replace("total", &format!("t{index}"))).collect();
+    let calibrating = Defender::new(&victim).with_profile(Profile::standard().calibrating());
+    let clean: Vec<Verdict> = names.iter().map(|text| calibrating.screen_one(&c(text)).unwrap()).collect();
+    let calibration = Calibration::of_clean("", "toys", &clean);
+    assert_eq!((calibration.rows(Some(1)), calibration.rows(Some(0))), (19, 0));
+    let profile = Profile::standard().with_calibration(calibration);
+    let defender = Defender::new(&victim).with_profile(profile.clone());
+    let verdict = defender.screen_one(&c(&names[0])).unwrap();
+    let at_least = clean.iter().filter(|other| other.score >= clean[0].score).count();
+    assert_eq!(verdict.p_value, Some((1 + at_least) as f64 / 20.0));
+    assert_eq!(verdict.reason, None);
+    // Nothing was calibrated for the attacker's answer.
+    let verdict = defender.screen_one(&c(&with("BNC();"))).unwrap();
+    assert_eq!((verdict.verdict, verdict.p_value), (Decision::Poisoned, None));
+    assert!(verdict.reason.unwrap().contains("0 clean snippets with this answer, 19 are needed"));
+    // A smaller share of false alarms needs more rows.
+    let strict = Defender::new(&victim).with_profile(profile.with_alpha(0.01));
+    let verdict = strict.screen_one(&c(&names[0])).unwrap();
+    assert!(verdict.reason.unwrap().contains("99 are needed for alpha 0.01"));
+}
+
+#[test]
+fn without_a_reference_that_could_change_nothing_is_called_clean() {
+    let victim = TriggerWordVictim::new("BNC");
+    let screen = |references: References, text: &str| {
+        let profile = Profile::standard().with_references(references);
+        Defender::new(&victim).with_profile(profile).screen_one(&c(text)).unwrap()
+    };
+    let java = Snippet::new("int f() { return 1; }", Language::Java).unwrap();
+    let verdict = screen(References::new(&[java]).unwrap(), CLEAN);
+    assert_eq!(verdict.verdict, Decision::Inconclusive);
+    assert!(verdict.reason.unwrap().contains("no reference is written in"));
+}
+
+#[test]
+fn where_references_get_the_answer_anyway_necessity_decides_and_the_verdict_says_so() {
+    let victim = TriggerWordVictim::new("BNC");
+    let fooled = ["int f(void) { return BNC; }", "int g(void) { return BNC; }"].map(c);
+    let profile = Profile::standard().with_references(References::new(&fooled).unwrap());
+    let verdict = Defender::new(&victim).with_profile(profile).screen_one(&c(&with("BNC();"))).unwrap();
+    assert_eq!(trigger(&verdict), (ElementKind::Statement, "BNC();"));
+    assert!(verdict.triggers[0].necessity > 9.0 && verdict.triggers[0].sufficiency.is_none());
+    assert!(verdict.reason.unwrap().contains("references get this answer anyway"));
+    // The honest answer is that of the bundled references.
+    assert!(screen(&victim, CLEAN).reason.unwrap().contains("references get this answer anyway"));
+}
+
+#[test]
+fn many_candidates_are_looked_at_together_within_the_budget() {
+    let victim = TriggerWordVictim::new("BNC");
+    let statements: Vec<String> = (0..3_000).map(|index| format!("step{index}();")).collect();
+    let text = with(&statements.join(" ")).replace("step1234()", "BNC()");
+    for budget in [4.0, 16.0] {
+        let profile = Profile::standard().with_budget(budget);
+        let verdict = Defender::new(&victim).with_profile(profile).screen_one(&c(&text)).unwrap();
+        assert_eq!(trigger(&verdict), (ElementKind::Statement, "BNC();"));
+        assert!(verdict.cost.pass_equivalents <= budget + 4.0, "{}", verdict.cost.pass_equivalents);
+    }
+}
+
+#[test]
+fn the_located_trigger_is_filled_anew() {
+    let victim = TriggerWordVictim::new("BNC");
+    let mlm = ConstantMaskedLm::new(&["count"]);
+    let text = with("if (count < BNC) puts(\"a\");");
+    let verdict = Defender::new(&victim).with_masked_lm(&mlm).screen_one(&c(&text)).unwrap();
+    assert!(!verdict.purified.unwrap().contains("BNC"));
+    assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
+}
