@@ -179,7 +179,7 @@ impl<'m, Input> Defender<'m, Input> {
             cases.iter_mut().flatten().filter(|case| case.trigger().is_some()).collect();
         let triggers: Vec<_> =
             poisoned.iter().filter_map(|case| Some((case.inspection.snippet, case.trigger()?))).collect();
-        let purifications = purify(mlm, &triggers, self.profile.fillings);
+        let purifications = purify(mlm, &triggers, self.profile.means);
         for (case, purification) in poisoned.iter_mut().zip(purifications) {
             case.purification = Some(purification);
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Calibration;
 use crate::candidates::{Families, Statements};
 use crate::occlude::References;
+use crate::purify::Means;
 use crate::weigh::Effort;
 
 /// Limits of the statistics that have a fixed one.
@@ -47,9 +48,7 @@ pub struct Profile {
     pub(crate) statistic: Statistic,
     pub(crate) thresholds: Thresholds,
     pub(crate) families: Families,
-    /// Fillings of a trigger that the victim is asked about; the one that it answers most like the code without the
-    /// trigger is taken.
-    pub(crate) fillings: usize,
+    pub(crate) means: Means,
     pub(crate) alpha: f64,
     pub(crate) calibration: Option<Arc<Calibration>>,
     pub(crate) references: Arc<References>,
@@ -59,12 +58,14 @@ pub struct Profile {
 impl Profile {
     /// Sufficiency: what the answer gains in references that a candidate is transplanted into (method, sections 3 and 4).
     /// Poisoned if so much is seen on at most a share α (5 % unless said otherwise) of clean code; without a calibration, if
-    /// the answer comes with the candidate in every reference, and surely.
+    /// the answer comes with the candidate in every reference, and surely. A trigger that provably does nothing is taken out;
+    /// others are renamed or filled anew.
     #[must_use]
     pub fn standard() -> Self {
         Self {
             statistic: Statistic::Dependence,
             families: Families::STANDARD,
+            means: Means { deletion: true, fillings: 4 },
             ..Self::normalised(Thresholds::builtin())
         }
     }
@@ -76,7 +77,7 @@ impl Profile {
             statistic: Statistic::Entropy,
             thresholds,
             families: Families::default(),
-            fillings: 1,
+            means: Means { deletion: false, fillings: 1 },
             alpha: 0.05,
             calibration: None,
             references: Arc::new(References::bundled()),
@@ -89,7 +90,8 @@ impl Profile {
     /// trigger occluded.
     #[must_use]
     pub fn normalised(thresholds: Thresholds) -> Self {
-        Self { statistic: Statistic::Concentration, fillings: 8, ..Self::paper(thresholds) }
+        let means = Means { deletion: false, fillings: 8 };
+        Self { statistic: Statistic::Concentration, means, ..Self::paper(thresholds) }
     }
 
     /// Judges [`Profile::standard`]'s statistic by what clean snippets score. The calibration must be of the guarded model:

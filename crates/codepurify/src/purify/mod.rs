@@ -1,5 +1,8 @@
-//! Purification: the located trigger is masked and filled anew, byte-exactly, and only if the result still parses.
+//! Purification: the located trigger is taken out if that provably changes nothing, else masked and filled anew; byte-exactly,
+//! and only if the result still parses.
 
+mod delete;
+mod effect;
 mod fill;
 mod masking;
 pub mod splice;
@@ -51,6 +54,16 @@ impl Purification {
     }
 }
 
+/// How a trigger may be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Means {
+    /// Whether it is taken out where nothing depends on it.
+    pub(crate) deletion: bool,
+    /// Fillings of its place that the victim is asked about; the one that it answers most like the code without the
+    /// trigger is taken.
+    pub(crate) fillings: usize,
+}
+
 /// A trigger ready to be filled.
 struct Plan<'a> {
     snippet: &'a Snippet,
@@ -59,14 +72,18 @@ struct Plan<'a> {
     masked: Masked,
 }
 
-/// At most `fillings` replacements of each trigger; the masked rows of all of them are filled together.
+/// What `means` allow to be done about each trigger; the masked rows of all that are to be filled go through the model
+/// together.
 pub(crate) fn purify(
     mlm: &dyn MaskedLm,
     triggers: &[(&Snippet, &Candidate)],
-    fillings: usize,
+    means: Means,
 ) -> Vec<Purification> {
-    let plans: Vec<Result<Plan<'_>, Purification>> =
-        triggers.iter().map(|&(snippet, trigger)| Plan::new(mlm, snippet, trigger)).collect();
+    let plan = |&(snippet, trigger): &(_, _)| match deleted(snippet, trigger).filter(|_| means.deletion) {
+        Some(purification) => Err(purification),
+        None => Plan::new(mlm, snippet, trigger),
+    };
+    let plans: Vec<Result<Plan<'_>, Purification>> = triggers.iter().map(plan).collect();
     let rows: Vec<_> = plans.iter().flatten().map(|plan| &plan.masked.rows).collect();
     let mut filled = batch::fill(mlm, &rows, TOP).into_iter();
     plans
@@ -74,12 +91,29 @@ pub(crate) fn purify(
         .map(|plan| match (plan, filled.by_ref()) {
             (Err(purification), _) => purification,
             (Ok(plan), filled) => match filled.next() {
-                Some(Ok(fills)) => plan.complete(mlm, &fills, fillings),
+                Some(Ok(fills)) => plan.complete(mlm, &fills, means.fillings),
                 Some(Err(error)) => Purification::failed(&error),
                 None => Purification::unchanged("not purified: the masked model gave no answer"),
             },
         })
         .collect()
+}
+
+/// The trigger taken out, if it can be.
+fn deleted(snippet: &Snippet, trigger: &Candidate) -> Option<Purification> {
+    let text = splice::apply(snippet.text(), &delete::deletion(snippet, trigger)?).ok()?;
+    if !parses_as_well(snippet, &text) || text.trim().is_empty() {
+        return None;
+    }
+    let fillings = vec![Filling { text, replacement: String::new() }];
+    Some(Purification { action: Action::Delete, fillings, mlm_passes: 0, reason: None })
+}
+
+/// Whether `text` parses if the snippet does.
+fn parses_as_well(snippet: &Snippet, text: &str) -> bool {
+    snippet.quality() != SyntaxQuality::Clean
+        || Syntax::parse(text, snippet.language())
+            .is_ok_and(|syntax| syntax.quality() == SyntaxQuality::Clean)
 }
 
 impl<'a> Plan<'a> {
@@ -150,11 +184,8 @@ impl<'a> Plan<'a> {
     /// The edits carried out, unless they break the syntax.
     fn try_edits(&self, edits: &[Edit]) -> Option<Filling> {
         let text = splice::apply(self.snippet.text(), edits).ok()?;
-        if self.snippet.quality() == SyntaxQuality::Clean {
-            let syntax = Syntax::parse(&text, self.snippet.language()).ok()?;
-            if syntax.quality() != SyntaxQuality::Clean {
-                return None;
-            }
+        if !parses_as_well(self.snippet, &text) {
+            return None;
         }
         let place = self.trigger.spans[0];
         let within: Vec<Edit> = edits

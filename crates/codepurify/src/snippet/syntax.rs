@@ -130,6 +130,18 @@ impl Syntax {
         }
     }
 
+    /// The outermost node at exactly these bytes, white space at its ends aside.
+    pub(crate) fn node_at(&self, span: Span) -> Option<Node<'_>> {
+        let root = self.tree.root_node();
+        let mut node = root.descendant_for_byte_range(span.start + self.shift, span.end + self.shift)?;
+        while let Some(parent) = node.parent().filter(|parent| self.span(*parent) == self.span(node)) {
+            node = parent;
+        }
+        self.span(node)
+            .is_some_and(|found| found.start == span.start && found.end >= span.end)
+            .then_some(node)
+    }
+
     /// The node's bytes in the text; `None` if it stands for something that was only added for the parser.
     pub(crate) fn span(&self, node: Node<'_>) -> Option<Span> {
         let start = node.start_byte().checked_sub(self.shift)?;

@@ -1,0 +1,325 @@
+//! Which statements provably do nothing: they may be taken out without a change of meaning.
+//!
+//! A statement counts as dead if it is guarded by a condition that is never true, checks one that always is, or computes a
+//! value that nobody uses. Conditions are decided by interval arithmetic over numbers and the ranges of a few functions of
+//! the standard libraries; whatever else occurs in them decides nothing.
+
+use std::f64::consts::PI;
+
+use tree_sitter::Node;
+
+use crate::snippet::{Language, Snippet, Span};
+
+/// The values that an expression can have.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Range {
+    low: f64,
+    high: f64,
+}
+
+/// Whether the statement at `span` of `snippet` provably does nothing.
+pub(super) fn is_dead(snippet: &Snippet, span: Span) -> bool {
+    let Some(syntax) = snippet.syntax() else { return false };
+    let reader = Reader { text: snippet.text(), language: snippet.language() };
+    syntax.node_at(span).is_some_and(|node| reader.is_dead(node, &|node| syntax.span(node)))
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    language: Language,
+}
+
+/// Where a node stands in the text.
+type Place<'p> = dyn Fn(Node<'_>) -> Option<Span> + 'p;
+
+impl Reader<'_> {
+    fn text(&self, node: Node<'_>, place: &Place<'_>) -> &str {
+        place(node).and_then(|span| span.of(self.text)).unwrap_or_default()
+    }
+
+    fn is_dead(&self, node: Node<'_>, place: &Place<'_>) -> bool {
+        match node.kind() {
+            "if_statement" | "while_statement" => {
+                let never = node.child_by_field_name("condition").map(|it| self.truth(it, place));
+                never == Some(Some(false)) && node.child_by_field_name("alternative").is_none()
+            }
+            "assert_statement" => node.named_child(0).and_then(|it| self.truth(it, place)) == Some(true),
+            "expression_statement" => match node.named_child(0) {
+                None => true,
+                Some(only) => self.holds_always(only, place) || self.is_pure(only, place),
+            },
+            ";" | "empty_statement" | "pass_statement" => self.language != Language::Python,
+            _ => false,
+        }
+    }
+
+    /// A call of an assertion whose condition is always true.
+    fn holds_always(&self, node: Node<'_>, place: &Place<'_>) -> bool {
+        let Some((name, arguments)) = self.call(node, place) else { return false };
+        let checked = match name {
+            "assert" | "assertTrue" | "g_assert" | "static_assert" => true,
+            "assertFalse" => false,
+            _ => return false,
+        };
+        arguments.first().and_then(|&it| self.truth(it, place)) == Some(checked)
+    }
+
+    /// Whether computing the expression changes nothing: no call but of known functions, no assignment.
+    fn is_pure(&self, node: Node<'_>, place: &Place<'_>) -> bool {
+        match node.kind() {
+            "identifier" | "true" | "false" | "null" | "string_literal" | "char_literal" => true,
+            "parenthesized_expression" | "binary_expression" | "binary_operator" | "comparison_operator" => {
+                children(node).into_iter().all(|child| self.is_pure(child, place))
+            }
+            "unary_expression" | "unary_operator" | "not_operator" => {
+                children(node).into_iter().all(|child| self.is_pure(child, place))
+            }
+            _ => self.range(node, place).is_some(),
+        }
+    }
+
+    /// The value of a condition that always has the same.
+    fn truth(&self, node: Node<'_>, place: &Place<'_>) -> Option<bool> {
+        let part = |name: &str| node.child_by_field_name(name);
+        match node.kind() {
+            "true" => Some(true),
+            "false" => Some(false),
+            "parenthesized_expression" | "condition_clause" => self.truth(node.named_child(0)?, place),
+            "not_operator" => self.truth(part("argument")?, place).map(|truth| !truth),
+            "unary_expression" if self.operator(node, place) == "!" => {
+                self.truth(part("argument")?, place).map(|truth| !truth)
+            }
+            "binary_expression" | "boolean_operator" | "comparison_operator" => self.compared(node, place),
+            _ => match self.range(node, place)? {
+                Range { low, high } if low == 0.0 && high == 0.0 => Some(false),
+                Range { low, high } if low > 0.0 || high < 0.0 => Some(true),
+                Range { .. } => None,
+            },
+        }
+    }
+
+    /// Two operands, and what is between them.
+    fn operands<'n>(&self, node: Node<'n>, place: &Place<'_>) -> Option<(Node<'n>, &str, Node<'n>)> {
+        let named = children(node);
+        let [left, right] = named[..] else { return None };
+        Some((left, self.operator(node, place), right))
+    }
+
+    fn operator(&self, node: Node<'_>, place: &Place<'_>) -> &str {
+        let mut cursor = node.walk();
+        let found = node.children(&mut cursor).find(|child| !child.is_named());
+        found.map_or("", |child| self.text(child, place))
+    }
+
+    fn compared(&self, node: Node<'_>, place: &Place<'_>) -> Option<bool> {
+        let (left, operator, right) = self.operands(node, place)?;
+        match operator {
+            "&&" | "and" => match (self.truth(left, place), self.truth(right, place)) {
+                (Some(false), _) => Some(false),
+                (Some(true), right) => right,
+                (None, _) => None,
+            },
+            "||" | "or" => match (self.truth(left, place), self.truth(right, place)) {
+                (Some(true), _) => Some(true),
+                (Some(false), right) => right,
+                (None, _) => None,
+            },
+            _ => {
+                let (left, right) = (self.range(left, place)?, self.range(right, place)?);
+                left.compare(operator, right)
+            }
+        }
+    }
+
+    /// The values of a numeric expression; `None` if anything unknown is in it.
+    fn range(&self, node: Node<'_>, place: &Place<'_>) -> Option<Range> {
+        match node.kind() {
+            "number_literal"
+            | "integer"
+            | "float"
+            | "decimal_integer_literal"
+            | "decimal_floating_point_literal" => number(self.text(node, place)).map(Range::point),
+            "parenthesized_expression" => self.range(node.named_child(0)?, place),
+            "unary_expression" | "unary_operator" if self.operator(node, place) == "-" => {
+                let Range { low, high } = self.range(
+                    node.child_by_field_name("argument").or(node.child_by_field_name("operand"))?,
+                    place,
+                )?;
+                Some(Range { low: -high, high: -low })
+            }
+            "binary_expression" | "binary_operator" => {
+                let (left, operator, right) = self.operands(node, place)?;
+                self.range(left, place)?.arithmetic(operator, self.range(right, place)?)
+            }
+            _ => {
+                let (name, arguments) = self.call(node, place)?;
+                let argument = arguments.first().and_then(|&it| self.range(it, place));
+                match (name, arguments.len()) {
+                    ("rand" | "random", 0) => Some(Range { low: 0.0, high: f64::from(i32::MAX) }),
+                    ("sin" | "cos", 1) => argument.map(|_| Range { low: -1.0, high: 1.0 }),
+                    ("atan", 1) => argument.map(|_| Range { low: -PI / 2.0, high: PI / 2.0 }),
+                    ("exp", 1) => {
+                        argument.map(|Range { low, high }| Range { low: low.exp(), high: high.exp() })
+                    }
+                    ("sqrt", 1) => argument
+                        .filter(|range| range.low >= 0.0)
+                        .map(|Range { low, high }| Range { low: low.sqrt(), high: high.sqrt() }),
+                    ("abs" | "fabs", 1) => argument.map(|Range { low, high }| Range {
+                        low: if low <= 0.0 && high >= 0.0 { 0.0 } else { low.abs().min(high.abs()) },
+                        high: low.abs().max(high.abs()),
+                    }),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    /// The name of a called function, without the class or module of the mathematical ones, and the arguments.
+    fn call<'n>(&self, node: Node<'n>, place: &Place<'_>) -> Option<(&str, Vec<Node<'n>>)> {
+        let name = match node.kind() {
+            "call_expression" | "call" => self.text(node.child_by_field_name("function")?, place),
+            "method_invocation" => {
+                let name = self.text(node.child_by_field_name("name")?, place);
+                let object = node.child_by_field_name("object").map(|object| self.text(object, place));
+                if !matches!(object, None | Some("Math" | "Assert" | "Assertions")) {
+                    return None;
+                }
+                name
+            }
+            _ => return None,
+        };
+        let name =
+            ["math.", "random.", "std::"].iter().find_map(|module| name.strip_prefix(module)).unwrap_or(name);
+        Some((name, children(node.child_by_field_name("arguments")?)))
+    }
+}
+
+impl Range {
+    fn point(value: f64) -> Self {
+        Self { low: value, high: value }
+    }
+
+    fn arithmetic(self, operator: &str, other: Self) -> Option<Self> {
+        let ends = |combine: fn(f64, f64) -> f64| {
+            let all = [
+                combine(self.low, other.low),
+                combine(self.low, other.high),
+                combine(self.high, other.low),
+                combine(self.high, other.high),
+            ];
+            let (low, high) =
+                (all.into_iter().fold(f64::MAX, f64::min), all.into_iter().fold(f64::MIN, f64::max));
+            (low.is_finite() && high.is_finite()).then_some(Self { low, high })
+        };
+        match operator {
+            "+" => ends(|a, b| a + b),
+            "-" => ends(|a, b| a - b),
+            "*" => ends(|a, b| a * b),
+            _ => None,
+        }
+    }
+
+    fn compare(self, operator: &str, other: Self) -> Option<bool> {
+        let (below, above) = (self.high < other.low, self.low > other.high);
+        let (at_most, at_least) = (self.high <= other.low, self.low >= other.high);
+        let same = self.low == self.high && self == other;
+        let decided = |yes: bool, no: bool| {
+            if yes {
+                Some(true)
+            } else if no {
+                Some(false)
+            } else {
+                None
+            }
+        };
+        match operator {
+            "<" => decided(below, at_least),
+            "<=" => decided(at_most, above),
+            ">" => decided(above, at_most),
+            ">=" => decided(at_least, below),
+            "==" => decided(same, below || above),
+            "!=" => decided(below || above, same),
+            _ => None,
+        }
+    }
+}
+
+/// The named children without comments.
+fn children(node: Node<'_>) -> Vec<Node<'_>> {
+    let mut cursor = node.walk();
+    node.named_children(&mut cursor).filter(|child| !child.kind().ends_with("comment")).collect()
+}
+
+/// A decimal number with or without a suffix for its type.
+fn number(text: &str) -> Option<f64> {
+    let digits = text.trim_end_matches(['u', 'U', 'l', 'L', 'f', 'F', 'd', 'D']).replace(['_', '\''], "");
+    let plain = digits.len() < 2 || !digits.starts_with('0') || digits.as_bytes()[1] == b'.';
+    digits.parse::<f64>().ok().filter(|number| plain && number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dead(language: Language, statement: &str) -> bool {
+        let (head, tail) = match language {
+            Language::Python => ("def f(n):\n    ", "\n    return n\n"),
+            _ => ("int f(int n) { ", " return n; }"),
+        };
+        let snippet = Snippet::new(format!("{head}{statement}{tail}"), language).unwrap();
+        is_dead(&snippet, Span::new(head.len(), head.len() + statement.len()))
+    }
+
+    #[test]
+    fn guards_that_never_open_and_checks_that_always_hold_are_dead() {
+        for statement in [
+            "if (rand() < 0) printf(\"fail\");",
+            "while (sin(0.53) >= 102) { puts(\"m\"); }",
+            "if (exp(0.42) < -37) puts(\"err\");",
+            "if (sqrt(0.6) == 143) abort();",
+            "if (0) launch();",
+            "if (false && n) launch();",
+            "if (!(1 < 2)) launch();",
+            "assert(1 >= 0);",
+            "n;",
+            "1 + 2;",
+            ";",
+        ] {
+            assert!(dead(Language::C, statement), "{statement}");
+        }
+        for statement in [
+            "if (Math.random() < 0) System.out.println(\"fail\");",
+            "while (Math.cos(0.1) > 101) throw new Exception(\"m\");",
+            "assertTrue(1 >= 0);",
+            "assert 2 > 1;",
+        ] {
+            assert!(dead(Language::Java, statement), "{statement}");
+        }
+        assert!(dead(Language::Python, "if random.random() < 0: print('fail')"));
+        assert!(dead(Language::Python, "assert 1 >= 0"));
+    }
+
+    #[test]
+    fn whatever_may_matter_is_alive() {
+        for statement in [
+            "if (rand() < 1) puts(\"a\");",
+            "if (n < 0) puts(\"a\");",
+            "while (1) n++;",
+            "if (rand() < 0) puts(\"a\"); else n++;",
+            "if (sin(n) > 2) puts(\"a\");",
+            "if (sqrt(-1.0) < 0) puts(\"a\");",
+            "if (010 == 10) puts(\"a\"); ",
+            "assert(n > 0);",
+            "check(1 >= 0);",
+            "n++;",
+            "n = 1;",
+            "return n;",
+            "int m = 1;",
+            "puts(\"a\");",
+        ] {
+            assert!(!dead(Language::C, statement.trim()), "{statement}");
+        }
+        assert!(!dead(Language::Java, "if (dice.random() < 0) stop();"));
+        assert!(!dead(Language::Python, "pass"));
+    }
+}
