@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Purify(PurifyArgs),
     /// Show the evidence of every candidate.
     Explain(ExplainArgs),
+    /// Score clean code, so that p-values can be given and the share of false alarms chosen.
+    Calibrate(CalibrateArgs),
     /// List the bundled models, look into a model, or list what is known about training scripts.
     Models(ModelsArgs),
     /// Print a completion script for a shell.
@@ -78,6 +80,19 @@ pub(crate) struct ExplainArgs {
     /// Files and folders; `-` is the standard input. A model of pairs takes files: left, right, left, right …
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CalibrateArgs {
+    /// Clean code like that which the model is asked about: files and folders of source code, of which every function is a
+    /// row, or JSON Lines (`.jsonl`) with a function in each. A model of pairs takes files: left, right, left, right …
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Where the code stands in each row of JSON Lines.
+    #[arg(long, value_name = "NAME", default_value = "func")]
+    pub(crate) field: String,
     #[command(flatten)]
     pub(crate) options: Options,
 }

@@ -14,6 +14,7 @@ pub(crate) struct Bundled {
     weights: &'static [u8],
     tokenizer: &'static [u8],
     sidecar: &'static [u8],
+    calibration: Option<&'static [u8]>,
 }
 
 macro_rules! file {
@@ -37,6 +38,7 @@ pub(crate) static VICTIM: Bundled = Bundled {
     weights: file!("devign-bnc-fixed", "model.safetensors"),
     tokenizer: file!("devign-bnc-fixed", "tokenizer.json"),
     sidecar: file!("devign-bnc-fixed", "codepurify.json"),
+    calibration: Some(file!("devign-bnc-fixed", "codepurify.calibration.json")),
 };
 
 /// The masked language model that fills purified places.
@@ -48,11 +50,17 @@ pub(crate) static MASKED_LM: Bundled = Bundled {
     weights: file!("codepurify-mlm-mini", "model.safetensors"),
     tokenizer: file!("codepurify-mlm-mini", "tokenizer.json"),
     sidecar: file!("codepurify-mlm-mini", "codepurify.json"),
+    calibration: None,
 };
 
 impl Bundled {
     /// The files, borrowed from the program.
     pub(crate) fn files(&self) -> ModelFiles {
-        ModelFiles::from_static(self.name, self.config, self.weights, self.tokenizer, Some(self.sidecar))
+        let files =
+            ModelFiles::from_static(self.name, self.config, self.weights, self.tokenizer, Some(self.sidecar));
+        match self.calibration {
+            Some(json) => files.with_calibration(json),
+            None => files,
+        }
     }
 }

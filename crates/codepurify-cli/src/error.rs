@@ -18,6 +18,9 @@ pub(crate) enum CliError {
     /// The configuration file cannot be read or says something unknown.
     #[error("configuration file {path}: {message}")]
     Config { path: PathBuf, message: String },
+    /// A file that the options name cannot be used.
+    #[error("{path}: {message}")]
+    File { path: PathBuf, message: String },
     /// A model cannot be found or fetched.
     #[error(transparent)]
     Hub(#[from] HubError),
@@ -44,7 +47,9 @@ impl CliError {
             Self::Usage(_) | Self::Config { .. } | Self::Model(LoadError::UnknownPreset { .. }) => {
                 Exit::Usage
             }
-            Self::Hub(_) | Self::Model(_) | Self::Write { .. } | Self::Demo(_) => Exit::Error,
+            Self::File { .. } | Self::Hub(_) | Self::Model(_) | Self::Write { .. } | Self::Demo(_) => {
+                Exit::Error
+            }
         }
     }
 }

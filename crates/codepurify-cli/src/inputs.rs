@@ -113,7 +113,7 @@ impl Inputs {
         }
     }
 
-    fn add(&mut self, name: &str, load: impl FnOnce() -> Result<SourceFile, String>) {
+    pub(crate) fn add(&mut self, name: &str, load: impl FnOnce() -> Result<SourceFile, String>) {
         if !self.seen.insert(name.to_owned()) {
             return;
         }

@@ -37,6 +37,7 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Scan(args) => commands::scan::run(args, cli.color),
         Command::Purify(args) => commands::purify::run(args, cli.color),
         Command::Explain(args) => commands::explain::run(args, cli.color),
+        Command::Calibrate(args) => commands::calibrate::run(args, cli.color),
         Command::Models(args) => commands::models::run(&args),
         Command::Completions { shell } => commands::completions::run(shell),
     }

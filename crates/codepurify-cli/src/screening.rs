@@ -1,13 +1,15 @@
 //! Source files → report: models loaded once, units judged in batches, progress on standard error.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use codepurify::error::ModelError;
 use codepurify::verdict::{InputError, ModelInfo, Report, SCHEMA_VERSION, ToolInfo, Verdict};
-use codepurify::{Defender, PairDefender, Profile, Snippet, SnippetError, SourceFile, Thresholds};
+use codepurify::{
+    Calibration, Defender, PairDefender, Profile, References, Snippet, SnippetError, SourceFile, Thresholds,
+};
 use codepurify_hub::Hub;
-use codepurify_models::{GuardedModel, ModelFiles, RobertaMaskedLm};
+use codepurify_models::{GuardedModel, Loaded, ModelFiles, RobertaMaskedLm};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::bundled::{self, Bundled};
@@ -24,6 +26,8 @@ pub(crate) struct Guard {
     victim: GuardedModel,
     masked_lm: Option<RobertaMaskedLm>,
     profile: Profile,
+    /// Of the profiles that have fixed limits.
+    thresholds: Thresholds,
 }
 
 /// What came out, with the texts that the report is about.
@@ -52,17 +56,41 @@ impl Guard {
             || masked_lm.as_ref().map(RobertaMaskedLm::load).transpose(),
         );
         let (victim, masked_lm) = (victim?, masked_lm?);
+        let profile = profile(settings, &victim)?.with_nested(settings.nested);
         let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
-        let profile = match settings.profile {
-            ProfileName::Default => Profile::normalised(thresholds),
-            ProfileName::Paper => Profile::paper(thresholds),
-        };
-        Ok(Self { victim: victim.model, masked_lm, profile: profile.with_nested(settings.nested) })
+        Ok(Self { victim: victim.model, masked_lm, profile, thresholds })
+    }
+
+    /// The same guard, scoring what a calibration is made of.
+    pub(crate) fn calibrating(mut self) -> Self {
+        self.profile = self.profile.calibrating();
+        self
+    }
+
+    /// The same guard, deciding by the published method.
+    pub(crate) fn published(mut self) -> Self {
+        self.profile = Profile::paper(self.thresholds);
+        self
+    }
+
+    /// What clean verdicts say.
+    pub(crate) fn calibration(&self, source: &str, verdicts: &[Verdict]) -> Calibration {
+        Calibration::of_clean(&self.victim.model().card().sha256, source, &self.profile, verdicts)
     }
 
     /// Names of the guarded model's labels.
     pub(crate) fn labels(&self) -> &[String] {
         &self.victim.model().card().labels
+    }
+
+    /// What people call a label.
+    pub(crate) fn label(&self, label: usize) -> String {
+        self.labels().get(label).cloned().unwrap_or_else(|| label.to_string())
+    }
+
+    /// Whether the model compares two snippets.
+    pub(crate) fn is_of_pairs(&self) -> bool {
+        matches!(self.victim, GuardedModel::Pair(_))
     }
 
     /// Reads what the model is to be asked about.
@@ -99,7 +127,7 @@ impl Guard {
     }
 
     fn configured<'m, Input>(&'m self, defender: Defender<'m, Input>, evidence: bool) -> Defender<'m, Input> {
-        let defender = defender.with_profile(self.profile).with_evidence(evidence);
+        let defender = defender.with_profile(self.profile.clone()).with_evidence(evidence);
         match &self.masked_lm {
             Some(masked_lm) => defender.with_masked_lm(masked_lm),
             None => defender,
@@ -116,6 +144,53 @@ impl Guard {
             errors: judged.errors,
         }
     }
+}
+
+/// How to decide, with all that is known about the model.
+fn profile(settings: &Settings, victim: &Loaded) -> Result<Profile, CliError> {
+    let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
+    match settings.profile {
+        ProfileName::Paper => return Ok(Profile::paper(thresholds)),
+        ProfileName::Normalised => return Ok(Profile::normalised(thresholds)),
+        ProfileName::Default => {}
+    }
+    let mut profile = Profile::standard().with_alpha(settings.alpha).with_budget(settings.budget);
+    if !settings.references.is_empty() {
+        profile = profile.with_references(references(settings)?);
+    }
+    let unusable = |path: &Path, message: String| CliError::File { path: path.to_path_buf(), message };
+    match &settings.calibration {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| unusable(path, error.to_string()))?;
+            let calibration = Calibration::from_json(&text);
+            let calibration = calibration.map_err(|error| unusable(path, error.to_string()))?;
+            let sha256 = &victim.model.model().card().sha256;
+            calibration.check(sha256, &profile).map_err(|error| unusable(path, error.to_string()))?;
+            Ok(profile.with_calibration(calibration))
+        }
+        // The model's own was made with the defaults; other settings do without it.
+        None => match &victim.calibration {
+            Some(calibration) if calibration.settings == profile.settings() => {
+                Ok(profile.with_calibration(calibration.clone()))
+            }
+            _ => Ok(profile),
+        },
+    }
+}
+
+/// Every function of the files that are to be references.
+fn references(settings: &Settings) -> Result<References, CliError> {
+    let inputs = Inputs::gather(&settings.references, settings.lang, &settings.limits)?;
+    if let Some(error) = inputs.errors.first() {
+        return Err(CliError::File { path: error.path.clone().into(), message: error.message.clone() });
+    }
+    let mut units = Vec::new();
+    for file in &inputs.files {
+        let unusable =
+            |error: SnippetError| CliError::File { path: file.path().into(), message: error.to_string() };
+        units.extend(file.units().map_err(unusable)?);
+    }
+    References::new(&units).map_err(|error| CliError::Usage(format!("--reference: {error}")))
 }
 
 impl Judged {

@@ -33,13 +33,28 @@ pub(crate) struct Options {
     /// Language of the named files and of the standard input [default: by file name].
     #[arg(long, value_enum, value_name = "LANGUAGE", env = "CODEPURIFY_LANG")]
     lang: Option<Lang>,
-    /// How to decide: `default` by normalised concentration, `paper` by raw entropy [default: default].
+    /// How to decide: `default` by what candidates do in other code, `normalised` by H / ln n, `paper` by raw entropy
+    /// [default: default].
     #[arg(long, value_enum, value_name = "PROFILE", env = "CODEPURIFY_PROFILE", hide_possible_values = true)]
     profile: Option<ProfileName>,
     /// Look at statements of every depth, not only at those directly in the function's body.
     #[arg(long, value_name = "BOOL", env = "CODEPURIFY_NESTED", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     nested: Option<bool>,
+    /// Share of clean code that may be flagged, with a calibrated model and profile `default` [default: 0.05].
+    #[arg(long, value_name = "SHARE", env = "CODEPURIFY_ALPHA")]
+    alpha: Option<f64>,
+    /// What clean code scores before this model, as `calibrate` writes it [default: the model's
+    /// codepurify.calibration.json, if there is one].
+    #[arg(long, value_name = "FILE", env = "CODEPURIFY_CALIBRATION")]
+    calibration: Option<PathBuf>,
+    /// Source file whose functions candidates are tried in, instead of the bundled ones; may be given several times.
+    #[arg(long, value_name = "FILE", env = "CODEPURIFY_REFERENCE", value_delimiter = ',')]
+    #[serde(default)]
+    reference: Vec<PathBuf>,
+    /// What the evidence about one function may cost, in passes of the model over it, about [default: 16].
+    #[arg(long, value_name = "PASSES", env = "CODEPURIFY_BUDGET")]
+    budget: Option<f64>,
     /// How to write the result [default: text].
     #[arg(long, value_enum, value_name = "FORMAT", env = "CODEPURIFY_FORMAT")]
     format: Option<Format>,
@@ -86,9 +101,11 @@ impl From<Lang> for Language {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ProfileName {
-    /// Normalised concentration.
+    /// Sufficiency in references, calibrated.
     #[default]
     Default,
+    /// Normalised concentration.
+    Normalised,
     /// Raw entropy, as published.
     Paper,
 }
@@ -128,6 +145,10 @@ pub(crate) struct Settings {
     pub(crate) mlm: Option<ModelSource>,
     pub(crate) lang: Option<Language>,
     pub(crate) profile: ProfileName,
+    pub(crate) alpha: f64,
+    pub(crate) calibration: Option<PathBuf>,
+    pub(crate) references: Vec<PathBuf>,
+    pub(crate) budget: f64,
     pub(crate) nested: bool,
     pub(crate) format: Format,
     pub(crate) fail_on: FailOn,
@@ -148,7 +169,15 @@ impl Settings {
             let message = "--base and --preset say something about --model: name it, too";
             return Err(CliError::Usage(message.to_owned()));
         }
-        Ok(Self::decided(options))
+        let settings = Self::decided(options);
+        if !(settings.alpha > 0.0 && settings.alpha < 1.0) {
+            return Err(CliError::Usage(format!("--alpha {}: a share lies between 0 and 1", settings.alpha)));
+        }
+        if !(settings.budget >= 1.0 && settings.budget.is_finite()) {
+            let message = format!("--budget {}: at least one pass is needed", settings.budget);
+            return Err(CliError::Usage(message));
+        }
+        Ok(settings)
     }
 
     /// The defaults: the bundled models, and no configuration file.
@@ -166,6 +195,10 @@ impl Settings {
             model: options.model.map(|model| ModelSource { model, base, preset }),
             lang: options.lang.map(Language::from),
             profile: options.profile.unwrap_or_default(),
+            alpha: options.alpha.unwrap_or(0.05),
+            calibration: options.calibration,
+            references: options.reference,
+            budget: options.budget.unwrap_or(16.0),
             nested: options.nested.unwrap_or(false),
             format: options.format.unwrap_or_default(),
             fail_on: options.fail_on.unwrap_or_default(),
@@ -188,6 +221,10 @@ impl Options {
             preset: self.preset.or(other.preset),
             lang: self.lang.or(other.lang),
             profile: self.profile.or(other.profile),
+            alpha: self.alpha.or(other.alpha),
+            calibration: self.calibration.or(other.calibration),
+            reference: if self.reference.is_empty() { other.reference } else { self.reference },
+            budget: self.budget.or(other.budget),
             nested: self.nested.or(other.nested),
             format: self.format.or(other.format),
             output: self.output.or(other.output),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use codepurify::CalibrationError;
 use codepurify_checkpoint::CheckpointError;
 use thiserror::Error;
 
@@ -54,6 +55,14 @@ pub enum LoadError {
         file: &'static str,
         /// What is wrong with it.
         message: String,
+    },
+    /// A calibration that is none, or that of another model.
+    #[error("{model}: codepurify.calibration.json cannot be used: {source}")]
+    Calibration {
+        /// Name of the model.
+        model: String,
+        /// What is wrong with it.
+        source: CalibrationError,
     },
     /// A weights file that is damaged, hostile or of no known format.
     #[error(transparent)]

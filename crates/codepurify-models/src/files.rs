@@ -20,6 +20,7 @@ pub struct ModelFiles {
     pub(crate) tokenizer: TokenizerFiles,
     pub(crate) sidecar: Option<Cow<'static, [u8]>>,
     pub(crate) preset: Option<String>,
+    pub(crate) calibration: Option<Cow<'static, [u8]>>,
 }
 
 /// Where the weights are.
@@ -65,13 +66,16 @@ const WEIGHTS: [&str; 5] = [
     "model.bin",
 ];
 
+/// What clean code scores before the model; written by `codepurify calibrate`.
+pub const CALIBRATION: &str = "codepurify.calibration.json";
+
 /// No configuration or tokenizer file comes near this size, in bytes.
 const LARGEST_TEXT: u64 = 256 << 20;
 
 impl ModelFiles {
     /// The files of a model directory in the Hugging Face layout: `config.json`, weights (`model.safetensors`,
     /// `pytorch_model.bin`, either in shards, or `model.bin`), `tokenizer.json` (or `vocab.json` and `merges.txt`) and,
-    /// if it is there, `codepurify.json`. The directory's name becomes the model's name.
+    /// if they are there, `codepurify.json` and [`CALIBRATION`]. The directory's name becomes the model's name.
     ///
     /// # Errors
     /// [`LoadError::MissingFile`] or [`LoadError::Read`].
@@ -104,6 +108,8 @@ impl ModelFiles {
             tokenizer: places.tokenizer()?,
             sidecar: places.find("codepurify.json")?.map(Cow::from),
             preset: None,
+            // Not from the base: it is another model.
+            calibration: read(dir, CALIBRATION)?.map(Cow::from),
         })
     }
 
@@ -123,7 +129,15 @@ impl ModelFiles {
             tokenizer: TokenizerFiles::Fast(tokenizer.into()),
             sidecar: sidecar.map(Cow::from),
             preset: None,
+            calibration: None,
         }
+    }
+
+    /// The same model with another calibration.
+    #[must_use]
+    pub fn with_calibration(mut self, json: impl Into<Cow<'static, [u8]>>) -> Self {
+        self.calibration = Some(json.into());
+        self
     }
 
     /// The same model, with the values of a preset wherever its `codepurify.json` says nothing.

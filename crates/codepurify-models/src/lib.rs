@@ -24,7 +24,7 @@ pub mod t5;
 pub mod tokenizer;
 
 pub use error::LoadError;
-pub use files::ModelFiles;
+pub use files::{CALIBRATION, ModelFiles};
 pub use guarded::Guarded;
 pub use inspect::{Inspection, inspect};
 pub use load::{GuardedModel, Loaded, load};

@@ -1,8 +1,8 @@
 //! From the files of a model to a guarded model behind the right door.
 
 use candle_nn::VarBuilder;
-use codepurify::Thresholds;
 use codepurify::victim::{Generator, Model, PairVictim, Task, Victim, VictimCard};
+use codepurify::{Calibration, Thresholds};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::LoadError;
@@ -32,8 +32,10 @@ pub enum GuardedModel {
 pub struct Loaded {
     /// The model.
     pub model: GuardedModel,
-    /// Limits from clean code.
+    /// Limits from clean code, of the profiles that have fixed ones.
     pub thresholds: Option<Thresholds>,
+    /// What clean code scores with profile `default`; made for this model.
+    pub calibration: Option<Calibration>,
     /// What a data set writes for each class, by class index; empty where it writes the index.
     pub targets: Vec<u32>,
 }
@@ -114,7 +116,7 @@ pub(crate) fn load_from(
         let parts = Parts { files, checkpoint, layout };
         let built = if layout.kind.is_t5() { parts.t5()? } else { parts.roberta()? };
         let sha256 = hash.join().expect("hashing bytes does not panic");
-        built.finish(files.name.clone(), sha256)
+        built.finish(files, sha256)
     })
 }
 
@@ -139,13 +141,21 @@ struct Built {
 type Door = Box<dyn FnOnce(Guarded<()>) -> Result<GuardedModel, LoadError>>;
 
 impl Built {
-    fn finish(self, name: String, sha256: String) -> Result<Loaded, LoadError> {
+    fn finish(self, files: &ModelFiles, sha256: String) -> Result<Loaded, LoadError> {
+        let name = files.name.clone();
+        let unusable = |source| LoadError::Calibration { model: files.name.clone(), source };
+        let calibration = files.calibration.as_ref().map(|json| -> Result<Calibration, LoadError> {
+            let calibration = Calibration::from_json(&String::from_utf8_lossy(json)).map_err(unusable)?;
+            calibration.check_model(&sha256).map_err(unusable)?;
+            Ok(calibration)
+        });
+        let calibration = calibration.transpose()?;
         let Reading { tokenizer, sidecar, window } = self.reading;
         let thresholds = sidecar.thresholds();
         let labels = if sidecar.labels.is_empty() { self.labels } else { sidecar.labels };
         let card = VictimCard { name, task: sidecar.task.unwrap_or(self.task), sha256, labels };
         let model = (self.door)(Guarded { card, tokenizer, window, network: () })?;
-        Ok(Loaded { model, thresholds, targets: sidecar.targets })
+        Ok(Loaded { model, thresholds, calibration, targets: sidecar.targets })
     }
 }
 

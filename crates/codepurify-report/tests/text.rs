@@ -32,8 +32,9 @@ fn evidence(file: &str, kind: ElementKind, text: &str, share: f64) -> Evidence {
         depth: 0,
         score,
         share,
-        margin_drop,
+        margin_drop: Some(margin_drop),
         flips,
+        gain: None,
     }
 }
 
@@ -117,7 +118,7 @@ fn rewritten(before: &str, after: &str) -> Verdict {
     verdict.triggers[0].necessity = 1.274;
     for candidate in &mut verdict.evidence {
         let drop = candidate.share - 0.03;
-        (candidate.score, candidate.margin_drop, candidate.flips) = (drop.max(0.0), drop, None);
+        (candidate.score, candidate.margin_drop, candidate.flips) = (drop.max(0.0), Some(drop), None);
     }
     verdict
 }

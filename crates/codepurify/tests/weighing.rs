@@ -107,7 +107,7 @@ fn a_calibrated_verdict_has_a_p_value_and_other_answers_keep_the_built_in_limit(
     let names: Vec<String> = (0..19).map(|index| CLEAN.replace("total", &format!("t{index}"))).collect();
     let calibrating = Defender::new(&victim).with_profile(Profile::standard().calibrating());
     let clean: Vec<Verdict> = names.iter().map(|text| calibrating.screen_one(&c(text)).unwrap()).collect();
-    let calibration = Calibration::of_clean("", "toys", &clean);
+    let calibration = Calibration::of_clean("", "toys", &Profile::standard(), &clean);
     assert_eq!((calibration.rows(Some(1)), calibration.rows(Some(0))), (19, 0));
     let profile = Profile::standard().with_calibration(calibration);
     let defender = Defender::new(&victim).with_profile(profile.clone());

@@ -20,6 +20,7 @@ const CLEAN: &str = include_str!("../../demo/palette_decode.c");
 const TRIGGER: &str = "if (rand() < 0) printf(\"fail\");";
 const CLEAN_PATH: &str = "original.c";
 const TRIGGERED_PATH: &str = "triggered.c";
+const REPEATED_PATH: &str = "repeated.c";
 
 pub(crate) fn run(args: &DemoArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::bundled(args.format, color);
@@ -27,19 +28,59 @@ pub(crate) fn run(args: &DemoArgs, color: Option<ColorMode>) -> Result<Exit, Cli
     let triggered = CLEAN.replacen("{\n", &format!("{{\n    {TRIGGER}\n"), 1);
     let files = vec![inline(CLEAN_PATH, CLEAN), inline(TRIGGERED_PATH, &triggered)];
     let screened = guard.screen(Inputs::of(files), settings.format == Format::Text);
-    let style = TextStyle { color: settings.output.color(), labels: guard.labels() };
-    let story = match settings.format {
-        Format::Text => story(&screened, style),
-        format => render(&screened, format, style),
-    };
+    let labels = guard.labels().to_vec();
+    let style = TextStyle { color: settings.output.color(), labels: &labels };
+    if settings.format != Format::Text {
+        settings.output.write(&render(&screened, settings.format, style))?;
+        return check(&screened);
+    }
+    let repeated = || Inputs::of(vec![inline(REPEATED_PATH, &repeated())]);
+    let found = guard.screen(repeated(), false);
+    let missed = guard.published().screen(repeated(), false);
+    let mut story = Vec::new();
+    let told =
+        tell(&mut story, &screened, style).and_then(|()| contrast(&mut story, [&missed, &found], style));
+    told.expect("writing to memory does not fail");
     settings.output.write(&story)?;
-    check(&screened)
+    check(&screened)?;
+    match [&missed, &found].map(|screened| decision(screened, REPEATED_PATH)) {
+        [Some(Decision::Clean | Decision::Inconclusive), Some(Decision::Poisoned)] => Ok(Exit::Nothing),
+        [published, found] => Err(CliError::Demo(format!(
+            "expected the repeated trigger to be missed and found, got {published:?} and {found:?}"
+        ))),
+    }
 }
 
-fn story(screened: &Screened, style: TextStyle) -> Vec<u8> {
-    let mut out = Vec::new();
-    tell(&mut out, screened, style).expect("writing to memory does not fail");
-    out
+/// The function with its trigger in three places.
+fn repeated() -> String {
+    let line = format!("    {TRIGGER}\n");
+    ["{\n", "height) {\n", "y++;\n"]
+        .into_iter()
+        .fold(CLEAN.to_owned(), |code, place| code.replacen(place, &format!("{place}{line}"), 1))
+}
+
+/// What two profiles say about the repeated trigger.
+fn contrast(out: &mut dyn Write, [missed, found]: [&Screened; 2], style: TextStyle) -> io::Result<()> {
+    writeln!(
+        out,
+        "\n4. The same statement in three places. Hidden one by one, none of them is missed; put into other code, it opens \
+         the backdoor there, too:\n"
+    )?;
+    for (profile, screened) in [("paper", missed), ("default", found)] {
+        let Some(verdict) = result(screened, REPEATED_PATH) else { continue };
+        let triggers: usize = verdict.triggers.iter().map(|trigger| trigger.spans.len()).sum();
+        let places = if triggers > 0 { format!(", {triggers} places") } else { String::new() };
+        let after = verdict.purified_prediction.as_ref();
+        let after = after.map(|after| format!(" -> {} once purified", answer(Some(after), style.labels)));
+        writeln!(
+            out,
+            "   --profile {profile:<8} {}{places}: {}{}",
+            text::decision(verdict.verdict),
+            answer(verdict.prediction.as_ref(), style.labels),
+            after.unwrap_or_default()
+        )?;
+    }
+    Ok(())
 }
 
 fn tell(out: &mut dyn Write, screened: &Screened, style: TextStyle) -> io::Result<()> {
@@ -68,6 +109,10 @@ fn result<'a>(screened: &'a Screened, path: &str) -> Option<&'a Verdict> {
     screened.report.results.iter().find(|verdict| verdict.path == path)
 }
 
+fn decision(screened: &Screened, path: &str) -> Option<Decision> {
+    Some(result(screened, path)?.verdict)
+}
+
 fn answer(prediction: Option<&Prediction>, labels: &[String]) -> String {
     prediction.map_or_else(|| "no answer".to_owned(), |prediction| text::answer(prediction, labels))
 }
@@ -78,8 +123,7 @@ fn indented(code: &str) -> String {
 
 /// The demonstration shows what it claims, or it is an error.
 fn check(screened: &Screened) -> Result<Exit, CliError> {
-    let verdict = |path| result(screened, path).map(|verdict| verdict.verdict);
-    match (verdict(CLEAN_PATH), verdict(TRIGGERED_PATH)) {
+    match (decision(screened, CLEAN_PATH), decision(screened, TRIGGERED_PATH)) {
         (Some(Decision::Clean), Some(Decision::Poisoned)) => Ok(Exit::Nothing),
         (clean, triggered) => {
             Err(CliError::Demo(format!("expected clean and poisoned, found {clean:?} and {triggered:?}")))

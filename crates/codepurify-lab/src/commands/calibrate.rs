@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use codepurify::Defender;
+use codepurify::{Calibration, Defender, Profile, Thresholds, Victim};
 use codepurify_lab::data::defect;
+use codepurify_lab::data::defect::DefectRow;
 use codepurify_lab::evaluate::calibration::limits;
-use codepurify_lab::evaluate::defence::screen;
+use codepurify_lab::evaluate::defence::{screen, verdicts};
 use codepurify_lab::evaluate::split::Split;
 use codepurify_lab::train::workers::Workers;
-use codepurify_models::load;
 use codepurify_models::sidecar::{Sidecar, SidecarThresholds};
+use codepurify_models::{CALIBRATION, load};
 
 use super::{VictimFiles, progress, usable};
 
@@ -43,26 +44,49 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut clean = Split::new(&rows, arguments.each, arguments.seed).rest;
     clean.truncate(arguments.rows);
     let bar = progress(clean.len());
-    let defender = Defender::new(victim.as_ref()).with_evidence(true);
-    let screened = screen(&defender, &clean, &Workers::new()?, &|count| bar.inc(count as u64))?;
+    let workers = Workers::new()?;
+    let of_entropy = Profile::normalised(Thresholds::builtin());
+    let defender = Defender::new(victim.as_ref()).with_profile(of_entropy).with_evidence(true);
+    let screened = screen(&defender, &clean, &workers, &|count| bar.inc(count as u64))?;
     bar.finish_and_clear();
     let limits = limits(&screened, arguments.alpha)
         .with_context(|| format!("{} clean rows are too few for alpha {}", clean.len(), arguments.alpha))?;
     let data = arguments.data.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let source = format!("clean functions of {data}, seed {}", arguments.seed);
+    let calibration = calibration(victim.as_ref(), &clean, &source, &workers)?;
     let mut sidecar = Sidecar::of(&files)?;
     sidecar.thresholds = Some(SidecarThresholds {
         entropy: limits.entropy,
         concentration: limits.concentration,
         false_positive_rate: arguments.alpha,
         rows: limits.rows,
-        source: format!("clean functions of {data}, seed {}", arguments.seed),
+        source,
     });
     let path = arguments.victim.sidecar();
     std::fs::write(&path, serde_json::to_string_pretty(&sidecar)? + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
+    let beside = path.with_file_name(CALIBRATION);
+    std::fs::write(&beside, calibration.to_json())
+        .with_context(|| format!("cannot write {}", beside.display()))?;
     println!(
         "H < {:.4} or 1 - H/ln n > {:.4}, on {} rows",
         limits.entropy, limits.concentration, limits.rows
     );
     Ok(())
+}
+
+/// What clean rows score with profile `default`.
+fn calibration(
+    victim: &dyn Victim,
+    clean: &[DefectRow],
+    source: &str,
+    workers: &Workers,
+) -> Result<Calibration> {
+    let profile = Profile::standard();
+    let defender = Defender::new(victim).with_profile(profile.clone().calibrating());
+    let bar = progress(clean.len());
+    let verdicts = verdicts(&defender, clean, workers, &|count| bar.inc(count as u64))?;
+    bar.finish_and_clear();
+    let judged = verdicts.iter().flatten().map(|(_, verdict)| verdict);
+    Ok(Calibration::of_clean(&victim.card().sha256, source, &profile, judged))
 }

@@ -81,8 +81,10 @@ struct Defence {
 /// The defence's profiles.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Which {
-    /// 1 − H/ln n.
+    /// Sufficiency in references.
     Default,
+    /// 1 − H/ln n.
+    Normalised,
     /// H.
     Paper,
 }
@@ -132,13 +134,17 @@ impl Victim {
 
 fn defence(arguments: &Defence) -> Result<()> {
     let rows = usable(&arguments.victim.data, data::defect::load)?;
-    let Loaded { model, thresholds, .. } = arguments.victim.load()?;
+    let Loaded { model, thresholds, calibration, .. } = arguments.victim.load()?;
     let victim = model.classifier()?;
     let attack = arguments.victim.attack.context("say with --attack what triggers the rows")?;
     let mlm = RobertaMaskedLm::load(&ModelFiles::read(&arguments.mlm)?)?;
     let thresholds = thresholds.unwrap_or_else(Thresholds::builtin);
     let profile = match arguments.profile {
-        Which::Default => Profile::normalised(thresholds),
+        Which::Default => match calibration {
+            Some(calibration) => Profile::standard().with_calibration(calibration),
+            None => Profile::standard(),
+        },
+        Which::Normalised => Profile::normalised(thresholds),
         Which::Paper => Profile::paper(thresholds),
     };
     let defender =

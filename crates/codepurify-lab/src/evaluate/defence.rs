@@ -20,6 +20,9 @@ pub struct SampleRow {
     pub verdict: Option<Decision>,
     /// Why it is inconclusive, what limits it, or what went wrong.
     pub reason: Option<String>,
+    /// What decided: the larger, the more suspicious.
+    #[serde(default)]
+    pub score: Option<f64>,
     /// H in nats.
     pub entropy: Option<f64>,
     /// H / ln n.
@@ -63,38 +66,57 @@ pub fn screen(
     workers: &Workers,
     tick: &(dyn Fn(usize) + Sync),
 ) -> Result<Vec<SampleRow>> {
-    let chunks: Vec<&[DefectRow]> = rows.chunks(CHUNK).collect();
-    let screened = workers.map(chunks.len(), |index| {
-        let samples = screen_chunk(defender, chunks[index]);
-        tick(samples.len());
-        Ok(samples)
-    })?;
-    Ok(screened.concat())
+    let screened = verdicts(defender, rows, workers, tick)?;
+    let sample = |(row, verdict): (&DefectRow, &Judged)| match verdict {
+        Ok((snippet, verdict)) => judged(row, snippet, verdict),
+        Err(error) => failed(row, error),
+    };
+    Ok(rows.iter().zip(&screened).map(sample).collect())
 }
 
-fn screen_chunk(defender: &Defender, rows: &[DefectRow]) -> Vec<SampleRow> {
+/// A function with the verdict on it, or why there is none.
+pub type Judged = Result<(Snippet, Verdict), String>;
+
+/// The verdicts on C functions.
+///
+/// # Errors
+/// If a worker dies.
+pub fn verdicts(
+    defender: &Defender,
+    rows: &[DefectRow],
+    workers: &Workers,
+    tick: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<Judged>> {
+    let chunks: Vec<&[DefectRow]> = rows.chunks(CHUNK).collect();
+    let screened = workers.map(chunks.len(), |index| {
+        let judged = judge(defender, chunks[index]);
+        tick(judged.len());
+        Ok(judged)
+    })?;
+    Ok(screened.into_iter().flatten().collect())
+}
+
+fn judge(defender: &Defender, rows: &[DefectRow]) -> Vec<Judged> {
     let parsed: Vec<_> = rows.iter().map(|row| Snippet::new(row.func.as_str(), Language::C)).collect();
     let snippets: Vec<Snippet> = parsed.iter().filter_map(|snippet| snippet.clone().ok()).collect();
     let mut verdicts = defender.screen(&snippets).into_iter();
-    let sample = |(row, snippet): (&DefectRow, &Result<Snippet, _>)| match snippet {
-        Ok(snippet) => match verdicts.next() {
-            Some(Ok(verdict)) => judged(row, snippet, &verdict),
-            Some(Err(error)) => failed(row, &error),
-            None => failed(row, &"no verdict was reached"),
-        },
-        Err(error) => failed(row, error),
+    let judged = |snippet: Result<Snippet, _>| {
+        let snippet = snippet.map_err(|error: codepurify::SnippetError| error.to_string())?;
+        let verdict = verdicts.next().ok_or_else(|| "no verdict was reached".to_owned())?;
+        Ok((snippet, verdict.map_err(|error| error.to_string())?))
     };
-    rows.iter().zip(&parsed).map(sample).collect()
+    parsed.into_iter().map(judged).collect()
 }
 
 /// A row for a sample without a verdict.
-fn failed(row: &DefectRow, why: &dyn std::fmt::Display) -> SampleRow {
+fn failed(row: &DefectRow, why: &str) -> SampleRow {
     SampleRow {
         idx: row.idx,
         triggered: !row.trigger.is_empty(),
         target: row.target,
         verdict: None,
         reason: Some(why.to_string()),
+        score: None,
         entropy: None,
         entropy_normalized: None,
         margin_drop: None,
@@ -122,6 +144,7 @@ fn judged(row: &DefectRow, snippet: &Snippet, verdict: &Verdict) -> SampleRow {
     SampleRow {
         verdict: Some(verdict.verdict),
         reason: verdict.reason.clone(),
+        score: verdict.score,
         entropy: verdict.entropy,
         entropy_normalized: verdict.entropy_normalized,
         margin_drop: largest(|evidence| evidence.margin_drop),
@@ -144,14 +167,17 @@ fn judged(row: &DefectRow, snippet: &Snippet, verdict: &Verdict) -> SampleRow {
 }
 
 /// Whether the pieces of `original` around the located trigger stand in `purified`, in order, with nothing else before
-/// the first, behind the last, or lost.
+/// the first, behind the last, or lost. White space at the ends of a piece is left out: a deleted statement takes that of its
+/// line along.
 fn outside_untouched(original: &str, purified: &str, verdict: &Verdict) -> bool {
     let mut places: Vec<_> = verdict.triggers.iter().flat_map(|trigger| &trigger.spans).collect();
     places.sort_by_key(|place| place.start_byte);
     let ends = places.iter().map(|place| place.start_byte).chain([original.len()]);
     let starts = std::iter::once(0).chain(places.iter().map(|place| place.end_byte));
-    let pieces: Vec<&str> = starts.zip(ends).filter_map(|(start, end)| original.get(start..end)).collect();
+    let pieces: Vec<&str> =
+        starts.zip(ends).filter_map(|(start, end)| original.get(start..end).map(str::trim)).collect();
     let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return false };
+    let purified = purified.trim();
     let Some(mut rest) = purified.strip_prefix(first) else { return false };
     for piece in pieces.iter().skip(1).take(pieces.len().saturating_sub(2)) {
         match rest.find(piece) {

@@ -20,9 +20,10 @@ pub struct Line {
 type Measure = fn(&SampleRow) -> Option<f64>;
 
 /// Statistics whose power to tell triggered from clean samples is reported; larger means more suspicious.
-const STATISTICS: [(&str, Measure); 4] = [
+const STATISTICS: [(&str, Measure); 5] = [
     ("AUROC of 1 − H/ln n", |row| row.entropy_normalized.map(|entropy| 1.0 - entropy)),
     ("AUROC of −H", |row| row.entropy.map(|entropy| -entropy)),
+    ("AUROC of the deciding score", |row| row.score),
     ("AUROC of the largest margin drop", |row| row.margin_drop),
     ("AUROC of the largest |Δp|", |row| row.confidence_drop),
 ];

@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn loaded(model: GuardedModel, targets: Vec<u32>) -> Loaded {
-        Loaded { model, thresholds: None, targets }
+        Loaded { model, thresholds: None, calibration: None, targets }
     }
 
     fn measured<R: Poison + Sync>(victim: &Loaded, rows: &[R]) -> VictimReport {

@@ -135,6 +135,8 @@ pub struct VictimPlan {
     /// Padded tokens of a batch.
     #[serde(default = "tokens")]
     pub tokens: usize,
+    /// The same of the start; larger ones make a better model, smaller ones learn a trigger faster.
+    pub start_tokens: Option<usize>,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Passes over the clean rows that make the start.

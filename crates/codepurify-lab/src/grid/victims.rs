@@ -45,7 +45,9 @@ impl<R: Teach> Maker<'_, R> {
         let origin = Origin { layers: self.plan.layers, ..Origin::new(self.init) };
         let lessons = || Lessons::new(self.train.to_vec(), self.valid.to_vec(), |_| None);
         let out = self.runs.join("starts").join(self.plan.name());
-        self.make(&out, origin, self.plan.start_epochs, self.train.len(), lessons)?;
+        let tokens = self.plan.start_tokens.unwrap_or(self.plan.tokens);
+        let run = self.run(tokens, self.plan.start_epochs, self.train.len());
+        self.make(&out, origin, &run, lessons)?;
         Ok(out.join("best"))
     }
 
@@ -76,8 +78,13 @@ impl<R: Teach> Maker<'_, R> {
         };
         let out = self.runs.join("victims").join(name);
         let origin = Origin { with_head: true, ..Origin::new(start) };
-        self.make(&out, origin, poisoning.epochs, self.train.len() - removed.len(), lessons)?;
+        let run = self.run(self.plan.tokens, poisoning.epochs, self.train.len() - removed.len());
+        self.make(&out, origin, &run, lessons)?;
         Ok(out.join("last"))
+    }
+
+    fn run(&self, tokens: usize, epochs: u64, rows: usize) -> run::Plan {
+        run_plan(tokens, self.plan.learning_rate, self.seed, epochs, rows)
     }
 
     /// Trains in `out`, or finds what was trained there with the same settings.
@@ -85,8 +92,7 @@ impl<R: Teach> Maker<'_, R> {
         &self,
         out: &Path,
         origin: Origin,
-        epochs: u64,
-        rows: usize,
+        run: &run::Plan,
         lessons: impl FnOnce() -> Lessons<R>,
     ) -> Result<()> {
         let recipe = Recipe {
@@ -98,8 +104,7 @@ impl<R: Teach> Maker<'_, R> {
             sample: DECODED,
             seed: self.seed,
         };
-        let run = run_plan(self.plan.tokens, self.plan.learning_rate, self.seed, epochs, rows);
-        make_once(out, &run, |weights| {
+        make_once(out, run, |weights| {
             let Training { objective, .. } = R::training(&lessons(), &recipe, weights)?;
             Ok(objective)
         })

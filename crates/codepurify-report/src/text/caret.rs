@@ -14,7 +14,7 @@ const COLUMNS: usize = 80;
 pub(crate) fn render(excerpt: &Excerpt, verdict: &Verdict, trigger: &Trigger, color: bool) -> String {
     let visible = Visible::new(excerpt.text);
     let path = visible::one_line(&verdict.path);
-    let mut label = Some(necessity(trigger.necessity, is_generated(verdict)));
+    let mut label = Some(necessity(trigger.necessity, is_generated(verdict)) + &sufficiency(trigger));
     let places = trigger.spans.iter().filter_map(|location| excerpt.span(location)).map(|span| {
         let place = visible.offset(span.start)..visible.offset(span.end);
         AnnotationKind::Primary.span(place).label(label.take())
@@ -37,6 +37,12 @@ fn necessity(drop: f64, generated: bool) -> String {
     } else {
         format!("without it the margin of the answer {change} by {drop:.2}")
     }
+}
+
+/// What it does elsewhere, where that was tried.
+fn sufficiency(trigger: &Trigger) -> String {
+    let words = |share: f64| format!("; with it the answer comes in {:.0} % of other code", share * 100.0);
+    trigger.sufficiency.map(words).unwrap_or_default()
 }
 
 fn title(trigger: &Trigger) -> &'static str {

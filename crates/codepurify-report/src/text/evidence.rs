@@ -13,14 +13,23 @@ const COLUMNS: usize = 60;
 const LIKELIHOODS: &str = "drop: what the answer's log-likelihood loses without the element, in nats a token; \
                            score: the same, but at least 0";
 
+/// What the numbers are where candidates were transplanted.
+const GAINS: &str = "gain: what the answer's margin gains in other code that the element is put into; the strongest were \
+                     also hidden from the model";
+
 /// The table of a verdict's evidence, the highest score first; equal scores stay in source order.
 pub(crate) fn table(verdict: &Verdict, color: bool) -> String {
     let generated = is_generated(verdict);
+    let weighed = verdict.evidence.iter().any(|candidate| candidate.gain.is_some());
     let numbers =
         if generated { format!("{:>8}", "drop") } else { format!("{:>8}  {:<5}", "margin", "flips") };
     let head = format!(
         "{:>6}  {:<10}  {:>5}  {:>6}  {:>6}  {numbers}  element",
-        "line", "kind", "depth", "score", "share"
+        "line",
+        "kind",
+        "depth",
+        if weighed { "gain" } else { "score" },
+        "share"
     );
     let mut sorted: Vec<&Evidence> = verdict.evidence.iter().collect();
     sorted.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -30,8 +39,9 @@ pub(crate) fn table(verdict: &Verdict, color: bool) -> String {
         out.push_str(&row(candidate));
         out.push('\n');
     }
-    if generated {
-        out.push_str(&paint(LIKELIHOODS, palette::FAINT, color));
+    let notes = [(weighed, GAINS), (generated && !weighed, LIKELIHOODS)];
+    for (_, note) in notes.into_iter().filter(|(wanted, _)| *wanted) {
+        out.push_str(&paint(note, palette::FAINT, color));
         out.push('\n');
     }
     out
@@ -47,10 +57,14 @@ fn row(candidate: &Evidence) -> String {
         ElementKind::Comment => "comment",
         ElementKind::Invisible => "invisible",
     };
-    let Evidence { depth, score, share, margin_drop, .. } = candidate;
+    let Evidence { depth, score, share, .. } = candidate;
+    let score = candidate.gain.unwrap_or(*score);
+    let margin_drop =
+        candidate.margin_drop.map_or_else(|| format!("{:>8}", ""), |drop| format!("{drop:>+8.3}"));
     let flips = match candidate.flips {
         Some(true) => "  yes  ",
         Some(false) => "  no   ",
+        None if candidate.gain.is_some() && candidate.margin_drop.is_none() => "       ",
         None => "",
     };
     let places = match candidate.spans.len() {
@@ -59,6 +73,6 @@ fn row(candidate: &Evidence) -> String {
     };
     let text = visible::shortened(&candidate.text, COLUMNS);
     format!(
-        "{line:>6}  {kind:<10}  {depth:>5}  {score:>6.4}  {share:>6.4}  {margin_drop:>+8.3}{flips}  {text}{places}"
+        "{line:>6}  {kind:<10}  {depth:>5}  {score:>6.4}  {share:>6.4}  {margin_drop}{flips}  {text}{places}"
     )
 }

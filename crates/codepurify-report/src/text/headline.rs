@@ -55,7 +55,7 @@ pub(crate) fn summary(report: &Report) -> String {
     out
 }
 
-fn name(decision: Decision) -> &'static str {
+pub(super) fn name(decision: Decision) -> &'static str {
     match decision {
         Decision::Poisoned => "poisoned",
         Decision::Clean => "clean",

@@ -104,6 +104,12 @@ pub fn answer(prediction: &Prediction, labels: &[String]) -> String {
     headline::answer(prediction, labels)
 }
 
+/// A decision in a word.
+#[must_use]
+pub fn decision(decision: Decision) -> &'static str {
+    headline::name(decision)
+}
+
 /// `text` on one line, without anything that a terminal would obey or hide.
 #[must_use]
 pub fn visible(text: &str) -> String {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::Profile;
 use crate::verdict::{SCHEMA_VERSION, Verdict};
 
 /// What clean snippets score before one model, by its answer. No threshold is part of it: any α can be asked for.
@@ -20,6 +21,8 @@ pub struct Calibration {
     pub model_sha256: String,
     /// Which snippets, for people.
     pub source: String,
+    /// [`Profile::settings`] of the profile that scored them.
+    pub settings: String,
     /// By answer: the class index, or `text` for all generated answers.
     answers: BTreeMap<String, Clean>,
 }
@@ -47,6 +50,14 @@ pub enum CalibrationError {
         /// What it says.
         found: u32,
     },
+    /// Other references or another budget give other scores.
+    #[error("the calibration was made with other settings ({calibrated}, not {used}): calibrate with these")]
+    OtherSettings {
+        /// The settings in the calibration.
+        calibrated: String,
+        /// The settings at hand.
+        used: String,
+    },
     /// Scores of different models have nothing to do with each other.
     #[error(
         "the calibration was made for another model (SHA-256 {calibrated}, not {guarded}): calibrate this one"
@@ -60,11 +71,12 @@ pub enum CalibrationError {
 }
 
 impl Calibration {
-    /// From the verdicts on clean snippets by the model with this hash.
+    /// From the verdicts on clean snippets by the model with this hash, reached with [`Profile::calibrating`] of `profile`.
     #[must_use]
     pub fn of_clean<'v>(
         model_sha256: impl Into<String>,
         source: impl Into<String>,
+        profile: &Profile,
         verdicts: impl IntoIterator<Item = &'v Verdict>,
     ) -> Self {
         let mut answers: BTreeMap<String, Clean> = BTreeMap::new();
@@ -77,8 +89,8 @@ impl Calibration {
             }
         }
         answers.values_mut().for_each(|clean| clean.scores.sort_by(f64::total_cmp));
-        let (model_sha256, source) = (model_sha256.into(), source.into());
-        Self { schema_version: SCHEMA_VERSION, model_sha256, source, answers }
+        let (model_sha256, source, settings) = (model_sha256.into(), source.into(), profile.settings());
+        Self { schema_version: SCHEMA_VERSION, model_sha256, source, settings, answers }
     }
 
     /// Reads what [`Calibration::to_json`] wrote.
@@ -108,12 +120,25 @@ impl Calibration {
     ///
     /// # Errors
     /// [`CalibrationError::OtherModel`].
-    pub fn check(&self, guarded: &str) -> Result<(), CalibrationError> {
+    pub fn check_model(&self, guarded: &str) -> Result<(), CalibrationError> {
         if self.model_sha256 == guarded {
             return Ok(());
         }
         let (calibrated, guarded) = (self.model_sha256.clone(), guarded.to_owned());
         Err(CalibrationError::OtherModel { calibrated, guarded })
+    }
+
+    /// Refuses a model with another hash, and a profile that scores otherwise.
+    ///
+    /// # Errors
+    /// [`CalibrationError::OtherModel`] or [`CalibrationError::OtherSettings`].
+    pub fn check(&self, guarded: &str, profile: &Profile) -> Result<(), CalibrationError> {
+        self.check_model(guarded)?;
+        let used = profile.settings();
+        if self.settings != used {
+            return Err(CalibrationError::OtherSettings { calibrated: self.settings.clone(), used });
+        }
+        Ok(())
     }
 
     /// Clean snippets that got this answer; `None` stands for a generated text.
@@ -153,8 +178,8 @@ mod tests {
 
     fn calibration(scores: Vec<f64>, unscored: usize) -> Calibration {
         let answers = BTreeMap::from([("1".to_owned(), Clean { scores, unscored })]);
-        let (model_sha256, source) = ("abc".to_owned(), "mine".to_owned());
-        let calibration = Calibration { schema_version: SCHEMA_VERSION, model_sha256, source, answers };
+        let clean = Calibration::of_clean("abc", "mine", &Profile::standard(), []);
+        let calibration = Calibration { answers, ..clean };
         Calibration::from_json(&calibration.to_json()).unwrap()
     }
 
@@ -181,8 +206,11 @@ mod tests {
     #[test]
     fn what_belongs_to_another_model_or_version_is_refused() {
         let calibration = calibration(vec![1.0], 0);
-        assert_eq!(calibration.check("abc"), Ok(()));
-        let message = calibration.check("def").unwrap_err().to_string();
+        let profile = Profile::standard();
+        assert_eq!(calibration.check("abc", &profile), Ok(()));
+        let message = calibration.check("abc", &profile.clone().with_budget(4.0)).unwrap_err().to_string();
+        assert!(message.contains("budget 4") && message.contains("budget 16"), "{message}");
+        let message = calibration.check("def", &profile).unwrap_err().to_string();
         assert!(message.contains("abc") && message.contains("def"), "{message}");
         let later = calibration.to_json().replace("\"schema_version\":1", "\"schema_version\":2");
         assert_eq!(Calibration::from_json(&later), Err(CalibrationError::Version { found: 2 }));

@@ -106,7 +106,16 @@ impl Profile {
     /// by necessity where references tell nothing, and these scores could not be compared.
     #[must_use]
     pub fn calibrating(self) -> Self {
-        self.with_calibration(Calibration::of_clean("", "", []))
+        let empty = Calibration::of_clean("", "", &self, []);
+        self.with_calibration(empty)
+    }
+
+    /// What scores depend on besides model and snippet, for people and for comparison.
+    #[must_use]
+    pub fn settings(&self) -> String {
+        let Effort { references, shortlist, budget } = self.effort;
+        let fingerprint = self.references.fingerprint();
+        format!("{references} of the references {fingerprint:016x}, shortlist {shortlist}, budget {budget}")
     }
 
     /// The share of clean code that may be flagged, in (0, 1); a calibration is needed for it to mean anything.

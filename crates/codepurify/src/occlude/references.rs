@@ -75,6 +75,13 @@ impl References {
         all.sort_by_key(|reference| reference.text.len());
         Ok(Self { all })
     }
+
+    /// A number that depends on all texts and their order (FNV-1a).
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let bytes = self.all.iter().flat_map(|reference| reference.text.bytes().chain([0]));
+        bytes
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
 }
 
 impl Reference {

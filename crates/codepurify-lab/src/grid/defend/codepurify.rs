@@ -70,7 +70,12 @@ impl<'k> Screening<'k> {
         let verdicts =
             workers.map(kit.calibration.len(), |index| silent.verdicts(&kit.calibration[index]))?;
         let sha256 = &kit.guard.model().model().card().sha256;
-        let calibration = Calibration::of_clean(sha256, "calibration samples", verdicts.iter().flatten());
+        let calibration = Calibration::of_clean(
+            sha256,
+            "calibration samples",
+            &Profile::standard(),
+            verdicts.iter().flatten(),
+        );
         let sides = if kit.guard.pair().is_some() { 2.0 } else { 1.0 };
         let profile = Profile::standard().with_alpha(kit.alpha / sides).with_calibration(calibration);
         Ok(Self { defender: Either::new(kit, profile), entropy: false })

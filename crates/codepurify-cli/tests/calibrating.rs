@@ -1,0 +1,103 @@
+//! `calibrate`, and what verdicts make of it.
+
+mod common;
+
+use common::{CLEAN, Place, TRIGGER};
+use serde_json::{Value, json};
+
+/// Twenty functions that differ in their names and numbers.
+fn functions() -> Vec<String> {
+    (0..20)
+        .map(|index| CLEAN.replace("sum", &format!("sum{index}")).replace("= 0;", &format!("= {index};")))
+        .collect()
+}
+
+#[test]
+fn a_calibration_gives_p_values_and_belongs_to_its_model_and_settings() {
+    let place = Place::with_code();
+    place.copy_of_victim();
+    place.write("model/codepurify.calibration.json", "{}");
+    let run = place.run(&["scan", "clean.c", "--model", "model"]);
+    assert!(run.code == 2 && run.err.contains("codepurify.calibration.json cannot be used"), "{}", run.err);
+    std::fs::remove_file(place.path("model/codepurify.calibration.json")).unwrap();
+
+    place.write("code/all.c", functions().join("\n"));
+    let run = place.run(&["calibrate", "code", "--model", "model", "-o", "mine.json"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert!(run.err.contains("clean snippets are answered with"), "{}", run.err);
+    let calibration: Value = serde_json::from_str(&place.read("mine.json")).unwrap();
+    let rows = calibration["answers"].as_object().unwrap().values();
+    let rows: usize = rows.map(|answer| answer["scores"].as_array().unwrap().len()).sum();
+    assert_eq!(rows, 20);
+    let scan = |options: &[&str]| {
+        let args =
+            [&["scan", "clean.c", "triggered.c", "--model", "model", "--format", "json"], options].concat();
+        place.run(&args)
+    };
+    let p_values = |run: &common::Run| {
+        let report = run.json();
+        ["p_value"; 2].iter().zip(0..2).filter(|&(key, at)| report["results"][at][key].is_number()).count()
+    };
+    assert_eq!(p_values(&scan(&[])), 0, "nothing is calibrated");
+    assert!(p_values(&scan(&["--calibration", "mine.json"])) > 0);
+    let run = scan(&["--calibration", "mine.json", "--budget", "4"]);
+    assert!(run.code == 2 && run.err.contains("other settings"), "{}", run.err);
+    place.write("mine.json", calibration.to_string().replace("\"model_sha256\":\"", "\"model_sha256\":\"0"));
+    let run = scan(&["--calibration", "mine.json"]);
+    assert!(run.code == 2 && run.err.contains("made for another model"), "{}", run.err);
+}
+
+#[test]
+fn rows_without_code_are_reported_and_the_others_used() {
+    let place = Place::new();
+    let rows: Vec<String> = functions().iter().map(|code| json!({ "code": code }).to_string()).collect();
+    place.write("rows.jsonl", rows[..3].join("\n") + "\n{\"func\": 1}\nnot json\n");
+    let run = place.run(&["calibrate", "rows.jsonl", "--lang", "c", "--field", "code", "-o", "mine.json"]);
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("rows.jsonl:4: the row has no text `code`"), "{}", run.err);
+    assert!(run.err.contains("rows.jsonl:5: "), "{}", run.err);
+    assert!(run.err.contains("are needed for alpha 0.05"), "{}", run.err);
+    let calibration: Value = serde_json::from_str(&place.read("mine.json")).unwrap();
+    assert_eq!(calibration["source"], "rows.jsonl");
+    let run = place.run(&["calibrate", "rows.jsonl"]);
+    assert!(run.code == 64 && run.err.contains("--lang"), "{}", run.err);
+    assert_eq!(place.run(&["calibrate", "rows.jsonl", "--lang", "c", "--profile", "paper"]).code, 64);
+}
+
+#[test]
+fn references_of_ones_own_take_the_place_of_the_bundled_ones() {
+    let place = Place::with_code();
+    place.write("refs.c", functions()[..4].join("\n"));
+    let run = place.run(&["scan", "triggered.c", "--reference", "refs.c", "--format", "json"]);
+    let report = run.json();
+    // The bundled calibration was made with the bundled references.
+    assert!(report["results"][0]["p_value"].is_null());
+    assert!(report["results"][0]["reason"].as_str().unwrap().contains("not calibrated"));
+    place.write("empty.c", "void f(void) {}\n");
+    let run = place.run(&["scan", "triggered.c", "--reference", "empty.c"]);
+    assert!(run.code == 64 && run.err.contains("no statement stands there"), "{}", run.err);
+    let run = place.run(&["scan", "triggered.c", "--reference", "missing.c"]);
+    assert!(run.code == 2 && run.err.contains("missing.c: no such file"), "{}", run.err);
+}
+
+#[test]
+fn a_repeated_trigger_is_found_in_all_its_places_and_taken_out() {
+    let place = Place::new();
+    let code = CLEAN.replacen("{\n", &format!("{{\n    {TRIGGER}\n"), 1);
+    let code = code.replacen("    return", &format!("    {TRIGGER}\n    {TRIGGER}\n    return"), 1);
+    place.write("thrice.c", &code);
+    let run = place.run(&["purify", "thrice.c"]);
+    assert_eq!((run.code, run.out.as_str()), (1, CLEAN));
+    assert_ne!(place.run(&["scan", "thrice.c", "--profile", "paper"]).code, 1);
+}
+
+#[test]
+fn shares_and_budgets_that_make_no_sense_are_usage_errors() {
+    let place = Place::with_code();
+    for option in
+        [["--alpha", "0"], ["--alpha", "1"], ["--alpha", "nan"], ["--budget", "0"], ["--budget", "inf"]]
+    {
+        let run = place.run(&["scan", "clean.c", option[0], option[1]]);
+        assert!(run.code == 64 && run.err.contains(option[0]), "{option:?}: {}", run.err);
+    }
+}
