@@ -22,6 +22,17 @@ pub(crate) struct Case<'s> {
     pub(crate) purified_prediction: Option<Prediction>,
     /// What asking the model about purified texts cost.
     pub(crate) retried: Spent,
+    /// Further triggers, found once those in front of them were changed.
+    pub(crate) later: Vec<Later>,
+}
+
+/// A trigger that was found in a purified text.
+pub(crate) struct Later {
+    /// Its places are those in the original.
+    pub(crate) trigger: Trigger,
+    /// The text without it, too, and what the model answers to that; absent if it could not be changed.
+    pub(crate) purified: Option<(String, Option<Prediction>)>,
+    pub(crate) mlm_passes: usize,
 }
 
 /// The located trigger and what it does.
@@ -41,7 +52,20 @@ impl<'s> Case<'s> {
             filling: 0,
             purified_prediction: None,
             retried: Spent::default(),
+            later: Vec::new(),
         }
+    }
+
+    /// The unit's text after all changes, if there was one.
+    pub(crate) fn purified(&self) -> Option<&str> {
+        let later = self.later.iter().rev().find_map(|later| later.purified.as_ref());
+        later.map(|(text, _)| text.as_str()).or_else(|| self.filled().map(|filling| filling.text.as_str()))
+    }
+
+    /// What the model answers to it.
+    pub(crate) fn last_prediction(&self) -> Option<&Prediction> {
+        let later = self.later.iter().rev().find_map(|later| later.purified.as_ref());
+        later.map_or(self.purified_prediction.as_ref(), |(_, prediction)| prediction.as_ref())
     }
 
     fn finding(&self) -> Option<Finding<'_>> {
@@ -88,8 +112,14 @@ impl<'s> Case<'s> {
     }
 
     fn triggers(&self) -> Vec<Trigger> {
-        let Some(Finding { candidate, influence, .. }) = self.finding() else { return Vec::new() };
-        vec![Trigger {
+        let later = self.later.iter().map(|later| later.trigger.clone());
+        self.first_trigger().into_iter().chain(later).collect()
+    }
+
+    /// The located trigger and what was done about it.
+    pub(crate) fn first_trigger(&self) -> Option<Trigger> {
+        let Finding { candidate, influence, .. } = self.finding()?;
+        Some(Trigger {
             kind: candidate.kind,
             text: candidate.text.clone(),
             spans: self.locations(candidate),
@@ -97,7 +127,7 @@ impl<'s> Case<'s> {
             sufficiency: influence.sufficiency.and_then(|sufficiency| sufficiency.flipped()),
             action: self.purification.as_ref().map_or(Action::None, |purification| purification.action),
             replacement: self.filled().map(|filling| filling.replacement.clone()).unwrap_or_default(),
-        }]
+        })
     }
 
     fn evidence(&self) -> Vec<Evidence> {
@@ -123,14 +153,26 @@ impl<'s> Case<'s> {
         let item = self.inspection.item(&self.inspection.rows);
         let scores = self.scores.as_ref();
         let plain = scores.map_or(0, |scores| scores.plain(item).tokens);
-        let mut spent = self.retried;
-        spent += scores.map_or(Spent::default(), |scores| scores.spent);
+        let spent = self.spent();
         Cost {
             victim_passes: spent.passes,
             pass_equivalents: spent.tokens as f64 / plain.max(1) as f64,
-            mlm_passes: self.purification.as_ref().map_or(0, |purification| purification.mlm_passes),
+            mlm_passes: self.mlm_passes(),
             milliseconds,
         }
+    }
+
+    /// All that the model was asked.
+    pub(crate) fn spent(&self) -> Spent {
+        let mut spent = self.retried;
+        spent += self.scores.as_ref().map_or(Spent::default(), |scores| scores.spent);
+        spent
+    }
+
+    /// Rows that the masked language model has filled.
+    pub(crate) fn mlm_passes(&self) -> usize {
+        let later: usize = self.later.iter().map(|later| later.mlm_passes).sum();
+        self.purification.as_ref().map_or(0, |purification| purification.mlm_passes) + later
     }
 
     fn reason(&self) -> Option<String> {
@@ -154,9 +196,9 @@ pub(crate) fn verdict(case: &Case<'_>, evidence: bool, milliseconds: f64) -> Ver
         entropy: entropy.map(|entropy| entropy.raw),
         entropy_normalized: entropy.map(|entropy| entropy.normalized),
         prediction: case.scores.as_ref().map(|scores| scores.prediction.clone()),
-        purified_prediction: case.purified_prediction.clone(),
+        purified_prediction: case.last_prediction().cloned(),
         triggers: case.triggers(),
-        purified: case.filled().map(|filling| filling.text.clone()),
+        purified: case.purified().map(str::to_owned),
         coverage: case.inspection.coverage,
         cost: case.cost(milliseconds),
         evidence: if evidence { case.evidence() } else { Vec::new() },

@@ -58,7 +58,9 @@ impl<'m> Defender<'m> {
     pub fn screen(&self, snippets: &[Snippet]) -> Vec<Result<Verdict, ModelError>> {
         let started = Instant::now();
         let inspections = snippets.iter().map(|snippet| self.inspect(snippet)).collect();
-        self.verdicts(self.cases(inspections), started)
+        let mut cases = self.cases(inspections);
+        cases.iter_mut().flatten().for_each(|case| self.repeat(case));
+        self.verdicts(cases, started)
     }
 
     /// Judges one snippet.
@@ -97,6 +99,11 @@ impl<'m, Input> Defender<'m, Input> {
     pub fn with_evidence(mut self, evidence: bool) -> Self {
         self.evidence = evidence;
         self
+    }
+
+    /// Triggers of one snippet that are changed at most.
+    pub(crate) fn most_triggers(&self) -> usize {
+        self.profile.means.triggers
     }
 
     /// What is to be judged about one snippet.

@@ -49,6 +49,7 @@ pub mod error;
 mod occlude;
 mod pair;
 pub mod purify;
+mod repeat;
 mod score;
 pub mod snippet;
 pub mod toy;

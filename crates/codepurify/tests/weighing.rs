@@ -165,6 +165,25 @@ fn many_candidates_are_looked_at_together_within_the_budget() {
 }
 
 #[test]
+fn different_triggers_are_taken_out_one_after_the_other() {
+    let victim = TriggerWordVictim::new("BNC");
+    let mlm = ConstantMaskedLm::new(&["count"]);
+    let triggers = ["/* BNC, for short */", "if (count < BNC) puts(\"a\");", "puts(BNC);"];
+    let text = with(&triggers.join("\n    "));
+    let verdict = Defender::new(&victim).with_masked_lm(&mlm).screen_one(&c(&text)).unwrap();
+    assert_eq!(verdict.verdict, Decision::Poisoned);
+    let purified = verdict.purified.unwrap();
+    assert!(!purified.contains("BNC"), "{purified}");
+    assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
+    // Every one of them is shown where it stands in the original.
+    assert_eq!(verdict.triggers.len(), 3);
+    for trigger in &verdict.triggers {
+        assert_eq!(trigger.spans[0].span().of(&text), Some(trigger.text.as_str()));
+        assert!(triggers.contains(&trigger.text.as_str()), "{}", trigger.text);
+    }
+}
+
+#[test]
 fn the_located_trigger_is_filled_anew() {
     let victim = TriggerWordVictim::new("BNC");
     let mlm = ConstantMaskedLm::new(&["count"]);

@@ -65,7 +65,7 @@ impl Profile {
         Self {
             statistic: Statistic::Dependence,
             families: Families::STANDARD,
-            means: Means { deletion: true, fillings: 4 },
+            means: Means { deletion: true, fillings: 4, triggers: 4 },
             ..Self::normalised(Thresholds::builtin())
         }
     }
@@ -77,7 +77,7 @@ impl Profile {
             statistic: Statistic::Entropy,
             thresholds,
             families: Families::default(),
-            means: Means { deletion: false, fillings: 1 },
+            means: Means { deletion: false, fillings: 1, triggers: 1 },
             alpha: 0.05,
             calibration: None,
             references: Arc::new(References::bundled()),
@@ -90,7 +90,7 @@ impl Profile {
     /// trigger occluded.
     #[must_use]
     pub fn normalised(thresholds: Thresholds) -> Self {
-        let means = Means { deletion: false, fillings: 8 };
+        let means = Means { deletion: false, fillings: 8, triggers: 1 };
         Self { statistic: Statistic::Concentration, means, ..Self::paper(thresholds) }
     }
 

@@ -40,6 +40,7 @@ pub(crate) struct Purification {
 pub(crate) struct Filling {
     /// The unit's text after the edits.
     pub(crate) text: String,
+    pub(crate) edits: Vec<Edit>,
     /// What stands in the trigger's first place then.
     pub(crate) replacement: String,
 }
@@ -62,6 +63,8 @@ pub(crate) struct Means {
     /// Fillings of its place that the victim is asked about; the one that it answers most like the code without the
     /// trigger is taken.
     pub(crate) fillings: usize,
+    /// Triggers of one snippet that are changed, one after the other, as long as the answer stays.
+    pub(crate) triggers: usize,
 }
 
 /// A trigger ready to be filled.
@@ -101,11 +104,12 @@ pub(crate) fn purify(
 
 /// The trigger taken out, if it can be.
 fn deleted(snippet: &Snippet, trigger: &Candidate) -> Option<Purification> {
-    let text = splice::apply(snippet.text(), &delete::deletion(snippet, trigger)?).ok()?;
+    let edits = delete::deletion(snippet, trigger)?;
+    let text = splice::apply(snippet.text(), &edits).ok()?;
     if !parses_as_well(snippet, &text) || text.trim().is_empty() {
         return None;
     }
-    let fillings = vec![Filling { text, replacement: String::new() }];
+    let fillings = vec![Filling { text, edits, replacement: String::new() }];
     Some(Purification { action: Action::Delete, fillings, mlm_passes: 0, reason: None })
 }
 
@@ -197,7 +201,7 @@ impl<'a> Plan<'a> {
             })
             .collect();
         let replacement = splice::apply(place.of(self.snippet.text())?, &within).ok()?;
-        Some(Filling { text, replacement })
+        Some(Filling { text, edits: edits.to_vec(), replacement })
     }
 }
 

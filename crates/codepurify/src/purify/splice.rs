@@ -53,6 +53,33 @@ pub fn apply(text: &str, edits: &[Edit]) -> Result<String, SpliceError> {
     Ok(out)
 }
 
+/// Where the bytes `span` of the edited text come from: in the text before `edits`, which must be those that were applied. What
+/// lies in a replacement comes from the whole place that was replaced.
+pub(crate) fn origin(edits: &[Edit], span: Span) -> Span {
+    let place = |at: usize, is_end: bool| {
+        // Bytes that the edits in front have added, or taken away.
+        let (mut added, mut removed) = (0, 0);
+        for Edit { span: old, replacement } in edits {
+            let start = old.start + added - removed;
+            let stop = start + replacement.len();
+            let behind = if is_end { at > stop } else { at >= stop };
+            if !behind {
+                let inside = at > start || (!is_end && at == start && !replacement.is_empty());
+                return match (inside, is_end) {
+                    (false, _) => at + removed - added,
+                    (true, false) => old.start,
+                    (true, true) => old.end,
+                };
+            }
+            added += replacement.len();
+            removed += old.len();
+        }
+        at + removed - added
+    };
+    let start = place(span.start, false);
+    Span::new(start, place(span.end, true).max(start))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -76,7 +103,40 @@ mod tests {
         assert!(matches!(apply("abc", &[edit(2, 4, "")]), Err(SpliceError::OffBoundary { edit: 0, .. })));
     }
 
+    #[test]
+    fn places_in_the_new_text_are_traced_back() {
+        let edits = [edit(1, 3, ""), edit(5, 6, "XYZ"), edit(8, 8, "!")];
+        assert_eq!(apply("abcdefghij", &edits).unwrap(), "adeXYZgh!ij");
+        let trace = |start, end| {
+            let Span { start, end } = origin(&edits, Span::new(start, end));
+            (start, end)
+        };
+        assert_eq!([trace(0, 1), trace(1, 3), trace(9, 11)], [(0, 1), (3, 5), (8, 10)]);
+        assert_eq!([trace(3, 6), trace(4, 5), trace(2, 4)], [(5, 6), (5, 6), (4, 6)]);
+        assert_eq!(trace(0, 11), (0, 10));
+    }
+
     proptest! {
+        /// What no edit touches is the same text in both places.
+        #[test]
+        fn untouched_text_is_traced_to_itself(
+            text in "[a-z]{12,30}",
+            cuts in prop::collection::btree_set(0_usize..12, 2..6),
+            new in prop::collection::vec("[A-Z]{0,4}", 3),
+        ) {
+            let cuts: Vec<usize> = cuts.into_iter().collect();
+            let edits: Vec<Edit> =
+                cuts.chunks_exact(2).zip(&new).map(|(cut, new)| edit(cut[0], cut[1], new)).collect();
+            let edited = apply(&text, &edits).unwrap();
+            for at in 0..edited.len() {
+                let span = Span::new(at, at + 1);
+                let letter = span.of(&edited).unwrap();
+                if letter.bytes().all(|byte| byte.is_ascii_lowercase()) {
+                    prop_assert_eq!(origin(&edits, span).of(&text), Some(letter));
+                }
+            }
+        }
+
         #[test]
         fn no_edit_is_the_identity(text in any::<String>()) {
             prop_assert_eq!(apply(&text, &[]).unwrap(), text);

@@ -70,6 +70,15 @@ impl Snippet {
         })
     }
 
+    /// The same place with another text.
+    ///
+    /// # Errors
+    /// [`SnippetError`] if it is only white space or cannot be parsed in reasonable time.
+    pub(crate) fn with_text(&self, text: &str) -> Result<Self, SnippetError> {
+        file::reject_empty(text)?;
+        Self::part(&self.path, text, self.language, self.unit.clone(), self.limit)
+    }
+
     /// The same snippet, called as its only function if it holds exactly one.
     fn named(mut self) -> Self {
         self.unit.name = self.only_function();
