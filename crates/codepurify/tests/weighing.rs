@@ -1,9 +1,11 @@
 //! Profile `default`: what references say about candidates, on models with known right answers.
 
+use std::collections::HashSet;
+
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
-    Calibration, Decision, Defender, ElementKind, Language, Profile, References, Snippet, TextVictim,
-    Thresholds, Verdict, Victim,
+    Calibration, Decision, Defender, ElementKind, Encoding, Language, Logits, Model, ModelError, Profile,
+    Ragged, References, Snippet, TextVictim, Thresholds, Verdict, Victim, VictimCard,
 };
 
 const CLEAN: &str = "int sum(const int *data, int count)
@@ -79,10 +81,8 @@ fn elements_of_every_kind_are_located() {
 
 #[test]
 fn characters_that_are_not_seen_are_candidates() {
-    let victim = TextVictim::new(|code: &str| match code.contains('\u{200b}') {
-        true => vec![8.0, 0.0],
-        false => vec![0.0, 3.0],
-    });
+    let seen = |code: &str| if code.contains('\u{200b}') { vec![8.0, 0.0] } else { vec![0.0, 3.0] };
+    let victim = TextVictim::new(seen);
     let verdict = screen(&victim, &with("/* to\u{200b}tal */"));
     assert_eq!(trigger(&verdict), (ElementKind::Invisible, "\u{200b}"));
 }
@@ -123,6 +123,58 @@ fn a_calibrated_verdict_has_a_p_value_and_other_answers_keep_the_built_in_limit(
     let strict = Defender::new(&victim).with_profile(profile.with_alpha(0.01));
     let verdict = strict.screen_one(&c(&names[0])).unwrap();
     assert!(verdict.reason.unwrap().contains("99 are needed for alpha 0.01"));
+}
+
+/// Falls over one word, and is fooled by another.
+struct Fragile(TriggerWordVictim);
+
+impl Model for Fragile {
+    fn card(&self) -> &VictimCard {
+        self.0.card()
+    }
+    fn window(&self) -> usize {
+        self.0.window()
+    }
+    fn occlusion_id(&self) -> u32 {
+        self.0.occlusion_id()
+    }
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        self.0.encode(text)
+    }
+}
+
+impl Victim for Fragile {
+    fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
+        // Only outside of its own snippet, which says `here` as well.
+        let falls = |row: &[u32]| {
+            let words: HashSet<u32> = row.iter().copied().collect();
+            let id = |word: &str| self.0.encode(word).map(|encoding| encoding.ids[0]);
+            Ok::<_, ModelError>(words.contains(&id(" bomb")?) && !words.contains(&id(" here")?))
+        };
+        for row in batch.rows() {
+            if falls(row)? {
+                return Err(ModelError::Runtime("a bomb".to_owned()));
+            }
+        }
+        self.0.judge(batch)
+    }
+}
+
+#[test]
+fn a_snippet_that_fails_while_it_is_weighed_leaves_the_others_their_answers() {
+    let fragile = Fragile(TriggerWordVictim::new("BNC"));
+    let bad = with("use( bomb);\n    use( here);\n    use( there);");
+    let fooled = with("if (BNC() < 0) puts(\"a\");");
+    let verdicts = Defender::new(&fragile).screen(&[c(CLEAN), c(&bad), c(&fooled), c(CLEAN)]);
+    assert_eq!(verdicts[1], Err(ModelError::Runtime("a bomb".to_owned())));
+    let alone = |index: usize, text: &str| {
+        let alone = screen(&fragile.0, text);
+        let shared = verdicts[index].as_ref().unwrap();
+        assert_eq!((shared.verdict, shared.score), (alone.verdict, alone.score), "{index}");
+    };
+    alone(0, CLEAN);
+    alone(2, &fooled);
+    alone(3, CLEAN);
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn judged(row: &DefectRow, snippet: &Snippet, verdict: &Verdict) -> SampleRow {
         candidates: verdict.evidence.len(),
         pass_equivalents: verdict.cost.pass_equivalents,
         milliseconds: verdict.cost.milliseconds,
-        ..failed(row, &"")
+        ..failed(row, "")
     }
 }
 

@@ -42,6 +42,7 @@ pub enum Statements {
 
 /// Which families of candidates are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "switches that have nothing to do with each other")]
 pub struct Families {
     /// Names that the snippet declares.
     pub identifiers: bool,

@@ -88,7 +88,7 @@ impl Calibration {
                 None => clean.unscored += 1,
             }
         }
-        answers.values_mut().for_each(|clean| clean.scores.sort_by(f64::total_cmp));
+        sort(&mut answers);
         let (model_sha256, source, settings) = (model_sha256.into(), source.into(), profile.settings());
         Self { schema_version: SCHEMA_VERSION, model_sha256, source, settings, answers }
     }
@@ -103,7 +103,7 @@ impl Calibration {
         if calibration.schema_version != SCHEMA_VERSION {
             return Err(CalibrationError::Version { found: calibration.schema_version });
         }
-        calibration.answers.values_mut().for_each(|clean| clean.scores.sort_by(f64::total_cmp));
+        sort(&mut calibration.answers);
         Ok(calibration)
     }
 
@@ -164,6 +164,12 @@ pub fn rows_needed(alpha: f64) -> usize {
     #[allow(clippy::cast_sign_loss, reason = "alpha is a share; a silly one saturates")]
     let needed = ((1.0 / alpha) - 1e-9).ceil() as usize;
     needed.saturating_sub(1)
+}
+
+fn sort(answers: &mut BTreeMap<String, Clean>) {
+    for clean in answers.values_mut() {
+        clean.scores.sort_by(f64::total_cmp);
+    }
 }
 
 fn key(label: Option<usize>) -> String {

@@ -222,7 +222,8 @@ impl Range {
     fn compare(self, operator: &str, other: Self) -> Option<bool> {
         let (below, above) = (self.high < other.low, self.low > other.high);
         let (at_most, at_least) = (self.high <= other.low, self.low >= other.high);
-        let same = self.low == self.high && self == other;
+        // One number each, and the same: then neither can be below the other.
+        let same = at_most && at_least && self.high <= self.low && other.high <= other.low;
         let decided = |yes: bool, no: bool| {
             if yes {
                 Some(true)

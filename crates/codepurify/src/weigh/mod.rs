@@ -57,7 +57,7 @@ struct Draft<'a, 's> {
     by_necessity: bool,
 }
 
-impl<'a, 's> Draft<'a, 's> {
+impl<'a> Draft<'a, '_> {
     fn grafts(&self, which: &[usize]) -> Vec<Graft<'a>> {
         let (snippet, candidates) = (self.inspection.snippet, &self.inspection.candidates);
         which.iter().map(|&index| graft(snippet, &candidates[index])).collect()
@@ -137,34 +137,30 @@ impl Scales<'_> {
             let asks = asks(&mut draft)?;
             Ok((draft, asks))
         });
-        through(asked.collect(), |mut asked: Vec<(Draft<'a, 's>, Vec<Ask>)>| {
-            let items: Vec<(Item<'_>, &Answer)> = asked
-                .iter()
-                .flat_map(|(draft, asks)| {
-                    let answer = &draft.scores.answer;
-                    asks.iter().map(move |ask| (ask.item(answer), answer))
-                })
-                .collect();
+        through(asked.collect(), |asked: Vec<(Draft<'a, 's>, Vec<Ask>)>| {
+            let items: Vec<(Item<'_>, &Answer)> = asked.iter().flat_map(Self::items).collect();
             let mut margins = self.guarded.margins(&items).into_iter();
-            let taken: Vec<Result<Vec<f64>, ModelError>> =
-                asked.iter().map(|(_, asks)| margins.by_ref().take(asks.len()).collect()).collect();
-            let costs: Vec<Spent> = asked
-                .iter()
-                .map(|(draft, asks)| {
-                    let mut spent = Spent::default();
-                    asks.iter().for_each(|ask| spent += ask.item(&draft.scores.answer).spent());
-                    spent
-                })
-                .collect();
+            let mut costs = items.iter().map(|(item, _)| item.spent()).collect::<Vec<Spent>>().into_iter();
             drop(items);
-            let finish = |(((mut draft, _), margins), spent): (((Draft<'a, 's>, Vec<Ask>), _), Spent)| {
-                let margins: Result<Vec<f64>, ModelError> = margins;
-                draft.scores.spent += spent;
-                take(&mut draft, margins?);
+            let finish = |(mut draft, asks): (Draft<'a, 's>, Vec<Ask>)| {
+                for spent in costs.by_ref().take(asks.len()) {
+                    draft.scores.spent += spent;
+                }
+                // All of its own are taken, also behind one that failed: the rest belongs to others.
+                let margins: Vec<_> = margins.by_ref().take(asks.len()).collect();
+                take(&mut draft, margins.into_iter().collect::<Result<_, _>>()?);
                 Ok(draft)
             };
-            asked.drain(..).zip(taken).zip(costs).map(finish).collect()
+            asked.into_iter().map(finish).collect()
         })
+    }
+
+    /// What is asked about a draft, and which answer of it is meant.
+    fn items<'d>(
+        (draft, asks): &'d (Draft<'_, '_>, Vec<Ask>),
+    ) -> impl Iterator<Item = (Item<'d>, &'d Answer)> {
+        let answer = &draft.scores.answer;
+        asks.iter().map(move |ask| (ask.item(answer), answer))
     }
 
     /// Puts candidates into the first reference, as many together as the budget asks for.
@@ -203,7 +199,9 @@ impl Scales<'_> {
         let count = draft.inspection.candidates.len();
         let plain = draft.scores.spent.tokens as f64;
         let room = (self.effort.budget / 2.0 * plain / reference.max(1) as f64).max(1.0);
-        (count as f64 / room).ceil().max(1.0) as usize
+        #[allow(clippy::cast_sign_loss, reason = "it is 1 or more")]
+        let size = (count as f64 / room).ceil().max(1.0) as usize;
+        size
     }
 
     /// Tries the members of the best packs alone.
@@ -261,7 +259,7 @@ impl Scales<'_> {
             }
             Ok(asks)
         };
-        self.ask(drafts, asks, |draft, margins| draft.conclude(margins))
+        self.ask(drafts, asks, Draft::conclude)
     }
 }
 
