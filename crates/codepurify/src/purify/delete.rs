@@ -1,25 +1,27 @@
 //! Taking a trigger out where nothing depends on it.
 
-use super::effect::is_dead;
+use super::effect::dead_around;
 use super::splice::Edit;
 use crate::candidates::Candidate;
 use crate::snippet::{Snippet, Span};
 use crate::verdict::ElementKind;
 
 /// The edits that remove the trigger from all its places, or `None` if it may do something: comments and characters that
-/// are not seen never do, statements not if that can be proved. A line that would be left empty goes as well.
+/// are not seen never do, statements not if that can be proved. A part of a statement that does nothing goes with all of it,
+/// and so does a line that would be left empty.
 pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edit>> {
-    let removable = match trigger.kind {
-        ElementKind::Comment | ElementKind::Invisible => true,
-        ElementKind::Statement => trigger.spans.iter().all(|&span| is_dead(snippet, span)),
-        ElementKind::Identifier | ElementKind::Condition | ElementKind::Literal => false,
+    let removable = |span: Span| match trigger.kind {
+        ElementKind::Identifier => None,
+        ElementKind::Comment => Some(with_line(snippet.text(), span)),
+        ElementKind::Invisible => Some(span),
+        ElementKind::Statement | ElementKind::Condition | ElementKind::Literal => {
+            dead_around(snippet, span).map(|span| with_line(snippet.text(), span))
+        }
     };
-    let whole_lines = trigger.kind != ElementKind::Invisible;
-    let remove = |&span: &Span| {
-        let span = if whole_lines { with_line(snippet.text(), span) } else { span };
-        Edit { span, replacement: String::new() }
-    };
-    removable.then(|| trigger.spans.iter().map(remove).collect())
+    let mut places = trigger.spans.iter().map(|&span| removable(span)).collect::<Option<Vec<Span>>>()?;
+    // Two parts of one statement have it gone once.
+    places.dedup();
+    Some(places.into_iter().map(|span| Edit { span, replacement: String::new() }).collect())
 }
 
 /// The span with the rest of its line, if nothing else stands there.

@@ -17,11 +17,13 @@ struct Range {
     high: f64,
 }
 
-/// Whether the statement at `span` of `snippet` provably does nothing.
-pub(super) fn is_dead(snippet: &Snippet, span: Span) -> bool {
-    let Some(syntax) = snippet.syntax() else { return false };
+/// The bytes of the outermost statement that provably does nothing and is, or holds, what stands at `span` of `snippet`.
+pub(super) fn dead_around(snippet: &Snippet, span: Span) -> Option<Span> {
+    let syntax = snippet.syntax()?;
     let reader = Reader { text: snippet.text(), language: snippet.language() };
-    syntax.node_at(span).is_some_and(|node| reader.is_dead(node, &|node| syntax.span(node)))
+    let place = |node: Node<'_>| syntax.span(node);
+    let around = std::iter::successors(syntax.node_at(span), |node| node.parent());
+    around.filter(|&node| reader.is_dead(node, &place)).last().and_then(place)
 }
 
 struct Reader<'t> {
@@ -268,7 +270,21 @@ mod tests {
             _ => ("int f(int n) { ", " return n; }"),
         };
         let snippet = Snippet::new(format!("{head}{statement}{tail}"), language).unwrap();
-        is_dead(&snippet, Span::new(head.len(), head.len() + statement.len()))
+        let span = Span::new(head.len(), head.len() + statement.len());
+        dead_around(&snippet, span).is_some_and(|found| found.contains(span))
+    }
+
+    #[test]
+    fn what_lies_in_a_dead_statement_is_dead_with_it() {
+        let text = "int f(int n) { while (sin(0.2) > 77) { if (n) puts(\"m\"); } if (n) puts(\"k\"); }";
+        let snippet = Snippet::new(text, Language::C).unwrap();
+        let around = |part: &str| {
+            let start = text.find(part).unwrap();
+            dead_around(&snippet, Span::new(start, start + part.len())).and_then(|span| span.of(text))
+        };
+        let whole = Some("while (sin(0.2) > 77) { if (n) puts(\"m\"); }");
+        assert_eq!([around("puts(\"m\");"), around("sin(0.2) > 77"), around("\"m\"")], [whole; 3]);
+        assert_eq!(around("puts(\"k\");"), None);
     }
 
     #[test]

@@ -271,7 +271,19 @@ fn occluded(inspection: &Inspection<'_>, row: &[u32]) -> Ask {
     }
 }
 
-/// A name that reaches this share of a statement's gain is as strong.
+/// The statement around the candidate `part` that is about as strong, or `part` itself: what triggers is more of a statement
+/// than the words in it that trigger most.
+fn whole(inspection: &Inspection<'_>, influences: &[Influence], part: usize, shortlist: &[usize]) -> usize {
+    let candidates = &inspection.candidates;
+    let around = |&index: &usize| {
+        let statement = [part, index].iter().all(|&it| candidates[it].kind == ElementKind::Statement);
+        let strong = influences[index].gain() >= AS_STRONG * influences[part].gain();
+        index != part && statement && strong && candidates[index].spans[0].contains(candidates[part].spans[0])
+    };
+    shortlist.iter().copied().find(around).unwrap_or(part)
+}
+
+/// What reaches this share of a gain is about as strong.
 const AS_STRONG: f64 = 0.9;
 
 /// Packs whose members are tried alone.
@@ -298,6 +310,10 @@ impl Draft<'_, '_> {
         } else {
             Dependence::of(influences, &self.shortlist, |index| self.rank(index))
         };
+        if let Some(dependence) = &mut self.scores.dependence {
+            dependence.strongest =
+                whole(self.inspection, &self.scores.influences, dependence.strongest, &self.shortlist);
+        }
         self.scores.share_gains();
     }
 }
