@@ -22,7 +22,7 @@ pub(super) fn dead_around(snippet: &Snippet, span: Span) -> Option<Span> {
     let syntax = snippet.syntax()?;
     let reader = Reader { text: snippet.text(), language: snippet.language() };
     let place = |node: Node<'_>| syntax.span(node);
-    let around = std::iter::successors(syntax.node_at(span), |node| node.parent());
+    let around = std::iter::successors(syntax.node_at(span), Node::parent);
     around.filter(|&node| reader.is_dead(node, &place)).last().and_then(place)
 }
 
