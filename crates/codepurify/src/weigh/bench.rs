@@ -41,7 +41,12 @@ impl Ask {
 
     /// The row as the model is asked how much of `answer` is left in it.
     pub(crate) fn item<'a>(&'a self, answer: &'a Answer) -> Item<'a> {
-        answer.asked(Item { rows: &self.row, beside: &self.beside, side: self.side })
+        answer.asked(self.plain())
+    }
+
+    /// The row as the model answers it.
+    fn plain(&self) -> Item<'_> {
+        Item { rows: &self.row, beside: &self.beside, side: self.side }
     }
 }
 
@@ -92,13 +97,6 @@ impl Bench {
         }
         others.truncate(count);
         others
-    }
-}
-
-impl Ask {
-    /// The row as the model answers it.
-    fn plain(&self) -> Item<'_> {
-        Item { rows: &self.row, beside: &self.beside, side: self.side }
     }
 }
 

@@ -163,15 +163,35 @@ impl Scales<'_> {
         asks.iter().map(move |ask| (ask.item(answer), answer))
     }
 
-    /// Puts candidates into the first reference, as many together as the budget asks for.
+    /// Puts all candidates into the first reference, as many together as the budget asks for.
     fn in_packs<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
+        self.in_first(drafts, |draft, reference| {
+            let all: Vec<usize> = (0..draft.inspection.candidates.len()).collect();
+            all.chunks(self.pack(draft, reference)).map(<[usize]>::to_vec).collect()
+        })
+    }
+
+    /// Tries the members of the best packs alone.
+    fn singly<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
+        self.in_first(drafts, |draft, _| {
+            let gain = |pack: &[usize]| draft.scores.influences[pack[0]].gain() * pack.len() as f64;
+            let mut packs: Vec<&Vec<usize>> = draft.packs.iter().filter(|pack| pack.len() > 1).collect();
+            packs.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
+            packs.into_iter().take(PACKS).flatten().map(|&index| vec![index]).collect()
+        })
+    }
+
+    /// Puts each of `packs` into the first reference; these may depend on its cost in tokens.
+    fn in_first<'a, 's>(
+        &self,
+        drafts: Drafts<'a, 's>,
+        packs: impl Fn(&Draft<'a, 's>, usize) -> Vec<Vec<usize>>,
+    ) -> Drafts<'a, 's> {
         let model = self.guarded.model();
         let asks = |draft: &mut Draft<'a, 's>| {
             let Some(&entry) = draft.entries.first() else { return Ok(Vec::new()) };
             let plain = entry.ask(model, &[])?;
-            let size = self.pack(draft, plain.item(&draft.scores.answer).spent().tokens);
-            let all: Vec<usize> = (0..draft.inspection.candidates.len()).collect();
-            draft.packs = all.chunks(size).map(<[usize]>::to_vec).collect();
+            draft.packs = packs(draft, plain.item(&draft.scores.answer).spent().tokens);
             let grafted = draft.packs.iter().map(|pack| entry.ask(model, &draft.grafts(pack)));
             let mut asks = grafted.collect::<Result<Vec<Ask>, _>>()?;
             if entry.margin(&draft.scores.answer).is_none() && !asks.is_empty() {
@@ -202,38 +222,6 @@ impl Scales<'_> {
         #[allow(clippy::cast_sign_loss, reason = "it is 1 or more")]
         let size = (count as f64 / room).ceil().max(1.0) as usize;
         size
-    }
-
-    /// Tries the members of the best packs alone.
-    fn singly<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        let model = self.guarded.model();
-        let members = |draft: &Draft<'a, 's>| -> Vec<usize> {
-            let gain = |pack: &[usize]| draft.scores.influences[pack[0]].gain() * pack.len() as f64;
-            let mut packs: Vec<&Vec<usize>> = draft.packs.iter().filter(|pack| pack.len() > 1).collect();
-            packs.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
-            packs.into_iter().take(PACKS).flatten().copied().collect()
-        };
-        let asks = |draft: &mut Draft<'a, 's>| {
-            let Some(&entry) = draft.entries.first() else { return Ok(Vec::new()) };
-            let members = members(draft);
-            let mut asks = Vec::new();
-            if entry.margin(&draft.scores.answer).is_none() && !members.is_empty() {
-                asks.push(entry.ask(model, &[])?);
-            }
-            for index in members {
-                asks.push(entry.ask(model, &draft.grafts(&[index]))?);
-            }
-            Ok(asks)
-        };
-        self.ask(drafts, asks, |draft, margins| {
-            let Some(&entry) = draft.entries.first() else { return };
-            let members = members(draft);
-            let mut margins = margins.into_iter();
-            let (baseline, bars) = (draft.baseline(entry, &mut margins), draft.bars());
-            for (index, margin) in members.into_iter().zip(margins) {
-                draft.scores.influences[index].moved(margin - baseline, baseline, margin, bars);
-            }
-        })
     }
 
     /// Looks closely at the candidates that moved the first reference most.
