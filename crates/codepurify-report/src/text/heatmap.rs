@@ -24,7 +24,9 @@ pub(crate) fn render(excerpt: &Excerpt, evidence: &[Evidence], color: bool) -> S
     let levels = levels(excerpt, evidence);
     let lines = lines(excerpt.text, &levels);
     let width = (excerpt.start_line + lines.len()).to_string().len();
-    let mut out = legend(width, color);
+    let weighed = evidence.iter().any(|candidate| candidate.gain.is_some());
+    let of = if weighed { "what the answer gains elsewhere" } else { "the answer" };
+    let mut out = legend(of, width, color);
     let mut folded = 0;
     for (index, line) in lines.iter().enumerate() {
         if is_folded(&lines, index) {
@@ -117,8 +119,8 @@ fn push_line(out: &mut String, number: usize, width: usize, line: &Line, color: 
     out.push('\n');
 }
 
-fn legend(width: usize, color: bool) -> String {
-    let mut legend = format!("{:>width$}   share of the answer:", "");
+fn legend(of: &str, width: usize, color: bool) -> String {
+    let mut legend = format!("{:>width$}   share of {of}:", "");
     for (level, limit) in (1_u8..).zip(LEVELS) {
         let sign = paint(format!(" {} ", SIGNS[usize::from(level)]), palette::heat(level), color);
         let _ = write!(legend, " {sign}≥ {:.0} %", limit * 100.0);
