@@ -56,8 +56,8 @@ impl Guard {
             || masked_lm.as_ref().map(RobertaMaskedLm::load).transpose(),
         );
         let (victim, masked_lm) = (victim?, masked_lm?);
-        let profile = profile(settings, &victim)?.with_nested(settings.nested);
         let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
+        let profile = profile(settings, &victim, thresholds)?.with_nested(settings.nested);
         Ok(Self { victim: victim.model, masked_lm, profile, thresholds })
     }
 
@@ -147,8 +147,7 @@ impl Guard {
 }
 
 /// How to decide, with all that is known about the model.
-fn profile(settings: &Settings, victim: &Loaded) -> Result<Profile, CliError> {
-    let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
+fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Result<Profile, CliError> {
     match settings.profile {
         ProfileName::Paper => return Ok(Profile::paper(thresholds)),
         ProfileName::Normalised => return Ok(Profile::normalised(thresholds)),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use codepurify::{Language, Limits};
+use codepurify::{Language, Limits, Profile};
 use serde::Deserialize;
 
 use crate::error::CliError;
@@ -195,10 +195,10 @@ impl Settings {
             model: options.model.map(|model| ModelSource { model, base, preset }),
             lang: options.lang.map(Language::from),
             profile: options.profile.unwrap_or_default(),
-            alpha: options.alpha.unwrap_or(0.05),
+            alpha: options.alpha.unwrap_or(Profile::ALPHA),
             calibration: options.calibration,
             references: options.reference,
-            budget: options.budget.unwrap_or(16.0),
+            budget: options.budget.unwrap_or(Profile::BUDGET),
             nested: options.nested.unwrap_or(false),
             format: options.format.unwrap_or_default(),
             fail_on: options.fail_on.unwrap_or_default(),

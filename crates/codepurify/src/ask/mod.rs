@@ -68,15 +68,11 @@ impl<'m> Guarded<'m> {
         let first = |values: Vec<f64>| {
             values.first().copied().ok_or_else(|| ModelError::Output("no answer".to_owned()))
         };
-        match (self, self.logits(&items)) {
-            (Self::Generator(generator), _) => {
-                batch::likelihoods(generator, &items).into_iter().map(|values| first(values?)).collect()
-            }
-            (_, logits) => {
-                let logits = logits.unwrap_or_default().into_iter().zip(asked);
-                logits.map(|(logits, (_, answer))| first(labels::margins(&logits?, answer)?)).collect()
-            }
+        if let Self::Generator(generator) = self {
+            return batch::likelihoods(generator, &items).into_iter().map(|values| first(values?)).collect();
         }
+        let logits = self.logits(&items).unwrap_or_default().into_iter().zip(asked);
+        logits.map(|(logits, (_, answer))| first(labels::margins(&logits?, answer)?)).collect()
     }
 
     /// Of each trial: the filling that the model answers most like the snippet with the trigger occluded.

@@ -117,15 +117,11 @@ pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
 fn together(elements: Vec<Candidate>) -> Vec<Candidate> {
     let mut known: BTreeMap<(ElementKind, String), Candidate> = BTreeMap::new();
     for element in elements {
-        match known.entry((element.kind, element.text.clone())) {
-            std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(element);
-            }
-            std::collections::btree_map::Entry::Occupied(mut place) => {
-                let first = place.get_mut();
-                first.spans.extend(element.spans);
-                first.depth = first.depth.min(element.depth);
-            }
+        if let Some(first) = known.get_mut(&(element.kind, element.text.clone())) {
+            first.spans.extend(element.spans);
+            first.depth = first.depth.min(element.depth);
+        } else {
+            known.insert((element.kind, element.text.clone()), element);
         }
     }
     known.into_values().collect()

@@ -56,6 +56,11 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// The share of clean code that may be flagged, unless said otherwise.
+    pub const ALPHA: f64 = 0.05;
+    /// What the evidence about one snippet may cost in passes over it, unless said otherwise.
+    pub const BUDGET: f64 = 16.0;
+
     /// Sufficiency: what the answer gains in references that a candidate is transplanted into (method, sections 3 and 4).
     /// Poisoned if so much is seen on at most a share α (5 % unless said otherwise) of clean code; without a calibration, if
     /// the answer comes with the candidate in every reference, and surely. A trigger that provably does nothing is taken out;
@@ -78,9 +83,9 @@ impl Profile {
             thresholds,
             families: Families::default(),
             means: Means { deletion: false, fillings: 1, triggers: 1 },
-            alpha: 0.05,
+            alpha: Self::ALPHA,
             calibration: None,
-            references: Arc::new(References::bundled()),
+            references: References::bundled(),
             effort: Effort::STANDARD,
         }
     }

@@ -1,6 +1,6 @@
 //! References: short functions without a trigger, which candidates are transplanted into.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use crate::candidates::{Families, Statements, candidates};
 use crate::error::SnippetError;
@@ -42,10 +42,10 @@ pub(crate) enum Graft<'a> {
 }
 
 impl References {
-    /// The bundled ones, of every language.
+    /// The bundled ones, of every language; read once.
     #[must_use]
-    pub fn bundled() -> Self {
-        static BUNDLED: LazyLock<References> = LazyLock::new(|| {
+    pub fn bundled() -> Arc<Self> {
+        static BUNDLED: LazyLock<Arc<References>> = LazyLock::new(|| {
             let sources = [
                 (Language::C, include_str!("../../references/c.c")),
                 (Language::Cpp, include_str!("../../references/c.c")),
@@ -57,9 +57,9 @@ impl References {
                 let file = SourceFile::new(language.name(), text.into(), language, &limits);
                 file.and_then(|file| file.units()).expect("the bundled references can be read")
             });
-            References::new(&units.concat()).expect("every bundled reference has a body")
+            Arc::new(References::new(&units.concat()).expect("every bundled reference has a body"))
         });
-        BUNDLED.clone()
+        Arc::clone(&BUNDLED)
     }
 
     /// Functions without a trigger, in any order and of any number of languages; short ones cost least.

@@ -8,7 +8,7 @@ use std::f64::consts::PI;
 
 use tree_sitter::Node;
 
-use crate::snippet::{Language, Snippet, Span};
+use crate::snippet::{Snippet, Span};
 
 /// The values that an expression can have.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,7 +20,7 @@ struct Range {
 /// The bytes of the outermost statement that provably does nothing and is, or holds, what stands at `span` of `snippet`.
 pub(super) fn dead_around(snippet: &Snippet, span: Span) -> Option<Span> {
     let syntax = snippet.syntax()?;
-    let reader = Reader { text: snippet.text(), language: snippet.language() };
+    let reader = Reader { text: snippet.text() };
     let place = |node: Node<'_>| syntax.span(node);
     let around = std::iter::successors(syntax.node_at(span), Node::parent);
     around.filter(|&node| reader.is_dead(node, &place)).last().and_then(place)
@@ -28,7 +28,6 @@ pub(super) fn dead_around(snippet: &Snippet, span: Span) -> Option<Span> {
 
 struct Reader<'t> {
     text: &'t str,
-    language: Language,
 }
 
 /// Where a node stands in the text.
@@ -50,7 +49,7 @@ impl Reader<'_> {
                 None => true,
                 Some(only) => self.holds_always(only, place) || self.is_pure(only, place),
             },
-            ";" | "empty_statement" | "pass_statement" => self.language != Language::Python,
+            ";" | "empty_statement" => true,
             _ => false,
         }
     }
@@ -70,12 +69,13 @@ impl Reader<'_> {
     fn is_pure(&self, node: Node<'_>, place: &Place<'_>) -> bool {
         match node.kind() {
             "identifier" | "true" | "false" | "null" | "string_literal" | "char_literal" => true,
-            "parenthesized_expression" | "binary_expression" | "binary_operator" | "comparison_operator" => {
-                children(node).into_iter().all(|child| self.is_pure(child, place))
-            }
-            "unary_expression" | "unary_operator" | "not_operator" => {
-                children(node).into_iter().all(|child| self.is_pure(child, place))
-            }
+            "parenthesized_expression"
+            | "binary_expression"
+            | "binary_operator"
+            | "comparison_operator"
+            | "unary_expression"
+            | "unary_operator"
+            | "not_operator" => children(node).into_iter().all(|child| self.is_pure(child, place)),
             _ => self.range(node, place).is_some(),
         }
     }
@@ -263,6 +263,7 @@ fn number(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snippet::Language;
 
     fn dead(language: Language, statement: &str) -> bool {
         let (head, tail) = match language {

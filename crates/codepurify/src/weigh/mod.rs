@@ -12,6 +12,7 @@ pub(crate) use bench::{Ask, Bench, Entry};
 
 use crate::ask::Guarded;
 use crate::batch::{Item, Spent, through};
+use crate::decide::Profile;
 use crate::error::ModelError;
 use crate::occlude::{Graft, Inspection, graft};
 use crate::score::{Answer, Bars, Dependence, Influence, OPEN, Scores};
@@ -30,7 +31,7 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    pub(crate) const STANDARD: Self = Self { references: 4, shortlist: 2, budget: 16.0 };
+    pub(crate) const STANDARD: Self = Self { references: 4, shortlist: 2, budget: Profile::BUDGET };
 }
 
 /// Weighs candidates.
