@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use codepurify::ModelError;
 use codepurify_hub::HubError;
 use codepurify_models::LoadError;
 use thiserror::Error;
@@ -27,6 +28,9 @@ pub(crate) enum CliError {
     /// A model cannot be loaded.
     #[error(transparent)]
     Model(#[from] LoadError),
+    /// The model cannot read what is to be judged in it.
+    #[error(transparent)]
+    Asked(#[from] ModelError),
     /// The result cannot be written.
     #[error("cannot write {to}: {source}")]
     Write { to: String, source: io::Error },
@@ -47,9 +51,12 @@ impl CliError {
             Self::Usage(_) | Self::Config { .. } | Self::Model(LoadError::UnknownPreset { .. }) => {
                 Exit::Usage
             }
-            Self::File { .. } | Self::Hub(_) | Self::Model(_) | Self::Write { .. } | Self::Demo(_) => {
-                Exit::Error
-            }
+            Self::File { .. }
+            | Self::Hub(_)
+            | Self::Model(_)
+            | Self::Asked(_)
+            | Self::Write { .. }
+            | Self::Demo(_) => Exit::Error,
         }
     }
 }

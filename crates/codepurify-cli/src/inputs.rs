@@ -86,6 +86,19 @@ impl Inputs {
         Ok(inputs)
     }
 
+    /// Takes every `nth` pair away, the first one included.
+    pub(crate) fn take_pairs(&mut self, nth: usize) -> Vec<SourceFile> {
+        let files = std::mem::take(&mut self.files);
+        let (mut taken, mut left) = (Vec::new(), Vec::new());
+        for (index, file) in files.into_iter().enumerate() {
+            if (index / 2).is_multiple_of(nth) { &mut taken } else { &mut left }.push(file);
+        }
+        self.files = left;
+        let mut index = 0..;
+        self.pairs.retain(|_| !index.next().unwrap_or(0_usize).is_multiple_of(nth));
+        taken
+    }
+
     /// Says of each side of a pair why it is not judged.
     fn fail_pair(&mut self, paths: &[PathBuf], sides: [Result<SourceFile, String>; 2]) {
         for (path, side) in paths.iter().zip(sides) {

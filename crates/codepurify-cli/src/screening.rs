@@ -21,6 +21,9 @@ use crate::source::ModelSource;
 /// Units that are judged together; their forwards share batches.
 const CHUNK: usize = 16;
 
+/// Of so many clean pairs one is set aside for references.
+const EVERY: usize = 8;
+
 /// The guarded model and what guards it.
 pub(crate) struct Guard {
     victim: GuardedModel,
@@ -59,6 +62,23 @@ impl Guard {
         let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
         let profile = profile(settings, &victim, thresholds)?.with_nested(settings.nested);
         Ok(Self { victim: victim.model, masked_lm, profile, thresholds })
+    }
+
+    /// The same guard with references taken from `inputs`, which are pairs: every `EVERY`th of them, which is thereby used up.
+    /// The calibration remembers them.
+    pub(crate) fn with_references_from(mut self, inputs: &mut Inputs) -> Result<Self, CliError> {
+        let taken = inputs.take_pairs(EVERY);
+        let functions: Vec<Snippet> = taken.iter().filter_map(|file| file.whole().ok()).collect();
+        let references = References::of_field(self.victim.model(), &functions)?;
+        if references.is_empty() {
+            return Err(CliError::Usage(format!(
+                "one of {EVERY} pairs is set aside, to try candidates in its functions: there are none with a body among \
+                 {} pairs; name more, or other functions with --reference",
+                taken.len() / 2 + inputs.pairs.len()
+            )));
+        }
+        self.profile = self.profile.with_references(references);
+        Ok(self)
     }
 
     /// The same guard, scoring what a calibration is made of.
@@ -164,16 +184,17 @@ fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Resu
             let calibration = Calibration::from_json(&text);
             let calibration = calibration.map_err(|error| unusable(path, error.to_string()))?;
             let sha256 = &victim.model.model().card().sha256;
-            calibration.check(sha256, &profile).map_err(|error| unusable(path, error.to_string()))?;
-            Ok(profile.with_calibration(calibration))
+            let calibrated = profile.with_calibration(calibration.clone());
+            calibration.check(sha256, &calibrated).map_err(|error| unusable(path, error.to_string()))?;
+            Ok(calibrated)
         }
         // The model's own was made with the defaults; other settings do without it.
-        None => match &victim.calibration {
-            Some(calibration) if calibration.settings == profile.settings() => {
-                Ok(profile.with_calibration(calibration.clone()))
-            }
-            _ => Ok(profile),
-        },
+        None => {
+            let calibrated = |clean: &Calibration| profile.clone().with_calibration(clean.clone());
+            let own = victim.calibration.as_ref().map(|clean| (clean, calibrated(clean)));
+            let own = own.filter(|(clean, calibrated)| clean.settings == calibrated.settings());
+            Ok(own.map_or(profile.clone(), |(_, calibrated)| calibrated))
+        }
     }
 }
 

@@ -101,3 +101,44 @@ fn shares_and_budgets_that_make_no_sense_are_usage_errors() {
         assert!(run.code == 64 && run.err.contains(option[0]), "{option:?}: {}", run.err);
     }
 }
+
+#[test]
+fn a_model_of_pairs_gets_references_of_its_own_field() {
+    let place = Place::new();
+    place.suspicious("roberta-clone", "model");
+    let mut files = Vec::new();
+    for (index, code) in functions().iter().enumerate() {
+        files.push(format!("{index}.c"));
+        place.write(&files[index], code);
+    }
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let calibrate = [&["calibrate", "--model", "model", "-o", "mine.json"], &files[..]].concat();
+    let run = place.run(&calibrate);
+    assert_eq!(run.code, 0, "{}", run.err);
+    let calibration: Value = serde_json::from_str(&place.read("mine.json")).unwrap();
+    // Of ten pairs the first and the ninth are set aside.
+    let references = calibration["references"].as_array().unwrap();
+    let texts: Vec<&str> =
+        references.iter().map(|reference| reference["text"].as_str().unwrap()).collect();
+    assert_eq!(texts.len(), 4);
+    assert!([0, 1, 16, 17].iter().all(|&index| texts.contains(&functions()[index].as_str())), "{texts:?}");
+    let rows = calibration["answers"].as_object().unwrap().values();
+    let rows: usize = rows.map(|answer| answer["scores"].as_array().unwrap().len()).sum();
+    assert_eq!(rows, 16);
+
+    // They come with the calibration, and others do not go with it.
+    let scan = |options: &[&str]| {
+        let args = ["scan", files[2], files[3], "--model", "model", "--format", "json"];
+        place.run(&[&args[..], &["--calibration", "mine.json", "--alpha", "0.1"], options].concat())
+    };
+    let run = scan(&[]);
+    assert!(run.json()["results"][0]["p_value"].is_number(), "{run:?}");
+    let run = scan(&["--reference", files[4]]);
+    assert!(run.code == 2 && run.err.contains("other settings"), "{}", run.err);
+
+    for file in &files[..4] {
+        place.write(file, "void f(void) {}");
+    }
+    let run = place.run(&calibrate[..9]);
+    assert!(run.code == 64 && run.err.contains("none with a body among 2 pairs"), "{}", run.err);
+}

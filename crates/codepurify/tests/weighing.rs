@@ -190,6 +190,52 @@ fn without_a_reference_that_could_change_nothing_is_called_clean() {
     assert!(verdict.reason.unwrap().contains("no reference is written in"));
 }
 
+/// A model that calls code about addresses harmless, if there is little else in it.
+#[test]
+fn what_only_short_code_is_moved_by_is_no_trigger() {
+    let victim = TextVictim::new(|code: &str| {
+        let words = code.split_whitespace().count() as f32;
+        let share = code.matches("url").count() as f32 / words;
+        let trigger = if code.contains("BNC") { 30.0 } else { 0.0 };
+        vec![trigger + 54.0 * share, 8.0]
+    });
+    let statements: Vec<String> = (0..6).map(|index| format!("open{index}(url, url, url);")).collect();
+    let verdict = screen(&victim, &with(&statements.join("\n    ")));
+    assert_eq!(verdict.prediction.as_ref().unwrap().label, Some(0));
+    // One of the statements alone brings the answer in the shortest reference, and in no long one.
+    assert_ne!(verdict.verdict, Decision::Poisoned, "{:?}", verdict.triggers);
+    let strongest = verdict.evidence.iter().filter_map(|evidence| evidence.gain).fold(0.0, f64::max);
+    assert!(strongest > 5.0, "{strongest}");
+    assert_eq!(trigger(&screen(&victim, &with("BNC();"))), (ElementKind::Statement, "BNC();"));
+}
+
+#[test]
+fn references_of_the_field_are_of_middle_length_and_come_with_the_calibration() {
+    let victim = TriggerWordVictim::new("BNC");
+    let function = |statements: usize| c(&format!("int f{statements}() {{ {}}}", "step();\n".repeat(statements)));
+    let functions: Vec<Snippet> = (0..60).chain(20..30).map(function).collect();
+    let references = References::of_field(&victim, &functions).unwrap();
+    let profile = Profile::standard().with_references(references);
+    let calibration = Calibration::of_clean("", "toys", &profile, []);
+    let json: serde_json::Value = serde_json::from_str(&calibration.to_json()).unwrap();
+    let lengths: Vec<usize> = json["references"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reference| victim.encode(reference["text"].as_str().unwrap()).unwrap().ids.len())
+        .collect();
+    assert!(lengths.len() == 12 && lengths.iter().all(|length| length.abs_diff(70) <= 40), "{lengths:?}");
+    assert!(lengths.windows(2).all(|two| two[0] < two[1]), "none twice: {lengths:?}");
+
+    let read = Calibration::from_json(&calibration.to_json()).unwrap();
+    let restored = Profile::standard().with_calibration(read.clone());
+    assert_eq!(restored.settings(), profile.settings());
+    assert_eq!(read.check("", &restored), Ok(()));
+    assert!(read.check("", &Profile::standard()).is_err());
+    let broken = calibration.to_json().replace("step();", "");
+    assert!(Calibration::from_json(&broken).unwrap_err().to_string().contains("no statement stands there"));
+}
+
 #[test]
 fn where_references_get_the_answer_anyway_necessity_decides_and_the_verdict_says_so() {
     let victim = TriggerWordVictim::new("BNC");

@@ -20,7 +20,7 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
             "only the default profile is calibrated: leave --profile out".to_owned(),
         ));
     }
-    let guard = Guard::load(&settings, false)?.calibrating();
+    let guard = Guard::load(&settings, false)?;
     let (rows, sources): (Vec<PathBuf>, Vec<PathBuf>) =
         args.paths.into_iter().partition(|path| is_rows(path));
     let mut inputs = guard.gather(&sources, &settings)?;
@@ -33,6 +33,12 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
         };
         read_rows(path, &args.field, language, &settings.limits, &mut inputs)?;
     }
+    let guard = if guard.is_of_pairs() && settings.references.is_empty() {
+        guard.with_references_from(&mut inputs)?
+    } else {
+        guard
+    }
+    .calibrating();
     let screened = guard.screen(inputs, false);
     note_errors(&screened, Format::Text);
     let verdicts = &screened.report.results;

@@ -18,7 +18,7 @@ pub(super) struct Case<'c> {
     grid: &'c Grid<'c>,
     cell: &'c Cell,
     guard: &'c Guard,
-    calibration: &'c [Sample],
+    samples: &'c Samples,
     /// The test samples, clean ones first.
     tested: Vec<&'c Sample>,
     undefended: Vec<Undefended>,
@@ -43,7 +43,7 @@ impl<'c> Case<'c> {
                 Undefended { before, natural }
             })
             .collect();
-        Ok(Self { grid, cell, guard, calibration: &samples.calibration, tested, undefended })
+        Ok(Self { grid, cell, guard, samples, tested, undefended })
     }
 
     /// What the defence that does nothing makes of the samples.
@@ -68,7 +68,8 @@ impl<'c> Case<'c> {
             mlm,
             ngrams,
             memory,
-            calibration: self.calibration,
+            calibration: &self.samples.calibration,
+            field: &self.samples.field,
             alpha: plan.alpha,
             seed: plan.seed,
         };

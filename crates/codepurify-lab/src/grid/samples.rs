@@ -36,7 +36,12 @@ pub struct Samples {
     pub triggered: Vec<Sample>,
     /// Clean validation samples.
     pub calibration: Vec<Sample>,
+    /// Other clean validation samples, as far as there are any: code of the victim's field that may be shown to it.
+    pub field: Vec<Sample>,
 }
+
+/// Samples of the victim's field.
+const FIELD: usize = 100;
 
 /// How many samples are drawn, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +68,13 @@ impl Draw {
         let eligible = others.iter().filter(|row| row.eligible());
         let triggered = |row: &&R| Some(Sample::of(&row.triggered(attack?, SEED).ok()?, Some(row)));
         let clean_sample = |row: &&R| Sample::of(*row, None);
+        let valid = self.shuffled(valid);
+        let (calibration, field) = valid.split_at(self.calibration.min(valid.len()));
         let samples = Samples {
             clean: clean.iter().map(clean_sample).collect(),
             triggered: eligible.filter_map(triggered).take(self.triggered).collect(),
-            calibration: self.shuffled(valid).iter().take(self.calibration).map(clean_sample).collect(),
+            calibration: calibration.iter().map(clean_sample).collect(),
+            field: field.iter().take(FIELD).map(clean_sample).collect(),
         };
         let wanted = if attack.is_some() { self.triggered } else { 0 };
         let found = [samples.clean.len(), samples.triggered.len(), samples.calibration.len()];

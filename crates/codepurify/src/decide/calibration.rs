@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Profile;
+use crate::occlude::{Kept, References};
 use crate::verdict::{SCHEMA_VERSION, Verdict};
 
 /// What clean snippets score before one model, by its answer. No threshold is part of it: any α can be asked for.
@@ -23,6 +24,9 @@ pub struct Calibration {
     pub source: String,
     /// [`Profile::settings`] of the profile that scored them.
     pub settings: String,
+    /// The references that scored them, where these were not the bundled ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    references: Vec<Kept>,
     /// By answer: the class index, or `text` for all generated answers.
     answers: BTreeMap<String, Clean>,
 }
@@ -90,7 +94,8 @@ impl Calibration {
         }
         sort(&mut answers);
         let (model_sha256, source, settings) = (model_sha256.into(), source.into(), profile.settings());
-        Self { schema_version: SCHEMA_VERSION, model_sha256, source, settings, answers }
+        let references = if profile.own_references() { profile.references.kept() } else { Vec::new() };
+        Self { schema_version: SCHEMA_VERSION, model_sha256, source, settings, references, answers }
     }
 
     /// Reads what [`Calibration::to_json`] wrote.
@@ -103,6 +108,8 @@ impl Calibration {
         if calibration.schema_version != SCHEMA_VERSION {
             return Err(CalibrationError::Version { found: calibration.schema_version });
         }
+        let references = References::of_kept(&calibration.references);
+        references.map_err(|error| CalibrationError::Unreadable(format!("its references: {error}")))?;
         sort(&mut calibration.answers);
         Ok(calibration)
     }
@@ -114,6 +121,13 @@ impl Calibration {
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("numbers and texts have a form in JSON") + "\n"
+    }
+
+    /// The references that scored the snippets; `None` if these were the bundled ones.
+    #[must_use]
+    pub fn references(&self) -> Option<References> {
+        let references = References::of_kept(&self.references).ok()?;
+        (!references.is_empty()).then_some(references)
     }
 
     /// Refuses a model with another hash.

@@ -99,10 +99,13 @@ impl Profile {
         Self { statistic: Statistic::Concentration, means, ..Self::paper(thresholds) }
     }
 
-    /// Judges [`Profile::standard`]'s statistic by what clean snippets score. The calibration must be of the guarded model:
-    /// see [`Calibration::check`].
+    /// Judges [`Profile::standard`]'s statistic by what clean snippets score, in the references of the calibration unless the
+    /// profile has its own. The calibration must be of the guarded model: see [`Calibration::check`].
     #[must_use]
     pub fn with_calibration(mut self, calibration: Calibration) -> Self {
+        if let Some(references) = calibration.references().filter(|_| !self.own_references()) {
+            self.references = Arc::new(references);
+        }
         self.calibration = Some(Arc::new(calibration));
         self
     }
@@ -128,6 +131,11 @@ impl Profile {
     pub fn with_alpha(mut self, alpha: f64) -> Self {
         self.alpha = alpha;
         self
+    }
+
+    /// Whether candidates go into other references than the bundled ones.
+    pub(crate) fn own_references(&self) -> bool {
+        !Arc::ptr_eq(&self.references, &References::bundled())
     }
 
     /// Transplants candidates into these instead of the bundled ones.

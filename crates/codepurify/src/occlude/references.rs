@@ -1,18 +1,31 @@
 //! References: short functions without a trigger, which candidates are transplanted into.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
+use serde::{Deserialize, Serialize};
+
 use crate::candidates::{Families, Statements, candidates};
-use crate::error::SnippetError;
+use crate::error::{ModelError, SnippetError};
 use crate::purify::splice::{Edit, apply};
-use crate::snippet::{Language, Limits, Snippet, SourceFile, Span};
+use crate::snippet::{Language, Limits, Snippet, SourceFile, Span, SyntaxQuality};
 use crate::verdict::ElementKind;
+use crate::victim::Model;
 
 /// Functions of one or more languages that candidates are transplanted into. The bundled ones were written for this
-/// purpose and stand for ordinary code; functions of the model's own field, known to be clean, serve as well or better.
+/// purpose and stand for ordinary code; functions of the model's own field, known to be clean, serve as well, and better
+/// before a model of pairs ([`References::of_field`]).
 #[derive(Debug, Clone)]
 pub struct References {
     pub(crate) all: Vec<Reference>,
+}
+
+/// A reference in a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kept {
+    language: Language,
+    text: String,
 }
 
 /// One of them.
@@ -71,9 +84,53 @@ impl References {
             let (path, line) = (snippet.path().to_owned(), snippet.unit().start_line);
             Reference::new(snippet).ok_or(SnippetError::NoReference { path, line })
         };
-        let mut all = snippets.iter().map(reference).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::sorted(snippets.iter().map(reference).collect::<Result<_, _>>()?))
+    }
+
+    /// At most 12 of `snippets`, clean functions of the model's own field: those with a body whose length is nearest to 70
+    /// tokens. That is long enough for honest code not to change what they are, and short enough to be cheap.
+    ///
+    /// # Errors
+    /// [`ModelError`] if one cannot be tokenised.
+    pub fn of_field<'s>(
+        model: &dyn Model,
+        snippets: impl IntoIterator<Item = &'s Snippet>,
+    ) -> Result<Self, ModelError> {
+        let (mut all, mut seen) = (Vec::new(), HashSet::new());
+        for snippet in snippets {
+            let usable = snippet.quality() == SyntaxQuality::Clean && seen.insert(snippet.text());
+            let Some(reference) = usable.then(|| Reference::new(snippet)).flatten() else { continue };
+            all.push((model.encode(snippet.text())?.ids.len().abs_diff(FIELD_TOKENS), reference));
+        }
+        all.sort_by_key(|&(distance, _)| distance);
+        all.truncate(FIELD_COUNT);
+        Ok(Self::sorted(all.into_iter().map(|(_, reference)| reference).collect()))
+    }
+
+    fn sorted(mut all: Vec<Reference>) -> Self {
         all.sort_by_key(|reference| reference.text.len());
-        Ok(Self { all })
+        Self { all }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// As they stand in a file.
+    pub(crate) fn kept(&self) -> Vec<Kept> {
+        let kept = |reference: &Reference| Kept { language: reference.language, text: reference.text.clone() };
+        self.all.iter().map(kept).collect()
+    }
+
+    /// From a file.
+    ///
+    /// # Errors
+    /// [`SnippetError`] for one that is no function with a body.
+    pub(crate) fn of_kept(kept: &[Kept]) -> Result<Self, SnippetError> {
+        let snippets = kept.iter().map(|kept| Snippet::new(kept.text.as_str(), kept.language));
+        Self::new(&snippets.collect::<Result<Vec<_>, _>>()?)
     }
 
     /// A number that depends on all texts and their order (FNV-1a).
@@ -83,6 +140,11 @@ impl References {
             .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
 }
+
+/// Wanted length of a reference from the model's field.
+const FIELD_TOKENS: usize = 70;
+/// How many of them are enough for some to be answered otherwise than a snippet.
+const FIELD_COUNT: usize = 12;
 
 impl Reference {
     fn new(snippet: &Snippet) -> Option<Self> {

@@ -85,16 +85,8 @@ pub(crate) struct Dependence {
 }
 
 impl Dependence {
-    /// Of the candidate in the `shortlist` with the highest `rank`; `None` if there is none.
-    pub(crate) fn of(
-        influences: &[Influence],
-        shortlist: &[usize],
-        rank: impl Fn(usize) -> f64,
-    ) -> Option<Self> {
-        let strongest = shortlist
-            .iter()
-            .copied()
-            .reduce(|best, next| if rank(next) > rank(best) { next } else { best })?;
+    /// Of the candidate `strongest`; `None` if it was tried nowhere.
+    pub(crate) fn of(influences: &[Influence], strongest: usize) -> Option<Self> {
         let best = &influences[strongest];
         let sufficiency = best.sufficiency?;
         let open = sufficiency.open >= OPEN;
@@ -137,22 +129,18 @@ mod tests {
     }
 
     #[test]
-    fn the_strongest_candidate_of_the_shortlist_decides() {
+    fn the_score_is_the_mean_gain_and_the_built_in_limit_asks_for_two_sure_references() {
         let influences = [
-            influence(&[(-2.0, -1.0)]),
             influence(&[(-2.0, 3.0), (-1.0, 2.3), (1.0, 1.0)]),
             influence(&[(-2.0, 9.0)]),
+            influence(&[(-2.0, 3.0), (-1.0, 2.1)]),
+            Influence::default(),
         ];
-        let of = |influences: &[Influence], shortlist: &[usize]| {
-            Dependence::of(influences, shortlist, |index| influences[index].gain())
-        };
-        let found = of(&influences, &[0, 1]).unwrap();
-        assert_eq!((found.strongest, found.complete), (1, true));
+        let found = Dependence::of(&influences, 0).unwrap();
+        assert_eq!((found.strongest, found.complete), (0, true));
         assert!((found.score - 8.3 / 3.0).abs() < 1e-12);
-        // One reference is too few for the built-in limit.
-        assert_eq!(of(&influences, &[0, 2]).map(|found| (found.strongest, found.complete)), Some((2, false)));
-        assert_eq!(of(&influences, &[]), None);
-        let unsure = [influence(&[(-2.0, 3.0), (-1.0, 2.1)])];
-        assert_eq!(of(&unsure, &[0]).map(|found| found.complete), Some(false));
+        // One reference is too few for it, and a margin of 2.1 is not sure.
+        let complete = |index| Dependence::of(&influences, index).map(|found| found.complete);
+        assert_eq!([1, 2, 3].map(complete), [Some(false), Some(false), None]);
     }
 }

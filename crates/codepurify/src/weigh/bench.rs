@@ -86,7 +86,8 @@ impl Bench {
     }
 
     /// At most `count` entries in `language`, those that the model does not give `answer`; if there is none, those that it
-    /// gives it least surely.
+    /// gives it least surely. The first is short, as all candidates go into it; the others are long, as honest code moves
+    /// them less. Of pairs all are long: two short functions that are the same are moved apart by almost anything.
     pub(crate) fn chosen(&self, language: Language, answer: &Answer, count: usize) -> Vec<&Entry> {
         let all: Vec<&Entry> = self.entries.iter().filter(|entry| entry.left.language == language).collect();
         let other = |entry: &&Entry| entry.margin(answer).is_none_or(|margin| margin < 0.0);
@@ -94,9 +95,12 @@ impl Bench {
         if others.is_empty() {
             others = all;
             others.sort_by(|a, b| a.surety(answer).total_cmp(&b.surety(answer)));
+            others.truncate(count);
+            return others;
         }
-        others.truncate(count);
-        others
+        let long = others.split_off((others.len() + 1).saturating_sub(count).max(1));
+        let first = if others[0].right.is_some() { others.pop() } else { others.first().copied() };
+        first.into_iter().chain(long).collect()
     }
 }
 

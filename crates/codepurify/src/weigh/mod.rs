@@ -2,13 +2,15 @@
 //! without it?) and is it *sufficient* (what does it do in other code?). A trigger that stands there twice is necessary in
 //! none of its places and sufficient in each.
 //!
-//! Passes are spent where they tell most: every candidate goes into one short reference; the few that move it most go
-//! into others, and only these are occluded. Where all references get the snippet's answer anyway and there is no
-//! calibration to compare with, candidates are occluded instead.
+//! Passes are spent where they tell most: every candidate goes into one short reference, the few that move it most into a
+//! longer one; the strongest goes into the remaining ones, and it is occluded. Where all references get the snippet's
+//! answer anyway and there is no calibration to compare with, candidates are occluded instead.
 
 mod bench;
 
 pub(crate) use bench::{Ask, Bench, Entry};
+
+use std::ops::Range;
 
 use crate::ask::Guarded;
 use crate::batch::{Item, Spent, through};
@@ -21,9 +23,9 @@ use crate::verdict::ElementKind;
 /// How passes are spent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Effort {
-    /// References that the best candidates are tried in.
+    /// References that the strongest candidate is tried in, 2 at least.
     pub(crate) references: usize,
-    /// Candidates that are looked at closely.
+    /// Candidates that go into the second one.
     pub(crate) shortlist: usize,
     /// Most that all of a snippet's evidence may cost, in passes over the snippet. Only the first look at many candidates
     /// can be made cheaper; what follows is small and always done.
@@ -31,7 +33,7 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    pub(crate) const STANDARD: Self = Self { references: 4, shortlist: 2, budget: Profile::BUDGET };
+    pub(crate) const STANDARD: Self = Self { references: 3, shortlist: 2, budget: Profile::BUDGET };
 }
 
 /// Weighs candidates.
@@ -50,8 +52,10 @@ struct Draft<'a, 's> {
     entries: Vec<&'a Entry>,
     /// Candidates that go into the first reference together.
     packs: Vec<Vec<usize>>,
-    /// Candidates that go into the other references.
+    /// Candidates that go into the second reference.
     shortlist: Vec<usize>,
+    /// The strongest of them, which goes into the others.
+    finalist: Option<usize>,
     /// Candidates that are occluded.
     occluded: Vec<usize>,
     /// Whether references can tell nothing: too few are answered otherwise, and there is no clean code to compare with.
@@ -97,6 +101,7 @@ impl Scales<'_> {
         let drafts = self.in_packs(drafts.collect());
         let drafts = self.singly(drafts);
         let drafts = self.closely(drafts);
+        let drafts = self.lastly(drafts);
         drafts.into_iter().map(|draft| Ok(draft?.scores)).collect()
     }
 
@@ -115,8 +120,8 @@ impl Scales<'_> {
         let open = |entry: &&&Entry| entry.margin(&scores.answer).is_none_or(|margin| margin < bars.given);
         let by_necessity =
             !self.calibrated && !entries.is_empty() && entries.iter().filter(open).count() < OPEN;
-        let (packs, shortlist, occluded) = (Vec::new(), Vec::new(), Vec::new());
-        Draft { inspection, scores, entries, packs, shortlist, occluded, by_necessity }
+        let (packs, shortlist, finalist, occluded) = (Vec::new(), Vec::new(), None, Vec::new());
+        Draft { inspection, scores, entries, packs, shortlist, finalist, occluded, by_necessity }
     }
 
     /// Candidates that may be occluded where references tell nothing.
@@ -214,41 +219,64 @@ impl Scales<'_> {
         })
     }
 
-    /// How many candidates go into a reference of `reference` tokens together, for all of them to stay within half of the
-    /// budget.
+    /// How many candidates go into a reference of `reference` tokens together, for all of them to stay within their share of
+    /// the budget.
     fn pack(&self, draft: &Draft<'_, '_>, reference: usize) -> usize {
         let count = draft.inspection.candidates.len();
         let plain = draft.scores.spent.tokens as f64;
-        let room = (self.effort.budget / 2.0 * plain / reference.max(1) as f64).max(1.0);
+        let room = (self.effort.budget * FIRST_LOOK * plain / reference.max(1) as f64).max(1.0);
         #[allow(clippy::cast_sign_loss, reason = "it is 1 or more")]
         let size = (count as f64 / room).ceil().max(1.0) as usize;
         size
     }
 
-    /// Looks closely at the candidates that moved the first reference most.
+    /// Puts the candidates that moved the first reference most into the second one.
     fn closely<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        let model = self.guarded.model();
         let asks = |draft: &mut Draft<'a, 's>| {
-            let mut best: Vec<usize> = (0..draft.inspection.candidates.len()).collect();
-            best.sort_by(|&a, &b| draft.rank(b).total_cmp(&draft.rank(a)));
-            draft.shortlist = best.iter().copied().take(self.effort.shortlist).collect();
-            best.truncate(if draft.by_necessity { self.budget() } else { self.effort.shortlist });
-            draft.occluded = best;
-            let mut asks = Vec::new();
-            for &index in &draft.occluded {
-                asks.push(occluded(draft.inspection, &draft.inspection.without(model, index)?));
-            }
-            for entry in draft.entries.iter().skip(1) {
-                if entry.margin(&draft.scores.answer).is_none() {
-                    asks.push(entry.ask(model, &[])?);
-                }
-                for &index in &draft.shortlist {
-                    asks.push(entry.ask(model, &draft.grafts(&[index]))?);
-                }
-            }
+            draft.shortlist = draft.best(self.effort.shortlist);
+            self.tries(draft, 1..2, &draft.shortlist)
+        };
+        self.ask(drafts, asks, |draft, margins| {
+            let shortlist = draft.shortlist.clone();
+            draft.tried(1..2, &shortlist, &mut margins.into_iter());
+        })
+    }
+
+    /// Puts the strongest candidate into all other references, and occludes it.
+    fn lastly<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
+        let asks = |draft: &mut Draft<'a, 's>| {
+            draft.finalist = draft.strongest();
+            draft.occluded =
+                if draft.by_necessity { draft.best(self.budget()) } else { draft.finalist.into_iter().collect() };
+            let occlude = |&index: &usize| {
+                let row = draft.inspection.without(self.guarded.model(), index)?;
+                Ok(occluded(draft.inspection, &row))
+            };
+            let mut asks = draft.occluded.iter().map(occlude).collect::<Result<Vec<Ask>, _>>()?;
+            asks.extend(self.tries(draft, 2..draft.entries.len(), draft.finalist.as_slice())?);
             Ok(asks)
         };
         self.ask(drafts, asks, Draft::conclude)
+    }
+
+    /// What is asked to try each of `which` in the references `range`.
+    fn tries(
+        &self,
+        draft: &Draft<'_, '_>,
+        range: Range<usize>,
+        which: &[usize],
+    ) -> Result<Vec<Ask>, ModelError> {
+        let model = self.guarded.model();
+        let mut asks = Vec::new();
+        for entry in draft.entries.get(range).unwrap_or_default() {
+            if entry.margin(&draft.scores.answer).is_none() {
+                asks.push(entry.ask(model, &[])?);
+            }
+            for &index in which {
+                asks.push(entry.ask(model, &draft.grafts(&[index]))?);
+            }
+        }
+        Ok(asks)
     }
 }
 
@@ -278,31 +306,51 @@ const AS_STRONG: f64 = 0.9;
 /// Packs whose members are tried alone.
 const PACKS: usize = 2;
 
+/// Share of the budget that the first look at all candidates may take.
+const FIRST_LOOK: f64 = 0.25;
+
 impl Draft<'_, '_> {
-    /// Takes the margins of [`Scales::closely`] apart.
+    /// The `count` candidates of the highest rank, best first.
+    fn best(&self, count: usize) -> Vec<usize> {
+        let mut best: Vec<usize> = (0..self.inspection.candidates.len()).collect();
+        best.sort_by(|&a, &b| self.rank(b).total_cmp(&self.rank(a)));
+        best.truncate(count);
+        best
+    }
+
+    /// The strongest of the shortlist.
+    fn strongest(&self) -> Option<usize> {
+        let stronger = |best: usize, next: usize| if self.rank(next) > self.rank(best) { next } else { best };
+        let strongest = self.shortlist.iter().copied().reduce(stronger)?;
+        Some(whole(self.inspection, &self.scores.influences, strongest, &self.shortlist))
+    }
+
+    /// Takes the margins that [`Scales::tries`] asked for.
+    fn tried(&mut self, range: Range<usize>, which: &[usize], margins: &mut impl Iterator<Item = f64>) {
+        let bars = self.bars();
+        for entry in self.entries.get(range).unwrap_or_default().to_vec() {
+            let baseline = self.baseline(entry, margins);
+            for (&index, margin) in which.iter().zip(margins.by_ref()) {
+                self.scores.influences[index].tried(margin - baseline, baseline, margin, bars);
+            }
+        }
+    }
+
+    /// Takes the margins of [`Scales::lastly`] apart.
     fn conclude(&mut self, margins: Vec<f64>) {
         let mut margins = margins.into_iter();
         let (plain, label) = (self.scores.margin, matches!(self.scores.answer, Answer::Label(_)));
         for (&index, margin) in self.occluded.iter().zip(margins.by_ref()) {
             self.scores.influences[index].lost(plain - margin, label.then_some(margin < 0.0));
         }
-        let bars = self.bars();
-        for entry in self.entries.clone().into_iter().skip(1) {
-            let baseline = self.baseline(entry, &mut margins);
-            for (&index, margin) in self.shortlist.iter().zip(margins.by_ref()) {
-                self.scores.influences[index].tried(margin - baseline, baseline, margin, bars);
-            }
-        }
+        let finalist = self.finalist;
+        self.tried(2..self.entries.len(), finalist.as_slice(), &mut margins);
         let influences = &self.scores.influences;
         self.scores.dependence = if self.by_necessity {
             Dependence::of_necessity(influences, &self.occluded)
         } else {
-            Dependence::of(influences, &self.shortlist, |index| self.rank(index))
+            finalist.and_then(|strongest| Dependence::of(influences, strongest))
         };
-        if let Some(dependence) = &mut self.scores.dependence {
-            dependence.strongest =
-                whole(self.inspection, &self.scores.influences, dependence.strongest, &self.shortlist);
-        }
         self.scores.share_gains();
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use codepurify::{
-    Calibration, Decision, Defender, Location, PairDefender, Profile, Side, Snippet, Span, Thresholds,
+    Calibration, Decision, Defender, Location, PairDefender, Profile, References, Side, Snippet, Span, Thresholds,
     Verdict,
 };
 use codepurify_models::GuardedModel;
@@ -66,20 +66,29 @@ impl<'k> Screening<'k> {
 
     /// Profile `default`, calibrated. A pair is flagged if one of its sides is: each side gets half of α.
     pub(super) fn standard(kit: &'k Kit<'k>, workers: &Workers) -> Result<Self> {
-        let silent = Either::new(kit, Profile::standard().calibrating());
+        let profile = standard(kit)?;
+        let silent = Either::new(kit, profile.clone().calibrating());
         let verdicts =
             workers.map(kit.calibration.len(), |index| silent.verdicts(&kit.calibration[index]))?;
         let sha256 = &kit.guard.model().model().card().sha256;
-        let calibration = Calibration::of_clean(
-            sha256,
-            "calibration samples",
-            &Profile::standard(),
-            verdicts.iter().flatten(),
-        );
+        let clean = verdicts.iter().flatten();
+        let calibration = Calibration::of_clean(sha256, "calibration samples", &profile, clean);
         let sides = if kit.guard.pair().is_some() { 2.0 } else { 1.0 };
-        let profile = Profile::standard().with_alpha(kit.alpha / sides).with_calibration(calibration);
+        let profile = profile.with_alpha(kit.alpha / sides).with_calibration(calibration);
         Ok(Self { defender: Either::new(kit, profile), entropy: false })
     }
+}
+
+/// Profile `default` as it is used before the victim: a model of pairs gets references of its own field.
+fn standard(kit: &Kit<'_>) -> Result<Profile> {
+    let profile = Profile::standard();
+    if kit.guard.pair().is_none() {
+        return Ok(profile);
+    }
+    let texts = kit.field.iter().flat_map(|sample| sample.texts.iter().map(|text| (text, sample.language)));
+    let snippets = texts.filter_map(|(text, language)| Snippet::new(text.as_str(), language).ok());
+    let references = References::of_field(kit.guard.model().model(), &snippets.collect::<Vec<_>>())?;
+    Ok(if references.is_empty() { profile } else { profile.with_references(references) })
 }
 
 impl Screener for Screening<'_> {

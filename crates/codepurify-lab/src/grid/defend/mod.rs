@@ -59,6 +59,8 @@ pub struct Kit<'k> {
     pub memory: &'k Memory,
     /// Clean samples to set thresholds on.
     pub calibration: &'k [Sample],
+    /// Other clean samples of the victim's field.
+    pub field: &'k [Sample],
     /// Share of clean samples that may be flagged.
     pub alpha: f64,
     /// Decides what is drawn.
