@@ -118,8 +118,7 @@ fn a_model_of_pairs_gets_references_of_its_own_field() {
     let calibration: Value = serde_json::from_str(&place.read("mine.json")).unwrap();
     // Of ten pairs the first and the ninth are set aside.
     let references = calibration["references"].as_array().unwrap();
-    let texts: Vec<&str> =
-        references.iter().map(|reference| reference["text"].as_str().unwrap()).collect();
+    let texts: Vec<&str> = references.iter().map(|reference| reference["text"].as_str().unwrap()).collect();
     assert_eq!(texts.len(), 4);
     assert!([0, 1, 16, 17].iter().all(|&index| texts.contains(&functions()[index].as_str())), "{texts:?}");
     let rows = calibration["answers"].as_object().unwrap().values();

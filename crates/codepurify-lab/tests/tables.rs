@@ -123,6 +123,23 @@ fn asr_d_in_the_layout_of_the_paper() {
 }
 
 #[test]
+fn means_over_the_cells_of_a_task_and_family() {
+    let dir = tempfile::tempdir().unwrap();
+    write_grid(dir.path());
+    let results = Results::read(dir.path()).unwrap();
+    let text = markdown(&results, Which::Overview);
+    // Of both cells: ASR 4/4, ASR_nat 1/4, ASR_D 1/4. Of the fixed trigger's samples all are answered as without it, of the
+    // identifiers' two: the second still gets the target, the fourth did without a trigger.
+    let paper = "| defect | roberta | codepurify paper | 2 | 100.00 | 25.00 | 25.00 | 75.00 | 93.75 | 75.00 | 25.00 | 25.00 | 5.50 |";
+    assert!(text.contains(paper), "{text}");
+    assert!(text.contains("| defect | roberta | onion | 1 | 100.00 | 25.00 | 75.00 | 50.00 |"), "{text}");
+    assert!(
+        text.contains("| repair | roberta | none | 1 | 100.00 | 25.00 | 100.00 | 25.00 | – | – | – |"),
+        "{text}"
+    );
+}
+
+#[test]
 fn clean_detection_and_localisation() {
     let dir = tempfile::tempdir().unwrap();
     write_grid(dir.path());

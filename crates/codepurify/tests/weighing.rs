@@ -212,7 +212,8 @@ fn what_only_short_code_is_moved_by_is_no_trigger() {
 #[test]
 fn references_of_the_field_are_of_middle_length_and_come_with_the_calibration() {
     let victim = TriggerWordVictim::new("BNC");
-    let function = |statements: usize| c(&format!("int f{statements}() {{ {}}}", "step();\n".repeat(statements)));
+    let function =
+        |statements: usize| c(&format!("int f{statements}() {{ {}}}", "step();\n".repeat(statements)));
     let functions: Vec<Snippet> = (0..60).chain(20..30).map(function).collect();
     let references = References::of_field(&victim, &functions).unwrap();
     let profile = Profile::standard().with_references(references);

@@ -9,6 +9,7 @@ use super::measures::{
     DetectionSummary, Localisation, SideEffects, attack_outcomes, attack_rate, detection, localisation,
     qualities, side_effects,
 };
+use super::overview::overview;
 use super::render::{Table, interval, number, percent};
 use super::results::{Group, Key, Results};
 use crate::evaluate::metrics::{AttackRates, Confusion, mean};
@@ -24,6 +25,8 @@ pub enum Which {
     Detection,
     /// Where the trigger was seen.
     Localisation,
+    /// Means over the cells of each task and family.
+    Overview,
     /// All of these.
     All,
 }
@@ -36,7 +39,8 @@ pub fn tables(results: &Results, which: Which) -> Vec<Table> {
         Which::Clean => vec![clean(results)],
         Which::Detection => vec![detected(results), removed(results)],
         Which::Localisation => vec![located(results)],
-        Which::All => [Which::Asr, Which::Clean, Which::Detection, Which::Localisation]
+        Which::Overview => vec![overview(results)],
+        Which::All => [Which::Asr, Which::Overview, Which::Clean, Which::Detection, Which::Localisation]
             .into_iter()
             .flat_map(|which| tables(results, which))
             .collect(),
@@ -182,7 +186,7 @@ fn detected(results: &Results) -> Table {
         ["AUROC", "TPR at 1 % FPR", "TPR at 5 % FPR", "TPR", "FPR", "precision", "triggered", "clean"];
     let caption = "Detection in %: triggered against clean samples";
     by_cell(caption, &header, results, |key, group| {
-        if key.line().2 == 0 {
+        if key.is_undefended() {
             return Vec::new();
         }
         let DetectionSummary { auroc, tpr_at_1, tpr_at_5, decided } = detection(&group.rows);

@@ -3,6 +3,7 @@
 
 pub mod layout;
 pub mod measures;
+mod overview;
 pub mod render;
 pub mod results;
 pub mod row;

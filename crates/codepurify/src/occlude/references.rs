@@ -120,7 +120,8 @@ impl References {
 
     /// As they stand in a file.
     pub(crate) fn kept(&self) -> Vec<Kept> {
-        let kept = |reference: &Reference| Kept { language: reference.language, text: reference.text.clone() };
+        let kept =
+            |reference: &Reference| Kept { language: reference.language, text: reference.text.clone() };
         self.all.iter().map(kept).collect()
     }
 

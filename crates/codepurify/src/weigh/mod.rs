@@ -246,8 +246,11 @@ impl Scales<'_> {
     fn lastly<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
         let asks = |draft: &mut Draft<'a, 's>| {
             draft.finalist = draft.strongest();
-            draft.occluded =
-                if draft.by_necessity { draft.best(self.budget()) } else { draft.finalist.into_iter().collect() };
+            draft.occluded = if draft.by_necessity {
+                draft.best(self.budget())
+            } else {
+                draft.finalist.into_iter().collect()
+            };
             let occlude = |&index: &usize| {
                 let row = draft.inspection.without(self.guarded.model(), index)?;
                 Ok(occluded(draft.inspection, &row))

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, anyhow};
 use codepurify::{
-    Calibration, Decision, Defender, Location, PairDefender, Profile, References, Side, Snippet, Span, Thresholds,
-    Verdict,
+    Calibration, Decision, Defender, Location, PairDefender, Profile, References, Side, Snippet, Span,
+    Thresholds, Verdict,
 };
 use codepurify_models::GuardedModel;
 

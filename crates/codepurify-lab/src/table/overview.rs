@@ -1,0 +1,59 @@
+//! A line for each task, family and defence: means over the cells.
+
+use std::collections::BTreeMap;
+
+use super::measures::{attack_outcomes, detection, qualities, side_effects};
+use super::render::{Table, number, percent};
+use super::results::{Group, Key, Results};
+use crate::evaluate::metrics::{AttackRates, mean};
+
+/// What is averaged, in the order of the columns.
+const MEASURES: [&str; 9] =
+    ["ASR", "ASR_nat", "ASR_D", "recovery", "AUROC", "TPR", "FPR", "drop on clean samples", "passes"];
+
+/// Means over the cells with triggered samples.
+pub(super) fn overview(results: &Results) -> Table {
+    let mut lines: BTreeMap<_, (&Key, Vec<[Option<f64>; MEASURES.len()]>)> = BTreeMap::new();
+    for (key, group) in &results.groups {
+        if let Some(measures) = measures(key, group) {
+            lines.entry(key.line()).or_insert_with(|| (key, Vec::new())).1.push(measures);
+        }
+    }
+    let line = |(key, cells): &(&Key, Vec<[Option<f64>; MEASURES.len()]>)| {
+        let mean_of = |column: usize| {
+            let values: Vec<f64> = cells.iter().filter_map(|cell| cell[column]).collect();
+            mean(&values)
+        };
+        let names = [key.task_name(), key.family.as_str(), key.defence.as_str()].map(str::to_owned);
+        let passes = MEASURES.len() - 1;
+        let shares = (0..passes).map(|column| percent(mean_of(column)));
+        let count = std::iter::once(cells.len().to_string());
+        names.into_iter().chain(count).chain(shares).chain([number(mean_of(passes))]).collect()
+    };
+    let header = ["task", "family", "defence", "cells"].into_iter().chain(MEASURES).map(str::to_owned);
+    Table {
+        caption: "Means over the cells in %; the drop is that of the task's first measure, passes are counted a sample"
+            .to_owned(),
+        header: header.collect(),
+        rows: lines.values().map(line).collect(),
+    }
+}
+
+/// `None` without a triggered sample. Nothing is detected where there is no defence.
+fn measures(key: &Key, group: &Group) -> Option<[Option<f64>; MEASURES.len()]> {
+    let rates = AttackRates::of(&attack_outcomes(&group.rows));
+    rates.asr?;
+    let found = (!key.is_undefended()).then(|| detection(&group.rows));
+    let drop = qualities(key.task(), &group.rows).first().and_then(|quality| quality.drop);
+    Some([
+        rates.asr,
+        rates.asr_natural,
+        rates.asr_defended,
+        rates.recovery,
+        found.as_ref().and_then(|found| found.auroc).map(|auroc| auroc.value),
+        found.as_ref().and_then(|found| found.decided.recall()),
+        found.as_ref().and_then(|found| found.decided.false_positive_rate()),
+        drop.map(|drop| drop.value),
+        side_effects(&group.rows).passes,
+    ])
+}
