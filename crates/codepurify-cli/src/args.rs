@@ -87,7 +87,9 @@ pub(crate) struct ExplainArgs {
 #[derive(Debug, Args)]
 pub(crate) struct CalibrateArgs {
     /// Clean code like that which the model is asked about: files and folders of source code, of which every function is a
-    /// row, or JSON Lines (`.jsonl`) with a function in each. A model of pairs takes files: left, right, left, right …
+    /// row, or JSON Lines (`.jsonl`) with a function in each. A model of pairs takes files: left, right, left, right …; one in
+    /// eight of its pairs is set aside, and candidates are tried in its functions from then on, unless --reference names
+    /// others.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// Where the code stands in each row of JSON Lines.

@@ -88,14 +88,17 @@ impl Inputs {
 
     /// Takes every `nth` pair away, the first one included.
     pub(crate) fn take_pairs(&mut self, nth: usize) -> Vec<SourceFile> {
-        let files = std::mem::take(&mut self.files);
-        let (mut taken, mut left) = (Vec::new(), Vec::new());
-        for (index, file) in files.into_iter().enumerate() {
-            if (index / 2).is_multiple_of(nth) { &mut taken } else { &mut left }.push(file);
+        let mut files = std::mem::take(&mut self.files).into_iter();
+        let mut taken = Vec::new();
+        for (index, number) in std::mem::take(&mut self.pairs).into_iter().enumerate() {
+            let pair = files.by_ref().take(2);
+            if index.is_multiple_of(nth) {
+                taken.extend(pair);
+            } else {
+                self.files.extend(pair);
+                self.pairs.push(number);
+            }
         }
-        self.files = left;
-        let mut index = 0..;
-        self.pairs.retain(|_| !index.next().unwrap_or(0_usize).is_multiple_of(nth));
         taken
     }
 

@@ -178,24 +178,20 @@ fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Resu
         profile = profile.with_references(references(settings)?);
     }
     let unusable = |path: &Path, message: String| CliError::File { path: path.to_path_buf(), message };
-    match &settings.calibration {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| unusable(path, error.to_string()))?;
-            let calibration = Calibration::from_json(&text);
-            let calibration = calibration.map_err(|error| unusable(path, error.to_string()))?;
-            let sha256 = &victim.model.model().card().sha256;
-            let calibrated = profile.with_calibration(calibration.clone());
-            calibration.check(sha256, &calibrated).map_err(|error| unusable(path, error.to_string()))?;
-            Ok(calibrated)
-        }
+    let Some(path) = &settings.calibration else {
         // The model's own was made with the defaults; other settings do without it.
-        None => {
-            let calibrated = |clean: &Calibration| profile.clone().with_calibration(clean.clone());
-            let own = victim.calibration.as_ref().map(|clean| (clean, calibrated(clean)));
-            let own = own.filter(|(clean, calibrated)| clean.settings == calibrated.settings());
-            Ok(own.map_or(profile.clone(), |(_, calibrated)| calibrated))
-        }
-    }
+        let calibrated =
+            |clean: &Calibration| (clean.settings.clone(), profile.clone().with_calibration(clean.clone()));
+        let own = victim.calibration.as_ref().map(calibrated);
+        let own = own.filter(|(settings, calibrated)| *settings == calibrated.settings());
+        return Ok(own.map_or(profile, |(_, calibrated)| calibrated));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(path, error.to_string()))?;
+    let calibration = Calibration::from_json(&text).map_err(|error| unusable(path, error.to_string()))?;
+    let profile = profile.with_calibration(calibration.clone());
+    let checked = calibration.check(&victim.model.model().card().sha256, &profile);
+    checked.map_err(|error| unusable(path, error.to_string()))?;
+    Ok(profile)
 }
 
 /// Every function of the files that are to be references.

@@ -33,12 +33,8 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
         };
         read_rows(path, &args.field, language, &settings.limits, &mut inputs)?;
     }
-    let guard = if guard.is_of_pairs() && settings.references.is_empty() {
-        guard.with_references_from(&mut inputs)?
-    } else {
-        guard
-    }
-    .calibrating();
+    let own = guard.is_of_pairs() && settings.references.is_empty();
+    let guard = if own { guard.with_references_from(&mut inputs)? } else { guard }.calibrating();
     let screened = guard.screen(inputs, false);
     note_errors(&screened, Format::Text);
     let verdicts = &screened.report.results;

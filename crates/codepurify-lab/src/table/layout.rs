@@ -185,11 +185,10 @@ fn detected(results: &Results) -> Table {
     let header =
         ["AUROC", "TPR at 1 % FPR", "TPR at 5 % FPR", "TPR", "FPR", "precision", "triggered", "clean"];
     let caption = "Detection in %: triggered against clean samples";
-    by_cell(caption, &header, results, |key, group| {
-        if key.is_undefended() {
+    by_cell(caption, &header, results, |_, group| {
+        let Some(DetectionSummary { auroc, tpr_at_1, tpr_at_5, decided }) = detection(&group.rows) else {
             return Vec::new();
-        }
-        let DetectionSummary { auroc, tpr_at_1, tpr_at_5, decided } = detection(&group.rows);
+        };
         let triggered = decided.true_positives + decided.false_negatives;
         let mut line = vec![interval(auroc), percent(tpr_at_1), percent(tpr_at_5)];
         line.extend([decided.recall(), decided.false_positive_rate(), decided.precision()].map(percent));

@@ -113,18 +113,21 @@ pub struct DetectionSummary {
     pub decided: Confusion,
 }
 
-/// Sums up detection.
+/// Sums up detection; `None` of a defence that looks at no sample: it has neither scored nor flagged one.
 #[must_use]
-pub fn detection(rows: &[CellRow]) -> DetectionSummary {
+pub fn detection(rows: &[CellRow]) -> Option<DetectionSummary> {
+    if !rows.iter().any(|row| row.detection.score.is_some() || row.detection.flagged) {
+        return None;
+    }
     let groups = scores(rows);
     let scored = rows.iter().any(|row| row.detection.score.is_some());
     let at = |fpr| tpr_at_fpr(&groups[0], &groups[1], fpr).filter(|_| scored);
-    DetectionSummary {
+    Some(DetectionSummary {
         auroc: bootstrap(&groups, |groups| auroc(&groups[0], &groups[1])).filter(|_| scored),
         tpr_at_1: at(0.01),
         tpr_at_5: at(0.05),
         decided: Confusion::of(rows.iter().map(|row| (row.triggered, row.detection.flagged))),
-    }
+    })
 }
 
 /// How well triggers are located, over the triggered rows of a defence that can locate.

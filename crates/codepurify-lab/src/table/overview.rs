@@ -39,11 +39,11 @@ pub(super) fn overview(results: &Results) -> Table {
     }
 }
 
-/// `None` without a triggered sample. Nothing is detected where there is no defence.
+/// `None` without a triggered sample.
 fn measures(key: &Key, group: &Group) -> Option<[Option<f64>; MEASURES.len()]> {
     let rates = AttackRates::of(&attack_outcomes(&group.rows));
     rates.asr?;
-    let found = (!key.is_undefended()).then(|| detection(&group.rows));
+    let found = detection(&group.rows);
     let drop = qualities(key.task(), &group.rows).first().and_then(|quality| quality.drop);
     Some([
         rates.asr,

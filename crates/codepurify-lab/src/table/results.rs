@@ -121,12 +121,6 @@ impl Key {
         (self.attack.clone(), self.rate)
     }
 
-    /// Whether the rows are the victim's without a defence.
-    #[must_use]
-    pub fn is_undefended(&self) -> bool {
-        self.place == 0
-    }
-
     /// Task, family and defence: a line of the main table, in order.
     #[must_use]
     pub fn line(&self) -> (u8, String, u8, String) {
