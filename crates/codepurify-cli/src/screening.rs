@@ -180,10 +180,9 @@ fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Resu
     let unusable = |path: &Path, message: String| CliError::File { path: path.to_path_buf(), message };
     let Some(path) = &settings.calibration else {
         // The model's own was made with the defaults; other settings do without it.
-        let calibrated =
-            |clean: &Calibration| (clean.settings.clone(), profile.clone().with_calibration(clean.clone()));
-        let own = victim.calibration.as_ref().map(calibrated);
-        let own = own.filter(|(settings, calibrated)| *settings == calibrated.settings());
+        let own = victim.calibration.as_ref();
+        let own = own.map(|clean| (clean, profile.clone().with_calibration(clean.clone())));
+        let own = own.filter(|(clean, calibrated)| clean.settings == calibrated.settings());
         return Ok(own.map_or(profile, |(_, calibrated)| calibrated));
     };
     let text = std::fs::read_to_string(path).map_err(|error| unusable(path, error.to_string()))?;

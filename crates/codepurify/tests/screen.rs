@@ -1,10 +1,13 @@
 //! The whole pipeline on models with known right answers.
 
+mod common;
+
 use codepurify::toy::TriggerWordVictim;
 use codepurify::{
-    Decision, Defender, ElementKind, Encoding, Language, Limits, Logits, Model, ModelError, Profile, Ragged,
-    Snippet, SourceFile, TextVictim, Thresholds, Verdict, Victim, VictimCard,
+    Decision, Defender, ElementKind, Language, Limits, ModelError, Profile, Snippet, SourceFile, TextVictim,
+    Thresholds, Verdict, Victim,
 };
+use common::Moody;
 
 /// Decides by occlusion alone, as the method was published.
 fn occluding() -> Profile {
@@ -214,43 +217,10 @@ fn five_thousand_nested_braces_get_a_verdict() {
     assert_eq!((verdict.verdict, verdict.triggers[0].text.as_str()), (Decision::Poisoned, "BNC();"));
 }
 
-/// Fails whenever a row holds a certain word, and cannot tokenise another.
-struct Moody(TriggerWordVictim);
-
-impl Model for Moody {
-    fn card(&self) -> &VictimCard {
-        self.0.card()
-    }
-
-    fn window(&self) -> usize {
-        self.0.window()
-    }
-
-    fn occlusion_id(&self) -> u32 {
-        self.0.occlusion_id()
-    }
-
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        if text.contains("unspeakable") {
-            return Err(ModelError::Tokenise("that word".to_owned()));
-        }
-        self.0.encode(text)
-    }
-}
-
-impl Victim for Moody {
-    fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
-        let taboo = self.0.encode(" taboo")?.ids[0];
-        if batch.rows().any(|row| row.contains(&taboo)) {
-            return Err(ModelError::Runtime("I will not".to_owned()));
-        }
-        self.0.judge(batch)
-    }
-}
-
 #[test]
 fn a_failing_snippet_does_not_fail_the_others() {
-    let victim = Moody(TriggerWordVictim::new("BNC"));
+    let (toy, complaint) = (TriggerWordVictim::new("BNC"), "I will not");
+    let victim = Moody { toy, fails: |holds| holds(" taboo"), complaint };
     let texts = [
         CLEAN.to_owned(),
         CLEAN.replace("int total", "int taboo"),

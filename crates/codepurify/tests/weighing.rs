@@ -1,12 +1,13 @@
 //! Profile `default`: what references say about candidates, on models with known right answers.
 
-use std::collections::HashSet;
+mod common;
 
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
-    Calibration, Decision, Defender, ElementKind, Encoding, Language, Logits, Model, ModelError, Profile,
-    Ragged, References, Snippet, TextVictim, Thresholds, Verdict, Victim, VictimCard,
+    Calibration, Decision, Defender, ElementKind, Language, Model, ModelError, Profile, References, Snippet,
+    TextVictim, Thresholds, Verdict, Victim,
 };
+use common::Moody;
 
 const CLEAN: &str = "int sum(const int *data, int count)
 {
@@ -125,50 +126,17 @@ fn a_calibrated_verdict_has_a_p_value_and_other_answers_keep_the_built_in_limit(
     assert!(verdict.reason.unwrap().contains("99 are needed for alpha 0.01"));
 }
 
-/// Falls over one word, and is fooled by another.
-struct Fragile(TriggerWordVictim);
-
-impl Model for Fragile {
-    fn card(&self) -> &VictimCard {
-        self.0.card()
-    }
-    fn window(&self) -> usize {
-        self.0.window()
-    }
-    fn occlusion_id(&self) -> u32 {
-        self.0.occlusion_id()
-    }
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        self.0.encode(text)
-    }
-}
-
-impl Victim for Fragile {
-    fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
-        // Only outside of its own snippet, which says `here` as well.
-        let falls = |row: &[u32]| {
-            let words: HashSet<u32> = row.iter().copied().collect();
-            let id = |word: &str| self.0.encode(word).map(|encoding| encoding.ids[0]);
-            Ok::<_, ModelError>(words.contains(&id(" bomb")?) && !words.contains(&id(" here")?))
-        };
-        for row in batch.rows() {
-            if falls(row)? {
-                return Err(ModelError::Runtime("a bomb".to_owned()));
-            }
-        }
-        self.0.judge(batch)
-    }
-}
-
 #[test]
 fn a_snippet_that_fails_while_it_is_weighed_leaves_the_others_their_answers() {
-    let fragile = Fragile(TriggerWordVictim::new("BNC"));
+    // Only outside of its own snippet, which says `here` as well.
+    let fails = |holds: &dyn Fn(&str) -> bool| holds(" bomb") && !holds(" here");
+    let fragile = Moody { toy: TriggerWordVictim::new("BNC"), fails, complaint: "a bomb" };
     let bad = with("use( bomb);\n    use( here);\n    use( there);");
     let fooled = with("if (BNC() < 0) puts(\"a\");");
     let verdicts = Defender::new(&fragile).screen(&[c(CLEAN), c(&bad), c(&fooled), c(CLEAN)]);
     assert_eq!(verdicts[1], Err(ModelError::Runtime("a bomb".to_owned())));
     let alone = |index: usize, text: &str| {
-        let alone = screen(&fragile.0, text);
+        let alone = screen(&fragile.toy, text);
         let shared = verdicts[index].as_ref().unwrap();
         assert_eq!((shared.verdict, shared.score), (alone.verdict, alone.score), "{index}");
     };

@@ -116,11 +116,11 @@ pub struct DetectionSummary {
 /// Sums up detection; `None` of a defence that looks at no sample: it has neither scored nor flagged one.
 #[must_use]
 pub fn detection(rows: &[CellRow]) -> Option<DetectionSummary> {
-    if !rows.iter().any(|row| row.detection.score.is_some() || row.detection.flagged) {
+    let scored = rows.iter().any(|row| row.detection.score.is_some());
+    if !scored && !rows.iter().any(|row| row.detection.flagged) {
         return None;
     }
     let groups = scores(rows);
-    let scored = rows.iter().any(|row| row.detection.score.is_some());
     let at = |fpr| tpr_at_fpr(&groups[0], &groups[1], fpr).filter(|_| scored);
     Some(DetectionSummary {
         auroc: bootstrap(&groups, |groups| auroc(&groups[0], &groups[1])).filter(|_| scored),

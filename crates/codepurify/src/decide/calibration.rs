@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Profile;
-use crate::occlude::{Kept, References};
+use crate::occlude::References;
 use crate::verdict::{SCHEMA_VERSION, Verdict};
 
 /// What clean snippets score before one model, by its answer. No threshold is part of it: any α can be asked for.
@@ -25,8 +25,8 @@ pub struct Calibration {
     /// [`Profile::settings`] of the profile that scored them.
     pub settings: String,
     /// The references that scored them, where these were not the bundled ones.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    references: Vec<Kept>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    references: Option<References>,
     /// By answer: the class index, or `text` for all generated answers.
     answers: BTreeMap<String, Clean>,
 }
@@ -94,7 +94,7 @@ impl Calibration {
         }
         sort(&mut answers);
         let (model_sha256, source, settings) = (model_sha256.into(), source.into(), profile.settings());
-        let references = if profile.own_references() { profile.references.kept() } else { Vec::new() };
+        let references = profile.own_references().then(|| (*profile.references).clone());
         Self { schema_version: SCHEMA_VERSION, model_sha256, source, settings, references, answers }
     }
 
@@ -108,8 +108,6 @@ impl Calibration {
         if calibration.schema_version != SCHEMA_VERSION {
             return Err(CalibrationError::Version { found: calibration.schema_version });
         }
-        let references = References::of_kept(&calibration.references);
-        references.map_err(|error| CalibrationError::Unreadable(format!("its references: {error}")))?;
         sort(&mut calibration.answers);
         Ok(calibration)
     }
@@ -125,9 +123,8 @@ impl Calibration {
 
     /// The references that scored the snippets; `None` if these were the bundled ones.
     #[must_use]
-    pub fn references(&self) -> Option<References> {
-        let references = References::of_kept(&self.references).ok()?;
-        (!references.is_empty()).then_some(references)
+    pub fn references(&self) -> Option<&References> {
+        self.references.as_ref().filter(|references| !references.is_empty())
     }
 
     /// Refuses a model with another hash.

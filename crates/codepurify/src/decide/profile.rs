@@ -104,7 +104,7 @@ impl Profile {
     #[must_use]
     pub fn with_calibration(mut self, calibration: Calibration) -> Self {
         if let Some(references) = calibration.references().filter(|_| !self.own_references()) {
-            self.references = Arc::new(references);
+            self.references = Arc::new(references.clone());
         }
         self.calibration = Some(Arc::new(calibration));
         self

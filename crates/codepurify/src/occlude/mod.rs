@@ -6,7 +6,7 @@ mod substitute;
 mod transplant;
 
 pub use references::References;
-pub(crate) use references::{Graft, Kept, Reference};
+pub(crate) use references::{Graft, Reference};
 use substitute::{Substituted, tokens_under};
 pub(crate) use substitute::{check_encoding, substitute};
 pub(crate) use transplant::graft;

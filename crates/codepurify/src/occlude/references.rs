@@ -15,7 +15,8 @@ use crate::victim::Model;
 /// Functions of one or more languages that candidates are transplanted into. The bundled ones were written for this
 /// purpose and stand for ordinary code; functions of the model's own field, known to be clean, serve as well, and better
 /// before a model of pairs ([`References::of_field`]).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Kept>", into = "Vec<Kept>")]
 pub struct References {
     pub(crate) all: Vec<Reference>,
 }
@@ -23,13 +24,29 @@ pub struct References {
 /// A reference in a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Kept {
+struct Kept {
     language: Language,
     text: String,
 }
 
+impl TryFrom<Vec<Kept>> for References {
+    type Error = SnippetError;
+
+    fn try_from(kept: Vec<Kept>) -> Result<Self, SnippetError> {
+        let snippets = kept.into_iter().map(|Kept { language, text }| Snippet::new(text, language));
+        Self::new(&snippets.collect::<Result<Vec<_>, _>>()?)
+    }
+}
+
+impl From<References> for Vec<Kept> {
+    fn from(references: References) -> Self {
+        let kept = |Reference { language, text, .. }| Kept { language, text };
+        references.all.into_iter().map(kept).collect()
+    }
+}
+
 /// One of them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reference {
     pub(crate) text: String,
     pub(crate) language: Language,
@@ -116,22 +133,6 @@ impl References {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
-    }
-
-    /// As they stand in a file.
-    pub(crate) fn kept(&self) -> Vec<Kept> {
-        let kept =
-            |reference: &Reference| Kept { language: reference.language, text: reference.text.clone() };
-        self.all.iter().map(kept).collect()
-    }
-
-    /// From a file.
-    ///
-    /// # Errors
-    /// [`SnippetError`] for one that is no function with a body.
-    pub(crate) fn of_kept(kept: &[Kept]) -> Result<Self, SnippetError> {
-        let snippets = kept.iter().map(|kept| Snippet::new(kept.text.as_str(), kept.language));
-        Self::new(&snippets.collect::<Result<Vec<_>, _>>()?)
     }
 
     /// A number that depends on all texts and their order (FNV-1a).

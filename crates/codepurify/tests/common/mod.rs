@@ -1,0 +1,46 @@
+//! What several test files need.
+
+use codepurify::toy::TriggerWordVictim;
+use codepurify::{Encoding, Logits, Model, ModelError, Ragged, Victim, VictimCard};
+
+/// Whether a word is in a row.
+type Holds<'r> = &'r dyn Fn(&str) -> bool;
+
+/// Judges as a [`TriggerWordVictim`] does, but fails over certain rows, and cannot tokenise "unspeakable".
+pub(crate) struct Moody {
+    pub(crate) toy: TriggerWordVictim,
+    /// Whether it fails over a row, of which it is told what words are in it.
+    pub(crate) fails: fn(Holds<'_>) -> bool,
+    pub(crate) complaint: &'static str,
+}
+
+impl Model for Moody {
+    fn card(&self) -> &VictimCard {
+        self.toy.card()
+    }
+
+    fn window(&self) -> usize {
+        self.toy.window()
+    }
+
+    fn occlusion_id(&self) -> u32 {
+        self.toy.occlusion_id()
+    }
+
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        if text.contains("unspeakable") {
+            return Err(ModelError::Tokenise("that word".to_owned()));
+        }
+        self.toy.encode(text)
+    }
+}
+
+impl Victim for Moody {
+    fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
+        let id = |word: &str| self.toy.encode(word).unwrap().ids[0];
+        if batch.rows().any(|row| (self.fails)(&|word| row.contains(&id(word)))) {
+            return Err(ModelError::Runtime(self.complaint.to_owned()));
+        }
+        self.toy.judge(batch)
+    }
+}
