@@ -207,7 +207,8 @@ fn texts(count: usize) -> Vec<Text> {
 
 fn t5_setup<'a>(tokenizer: &'a Path, texts: &'a [Text]) -> T5Setup<'a> {
     let shape = T5Shape { layers: 2, hidden: 32, heads: 4, feed_forward: 64 };
-    T5Setup { tokenizer, shape, max_length: 64, seed: 1, train: texts, valid: &texts[..texts.len() / 4] }
+    let valid = &texts[..texts.len() / 4];
+    T5Setup { tokenizer, embeddings: None, shape, max_length: 64, seed: 1, train: texts, valid }
 }
 
 #[test]

@@ -55,6 +55,9 @@ struct Settings {
     /// Peak learning rate.
     #[arg(long, default_value_t = 2e-4)]
     learning_rate: f64,
+    /// Make the learning rate relative to the size of each variable, as Adafactor does; for T5.
+    #[arg(long)]
+    relative: bool,
     /// Share of the steps spent on warm-up.
     #[arg(long, default_value_t = 0.06, value_parser = super::share)]
     warmup: f64,
@@ -72,6 +75,7 @@ impl Settings {
             learning_rate: self.learning_rate,
             warmup: self.warmup,
             seed: self.seed,
+            relative: self.relative,
             rows: objective.lengths().len(),
         };
         train(objective, weights, &plan, &self.out)
@@ -171,6 +175,9 @@ struct T5 {
     /// Directory with the `tokenizer.json`. A tokenizer without `<extra_id_0>` to `<extra_id_99>` gets them.
     #[arg(long)]
     tokenizer: PathBuf,
+    /// Model directory of a RoBERTa with that tokenizer whose word embeddings are the start.
+    #[arg(long)]
+    embeddings: Option<PathBuf>,
     /// Blocks of the encoder, and as many of the decoder.
     #[arg(long, default_value_t = 4)]
     layers: usize,
@@ -215,6 +222,7 @@ fn t5(arguments: &T5) -> Result<()> {
     let weights = Weights::new();
     let setup = T5Setup {
         tokenizer: &arguments.tokenizer,
+        embeddings: arguments.embeddings.as_deref(),
         shape: T5Shape { layers, hidden, heads, feed_forward },
         max_length: arguments.settings.max_length.into(),
         seed: arguments.settings.seed,

@@ -79,9 +79,24 @@ pub trait Gridded: Teach + Send + Sync {
 
 /// The rows of a task.
 struct Splits<R> {
+    /// All of them: how many are learned from is the matter of a cell.
     train: Vec<R>,
     valid: Vec<R>,
     test: Vec<R>,
+    /// How many training rows the start learns from, and cells that do not say otherwise.
+    train_rows: usize,
+}
+
+impl<R> Splits<R> {
+    /// The rows that the start of victims learns from.
+    fn start(&self) -> &[R] {
+        &self.train[..self.train_rows.min(self.train.len())]
+    }
+
+    /// The rows that are poisoned for a victim.
+    fn victim(&self, poisoning: Poisoning) -> &[R] {
+        &self.train[..poisoning.train_rows.unwrap_or(self.train_rows).min(self.train.len())]
+    }
 }
 
 /// A cell and its name in files.
@@ -145,12 +160,14 @@ impl<'a> Grid<'a> {
             plan: victims,
             init: &init,
             seed: self.plan.seed,
-            train: &rows.train,
+            train: rows.start(),
             valid: &rows.valid[..measured],
             runs: self.folders.runs,
         };
         let start = maker.start()?;
         for target in &targets {
+            let train = target.attack.map_or(maker.train, |(_, poisoning)| rows.victim(poisoning));
+            let maker = Maker { train, ..maker };
             let victim = match target.attack {
                 Some((attack, poisoning)) => maker.victim(&start, attack, poisoning, &target.name)?,
                 None => start.clone(),
@@ -187,9 +204,9 @@ impl<'a> Grid<'a> {
             found.report(&path);
             Ok(found.rows)
         };
-        let mut train = load(&files.train)?;
-        train.truncate(files.train_rows.unwrap_or(usize::MAX));
-        Ok(Splits { train, valid: load(&files.valid)?, test: load(&files.test)? })
+        let train_rows = files.train_rows.unwrap_or(usize::MAX);
+        let (train, valid, test) = (load(&files.train)?, load(&files.valid)?, load(&files.test)?);
+        Ok(Splits { train, valid, test, train_rows })
     }
 }
 
@@ -243,7 +260,7 @@ impl Place<'_> {
 
     /// All training-set defences.
     fn training_set<R: Gridded>(&self, splits: &Splits<R>) -> Result<()> {
-        let Some((attack, _)) = self.target.attack else { return Ok(()) };
+        let Some((attack, poisoning)) = self.target.attack else { return Ok(()) };
         let wanted = self.grid.plan.training_defences.iter().copied();
         let missing: Vec<TrainingDefence> =
             wanted.filter(|defence| !self.removal(*defence).exists()).collect();
@@ -252,7 +269,7 @@ impl Place<'_> {
         }
         let cleaning = Cleaning {
             cell: &self.target.cell,
-            set: poison(&splits.train, attack, self.target.cell.rate, SEED).rows,
+            set: poison(splits.victim(poisoning), attack, poisoning.rate, SEED).rows,
             clean: &splits.valid,
             victim: WhiteBox::open(self.victim)?,
             seed: self.grid.plan.seed,

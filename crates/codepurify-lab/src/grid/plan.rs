@@ -57,6 +57,8 @@ pub struct Pretraining {
     pub valid: Vec<String>,
     /// Directory with the `tokenizer.json`, beside the plan.
     pub tokenizer: PathBuf,
+    /// Directory of a RoBERTa whose word embeddings it begins with, beside the plan.
+    pub embeddings: Option<PathBuf>,
     /// Its size.
     pub shape: T5Shape,
     /// Longest text in tokens.
@@ -66,6 +68,9 @@ pub struct Pretraining {
     pub tokens: usize,
     /// Peak learning rate.
     pub learning_rate: f64,
+    /// The learning rate is relative to the size of each variable.
+    #[serde(default)]
+    pub relative: bool,
     /// Passes over the texts.
     pub epochs: u64,
 }
@@ -139,6 +144,9 @@ pub struct VictimPlan {
     pub start_tokens: Option<usize>,
     /// Peak learning rate.
     pub learning_rate: f64,
+    /// The learning rate is relative to the size of each variable.
+    #[serde(default)]
+    pub relative: bool,
     /// Passes over the clean rows that make the start.
     pub start_epochs: u64,
     /// Attacks.
@@ -158,6 +166,9 @@ pub struct Poisoning {
     pub rate: f64,
     /// Passes over the rows that make a victim of the start: fewer poisoned rows have to be seen more often.
     pub epochs: u64,
+    /// Learn from so many training rows, the first ones, instead of those that the data set's plan names: a small share of a
+    /// small set are too few poisoned rows to learn anything from.
+    pub train_rows: Option<usize>,
 }
 
 /// A cell of a victim plan.
@@ -192,6 +203,7 @@ impl Plan {
         plan.masked_lm = beside.join(&plan.masked_lm);
         for pretraining in &mut plan.pretrained {
             pretraining.tokenizer = beside.join(&pretraining.tokenizer);
+            pretraining.embeddings = pretraining.embeddings.take().map(|path| beside.join(path));
         }
         for victim in &mut plan.victims {
             if let Init::Beside(path) = &mut victim.init {
@@ -230,9 +242,10 @@ pub fn sources(corpora: &[String], data: &Path) -> Result<Vec<Source>> {
 
 impl VictimPlan {
     fn check(&self, plan: &Plan) -> Result<()> {
-        for &Poisoning { rate, epochs } in &self.rates {
+        for &Poisoning { rate, epochs, train_rows } in &self.rates {
             ensure!(rate > 0.0 && rate < 1.0, "a `rate` is {rate}, not between 0 and 1");
             ensure!(epochs > 0, "the `epochs` of rate {rate} must be 1 or more");
+            ensure!(train_rows != Some(0), "the `train_rows` of rate {rate} must be 1 or more");
         }
         ensure!(self.max_length >= 3, "`max_length` leaves no room for content");
         ensure!(self.start_epochs > 0, "`start_epochs` must be 1 or more");

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::plan::{Pretraining, sources};
-use super::victims::{make_once, run_plan};
+use super::victims::{WARMUP, make_once};
 use crate::data::corpus::{Text, texts};
+use crate::train::run;
 use crate::train::t5::{T5Setup, T5Training};
 
 /// The directory of the model, made below `runs` if it is not there yet; corpora lie below `data`.
@@ -19,13 +20,22 @@ pub fn pretrained(plan: &Pretraining, seed: u64, data: &Path, runs: &Path) -> Re
     let (train, valid) = (texts_of(&plan.corpora)?, texts_of(&plan.valid)?);
     let setup = T5Setup {
         tokenizer: &plan.tokenizer,
+        embeddings: plan.embeddings.as_deref(),
         shape: plan.shape,
         max_length: plan.max_length,
         seed,
         train: &train,
         valid: &valid,
     };
-    let run = run_plan(plan.tokens, plan.learning_rate, seed, plan.epochs, train.len());
+    let run = run::Plan {
+        epochs: plan.epochs,
+        tokens: plan.tokens,
+        learning_rate: plan.learning_rate,
+        relative: plan.relative,
+        warmup: WARMUP,
+        seed,
+        rows: train.len(),
+    };
     make_once(&out, &run, |weights| Ok(Box::new(T5Training::new(&setup, weights)?)))?;
     Ok(out.join("last"))
 }

@@ -14,13 +14,14 @@ use crate::train::victim::{Lessons, Recipe, Teach, Training};
 use crate::train::weights::Weights;
 
 /// Share of the steps spent on warm-up.
-const WARMUP: f64 = 0.06;
+pub(super) const WARMUP: f64 = 0.06;
 /// Validation rows whose repairs are decoded after an epoch.
 const DECODED: usize = 100;
 /// Says in a run's folder with what settings it was finished.
 const FINISHED: &str = "finished.json";
 
 /// Makes the victims of one task and family in a folder.
+#[derive(Debug, Clone, Copy)]
 pub struct Maker<'a, R> {
     /// What they are like.
     pub plan: &'a VictimPlan,
@@ -84,7 +85,8 @@ impl<R: Teach> Maker<'_, R> {
     }
 
     fn run(&self, tokens: usize, epochs: u64, rows: usize) -> run::Plan {
-        run_plan(tokens, self.plan.learning_rate, self.seed, epochs, rows)
+        let VictimPlan { learning_rate, relative, .. } = *self.plan;
+        run::Plan { epochs, tokens, learning_rate, relative, warmup: WARMUP, seed: self.seed, rows }
     }
 
     /// Trains in `out`, or finds what was trained there with the same settings.
@@ -109,11 +111,6 @@ impl<R: Teach> Maker<'_, R> {
             Ok(objective)
         })
     }
-}
-
-/// The settings of a run.
-pub(super) fn run_plan(tokens: usize, learning_rate: f64, seed: u64, epochs: u64, rows: usize) -> run::Plan {
-    run::Plan { epochs, tokens, learning_rate, warmup: WARMUP, seed, rows }
 }
 
 /// Trains in `out`, or finds what was trained there with the same settings.

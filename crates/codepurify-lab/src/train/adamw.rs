@@ -19,11 +19,14 @@ pub struct AdamWOptions {
     pub weight_decay: f64,
     /// Gradients are scaled down to this global norm.
     pub max_norm: f64,
+    /// The learning rate is per root mean square of a variable, as in Adafactor (Shazeer & Stern 2018, §8), not absolute. T5 needs
+    /// it: its embeddings are drawn with a deviation of 1, its matrices with one of a tenth and less.
+    pub relative: bool,
 }
 
 impl Default for AdamWOptions {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.98, eps: 1e-8, weight_decay: 0.01, max_norm: 1.0 }
+        Self { beta1: 0.9, beta2: 0.98, eps: 1e-8, weight_decay: 0.01, max_norm: 1.0, relative: false }
     }
 }
 
@@ -44,7 +47,11 @@ struct Update {
     rate: f32,
     eps: f32,
     decay: f32,
+    relative: bool,
 }
+
+/// A variable of zeros would never leave them if its steps were relative to its size.
+const LEAST_SIZE: f32 = 1e-3;
 
 impl Update {
     fn new(options: &AdamWOptions, learning_rate: f64, step: u64, norm: f64) -> Self {
@@ -57,6 +64,7 @@ impl Update {
             rate: (learning_rate * corrected) as f32,
             eps: options.eps as f32,
             decay: (1.0 - learning_rate * options.weight_decay) as f32,
+            relative: options.relative,
         }
     }
 
@@ -65,15 +73,22 @@ impl Update {
         let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
         let mut values = slot.var.flatten_all()?.to_vec1::<f32>()?;
         let decay = if slot.var.rank() > 1 { self.decay } else { 1.0 };
+        let rate = if self.relative { self.rate * size(&values) } else { self.rate };
         let moments = slot.mean.iter_mut().zip(&mut slot.variance);
         for ((value, gradient), (mean, variance)) in values.iter_mut().zip(gradient).zip(moments) {
             let gradient = gradient * self.clip;
             *mean = self.beta1 * *mean + (1.0 - self.beta1) * gradient;
             *variance = self.beta2 * *variance + (1.0 - self.beta2) * gradient * gradient;
-            *value = *value * decay - self.rate * *mean / (variance.sqrt() + self.eps);
+            *value = *value * decay - rate * *mean / (variance.sqrt() + self.eps);
         }
         slot.var.set(&Tensor::from_vec(values, slot.var.shape(), slot.var.device())?)
     }
+}
+
+/// The root mean square of a variable, at least [`LEAST_SIZE`].
+fn size(values: &[f32]) -> f32 {
+    let squares: f32 = values.iter().map(|value| value * value).sum();
+    (squares / values.len() as f32).sqrt().max(LEAST_SIZE)
 }
 
 /// The optimiser.
@@ -178,6 +193,22 @@ mod tests {
         assert!((norm - 20f64.sqrt()).abs() < 1e-5, "{norm}");
         let moved = var.to_vec1::<f32>().unwrap();
         assert!((moved[0] - 0.9).abs() < 1e-4 && (moved[1] + 1.9).abs() < 1e-4, "{moved:?}");
+    }
+
+    #[test]
+    fn relative_steps_go_by_the_size_of_the_variable_and_leave_zero() {
+        for (start, size) in [([3.0, -4.0], 12.5_f32.sqrt()), ([0.0, 0.0], LEAST_SIZE)] {
+            let (weights, var) = one_weight(&start);
+            let options = AdamWOptions { relative: true, ..AdamWOptions::default() };
+            let mut optimiser = AdamW::new(&weights, options);
+            let loss = var.sum_all().unwrap();
+            let gradients = Gradients::of(&weights, &loss.backward().unwrap());
+            optimiser.step(&gradients, 0.1).unwrap();
+            let moved = var.to_vec1::<f32>().unwrap();
+            for (before, after) in start.iter().zip(&moved) {
+                assert!((before - 0.1 * size - after).abs() < 1e-4 * size, "{start:?} -> {moved:?}");
+            }
+        }
     }
 
     #[test]

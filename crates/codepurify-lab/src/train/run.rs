@@ -54,6 +54,9 @@ pub struct Plan {
     pub warmup: f64,
     /// Decides the order of rows and all that is drawn.
     pub seed: u64,
+    /// The learning rate is relative to the size of each variable ([`AdamWOptions::relative`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub relative: bool,
     /// Training rows: a state does not survive a change of the data.
     pub rows: usize,
 }
@@ -69,7 +72,7 @@ const SAVE_EVERY: Duration = Duration::from_mins(5);
 pub fn train(objective: &dyn Objective, weights: &Weights, plan: &Plan, out: &Path) -> Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let state = StateFolder::of(out);
-    let mut optimiser = AdamW::new(weights, AdamWOptions::default());
+    let mut optimiser = AdamW::new(weights, AdamWOptions { relative: plan.relative, ..AdamWOptions::default() });
     let mut progress = state.load(weights, &mut optimiser, plan)?.unwrap_or(Progress {
         plan: *plan,
         epoch: 0,

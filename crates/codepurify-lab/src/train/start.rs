@@ -156,6 +156,12 @@ impl Start {
         }
     }
 
+    /// The word embeddings of a RoBERTa, `[vocabulary, hidden]`.
+    pub(super) fn words(&self) -> Result<Tensor> {
+        let name = format!("{}{}", self.body, self.architecture.landmark());
+        self.tensors.get(&name).cloned().with_context(|| format!("{} has no `{name}`", self.name))
+    }
+
     /// The inner model's weights, renamed to stand below `body`, and if the start is to keep its head those of the parts
     /// beside it that `heads` names.
     pub(super) fn given(&self, body: &'static str, heads: &[&str]) -> Given {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::Tensor;
+use candle_nn::Init;
 use codepurify::victim::Encoding;
 use codepurify_models::generate::StepDecoder;
 use codepurify_models::sidecar::{Preprocessing, Sidecar};
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use super::run::Objective;
 use super::sequences::{Pair, Sequences};
 use super::spans::{Sentinels, token_id};
-use super::start::{config_json, read_tokenizer};
+use super::start::{Family, Origin, Start, config_json, read_tokenizer};
 use super::texts::encodings;
 use super::weights::Weights;
 use super::workers::Workers;
@@ -40,6 +41,9 @@ pub struct T5Shape {
 pub struct T5Setup<'a> {
     /// Directory with the `tokenizer.json`.
     pub tokenizer: &'a Path,
+    /// Directory of a RoBERTa of that tokenizer and width: begin with its word embeddings, brought to the size that a T5 draws
+    /// them in. A T5 with embeddings that say nothing yet spends most of a short pre-training on them.
+    pub embeddings: Option<&'a Path>,
     /// The size of the model.
     pub shape: T5Shape,
     /// Longest text in tokens, special tokens included; at least 3. Longer ones are cut.
@@ -78,7 +82,9 @@ impl T5Training {
             ModelDirectory { config: serde_json::Value::Null, sidecar: sidecar(), tokenizer: json };
         let config = config(setup, &directory)?;
         directory.config = config_json("T5ForConditionalGeneration", &config)?;
-        let decoder = T5Generator::new(&config, &weights.builder([].into(), setup.seed))?;
+        let known = setup.embeddings.map(|model| word_embeddings(model, &config, setup.seed)).transpose()?;
+        let given = known.map(|words| (WORDS.to_owned(), words)).into_iter().collect();
+        let decoder = T5Generator::new(&config, &weights.builder(given, setup.seed))?;
         let model = Sequences { decoder, special: directory.tokenizer()?.special() };
         let train = contents(&directory, setup, setup.train)?;
         let mut rng = StdRng::seed_from_u64(setup.seed);
@@ -125,6 +131,30 @@ fn config(setup: &T5Setup, directory: &ModelDirectory) -> Result<T5Config> {
         "decoder_start_token_id": pad,
     });
     Ok(serde_json::from_value(config)?)
+}
+
+/// What checkpoints of T5 call the word embeddings.
+const WORDS: &str = "shared.weight";
+
+/// The word embeddings of a RoBERTa with a root mean square of 1, as T5 draws its own; those of words that only the T5 has are drawn.
+fn word_embeddings(model: &Path, config: &T5Config, seed: u64) -> Result<Tensor> {
+    let known = Start::open(&Origin { family: Some(Family::Roberta), ..Origin::new(model) })?.words()?;
+    let (words, width) = known.dims2()?;
+    ensure!(
+        width == config.d_model && words <= config.vocab_size,
+        "{}: {words} embeddings of width {width} do not fit a T5 of {} and {}",
+        model.display(),
+        config.vocab_size,
+        config.d_model
+    );
+    let size = f64::from(known.sqr()?.mean_all()?.to_scalar::<f32>()?).sqrt();
+    ensure!(size > 0.0, "{}: the word embeddings are all zero", model.display());
+    let drawn = Weights::new().builder([].into(), seed).get_with_hints(
+        (config.vocab_size - words, width),
+        WORDS,
+        Init::Randn { mean: 0.0, stdev: 1.0 },
+    )?;
+    Ok(Tensor::cat(&[(known / size)?, drawn], 0)?)
 }
 
 /// The tokens of texts, cut to the length.

@@ -4,7 +4,7 @@ use codepurify_lab::train::run::{Objective, Plan, train};
 use codepurify_lab::train::weights::Weights;
 
 pub(crate) fn plan(epochs: u64, rows: usize) -> Plan {
-    Plan { epochs, tokens: 512, learning_rate: 3e-3, warmup: 0.1, seed: 1, rows }
+    Plan { epochs, tokens: 512, learning_rate: 3e-3, relative: false, warmup: 0.1, seed: 1, rows }
 }
 
 /// Trains a new run; its folder.
