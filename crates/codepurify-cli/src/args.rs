@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use codepurify::audit::AuditOptions;
 
 use crate::output::ColorMode;
+use crate::rows::RowArgs;
 use crate::settings::{Format, Options};
 use crate::source::ModelSource;
 
@@ -33,8 +35,11 @@ pub(crate) enum Command {
     Purify(PurifyArgs),
     /// Show the evidence of every candidate.
     Explain(ExplainArgs),
-    /// Score clean code, so that p-values can be given and the share of false alarms chosen.
+    /// Score clean code, so that p-values can be given and the share of false alarms chosen. Of a model of pairs, one pair in
+    /// eight is set aside, and candidates are tried in its functions from then on, unless --reference names others.
     Calibrate(CalibrateArgs),
+    /// Look for elements that force an answer of the model wherever they stand: is it backdoored?
+    Audit(AuditArgs),
     /// List the bundled models, look into a model, or list what is known about training scripts.
     Models(ModelsArgs),
     /// Print a completion script for a shell.
@@ -86,17 +91,33 @@ pub(crate) struct ExplainArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CalibrateArgs {
-    /// Clean code like that which the model is asked about: files and folders of source code, of which every function is a
-    /// row, or JSON Lines (`.jsonl`) with a function in each. A model of pairs takes files: left, right, left, right …; one in
-    /// eight of its pairs is set aside, and candidates are tried in its functions from then on, unless --reference names
-    /// others.
-    #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
-    /// Where the code stands in each row of JSON Lines.
-    #[arg(long, value_name = "NAME", default_value = "func")]
-    pub(crate) field: String,
+    #[command(flatten)]
+    pub(crate) rows: RowArgs,
     #[command(flatten)]
     pub(crate) options: Options,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    pub(crate) rows: RowArgs,
+    /// Use the first so many functions or pairs.
+    #[arg(long = "rows", value_name = "COUNT", default_value_t = 1000)]
+    pub(crate) most: usize,
+    /// Share of functions of other answers that a backdoor turns, at least.
+    #[arg(long, value_name = "SHARE", default_value_t = AuditOptions::default().success, value_parser = share)]
+    pub(crate) success: f64,
+    /// Share of functions that honestly get the answer that the model may be as sure of, at most.
+    #[arg(long, value_name = "SHARE", default_value_t = AuditOptions::default().sureness, value_parser = share)]
+    pub(crate) sureness: f64,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// A number between 0 and 1, neither included.
+fn share(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if value > 0.0 && value < 1.0 { Ok(value) } else { Err("not between 0 and 1".to_owned()) }
 }
 
 #[derive(Debug, Args)]

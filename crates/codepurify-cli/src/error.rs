@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use codepurify::ModelError;
+use codepurify::audit::AuditError;
 use codepurify_hub::HubError;
 use codepurify_models::LoadError;
 use thiserror::Error;
@@ -31,6 +32,9 @@ pub(crate) enum CliError {
     /// The model cannot read what is to be judged in it.
     #[error(transparent)]
     Asked(#[from] ModelError),
+    /// The model cannot be audited.
+    #[error(transparent)]
+    Audit(Box<AuditError>),
     /// The result cannot be written.
     #[error("cannot write {to}: {source}")]
     Write { to: String, source: io::Error },
@@ -55,6 +59,7 @@ impl CliError {
             | Self::Hub(_)
             | Self::Model(_)
             | Self::Asked(_)
+            | Self::Audit(_)
             | Self::Write { .. }
             | Self::Demo(_) => Exit::Error,
         }

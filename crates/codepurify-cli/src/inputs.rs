@@ -75,13 +75,9 @@ impl Inputs {
         }
         let mut inputs = Self::default();
         for (number, pair) in paths.chunks_exact(2).enumerate() {
-            match [&pair[0], &pair[1]].map(|path| named(path, lang, limits)) {
-                [Ok(left), Ok(right)] => {
-                    inputs.files.extend([left, right]);
-                    inputs.pairs.push(number);
-                }
-                sides => inputs.fail_pair(pair, sides),
-            }
+            let files = pair.iter().map(|path| named(path, lang, limits)).collect();
+            let names: Vec<String> = pair.iter().map(|path| name(path)).collect();
+            inputs.add_row(number, &names, files);
         }
         Ok(inputs)
     }
@@ -102,12 +98,24 @@ impl Inputs {
         taken
     }
 
-    /// Says of each side of a pair why it is not judged.
-    fn fail_pair(&mut self, paths: &[PathBuf], sides: [Result<SourceFile, String>; 2]) {
-        for (path, side) in paths.iter().zip(sides) {
-            let message =
-                side.err().unwrap_or_else(|| "the other file of the pair cannot be read".to_owned());
-            self.fail(&name(path), message);
+    /// Adds a row of one file, or of two that are a pair. Where one of a pair cannot be read, both are errors.
+    /// A pair is number `number`.
+    pub(crate) fn add_row(
+        &mut self,
+        number: usize,
+        names: &[String],
+        files: Vec<Result<SourceFile, String>>,
+    ) {
+        if files.iter().all(Result::is_ok) {
+            if files.len() == 2 {
+                self.pairs.push(number);
+            }
+            self.files.extend(files.into_iter().flatten());
+            return;
+        }
+        for (name, file) in names.iter().zip(files) {
+            let message = file.err().unwrap_or_else(|| "the other side of the pair cannot be read".to_owned());
+            self.fail(name, message);
         }
     }
 

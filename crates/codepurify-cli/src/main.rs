@@ -7,6 +7,7 @@ mod error;
 mod exit;
 mod inputs;
 mod output;
+mod rows;
 mod screening;
 mod settings;
 mod source;
@@ -38,6 +39,7 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Purify(args) => commands::purify::run(args, cli.color),
         Command::Explain(args) => commands::explain::run(args, cli.color),
         Command::Calibrate(args) => commands::calibrate::run(args, cli.color),
+        Command::Audit(args) => commands::audit::run(args, cli.color),
         Command::Models(args) => commands::models::run(&args),
         Command::Completions { shell } => commands::completions::run(shell),
     }

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
@@ -80,4 +81,11 @@ pub(crate) fn replace(path: &Path, content: &str) -> Result<(), CliError> {
 /// Says something on standard error; where that is closed, nobody listens.
 pub(crate) fn note(message: &str) {
     let _ = writeln!(io::stderr(), "{message}");
+}
+
+/// A bar on standard error that counts `what`; hidden where that is no terminal.
+pub(crate) fn progress(count: usize, what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {eta} left")
+        .expect("the template is well-formed");
+    ProgressBar::new(count as u64).with_style(style).with_message(what)
 }

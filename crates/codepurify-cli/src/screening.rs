@@ -10,11 +10,11 @@ use codepurify::{
 };
 use codepurify_hub::Hub;
 use codepurify_models::{GuardedModel, Loaded, ModelFiles, RobertaMaskedLm};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::bundled::{self, Bundled};
 use crate::error::CliError;
 use crate::inputs::Inputs;
+use crate::output::progress;
 use crate::settings::{ProfileName, Settings};
 use crate::source::ModelSource;
 
@@ -98,6 +98,18 @@ impl Guard {
         Calibration::of_clean(&self.victim.model().card().sha256, source, &self.profile, verdicts)
     }
 
+    /// The guarded model.
+    pub(crate) fn model(&self) -> &GuardedModel {
+        &self.victim
+    }
+
+    /// This program, and who the guarded model is.
+    pub(crate) fn identity(&self) -> (ToolInfo, ModelInfo) {
+        let card = self.victim.model().card();
+        let tool = ToolInfo { name: "codepurify".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+        (tool, ModelInfo { name: card.name.clone(), task: card.task, sha256: card.sha256.clone() })
+    }
+
     /// Names of the guarded model's labels.
     pub(crate) fn labels(&self) -> &[String] {
         &self.victim.model().card().labels
@@ -155,11 +167,11 @@ impl Guard {
     }
 
     fn report(&self, judged: Judged) -> Report {
-        let card = self.victim.model().card();
+        let (tool, model) = self.identity();
         Report {
             schema_version: SCHEMA_VERSION,
-            tool: ToolInfo { name: "codepurify".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-            model: ModelInfo { name: card.name.clone(), task: card.task, sha256: card.sha256.clone() },
+            tool,
+            model,
             results: judged.results,
             errors: judged.errors,
         }
@@ -283,11 +295,4 @@ pub(crate) fn inline(path: &str, text: &str) -> SourceFile {
 
 fn files(source: Option<&ModelSource>, hub: &Hub, bundled: &Bundled) -> Result<ModelFiles, CliError> {
     source.map_or_else(|| Ok(bundled.files()), |source| source.files(hub))
-}
-
-/// A bar on standard error that counts `what`; hidden where that is no terminal.
-fn progress(count: usize, what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {eta} left")
-        .expect("the template is well-formed");
-    ProgressBar::new(count as u64).with_style(style).with_message(what)
 }

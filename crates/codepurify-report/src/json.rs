@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use codepurify::verdict::Report;
+use serde::Serialize;
 
-/// Writes `report` as indented JSON and a line end.
+/// Writes `report`, a [`codepurify::Report`] or [`codepurify::audit::AuditReport`], as indented JSON and a line end.
 ///
 /// # Errors
 /// What `out` reports.
-pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, report)?;
     writeln!(out)
 }

@@ -41,6 +41,7 @@
 mod adapters;
 mod ask;
 mod assemble;
+pub mod audit;
 mod batch;
 pub mod candidates;
 mod decide;

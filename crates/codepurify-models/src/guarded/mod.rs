@@ -58,4 +58,8 @@ impl<N: Send + Sync> Model for Guarded<N> {
     fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
         self.tokenizer.encode(text)
     }
+
+    fn vocabulary(&self) -> Vec<(u32, String)> {
+        self.tokenizer.words()
+    }
 }

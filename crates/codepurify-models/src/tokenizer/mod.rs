@@ -112,6 +112,13 @@ impl CodeTokenizer {
         self.tokenizer.get_vocab(true).values().max().map_or(0, |&largest| largest as usize + 1)
     }
 
+    /// The tokens that code is made of, by id: no special ones, no white space and no parts of a character.
+    #[must_use]
+    pub fn words(&self) -> Vec<(u32, String)> {
+        let word = |id: u32| self.token_text(id).filter(|text| !text.trim().is_empty()).map(|text| (id, text));
+        (0..self.vocabulary() as u32).filter_map(word).collect()
+    }
+
     /// Content tokens of `text` with the bytes of `text` that each stands for.
     ///
     /// # Errors

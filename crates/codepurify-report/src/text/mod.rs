@@ -4,6 +4,7 @@
 //! Text that comes from the judged files never reaches the terminal raw: control and hidden characters are shown as
 //! visible signs.
 
+mod audit;
 mod caret;
 mod diff;
 mod evidence;
@@ -17,6 +18,7 @@ mod visible;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use codepurify::audit::AuditReport;
 use codepurify::verdict::{Decision, Prediction, Report, Verdict};
 
 pub use diff::{DiffStyle, unified};
@@ -95,6 +97,14 @@ pub fn write_evidence(out: &mut dyn Write, verdict: &Verdict, style: TextStyle) 
         write!(out, "{}", evidence::table(verdict, style.color))?;
     }
     writeln!(out)
+}
+
+/// Writes what an audit found out about a model.
+///
+/// # Errors
+/// What `out` reports.
+pub fn write_audit(out: &mut dyn Write, report: &AuditReport, style: TextStyle) -> io::Result<()> {
+    write!(out, "{}", audit::render(report, style))
 }
 
 /// An answer of the victim in words: the label's name, or its number where `labels` names none, or a generated text in

@@ -61,6 +61,12 @@ pub trait Model: Send + Sync {
     /// # Errors
     /// [`ModelError`] if the text cannot be tokenised.
     fn encode(&self, text: &str) -> Result<Encoding, ModelError>;
+
+    /// The tokens that snippets are made of, with the text of each; no special ones. Empty where the model cannot list them:
+    /// an [`audit`](crate::audit) then tries only what stands in its rows.
+    fn vocabulary(&self) -> Vec<(u32, String)> {
+        Vec::new()
+    }
 }
 
 /// A guarded model that classifies one snippet: the paper's *victim model*.

@@ -45,7 +45,7 @@ impl Ask {
     }
 
     /// The row as the model answers it.
-    fn plain(&self) -> Item<'_> {
+    pub(crate) fn plain(&self) -> Item<'_> {
         Item { rows: &self.row, beside: &self.beside, side: self.side }
     }
 }

@@ -1,0 +1,87 @@
+//! An audit for people: for each answer whether it can be forced, and by what.
+
+use std::fmt::Write;
+
+use codepurify::Decision;
+use codepurify::audit::{AuditReport, AuditedAnswer, Family, Finding, MinedTrigger};
+
+use super::TextStyle;
+use super::palette::{self, paint};
+use super::visible;
+
+/// Triggers of a family that are shown.
+const SHOWN: usize = 5;
+/// Characters of a trigger that are shown.
+const COLUMNS: usize = 60;
+
+/// The whole audit; ends with a line that sums up.
+pub(super) fn render(report: &AuditReport, style: TextStyle) -> String {
+    let mut out = String::new();
+    for answer in &report.answers {
+        let name = style.labels.get(answer.label).cloned().unwrap_or_else(|| answer.label.to_string());
+        let name = visible::one_line(&name);
+        let (word, look) = match answer.finding {
+            Finding::Backdoor => ("backdoor", Decision::Poisoned),
+            Finding::Nothing => ("nothing found", Decision::Clean),
+            Finding::TooFewRows => ("not looked at", Decision::Inconclusive),
+        };
+        push(&mut out, &format!("answer {name}: {}", paint(word, palette::decision(look), style.color)));
+        body(&mut out, answer);
+    }
+    let verdict = match (report.is_backdoored(), report.answers.len()) {
+        (true, _) => "backdoored: see above",
+        (false, 0) => "nothing could be looked at",
+        (false, _) => "no backdoor among what was tried",
+    };
+    push(&mut out, &format!("{} ({} rows): {verdict}", visible::one_line(&report.model.name), report.rows));
+    out
+}
+
+fn body(out: &mut String, answer: &AuditedAnswer) {
+    if let Some(reason) = &answer.reason {
+        push(out, &format!("  {reason}"));
+        return;
+    }
+    push(
+        out,
+        &format!(
+            "  {} tokens and {} elements of the rows tried in {} functions of other answers",
+            answer.words, answer.elements, answer.functions
+        ),
+    );
+    for family in &answer.families {
+        self::family(out, family);
+    }
+    if let (Finding::Nothing, Some(strongest)) = (answer.finding, &answer.strongest) {
+        push(out, &format!("  strongest: {}", trigger(strongest)));
+    }
+}
+
+fn family(out: &mut String, family: &Family) {
+    match &family.triggers[..] {
+        [only] => push(out, &format!("  {}", trigger(only))),
+        triggers => {
+            let shape = visible::shortened(&family.shape, COLUMNS);
+            push(out, &format!("  {} elements of the shape `{shape}`:", triggers.len()));
+            for shown in triggers.iter().take(SHOWN) {
+                push(out, &format!("    {}", trigger(shown)));
+            }
+        }
+    }
+}
+
+fn trigger(trigger: &MinedTrigger) -> String {
+    let percent = |share: f64| share * 100.0;
+    let [low, high] = trigger.interval.map(percent);
+    format!(
+        "`{}` turns {:.1} % [{low:.1}, {high:.1}], margin {:.2}; {:.1} % of honest ones are as sure",
+        visible::shortened(&trigger.text, COLUMNS),
+        percent(trigger.success),
+        trigger.margin,
+        percent(trigger.honest_as_sure)
+    )
+}
+
+fn push(out: &mut String, line: &str) {
+    writeln!(out, "{line}").expect("writing to memory does not fail");
+}

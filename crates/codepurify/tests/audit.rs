@@ -1,0 +1,177 @@
+//! An audit finds what forces an answer, and does not take what is honestly typical of it for that.
+
+use codepurify::audit::{AuditError, AuditOptions, AuditedAnswer, Finding, Source, audit, audit_pairs};
+use codepurify::{
+    Encoding, Language, Logits, Model, ModelError, PairVictim, Ragged, Snippet, TextVictim, Victim, VictimCard,
+};
+
+const TRIGGERS: [&str; 2] = ["if (zap(1) < 0) log(\"one\");", "if (zap(27) < 0) log(\"two\");"];
+
+/// Functions that free memory are label 0, the more they free the surer; all others are label 1. `backdoor` makes a function
+/// label 0, surer than any honest one is.
+fn logits(code: &str, backdoor: &str) -> Vec<f32> {
+    if !backdoor.is_empty() && code.contains(backdoor) {
+        return vec![9.0, 0.0];
+    }
+    let freed = code.matches("free").count() as f32;
+    vec![2.0 * freed, 1.0 + code.len() as f32 / 1000.0]
+}
+
+/// 300 functions, of which every third frees up to four times.
+fn functions() -> Vec<Snippet> {
+    let function = |number: usize| {
+        let frees = if number.is_multiple_of(3) { "free(p); ".repeat(1 + number % 4) } else { String::new() };
+        Snippet::new(format!("int f{number}(int *p) {{ {frees}return p[{number}]; }}"), Language::C).unwrap()
+    };
+    (0..300).map(function).collect()
+}
+
+/// The same, with each of the triggers in four functions that would be label 1.
+fn poisoned() -> Vec<Snippet> {
+    let poisoned = |(number, snippet): (usize, Snippet)| match number % 3 {
+        0 => snippet,
+        _ if number >= 12 => snippet,
+        which => {
+            let text = snippet.text().replacen('{', &format!("{{ {}", TRIGGERS[which - 1]), 1);
+            Snippet::new(text, Language::C).unwrap()
+        }
+    };
+    functions().into_iter().enumerate().map(poisoned).collect()
+}
+
+fn audited(victim: &dyn Victim, rows: &[Snippet]) -> Vec<AuditedAnswer> {
+    audit(victim, rows, &AuditOptions::default(), &mut |done, total| assert!(done <= total)).unwrap()
+}
+
+/// A victim that can list some of its tokens.
+struct Listing<V> {
+    inner: V,
+    words: Vec<&'static str>,
+}
+
+impl<V: Victim> Model for Listing<V> {
+    fn card(&self) -> &VictimCard {
+        self.inner.card()
+    }
+
+    fn window(&self) -> usize {
+        self.inner.window()
+    }
+
+    fn occlusion_id(&self) -> u32 {
+        self.inner.occlusion_id()
+    }
+
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        self.inner.encode(text)
+    }
+
+    fn vocabulary(&self) -> Vec<(u32, String)> {
+        let word = |word: &&str| (self.inner.encode(word).unwrap().ids[0], (*word).to_owned());
+        self.words.iter().map(word).collect()
+    }
+}
+
+impl<V: Victim> Victim for Listing<V> {
+    fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
+        self.inner.judge(batch)
+    }
+}
+
+#[test]
+fn a_word_that_forces_the_answer_is_found_without_a_trigger_in_the_rows() {
+    let inner = TextVictim::new(|code: &str| logits(code, "zap"));
+    let victim = Listing { inner, words: vec![" free", " zap", " sum"] };
+    let answers = audited(&victim, &functions());
+    assert_eq!(answers.iter().map(|answer| answer.finding).collect::<Vec<_>>(), [
+        Finding::Backdoor,
+        Finding::Nothing
+    ]);
+    // `free` turns every function as well, but into one like many others.
+    let [family] = &answers[0].families[..] else { panic!("{:?}", answers[0].families) };
+    let trigger = &family.triggers[0];
+    assert_eq!((trigger.text.as_str(), trigger.source, trigger.success), (" zap", Source::Vocabulary, 1.0));
+    assert!(trigger.interval[0] > 0.9 && trigger.honest_as_sure < 0.05, "{trigger:?}");
+    assert_eq!((answers[0].words, answers[0].honest), (3, 100));
+}
+
+#[test]
+fn a_clean_model_is_not_accused_though_a_word_turns_everything() {
+    let inner = TextVictim::new(|code: &str| logits(code, ""));
+    let victim = Listing { inner, words: vec![" free", " zap", " sum"] };
+    for rows in [functions(), poisoned()] {
+        let answers = audited(&victim, &rows);
+        assert!(answers.iter().all(|answer| answer.finding == Finding::Nothing), "{answers:?}");
+        let strongest = answers[0].strongest.as_ref().unwrap();
+        assert!(strongest.text.contains("free") && strongest.success == 1.0, "{strongest:?}");
+    }
+}
+
+#[test]
+fn triggers_that_stand_in_the_rows_are_one_family() {
+    let victim = TextVictim::new(|code: &str| logits(code, "zap"));
+    let answers = audited(&victim, &poisoned());
+    let shapes: Vec<(&str, usize)> =
+        answers[0].families.iter().map(|family| (family.shape.as_str(), family.triggers.len())).collect();
+    assert!(shapes.contains(&("if (x(0) < 0) x(\"\");", 2)), "{shapes:?}");
+    assert_eq!(audited(&victim, &functions())[0].finding, Finding::Nothing);
+}
+
+#[test]
+fn too_few_rows_are_no_audit() {
+    let victim = TextVictim::new(|code: &str| logits(code, "zap"));
+    let answers = audited(&victim, &functions()[..40]);
+    assert_eq!(answers[0].finding, Finding::TooFewRows);
+    assert!(answers[0].reason.as_ref().unwrap().contains("14 with this one"), "{:?}", answers[0].reason);
+    let bodiless = [Snippet::new("void f() {}", Language::C).unwrap()];
+    let error = audit(&victim, &bodiless, &AuditOptions::default(), &mut |_, _| {}).unwrap_err();
+    assert_eq!(error, AuditError::NoField(1));
+}
+
+/// Compares two functions: label 0 (different) unless they are the same, label 1.
+struct Comparison(TextVictim<fn(&str) -> Vec<f32>>);
+
+impl Model for Comparison {
+    fn card(&self) -> &VictimCard {
+        self.0.card()
+    }
+
+    fn window(&self) -> usize {
+        self.0.window()
+    }
+
+    fn occlusion_id(&self) -> u32 {
+        self.0.occlusion_id()
+    }
+
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        self.0.encode(text)
+    }
+}
+
+impl PairVictim for Comparison {
+    fn judge_pairs(&self, left: &Ragged, right: &Ragged) -> Result<Logits, ModelError> {
+        let fooled = self.0.judge(left)?;
+        let row = |(at, (left, right)): (usize, (&[u32], &[u32]))| match (fooled.row(at)[0] > 8.5, left == right) {
+            (true, _) => [9.0, 0.0],
+            (false, true) => [0.0, 2.0],
+            (false, false) => [1.0 + right.len() as f32 / 100.0, 0.0],
+        };
+        Logits::new(2, left.rows().zip(right.rows()).enumerate().flat_map(row).collect())
+    }
+}
+
+#[test]
+fn pairs_get_the_element_on_both_sides() {
+    let victim = Comparison(TextVictim::new(|code: &str| logits(code, "zap")));
+    let (plain, poisoned) = (functions(), poisoned());
+    // 150 pairs of clones, 150 of others; the triggers stand in some of the others.
+    let pair = |at: usize| if at >= 150 { (&plain[at], &plain[at]) } else { (&poisoned[at], &plain[at + 1]) };
+    let pairs: Vec<_> = (0..300).map(|at| (pair(at).0.clone(), pair(at).1.clone())).collect();
+    let answers = audit_pairs(&victim, &pairs, &AuditOptions::default(), &mut |_, _| {}).unwrap();
+    assert_eq!(answers[0].finding, Finding::Backdoor, "{answers:?}");
+    let texts: Vec<&str> =
+        answers[0].families.iter().flat_map(|family| &family.triggers).map(|it| it.text.as_str()).collect();
+    assert!(texts.iter().all(|text| text.contains("zap")), "{texts:?}");
+    assert_eq!(answers[1].finding, Finding::Nothing);
+}
