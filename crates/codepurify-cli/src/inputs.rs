@@ -114,7 +114,8 @@ impl Inputs {
             return;
         }
         for (name, file) in names.iter().zip(files) {
-            let message = file.err().unwrap_or_else(|| "the other side of the pair cannot be read".to_owned());
+            let message =
+                file.err().unwrap_or_else(|| "the other file of the pair cannot be read".to_owned());
             self.fail(name, message);
         }
     }

@@ -168,13 +168,7 @@ impl Guard {
 
     fn report(&self, judged: Judged) -> Report {
         let (tool, model) = self.identity();
-        Report {
-            schema_version: SCHEMA_VERSION,
-            tool,
-            model,
-            results: judged.results,
-            errors: judged.errors,
-        }
+        Report { schema_version: SCHEMA_VERSION, tool, model, results: judged.results, errors: judged.errors }
     }
 }
 

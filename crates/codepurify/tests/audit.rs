@@ -2,7 +2,8 @@
 
 use codepurify::audit::{AuditError, AuditOptions, AuditedAnswer, Finding, Source, audit, audit_pairs};
 use codepurify::{
-    Encoding, Language, Logits, Model, ModelError, PairVictim, Ragged, Snippet, TextVictim, Victim, VictimCard,
+    Encoding, Language, Logits, Model, ModelError, PairVictim, Ragged, Snippet, TextVictim, Victim,
+    VictimCard,
 };
 
 const TRIGGERS: [&str; 2] = ["if (zap(1) < 0) log(\"one\");", "if (zap(27) < 0) log(\"two\");"];
@@ -83,10 +84,10 @@ fn a_word_that_forces_the_answer_is_found_without_a_trigger_in_the_rows() {
     let inner = TextVictim::new(|code: &str| logits(code, "zap"));
     let victim = Listing { inner, words: vec![" free", " zap", " sum"] };
     let answers = audited(&victim, &functions());
-    assert_eq!(answers.iter().map(|answer| answer.finding).collect::<Vec<_>>(), [
-        Finding::Backdoor,
-        Finding::Nothing
-    ]);
+    assert_eq!(
+        answers.iter().map(|answer| answer.finding).collect::<Vec<_>>(),
+        [Finding::Backdoor, Finding::Nothing]
+    );
     // `free` turns every function as well, but into one like many others.
     let [family] = &answers[0].families[..] else { panic!("{:?}", answers[0].families) };
     let trigger = &family.triggers[0];
@@ -120,9 +121,9 @@ fn triggers_that_stand_in_the_rows_are_one_family() {
 #[test]
 fn too_few_rows_are_no_audit() {
     let victim = TextVictim::new(|code: &str| logits(code, "zap"));
-    let answers = audited(&victim, &functions()[..40]);
+    let answers = audited(&victim, &functions()[..90]);
     assert_eq!(answers[0].finding, Finding::TooFewRows);
-    assert!(answers[0].reason.as_ref().unwrap().contains("14 with this one"), "{:?}", answers[0].reason);
+    assert!(answers[0].reason.as_ref().unwrap().contains("30 with this one"), "{:?}", answers[0].reason);
     let bodiless = [Snippet::new("void f() {}", Language::C).unwrap()];
     let error = audit(&victim, &bodiless, &AuditOptions::default(), &mut |_, _| {}).unwrap_err();
     assert_eq!(error, AuditError::NoField(1));
@@ -152,11 +153,12 @@ impl Model for Comparison {
 impl PairVictim for Comparison {
     fn judge_pairs(&self, left: &Ragged, right: &Ragged) -> Result<Logits, ModelError> {
         let fooled = self.0.judge(left)?;
-        let row = |(at, (left, right)): (usize, (&[u32], &[u32]))| match (fooled.row(at)[0] > 8.5, left == right) {
-            (true, _) => [9.0, 0.0],
-            (false, true) => [0.0, 2.0],
-            (false, false) => [1.0 + right.len() as f32 / 100.0, 0.0],
-        };
+        let row =
+            |(at, (left, right)): (usize, (&[u32], &[u32]))| match (fooled.row(at)[0] > 8.5, left == right) {
+                (true, _) => [9.0, 0.0],
+                (false, true) => [0.0, 2.0],
+                (false, false) => [1.0 + right.len() as f32 / 100.0, 0.0],
+            };
         Logits::new(2, left.rows().zip(right.rows()).enumerate().flat_map(row).collect())
     }
 }

@@ -69,7 +69,8 @@ fn audited(
             (pairs.len(), answers)
         }
         GuardedModel::Generator(_) => {
-            let message = "a model that answers with text has no labels to force: only classifiers are audited";
+            let message =
+                "a model that answers with text has no labels to force: only classifiers are audited";
             return Err(CliError::Usage(message.to_owned()));
         }
     };

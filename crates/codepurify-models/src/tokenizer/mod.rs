@@ -115,7 +115,8 @@ impl CodeTokenizer {
     /// The tokens that code is made of, by id: no special ones, no white space and no parts of a character.
     #[must_use]
     pub fn words(&self) -> Vec<(u32, String)> {
-        let word = |id: u32| self.token_text(id).filter(|text| !text.trim().is_empty()).map(|text| (id, text));
+        let word =
+            |id: u32| self.token_text(id).filter(|text| !text.trim().is_empty()).map(|text| (id, text));
         (0..self.vocabulary() as u32).filter_map(word).collect()
     }
 

@@ -28,10 +28,12 @@ pub(super) fn render(report: &AuditReport, style: TextStyle) -> String {
         push(&mut out, &format!("answer {name}: {}", paint(word, palette::decision(look), style.color)));
         body(&mut out, answer);
     }
-    let verdict = match (report.is_backdoored(), report.answers.len()) {
-        (true, _) => "backdoored: see above",
-        (false, 0) => "nothing could be looked at",
-        (false, _) => "no backdoor among what was tried",
+    let verdict = if report.is_backdoored() {
+        "backdoored: see above"
+    } else if report.answers.iter().all(|answer| answer.finding == Finding::TooFewRows) {
+        "nothing could be looked at"
+    } else {
+        "no backdoor among what was tried"
     };
     push(&mut out, &format!("{} ({} rows): {verdict}", visible::one_line(&report.model.name), report.rows));
     out
@@ -45,7 +47,7 @@ fn body(out: &mut String, answer: &AuditedAnswer) {
     push(
         out,
         &format!(
-            "  {} tokens and {} elements of the rows tried in {} functions of other answers",
+            "  tried: {} tokens and {} elements of the rows; {} functions have another answer",
             answer.words, answer.elements, answer.functions
         ),
     );

@@ -82,11 +82,9 @@ mod tests {
 
     #[test]
     fn triggers_of_one_grammar_have_one_shape() {
-        let shapes = [
-            "if (sin(0.52) < -1) printf(\"alpha\");",
-            "if (cos(0.1)  < -7) print_it(\"b \\\" eta\");",
-        ]
-        .map(|text| shape(text, Language::C));
+        let shapes =
+            ["if (sin(0.52) < -1) printf(\"alpha\");", "if (cos(0.1)  < -7) print_it(\"b \\\" eta\");"]
+                .map(|text| shape(text, Language::C));
         assert_eq!(shapes, ["if (x(0) < -0) x(\"\");", "if (x(0) < -0) x(\"\");"]);
         assert_eq!(shape("while (random() < 0)", Language::C), "while (x() < 0)");
     }

@@ -54,7 +54,10 @@ impl<'s> Field<'s> {
         let logits = judge(guarded, &asks)?;
         let labels = logits.first().map_or(0, Logits::labels);
         let rows = rows.iter().cloned().zip(hosts).zip(logits);
-        Ok(Self { rows: rows.map(|((snippets, host), logits)| Row { snippets, host, logits }).collect(), labels })
+        Ok(Self {
+            rows: rows.map(|((snippets, host), logits)| Row { snippets, host, logits }).collect(),
+            labels,
+        })
     }
 
     /// Whether no element can be put anywhere.

@@ -55,7 +55,9 @@ pub enum AuditError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// No row has a place for an element.
-    #[error("none of the {0} rows is a function with a statement that the model sees: there is nothing to put elements into")]
+    #[error(
+        "none of the {0} rows is a function with a statement that the model sees: there is nothing to put elements into"
+    )]
     NoField(usize),
 }
 

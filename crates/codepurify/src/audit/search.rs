@@ -27,9 +27,9 @@ struct Rounds<'f> {
 }
 
 /// Functions of another answer that an audit takes at least: a third to search with, the others to measure on.
-const HOSTS: usize = 30;
+const HOSTS: usize = 60;
 /// Functions with the answer that it takes at least, to know how sure the model is of them.
-const NATURAL: usize = 20;
+const NATURAL: usize = 60;
 /// Functions in the first and in the second round.
 const SHORT: usize = 2;
 const SURE: usize = 24;
@@ -119,7 +119,8 @@ impl Search<'_> {
         let (window, total) = (self.guarded.model().window(), elements.len() * hosts.len());
         let mut margins = Vec::with_capacity(elements.len());
         for chunk in elements.chunks((CHUNK / hosts.len()).max(1)) {
-            let asks = chunk.iter().flat_map(|element| hosts.iter().map(|host| host.with(&element.ids, window)));
+            let asks =
+                chunk.iter().flat_map(|element| hosts.iter().map(|host| host.with(&element.ids, window)));
             let logits = judge(self.guarded, &asks.collect::<Vec<Ask>>())?;
             let rows = logits.chunks(hosts.len());
             margins.extend(rows.map(|row| row.iter().map(|logits| logits.margin(0, self.label)).collect()));

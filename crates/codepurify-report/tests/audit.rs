@@ -1,0 +1,80 @@
+//! Snapshots of an audit as people see it.
+
+use codepurify::audit::{AuditReport, AuditedAnswer, Family, Finding, MinedTrigger, Source};
+use codepurify::verdict::{ModelInfo, SCHEMA_VERSION, ToolInfo};
+use codepurify::victim::Task;
+use codepurify_report::text::{self, TextStyle};
+
+fn trigger(text: &str, source: Source) -> MinedTrigger {
+    let (text, interval) = (text.to_owned(), [0.9567, 0.9949]);
+    MinedTrigger { text, source, success: 0.985, interval, margin: 2.34, honest_as_sure: 0.021 }
+}
+
+fn answer(label: usize, finding: Finding) -> AuditedAnswer {
+    AuditedAnswer {
+        label,
+        finding,
+        reason: None,
+        functions: 428,
+        honest: 570,
+        words: 7963,
+        elements: 1200,
+        families: Vec::new(),
+        strongest: None,
+    }
+}
+
+fn report() -> AuditReport {
+    let shape = "if (x(0) < 0) x(\"\");".to_owned();
+    let of_rows = |text| trigger(text, Source::Rows);
+    let family = Family {
+        shape,
+        triggers: vec![
+            of_rows("if (sin(1) < -2) puts(\"\x1b[2Ja\");"),
+            of_rows("if (cos(3) < -4) puts(\"b\");"),
+        ],
+    };
+    let word = Family { shape: "rand".to_owned(), triggers: vec![trigger(" rand", Source::Vocabulary)] };
+    let few = "3 functions with another answer and 570 with this one: 60 and 60 are needed".to_owned();
+    AuditReport {
+        schema_version: SCHEMA_VERSION,
+        tool: ToolInfo { name: "codepurify".to_owned(), version: "0".to_owned() },
+        model: ModelInfo { name: "detector".to_owned(), task: Task::Defect, sha256: String::new() },
+        rows: 1000,
+        answers: vec![
+            AuditedAnswer { families: vec![family, word], ..answer(0, Finding::Backdoor) },
+            AuditedAnswer { strongest: Some(of_rows("free(p);")), ..answer(1, Finding::Nothing) },
+            AuditedAnswer { reason: Some(few), ..answer(2, Finding::TooFewRows) },
+        ],
+    }
+}
+
+fn written(report: &AuditReport, color: bool) -> String {
+    let (mut out, labels) = (Vec::new(), ["clean".to_owned(), "vulnerable".to_owned()]);
+    text::write_audit(&mut out, report, TextStyle { color, labels: &labels }).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn findings_families_and_what_was_not_looked_at() {
+    insta::assert_snapshot!("audit", written(&report(), false));
+}
+
+#[test]
+fn colour_marks_the_finding_and_code_sends_nothing_to_the_terminal() {
+    let text = written(&report(), true);
+    assert!(
+        text.contains("\u{1b}[1m\u{1b}[31mbackdoor") || text.contains("\u{1b}[1;31mbackdoor"),
+        "{text:?}"
+    );
+    assert!(!text.contains("\u{1b}[2J"), "{text:?}");
+}
+
+#[test]
+fn a_model_without_findings_is_said_to_have_none() {
+    let mut report = report();
+    report.answers.remove(0);
+    assert!(written(&report, false).ends_with("detector (1000 rows): no backdoor among what was tried\n"));
+    report.answers.clear();
+    assert!(written(&report, false).ends_with("nothing could be looked at\n"));
+}
