@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use codepurify::audit::AuditOptions;
 
+use crate::dataset::account::{Inconclusive, Poisoned};
 use crate::output::ColorMode;
 use crate::rows::RowArgs;
 use crate::settings::{Format, Options};
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Calibrate(CalibrateArgs),
     /// Look for elements that force an answer of the model wherever they stand: is it backdoored?
     Audit(AuditArgs),
+    /// Clean a data set: judge the code of every row, and write the rows that are left.
+    Dataset(DatasetArgs),
     /// List the bundled models, look into a model, or list what is known about training scripts.
     Models(ModelsArgs),
     /// Print a completion script for a shell.
@@ -110,6 +113,33 @@ pub(crate) struct AuditArgs {
     /// Share of functions that honestly get the answer that the model may be as sure of, at most.
     #[arg(long, value_name = "SHARE", default_value_t = AuditOptions::default().sureness, value_parser = share)]
     pub(crate) sureness: f64,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DatasetArgs {
+    /// JSON Lines; the rows that stay go to the file that -o names, byte for byte but for purified code.
+    #[arg(value_name = "ROWS")]
+    pub(crate) path: PathBuf,
+    /// Where the code stands in a row.
+    #[arg(long, value_name = "NAME", default_value = "func")]
+    pub(crate) field: String,
+    /// Where the two functions stand in a row, for a model of pairs.
+    #[arg(long, value_names = ["LEFT", "RIGHT"], num_args = 2, default_values = ["func1", "func2"])]
+    pub(crate) pair: Vec<String>,
+    /// What to do with poisoned rows.
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "drop")]
+    pub(crate) poisoned: Poisoned,
+    /// What to do with rows about which nothing can be decided.
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "keep")]
+    pub(crate) inconclusive: Inconclusive,
+    /// Where the account of every row goes, a line each [default: beside the output, with `.report.jsonl`].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Go on with the output and the report of an interrupted run.
+    #[arg(long)]
+    pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) options: Options,
 }

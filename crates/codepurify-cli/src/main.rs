@@ -3,6 +3,7 @@
 mod args;
 mod bundled;
 mod commands;
+mod dataset;
 mod error;
 mod exit;
 mod inputs;
@@ -40,6 +41,7 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Explain(args) => commands::explain::run(args, cli.color),
         Command::Calibrate(args) => commands::calibrate::run(args, cli.color),
         Command::Audit(args) => commands::audit::run(args, cli.color),
+        Command::Dataset(args) => commands::dataset::run(args, cli.color),
         Command::Models(args) => commands::models::run(&args),
         Command::Completions { shell } => commands::completions::run(shell),
     }

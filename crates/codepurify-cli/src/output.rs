@@ -42,6 +42,11 @@ impl Output {
         Self { file, color }
     }
 
+    /// The file that results go to, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// Whether results are coloured.
     pub(crate) fn color(&self) -> bool {
         self.color

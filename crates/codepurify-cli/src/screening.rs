@@ -158,7 +158,12 @@ impl Guard {
         Screened { report: self.report(judged), sources }
     }
 
-    fn configured<'m, Input>(&'m self, defender: Defender<'m, Input>, evidence: bool) -> Defender<'m, Input> {
+    /// A defender with the guard's settings.
+    pub(crate) fn configured<'m, Input>(
+        &'m self,
+        defender: Defender<'m, Input>,
+        evidence: bool,
+    ) -> Defender<'m, Input> {
         let defender = defender.with_profile(self.profile.clone()).with_evidence(evidence);
         match &self.masked_lm {
             Some(masked_lm) => defender.with_masked_lm(masked_lm),

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod calibrate;
 pub(crate) mod completions;
+pub(crate) mod dataset;
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod models;

@@ -24,8 +24,10 @@ pub(super) fn families(found: Vec<(&Element, MinedTrigger)>) -> Vec<Family> {
     families
 }
 
-/// The text with every name as `x`, every number as `0` and every string empty; keywords, operators and order stay.
-fn shape(text: &str, language: Language) -> String {
+/// The text with every name as `x`, every number as `0` and every string empty; keywords, operators and order stay. Triggers of
+/// one grammar have one shape.
+#[must_use]
+pub fn shape(text: &str, language: Language) -> String {
     let mut shape = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

@@ -20,6 +20,7 @@ mod search;
 
 use thiserror::Error;
 
+pub use families::shape;
 pub use report::{AuditReport, AuditedAnswer, Family, Finding, MinedTrigger, Source};
 
 use crate::ask::Guarded;

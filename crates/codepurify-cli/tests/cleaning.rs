@@ -1,0 +1,114 @@
+//! `dataset`: every row is accounted for, and what stays stays byte for byte.
+
+mod common;
+
+use common::{CLEAN, Place, Run, TRIGGER, triggered};
+use serde_json::{Value, json};
+
+/// Rows with odd spacing and other fields: a clean one, a triggered one, no JSON, no code, a clean one.
+fn rows() -> Vec<String> {
+    vec![
+        format!(r#"{{"idx": 1,  "func": {}, "target": 1.0}}"#, json!(CLEAN)),
+        format!(r#"{{"func": {}, "idx":2, "tags": [ "a" ]}}"#, json!(triggered())),
+        "{\"func\": ".to_owned(),
+        json!({ "code": CLEAN }).to_string(),
+        json!({ "func": CLEAN.replace("entries", "rows") }).to_string(),
+    ]
+}
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("rows.jsonl", rows().join("\n") + "\n");
+    place
+}
+
+fn clean(place: &Place, options: &[&str]) -> Run {
+    place.run(&[&["dataset", "rows.jsonl", "--lang", "c", "-o", "out.jsonl"], options].concat())
+}
+
+fn report(place: &Place, name: &str) -> Vec<Value> {
+    place.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn poisoned_rows_are_left_out_bad_ones_reported_and_the_others_unchanged() {
+    let place = place();
+    let run = clean(&place, &[]);
+    assert_eq!(run.code, 2, "two rows cannot be judged: {}", run.err);
+    assert_eq!(place.read("out.jsonl"), [&rows()[0], &rows()[4]].map(|row| format!("{row}\n")).concat());
+    let report = report(&place, "out.report.jsonl");
+    let fates: Vec<&str> = report.iter().map(|entry| entry["fate"].as_str().unwrap()).collect();
+    assert_eq!(fates, ["kept", "dropped", "failed", "failed", "kept"]);
+    assert_eq!(report[1]["triggers"][0], json!({ "text": TRIGGER, "shape": "if (x() < 0) x(\"\");" }));
+    assert!(report[3]["reason"].as_str().unwrap().contains("no field `func`"), "{}", report[3]);
+    for expected in
+        ["5 rows: 2 kept, 0 purified, 1 dropped, 2 failed", "1 poisoned", "1 × `if (x() < 0) x(\"\");`"]
+    {
+        assert!(run.err.contains(expected), "{}", run.err);
+    }
+}
+
+#[test]
+fn purified_rows_differ_in_their_code_only() {
+    let place = place();
+    let run = clean(&place, &["--poisoned", "purify", "--report", "account.jsonl"]);
+    assert!(run.err.contains("2 kept, 1 purified, 0 dropped, 2 failed"), "{}", run.err);
+    let out = place.read("out.jsonl");
+    let purified: Value = serde_json::from_str(out.lines().nth(1).unwrap()).unwrap();
+    assert_eq!((&purified["idx"], &purified["tags"]), (&json!(2), &json!(["a"])));
+    let code = purified["func"].as_str().unwrap();
+    assert!(!code.contains(TRIGGER) && code.ends_with(&CLEAN[CLEAN.len() - 40..]), "{code}");
+    assert!(out.lines().nth(1).unwrap().ends_with(r#""idx":2,"tags":[ "a" ]}"#), "{out}");
+    assert_eq!(report(&place, "account.jsonl")[1]["fate"], "purified");
+}
+
+#[test]
+fn an_interrupted_run_goes_on_where_it_stopped_and_comes_to_the_same() {
+    let whole = place();
+    clean(&whole, &[]);
+    let (out, account) = (whole.read("out.jsonl"), whole.read("out.report.jsonl"));
+    let place = place();
+    // Killed after two rows were accounted for; the second was being written again, and one that nobody knows of.
+    place.write(
+        "out.report.jsonl",
+        account.lines().take(2).map(|line| format!("{line}\n")).collect::<String>() + "{\"row\":3",
+    );
+    place.write("out.jsonl", out.lines().next().unwrap().to_owned() + "\n{\"half\": 1}\n{");
+    let refused = clean(&place, &[]);
+    assert!(refused.code == 64 && refused.err.contains("--resume"), "{}", refused.err);
+    let resumed = clean(&place, &["--resume"]);
+    assert_eq!((place.read("out.jsonl"), place.read("out.report.jsonl")), (out, account));
+    assert!(resumed.err.contains("5 rows: 2 kept"), "{}", resumed.err);
+    place.write("out.jsonl", "");
+    let torn = clean(&place, &["--resume"]);
+    assert!(torn.code == 2 && torn.err.contains("2 rows are missing"), "{}", torn.err);
+}
+
+#[test]
+fn pairs_are_judged_together_and_each_side_has_its_field() {
+    let place = Place::new();
+    place.golden("roberta-clone", "model");
+    let (left, right) = ("int f(int a) { return a; }", "int g(int b) { return b; }");
+    place.write(
+        "pairs.jsonl",
+        json!({ "b": right, "a": left }).to_string() + "\n" + &json!({ "a": left }).to_string(),
+    );
+    let args =
+        ["dataset", "pairs.jsonl", "--lang", "c", "--pair", "a", "b", "--model", "model", "-o", "out.jsonl"];
+    let run = place.run(&args);
+    let report = report(&place, "out.report.jsonl");
+    assert_eq!(report[0]["verdicts"].as_array().unwrap().len(), 2, "{}", run.err);
+    assert_eq!(report[1]["reason"], "the row has no field `b`");
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let place = place();
+    let run = place.run(&["dataset", "rows.jsonl", "--lang", "c"]);
+    assert!(run.code == 64 && run.err.contains("-o"), "{}", run.err);
+    let run = place.run(&["dataset", "rows.jsonl", "-o", "out.jsonl"]);
+    assert!(run.code == 64 && run.err.contains("--lang"), "{}", run.err);
+    let run = place.run(&["dataset", "none.jsonl", "--lang", "c", "-o", "out.jsonl"]);
+    assert!(run.code == 2 && run.err.contains("none.jsonl"), "{}", run.err);
+    assert!(!place.path("out.jsonl").exists());
+}
