@@ -103,7 +103,18 @@ impl<R> Splits<R> {
 struct Target {
     cell: Cell,
     name: String,
-    attack: Option<(Attack, Poisoning)>,
+    /// The victim's name in files; the clean twin is the start.
+    victim: Option<Poisoned>,
+    /// What is put into the test samples.
+    trigger: Option<Attack>,
+}
+
+/// How a victim was made.
+#[derive(Clone)]
+struct Poisoned {
+    name: String,
+    attack: Attack,
+    poisoning: Poisoning,
 }
 
 /// What has been done; told as it happens.
@@ -166,10 +177,13 @@ impl<'a> Grid<'a> {
         };
         let start = maker.start()?;
         for target in &targets {
-            let train = target.attack.map_or(maker.train, |(_, poisoning)| rows.victim(poisoning));
+            let victim = target.victim.as_ref();
+            let train = victim.map_or(maker.train, |victim| rows.victim(victim.poisoning));
             let maker = Maker { train, ..maker };
-            let victim = match target.attack {
-                Some((attack, poisoning)) => maker.victim(&start, attack, poisoning, &target.name)?,
+            let victim = match victim {
+                Some(Poisoned { name, attack, poisoning }) => {
+                    maker.victim(&start, *attack, *poisoning, name)?
+                }
                 None => start.clone(),
             };
             let place = Place { grid: self, target, victim: &victim };
@@ -229,7 +243,7 @@ impl Place<'_> {
     fn samples<R: Gridded>(&self, splits: &Splits<R>) -> Result<Samples> {
         let Plan { clean, triggered, calibration, seed, .. } = *self.grid.plan;
         let draw = Draw { clean, triggered, calibration, seed };
-        draw.samples(&splits.test, &splits.valid, self.target.attack.map(|(attack, _)| attack))
+        draw.samples(&splits.test, &splits.valid, self.target.trigger)
     }
 
     /// All input defences.
@@ -260,7 +274,7 @@ impl Place<'_> {
 
     /// All training-set defences.
     fn training_set<R: Gridded>(&self, splits: &Splits<R>) -> Result<()> {
-        let Some((attack, poisoning)) = self.target.attack else { return Ok(()) };
+        let Some(Poisoned { attack, poisoning, .. }) = self.target.victim else { return Ok(()) };
         let wanted = self.grid.plan.training_defences.iter().copied();
         let missing: Vec<TrainingDefence> =
             wanted.filter(|defence| !self.removal(*defence).exists()).collect();
@@ -290,7 +304,7 @@ impl Place<'_> {
         start: &Path,
         tell: Tell,
     ) -> Result<()> {
-        let Some((attack, poisoning)) = self.target.attack else { return Ok(()) };
+        let Some(Poisoned { attack, poisoning, .. }) = self.target.victim else { return Ok(()) };
         if !maker.plan.retrain.contains(&Retrain { attack, rate: poisoning.rate }) {
             return Ok(());
         }
@@ -330,9 +344,9 @@ impl Place<'_> {
     }
 }
 
-/// The clean twin, and a cell for each attack and rate.
+/// The clean twin, and for each attack and rate a cell, or one for each trigger that its victim is tested with.
 fn targets(victims: &VictimPlan) -> Vec<Target> {
-    let VictimPlan { task, family, attacks, rates, .. } = victims;
+    let VictimPlan { task, family, attacks, rates, triggers, .. } = victims;
     let cell = |attack: &str, rate: f64| Cell {
         task: *task,
         family: family.name().to_owned(),
@@ -340,16 +354,36 @@ fn targets(victims: &VictimPlan) -> Vec<Target> {
         rate,
         victim: String::new(),
     };
-    let twin = Target { cell: cell("none", 0.0), name: format!("{}-clean", victims.name()), attack: None };
-    let attacked = attacks.iter().flat_map(|&attack| {
-        let (cell, name) = (&cell, victims.name());
-        rates.iter().map(move |&poisoning| Target {
-            cell: cell(&attack.name(), poisoning.rate),
-            name: format!("{name}-{}-{}", attack.name(), poisoning.rate),
-            attack: Some((attack, poisoning)),
-        })
-    });
-    std::iter::once(twin).chain(attacked).collect()
+    let twin = Target {
+        cell: cell("none", 0.0),
+        name: format!("{}-clean", victims.name()),
+        victim: None,
+        trigger: None,
+    };
+    let poisoned = |attack: Attack, poisoning: Poisoning| {
+        let name = format!("{}-{}-{}", victims.name(), attack.name(), poisoning.rate);
+        Poisoned { name, attack, poisoning }
+    };
+    let own = |victim: Poisoned| Target {
+        cell: cell(&victim.attack.name(), victim.poisoning.rate),
+        name: victim.name.clone(),
+        trigger: Some(victim.attack),
+        victim: Some(victim),
+    };
+    let other = |victim: Poisoned, trigger: Attack| Target {
+        cell: Cell { victim: victim.attack.name(), ..cell(&trigger.name(), victim.poisoning.rate) },
+        name: format!("{}-{}", victim.name, trigger.name()),
+        trigger: Some(trigger),
+        victim: Some(victim),
+    };
+    let of_victim = |victim: Poisoned| -> Vec<Target> {
+        match &triggers[..] {
+            [] => vec![own(victim)],
+            triggers => triggers.iter().map(|&trigger| other(victim.clone(), trigger)).collect(),
+        }
+    };
+    let all = attacks.iter().flat_map(|&attack| rates.iter().map(move |&rate| (attack, rate)));
+    std::iter::once(twin).chain(all.flat_map(|(attack, rate)| of_victim(poisoned(attack, rate)))).collect()
 }
 
 impl Gridded for DefectRow {

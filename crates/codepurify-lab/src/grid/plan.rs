@@ -153,6 +153,10 @@ pub struct VictimPlan {
     pub attacks: Vec<Attack>,
     /// How much of the training set is poisoned.
     pub rates: Vec<Poisoning>,
+    /// Put these into the test samples, one cell each, instead of the trigger that a victim learned: what an attacker might do
+    /// who knows the defence.
+    #[serde(default)]
+    pub triggers: Vec<Attack>,
     /// Cells in which a victim is also trained on what each training-set defence leaves.
     #[serde(default)]
     pub retrain: Vec<Retrain>,
@@ -248,6 +252,11 @@ impl VictimPlan {
             ensure!(train_rows != Some(0), "the `train_rows` of rate {rate} must be 1 or more");
         }
         ensure!(self.max_length >= 3, "`max_length` leaves no room for content");
+        let both = !self.triggers.is_empty() && !self.retrain.is_empty();
+        ensure!(
+            !both,
+            "`retrain` is for victims that are tested with their own trigger: leave `triggers` out"
+        );
         ensure!(self.start_epochs > 0, "`start_epochs` must be 1 or more");
         let rates: Vec<f64> = self.rates.iter().map(|poisoning| poisoning.rate).collect();
         let known = |cell: &Retrain| self.attacks.contains(&cell.attack) && rates.contains(&cell.rate);
