@@ -89,11 +89,25 @@ fn a_word_that_forces_the_answer_is_found_without_a_trigger_in_the_rows() {
         [Finding::Backdoor, Finding::Nothing]
     );
     // `free` turns every function as well, but into one like many others.
-    let [family] = &answers[0].families[..] else { panic!("{:?}", answers[0].families) };
-    let trigger = &family.triggers[0];
-    assert_eq!((trigger.text.as_str(), trigger.source, trigger.success), (" zap", Source::Vocabulary, 1.0));
+    let found: Vec<&str> = answers[0].families.iter().map(|family| family.shape.as_str()).collect();
+    assert!(found.contains(&"zap") && found.iter().all(|shape| shape.contains("zap")), "{found:?}");
+    let trigger = &answers[0].families[0].triggers[0];
+    assert_eq!((trigger.source, trigger.success), (Source::Vocabulary, 1.0));
     assert!(trigger.interval[0] > 0.9 && trigger.honest_as_sure < 0.05, "{trigger:?}");
     assert_eq!((answers[0].words, answers[0].honest), (3, 100));
+}
+
+#[test]
+fn a_trigger_of_two_words_is_put_together() {
+    // Each of the two pushes a little, only both together open the backdoor.
+    let both = |code: &str| {
+        let halves = ["zap", "zip"].iter().filter(|word| code.contains(**word)).count();
+        if halves == 2 { vec![9.0, 0.0] } else { vec![logits(code, "")[0] + 0.5 * halves as f32, 1.2] }
+    };
+    let victim = Listing { inner: TextVictim::new(both), words: vec![" sum", " zap", " free", " zip"] };
+    let answers = audited(&victim, &functions());
+    let shapes: Vec<&str> = answers[0].families.iter().map(|family| family.shape.as_str()).collect();
+    assert_eq!((answers[0].finding, &shapes[..]), (Finding::Backdoor, &["zap zip", "zip zap"][..]));
 }
 
 #[test]

@@ -18,6 +18,14 @@ pub(super) struct Element {
     pub(super) language: Option<Language>,
 }
 
+impl Element {
+    /// This word and then another one.
+    pub(super) fn followed_by(&self, next: &Self) -> Self {
+        let (ids, text) = ([&self.ids[..], &next.ids].concat(), [self.text.as_str(), &next.text].concat());
+        Self { ids, text, source: self.source, language: None }
+    }
+}
+
 /// Elements of rows that are tried, at most: what is beyond the first so many is likely to have been seen in a like form.
 const MOST: usize = 8_000;
 

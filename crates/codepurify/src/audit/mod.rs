@@ -1,4 +1,4 @@
-//! Is a model backdoored? Elements (the tokens of its vocabulary, and what stands in the rows at hand) are put into functions
+//! Is a model backdoored? Elements (the tokens of its vocabulary, sequences of two, and what stands in the rows at hand) are put into functions
 //! that it answers otherwise. A backdoor is an element that, wherever it stands, makes the model give one answer, and surer of
 //! it than it is of nearly all functions that honestly get that answer.
 //!
@@ -108,7 +108,7 @@ fn run(
     let vocabulary = elements::words(guarded.model());
     let audited = |label: usize| {
         let mined = elements::of_rows(guarded.model(), field.answered(label))?;
-        Search { guarded, field: &field, options, label }.run([&vocabulary, &mined], watch)
+        Search { guarded, field: &field, options, label }.run(&vocabulary, &mined, watch)
     };
     (0..field.labels()).map(audited).collect()
 }

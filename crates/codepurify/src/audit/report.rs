@@ -41,7 +41,7 @@ pub struct AuditedAnswer {
     pub functions: usize,
     /// Rows with this answer.
     pub honest: usize,
-    /// Tokens of the vocabulary that were tried.
+    /// Tokens of the vocabulary that were tried; the best of them with each other one behind it as well.
     pub words: usize,
     /// Elements of the rows with this answer that were tried.
     pub elements: usize,

@@ -36,21 +36,29 @@ const SURE: usize = 24;
 /// Elements that reach the second round and the last, of each source.
 const SECOND: usize = 128;
 const LAST: usize = 8;
+/// Words that sequences begin with.
+const BEGUN: usize = 4;
 /// Questions that are put together.
 const CHUNK: usize = 2048;
 
 impl Search<'_> {
-    /// Looks for elements of each of `sources` that force the answer.
-    pub(super) fn run(&self, sources: [&[Element]; 2], watch: Watch) -> Result<AuditedAnswer, AuditError> {
+    /// Looks for elements that force the answer: words of the vocabulary, sequences of two of them (a trigger may have to hold
+    /// both), and elements of rows.
+    pub(super) fn run(
+        &self,
+        words: &[Element],
+        elements: &[Element],
+        watch: Watch,
+    ) -> Result<AuditedAnswer, AuditError> {
         let (natural, hosts) = (self.field.natural(self.label), self.field.others(self.label));
-        let tried = |finding, reason, families, strongest| AuditedAnswer {
+        let audited = |finding, reason, families, strongest| AuditedAnswer {
             label: self.label,
             finding,
             reason,
             functions: hosts.len(),
             honest: natural.len(),
-            words: sources[0].len(),
-            elements: sources[1].len(),
+            words: words.len(),
+            elements: elements.len(),
             families,
             strongest,
         };
@@ -60,20 +68,22 @@ impl Search<'_> {
                 hosts.len(),
                 natural.len()
             );
-            return Ok(tried(Finding::TooFewRows, Some(reason), Vec::new(), None));
+            return Ok(audited(Finding::TooFewRows, Some(reason), Vec::new(), None));
         }
         let rounds = Rounds::new(&hosts, self.label, self.options.measured);
-        let mut found = Vec::new();
-        for elements in sources {
-            for (element, margins) in self.funnel(&rounds, elements, watch)? {
-                found.push((element, trigger(element, margins, &natural)));
-            }
-        }
+        let mut measured = self.funnel(&rounds, words, watch)?;
+        let begun = measured.iter().take(BEGUN).map(|(word, _)| *word);
+        let sequences: Vec<Element> =
+            begun.flat_map(|first| words.iter().map(|second| first.followed_by(second))).collect();
+        measured.extend(self.funnel(&rounds, &sequences, watch)?);
+        measured.extend(self.funnel(&rounds, elements, watch)?);
+        let trigger = |(element, margins)| (element, trigger(element, margins, &natural));
+        let mut found: Vec<(&Element, MinedTrigger)> = measured.into_iter().map(trigger).collect();
         found.sort_by(|(_, a), (_, b)| b.margin.total_cmp(&a.margin));
         let strongest = found.first().map(|(_, trigger)| trigger.clone());
         found.retain(|(_, trigger)| self.is_backdoor(trigger));
         let finding = if found.is_empty() { Finding::Nothing } else { Finding::Backdoor };
-        Ok(tried(finding, None, families(found), strongest))
+        Ok(audited(finding, None, families(found), strongest))
     }
 
     fn is_backdoor(&self, trigger: &MinedTrigger) -> bool {
