@@ -26,7 +26,7 @@ const SIZE: (u32, u32) = (1180, 500);
 const LEGEND: u32 = 240;
 
 /// Of series by their rank; told apart by people who do not see all colours (the first six: Okabe & Ito).
-const COLOURS: [RGBColor; 12] = [
+const COLOURS: [RGBColor; 16] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -39,6 +39,10 @@ const COLOURS: [RGBColor; 12] = [
     RGBColor(120, 60, 20),
     RGBColor(130, 0, 70),
     RGBColor(0, 90, 60),
+    RGBColor(200, 30, 30),
+    RGBColor(60, 60, 160),
+    RGBColor(150, 200, 60),
+    RGBColor(180, 180, 180),
 ];
 
 type Drawn<'b> = Result<(), DrawingAreaErrorKind<<SVGBackend<'b> as DrawingBackend>::ErrorType>>;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::evaluate::metrics::{AttackRates, mean, roc};
 use crate::table::measures::{attack_outcomes, scores, side_effects};
 use crate::table::results::{Group, Key, Results};
+use crate::table::row::UNDEFENDED;
 
 /// One picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,8 +70,10 @@ pub fn figures(results: &Results) -> Vec<Figure> {
         cells.iter().map(|(name, groups)| roc_curves(name, groups, &ranks)).collect();
     for (name, groups) in &victims {
         figures.push(entropies(name, groups));
-        figures.push(success_bars(name, groups, &ranks));
-        figures.push(cost_against_success(name, groups, &ranks));
+        let attacked: Vec<(&Key, &Group)> =
+            groups.iter().copied().filter(|(_, group)| success(group).is_some()).collect();
+        figures.push(success_bars(name, &attacked, &ranks));
+        figures.push(cost_against_success(name, &attacked, &ranks));
     }
     figures.retain(|figure| !figure.series.is_empty());
     figures
@@ -239,6 +242,8 @@ fn cost_against_success(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) ->
         let success = line.mean_success()?;
         Some(Series { name: line.name, rank: line.rank, points: vec![(cost, success)] })
     };
+    let mut series: Vec<Series> = by_defence(groups, ranks).into_iter().filter_map(point).collect();
+    series.extend(floor(groups, ranks.0.len()));
     Figure {
         name: file_name("cost", name),
         title: format!("Cost and success rate, {name}"),
@@ -246,6 +251,14 @@ fn cost_against_success(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) ->
         y: "ASR_D, mean over attacks".to_owned(),
         kind: Kind::Points,
         groups: Vec::new(),
-        series: by_defence(groups, ranks).into_iter().filter_map(point).collect(),
+        series,
     }
+}
+
+/// What no defence can get below but by refusing: how often the same samples get the attacker's answer without a trigger.
+fn floor(groups: &[(&Key, &Group)], rank: usize) -> Option<Series> {
+    let natural = |(_, group): &(&Key, &Group)| AttackRates::of(&attack_outcomes(&group.rows)).asr_natural;
+    let undefended = groups.iter().filter(|(key, _)| key.defence == UNDEFENDED);
+    let rate = mean(&undefended.filter_map(natural).collect::<Vec<_>>())?;
+    Some(Series { name: "samples without a trigger".to_owned(), rank, points: vec![(0.0, rate)] })
 }
