@@ -102,7 +102,9 @@ fn a_grid_is_run_once_and_its_tables_come_from_its_rows() {
         .map(|(key, (found, _))| (key.defence.as_str(), found.true_positives + found.false_negatives))
         .collect();
     assert_eq!(removals.len(), 3 * 4);
-    assert!(removals.iter().all(|&(_, poisoned)| poisoned == 24 || poisoned == 20), "{removals:?}");
+    // A tenth of 240, of the 220 rows that the cell asks for, of the 200 of the data's plan.
+    assert!(removals.iter().all(|&(_, poisoned)| [24, 22, 20].contains(&poisoned)), "{removals:?}");
+    assert_eq!(removals.iter().filter(|&&(_, poisoned)| poisoned == 22).count(), 4);
     let retrained = removals.iter().filter_map(|(defence, _)| groups.get(&("defect", "bnc-fixed", *defence)));
     let retrained: Vec<usize> = retrained.map(|rows| rows.len()).collect();
     // The removals name each defence once a task.
@@ -116,9 +118,44 @@ fn a_grid_is_run_once_and_its_tables_come_from_its_rows() {
         assert!(table.contains(line), "{line}: {table}");
     }
 
+    a_victim_is_tested_with_another_trigger(here);
+
     let changed = plan().replace("start_epochs = 6", "start_epochs = 7");
     std::fs::write(here.join("plan.toml"), changed).unwrap();
     let refused = lab(here, &GRID);
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(!refused.status.success() && said.contains("was made with other settings"), "{said}");
+}
+
+/// With the victims of the grid that has been run in `here`.
+fn a_victim_is_tested_with_another_trigger(here: &Path) {
+    let own = "retrain = [{ attack = \"bnc-fixed\", rate = 0.1 }]";
+    let (head, rest) = plan().split_once(own).map(|(head, rest)| (head.to_owned(), rest.to_owned())).unwrap();
+    std::fs::write(here.join("adaptive.toml"), head + "triggers = [\"three-times\", \"nested\"]" + &rest)
+        .unwrap();
+    let run = [
+        "grid",
+        "adaptive.toml",
+        "--data",
+        ".",
+        "--runs",
+        "runs",
+        "--results",
+        "adaptive",
+        "--only",
+        "three-times",
+        "--stages",
+        "inputs",
+    ];
+    let trained = || std::fs::read_dir(here.join("runs/victims")).unwrap().count();
+    let before = trained();
+    let output = lab(here, &run);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(trained(), before, "the victim is the grid's");
+    let results = Results::read(&here.join("adaptive")).unwrap();
+    let names: Vec<&str> = results.groups.keys().map(|key| key.attack.as_str()).collect();
+    assert!(names.len() == 9 && names.iter().all(|name| *name == "three-times"), "{names:?}");
+    let rows = &results.groups.values().next().unwrap().rows;
+    assert!(rows.iter().all(|row| row.cell.victim == "bnc-fixed"));
+    assert!(rows.iter().filter(|row| row.triggered).all(|row| row.detection.trigger.len() == 3), "{rows:?}");
 }

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use candle_core::Tensor;
 use codepurify::Language;
 use codepurify::victim::{Generator, Ragged, Task};
 use codepurify_lab::data::corpus::Text;
@@ -17,6 +18,7 @@ use codepurify_lab::train::run::{Objective, Plan};
 use codepurify_lab::train::start::{Family, Origin};
 use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
 use codepurify_lab::train::weights::Weights;
+use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::{GuardedModel, ModelFiles};
 use objectives::{an_interruption_changes_nothing, every_weight_moves, metric, plan, trained};
 
@@ -232,6 +234,29 @@ fn a_t5_is_pretrained_from_scratch_and_is_a_start() {
     assert_eq!(sentinel, [392]);
     assert_eq!(model.text(&[392, 491]).unwrap(), "");
     t5_learns_defects(&best);
+}
+
+#[test]
+fn a_t5_begins_with_the_words_of_a_roberta() {
+    let (texts, weights, roberta) = (texts(8), Weights::new(), tiny_roberta());
+    let setup = T5Setup { embeddings: Some(&roberta), ..t5_setup(&roberta, &texts) };
+    T5Training::new(&setup, &weights).unwrap();
+    let words = weights.tensors().into_iter().find(|(name, _)| name == "shared.weight").unwrap().1;
+    let known = Checkpoint::open(&ModelFiles::read(&roberta).unwrap()).unwrap().tensors().unwrap();
+    let known = &known["roberta.embeddings.word_embeddings.weight"];
+    let rows =
+        |tensor: &Tensor, count| tensor.narrow(0, 0, count).unwrap().to_vec2::<f32>().unwrap().concat();
+    let (begun, known) = (rows(&words, 392), rows(known, 392));
+    let size =
+        |values: &[f32]| (values.iter().map(|value| value * value).sum::<f32>() / values.len() as f32).sqrt();
+    let scale = size(&known);
+    assert!((size(&begun) - 1.0).abs() < 1e-4 && scale < 0.9, "{}, {scale}", size(&begun));
+    assert!(begun.iter().zip(&known).all(|(begun, known)| (begun * scale - known).abs() < 1e-5));
+    let sentinels = size(&words.narrow(0, 392, 100).unwrap().to_vec2::<f32>().unwrap().concat());
+    assert!((sentinels - 1.0).abs() < 0.1, "{sentinels}");
+    let shape = T5Shape { hidden: 64, ..setup.shape };
+    let message = refusal(T5Training::new(&T5Setup { shape, ..setup }, &Weights::new()));
+    assert!(message.contains("392 embeddings of width 32 do not fit"), "{message}");
 }
 
 #[test]

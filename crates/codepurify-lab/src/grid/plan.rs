@@ -350,6 +350,12 @@ mod tests {
             ("rate = 0.05", "rate = 5.0", "a `rate` is 5"),
             ("epochs = 1 }", "epochs = 0 }", "`epochs` of rate 0.05"),
             ("task = \"defect\"", "task = \"clone\"", "`data` says nothing"),
+            ("epochs = 1 }", "epochs = 1, train_rows = 0 }", "`train_rows` of rate 0.05"),
+            (
+                "start_epochs = 1",
+                "start_epochs = 1\ntriggers = [\"nested\"]\nretrain = [{ attack = \"bnc-fixed\", rate = 0.05 }]",
+                "leave `triggers` out",
+            ),
             ("\"bnc-fixed\"", "\"bnc-broken\"", "bnc-broken"),
             ("c.jsonl:code:c", "c.jsonl", "PATH:FIELD:LANGUAGE"),
             ("seed = 1", "sed = 1", "sed"),

@@ -149,12 +149,14 @@ fn word_embeddings(model: &Path, config: &T5Config, seed: u64) -> Result<Tensor>
     );
     let size = f64::from(known.sqr()?.mean_all()?.to_scalar::<f32>()?).sqrt();
     ensure!(size > 0.0, "{}: the word embeddings are all zero", model.display());
-    let drawn = Weights::new().builder([].into(), seed).get_with_hints(
-        (config.vocab_size - words, width),
-        WORDS,
-        Init::Randn { mean: 0.0, stdev: 1.0 },
-    )?;
-    Ok(Tensor::cat(&[(known / size)?, drawn], 0)?)
+    let known = (known / size)?;
+    if words == config.vocab_size {
+        return Ok(known);
+    }
+    let shape = (config.vocab_size - words, width);
+    let normal = Init::Randn { mean: 0.0, stdev: 1.0 };
+    let drawn = Weights::new().builder([].into(), seed).get_with_hints(shape, WORDS, normal)?;
+    Ok(Tensor::cat(&[known, drawn], 0)?)
 }
 
 /// The tokens of texts, cut to the length.
