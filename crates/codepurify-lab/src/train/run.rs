@@ -72,7 +72,8 @@ const SAVE_EVERY: Duration = Duration::from_mins(5);
 pub fn train(objective: &dyn Objective, weights: &Weights, plan: &Plan, out: &Path) -> Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let state = StateFolder::of(out);
-    let mut optimiser = AdamW::new(weights, AdamWOptions { relative: plan.relative, ..AdamWOptions::default() });
+    let mut optimiser =
+        AdamW::new(weights, AdamWOptions { relative: plan.relative, ..AdamWOptions::default() });
     let mut progress = state.load(weights, &mut optimiser, plan)?.unwrap_or(Progress {
         plan: *plan,
         epoch: 0,
