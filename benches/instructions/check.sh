@@ -6,7 +6,7 @@
 #   benches/instructions/check.sh --update   writes the numbers anew
 #
 # Instructions are counted by valgrind, which knows no AVX-512: what is counted are the kernels for AVX2. Loading the model
-# is left out: it is the difference between three passes and one. Skipped where there is no valgrind.
+# is left out: it is the difference between two passes and one. Skipped where there is no valgrind.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 committed=results/performance/instructions.tsv
@@ -26,8 +26,8 @@ count() {
 
 found=$(for path in f32 int8; do
     once=$(count "$path" 1)
-    thrice=$(count "$path" 3)
-    printf '%s\t%s\n' "$path" $(((thrice - once) / 2))
+    twice=$(count "$path" 2)
+    printf '%s\t%s\n' "$path" $((twice - once))
 done)
 if [[ ${1:-} == --update ]]; then
     printf '%s\n' "$found" > "$committed"

@@ -4,7 +4,8 @@
 
 Makes a classifier of the shape of CodeBERT-base (or CodeT5-small) with random weights in WORK_DIR, builds the example
 `peer`, and lets every side judge the same rows in turn, round after round: what happens to the machine happens to all of
-them. Prints a Markdown table of medians. Needs what requirements.txt lists. Set the threads with --threads (default: all
+them. `even` rows are 8 of 256 tokens; `devign` rows are 16 real functions, as they come, and `devign-sorted` the same by
+length, so that little of a peer's batch is padding. Prints a Markdown table of medians. Needs what requirements.txt lists. Set the threads with --threads (default: all
 cores).
 """
 
@@ -30,7 +31,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--only", default="", help="measure these sides only, by name, comma-separated")
-    parser.add_argument("--rows", choices=["even", "devign"], default=None, help="these rows only")
+    parser.add_argument("--rows", choices=["even", "devign", "devign-sorted"], help="these rows only")
     parser.add_argument("--devign", type=pathlib.Path, help="Devign rows as JSON Lines, gzipped")
     parser.add_argument("-o", "--output", type=pathlib.Path)
     return parser.parse_args()
@@ -142,17 +143,19 @@ def rows_of(name, kind, devign):
 
     tokenizer = Tokenizer.from_file(str(ROOT / "models/devign-bnc-fixed/tokenizer.json"))
     with gzip.open(devign, "rt") as lines:
-        texts = [" ".join(json.loads(line)["func"].split()) for line, _ in zip(lines, range(64))]
+        texts = [" ".join(json.loads(line)["func"].split()) for line, _ in zip(lines, range(16))]
     rows = [tokenizer.encode(text, add_special_tokens=False).ids[:510] for text in texts]
+    if name == "devign-sorted":
+        rows.sort(key=len)
     return [[max(token, 10 + special) for token in row] for row in rows]
 
 
 def padded(rows, kind):
-    """Batches of 8 rows of similar length, as a careful user of the peers would make them: ids, mask, ends."""
+    """Batches of 8 rows as they come, padded to the longest: ids, mask, ends."""
     import numpy as np
 
     (begin, end), pad = ((0, 2), 1) if kind == ROBERTA else ((1, 2), 0)
-    framed = sorted(([begin, *row, end] for row in rows), key=len)
+    framed = [[begin, *row, end] for row in rows]
     batches = []
     for first in range(0, len(framed), 8):
         group = framed[first : first + 8]
@@ -303,7 +306,7 @@ def main():
     subprocess.run(
         ["cargo", "build", "--release", "--quiet", "-p", "codepurify-models", "--example", "peer"], cwd=ROOT, check=True
     )
-    names = [args.rows] if args.rows else ["even", *(["devign"] if args.devign else [])]
+    names = [args.rows] if args.rows else ["even", *(["devign", "devign-sorted"] if args.devign else [])]
     only = set(filter(None, args.only.split(",")))
     found = [measure(args.model, directory, name, args, only) for name in names]
     if args.output:
