@@ -50,9 +50,16 @@ struct Judged {
 impl Guard {
     /// Loads the models that `settings` name, the masked language model only if purified code is wanted.
     pub(crate) fn load(settings: &Settings, purify: bool) -> Result<Self, CliError> {
+        if let Some(threads) = settings.threads {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+            pool.map_err(|error| CliError::Usage(format!("--threads {threads}: {error}")))?;
+        }
         let hub = Hub::from_env();
-        let victim = files(settings.model.as_ref(), &hub, &bundled::VICTIM)?;
-        let masked_lm = || files(settings.mlm.as_ref(), &hub, &bundled::MASKED_LM);
+        let files = |source: &Option<ModelSource>, bundled| {
+            files(source.as_ref(), &hub, bundled).map(|files| files.with_precision(settings.precision))
+        };
+        let victim = files(&settings.model, &bundled::VICTIM)?;
+        let masked_lm = || files(&settings.mlm, &bundled::MASKED_LM);
         let masked_lm = purify.then(masked_lm).transpose()?;
         let (victim, masked_lm) = rayon::join(
             || codepurify_models::load(&victim),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use codepurify::{Language, Limits, Profile};
+use codepurify_models::Precision;
 use serde::Deserialize;
 
 use crate::error::CliError;
@@ -55,6 +56,19 @@ pub(crate) struct Options {
     /// What the evidence about one function may cost, in passes of the model over it, about [default: 16].
     #[arg(long, value_name = "PASSES", env = "CODEPURIFY_BUDGET")]
     budget: Option<f64>,
+    /// How the models compute: `f32`, or `int8`, which is about twice as fast and rounds weights and activations to 8 bits
+    /// [default: f32].
+    #[arg(
+        long,
+        value_enum,
+        value_name = "PRECISION",
+        env = "CODEPURIFY_PRECISION",
+        hide_possible_values = true
+    )]
+    precision: Option<PrecisionName>,
+    /// Threads that work side by side, at least 1; verdicts do not depend on it [default: one for each core].
+    #[arg(long, value_name = "COUNT", env = "CODEPURIFY_THREADS")]
+    threads: Option<usize>,
     /// How to write the result [default: text].
     #[arg(long, value_enum, value_name = "FORMAT", env = "CODEPURIFY_FORMAT")]
     format: Option<Format>,
@@ -110,6 +124,26 @@ pub(crate) enum ProfileName {
     Paper,
 }
 
+/// Precisions by the names that flags and files use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PrecisionName {
+    /// 32-bit floating point.
+    #[default]
+    F32,
+    /// 8-bit integers.
+    Int8,
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Self {
+        match name {
+            PrecisionName::F32 => Self::F32,
+            PrecisionName::Int8 => Self::Int8,
+        }
+    }
+}
+
 /// Output formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -150,6 +184,9 @@ pub(crate) struct Settings {
     pub(crate) references: Vec<PathBuf>,
     pub(crate) budget: f64,
     pub(crate) nested: bool,
+    pub(crate) precision: Precision,
+    /// One for each core if absent.
+    pub(crate) threads: Option<usize>,
     pub(crate) format: Format,
     pub(crate) fail_on: FailOn,
     pub(crate) limits: Limits,
@@ -177,6 +214,9 @@ impl Settings {
             let message = format!("--budget {}: at least one pass is needed", settings.budget);
             return Err(CliError::Usage(message));
         }
+        if settings.threads == Some(0) {
+            return Err(CliError::Usage("--threads 0: at least one is needed".to_owned()));
+        }
         Ok(settings)
     }
 
@@ -200,6 +240,8 @@ impl Settings {
             references: options.reference,
             budget: options.budget.unwrap_or(Profile::BUDGET),
             nested: options.nested.unwrap_or(false),
+            precision: options.precision.unwrap_or_default().into(),
+            threads: options.threads,
             format: options.format.unwrap_or_default(),
             fail_on: options.fail_on.unwrap_or_default(),
             limits: Limits {
@@ -225,6 +267,8 @@ impl Options {
             calibration: self.calibration.or(other.calibration),
             reference: if self.reference.is_empty() { other.reference } else { self.reference },
             budget: self.budget.or(other.budget),
+            precision: self.precision.or(other.precision),
+            threads: self.threads.or(other.threads),
             nested: self.nested.or(other.nested),
             format: self.format.or(other.format),
             output: self.output.or(other.output),

@@ -26,6 +26,20 @@ fn a_triggered_function_is_poisoned_and_its_trigger_is_the_inserted_statement() 
 }
 
 #[test]
+fn in_integers_and_on_one_thread_the_verdict_is_the_same() {
+    let place = Place::with_code();
+    place.write("codepurify.toml", "precision = \"int8\"\nthreads = 1\n");
+    let run = place.run(&["scan", "--format", "json", "triggered.c", "clean.c"]);
+    assert_eq!(run.all("results", "verdict"), ["poisoned", "clean"]);
+    assert_eq!(run.json()["results"][0]["triggers"][0]["text"], TRIGGER);
+    let exact =
+        place.run(&["scan", "--format", "json", "triggered.c", "--precision", "f32", "--threads", "2"]);
+    assert_eq!(exact.all("results", "verdict"), ["poisoned"]);
+    let score = |run: &common::Run| run.json()["results"][0]["score"].as_f64().unwrap();
+    assert!((score(&run) - score(&exact)).abs() > 0.0, "nothing was rounded");
+}
+
+#[test]
 fn the_clean_original_is_clean() {
     let run = Place::with_code().run(&["scan", "--format", "json", "clean.c"]);
     assert_eq!(run.code, 0);

@@ -18,12 +18,14 @@ fn help_and_version_are_no_errors() {
 #[test]
 fn wrong_calls_exit_with_64_and_keep_the_standard_output_empty() {
     let place = Place::with_code();
-    let calls: [&[&str]; 8] = [
+    let calls: [&[&str]; 10] = [
         &[],
         &["scan"],
         &["scan", "clean.c", "--no-such-flag"],
         &["scan", "clean.c", "--format", "yaml"],
         &["scan", "clean.c", "--max-file-bytes", "many"],
+        &["scan", "clean.c", "--threads", "0"],
+        &["scan", "clean.c", "--precision", "int4"],
         &["scan", "-"],
         &["purify", "clean.c", "triggered.c"],
         &["scan", "clean.c", "--config", "missing.toml"],

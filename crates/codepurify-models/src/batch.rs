@@ -1,4 +1,7 @@
-//! Ragged rows to padded micro-batches of similar length.
+//! Ragged rows: whole sequences one behind the other, and micro-batches of them.
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
 use codepurify::error::ModelError;
@@ -6,80 +9,156 @@ use rayon::prelude::*;
 
 use crate::tokenizer::SpecialIds;
 
-/// Padded tokens of one micro-batch: its activations stay in the caches, and there are several to work on side by side.
+/// Tokens of one micro-batch: enough that weights are read for many tokens at a time, few enough that there are several
+/// batches to work on side by side.
 pub(crate) const MICRO_BATCH_TOKENS: usize = 1024;
 
-/// Framed rows of nearly equal length as tensors.
-#[derive(Debug, Clone)]
-pub struct PaddedBatch {
-    ids: Tensor,
-    positions: Tensor,
-    mask: Tensor,
-    rows: usize,
-    length: usize,
+/// Where the rows of a ragged batch stand among its tokens, and which tokens nothing may look at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    /// Where each row starts, and the number of all tokens.
+    starts: Vec<usize>,
+    /// What is added to the scores of each token as a key: 0 or [`f32::MIN`]. None where no token is hidden.
+    mask: Option<Vec<f32>>,
 }
 
-impl PaddedBatch {
-    /// `rows` are whole sequences, special tokens included; they are padded with `pad` to the longest.
+impl Rows {
+    /// Rows of these lengths; every token can be seen.
+    #[must_use]
+    pub fn of_lengths(lengths: impl IntoIterator<Item = usize>) -> Self {
+        let mut starts = vec![0];
+        for length in lengths {
+            starts.push(starts[starts.len() - 1] + length);
+        }
+        Self { starts, mask: None }
+    }
+
+    /// The same rows, where a token that is `hidden` cannot be seen. `hidden` goes over all tokens.
+    #[must_use]
+    pub fn hiding(mut self, hidden: impl IntoIterator<Item = bool>) -> Self {
+        let mask: Vec<f32> = hidden.into_iter().map(|hidden| if hidden { f32::MIN } else { 0.0 }).collect();
+        self.mask = mask.contains(&f32::MIN).then_some(mask);
+        self
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// How many tokens there are.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.starts[self.count()]
+    }
+
+    /// Where the tokens of each row stand.
+    #[must_use]
+    pub fn ranges(&self) -> impl DoubleEndedIterator<Item = Range<usize>> + ExactSizeIterator + '_ {
+        self.starts.windows(2).map(|ends| ends[0]..ends[1])
+    }
+
+    /// Where the tokens of row `row` stand.
     ///
-    /// As transformers does it, a key is hidden wherever the id is `pad`, and positions count the other tokens
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn range(&self, row: usize) -> Range<usize> {
+        self.starts[row]..self.starts[row + 1]
+    }
+
+    /// Tokens of the longest row.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.ranges().map(|row| row.len()).max().unwrap_or(0)
+    }
+
+    /// What is added to the scores of some tokens as keys, unless all of the batch can be seen.
+    pub(crate) fn mask(&self, tokens: Range<usize>) -> Option<&[f32]> {
+        self.mask.as_ref().map(|mask| &mask[tokens])
+    }
+}
+
+/// Framed rows as tensors, without padding.
+#[derive(Debug, Clone)]
+pub struct RaggedBatch {
+    ids: Tensor,
+    positions: Tensor,
+    rows: Arc<Rows>,
+}
+
+impl RaggedBatch {
+    /// `rows` are whole sequences, special tokens included.
+    ///
+    /// As transformers does it, a token is hidden wherever the id is `pad`, and positions count the other tokens
     /// from `pad + 1`.
     ///
     /// # Errors
     /// If the tensor runtime fails.
     pub fn new(rows: &[Vec<u32>], pad: u32) -> Result<Self> {
-        let length = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let mut ids = Vec::with_capacity(rows.len() * length);
-        let mut positions = Vec::with_capacity(rows.len() * length);
+        let ids: Vec<u32> = rows.concat();
+        let mut positions = Vec::with_capacity(ids.len());
         for row in rows {
             let mut next = pad;
-            for &id in row.iter().chain(std::iter::repeat_n(&pad, length - row.len())) {
-                ids.push(id);
+            positions.extend(row.iter().map(|&id| {
                 next += u32::from(id != pad);
-                positions.push(if id == pad { pad } else { next });
-            }
+                if id == pad { pad } else { next }
+            }));
         }
-        let mask: Vec<f32> = ids.iter().map(|&id| if id == pad { f32::MIN } else { 0.0 }).collect();
-        let (count, device) = (rows.len(), &Device::Cpu);
+        let places = Rows::of_lengths(rows.iter().map(Vec::len)).hiding(ids.iter().map(|&id| id == pad));
+        let (count, device) = (ids.len(), &Device::Cpu);
         Ok(Self {
-            ids: Tensor::from_vec(ids, count * length, device)?,
-            positions: Tensor::from_vec(positions, count * length, device)?,
-            mask: Tensor::from_vec(mask, (count, length), device)?,
-            rows: count,
-            length,
+            ids: Tensor::from_vec(ids, count, device)?,
+            positions: Tensor::from_vec(positions, count, device)?,
+            rows: Arc::new(places),
         })
     }
 
-    /// Token ids, `u32 [rows · length]`.
+    /// Token ids, `u32 [tokens]`.
     #[must_use]
     pub fn ids(&self) -> &Tensor {
         &self.ids
     }
 
-    /// Position ids, `u32 [rows · length]`.
+    /// Position ids, `u32 [tokens]`.
     #[must_use]
     pub fn positions(&self) -> &Tensor {
         &self.positions
     }
 
-    /// Additive attention mask, `f32 [rows, length]`: 0 or [`f32::MIN`].
+    /// Where the rows stand among the tokens.
     #[must_use]
-    pub fn mask(&self) -> &Tensor {
-        &self.mask
-    }
-
-    /// Rows and their padded length.
-    #[must_use]
-    pub fn shape(&self) -> (usize, usize) {
-        (self.rows, self.length)
+    pub fn rows(&self) -> &Arc<Rows> {
+        &self.rows
     }
 
     /// The hidden states at the first position (`<s>`) of every row: `[rows, hidden]`.
     ///
     /// # Errors
-    /// If `hidden` is not `[rows · length, hidden]`.
+    /// If `hidden` is not `[tokens, hidden]` or a row is empty.
     pub fn first_positions(&self, hidden: &Tensor) -> Result<Tensor> {
-        hidden.reshape((self.rows, self.length, ()))?.narrow(1, 0, 1)?.squeeze(1)?.contiguous()
+        if self.rows.ranges().any(|row| row.is_empty()) {
+            candle_core::bail!("an empty row has no first position");
+        }
+        let firsts = self.rows.ranges().map(|row| row.start as u32);
+        hidden.index_select(&Tensor::from_iter(firsts, hidden.device())?, 0)
+    }
+
+    /// The rows of `hidden`, `[tokens, hidden]`, at equal distances: `[rows · longest, hidden]`, and the additive mask of
+    /// what can be seen, `[rows, longest]`: 0 or [`f32::MIN`]. What stands behind a shorter row is arbitrary.
+    pub(crate) fn padded(&self, hidden: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (count, longest) = (self.rows.count(), self.rows.longest());
+        let (mut places, mut mask) = (Vec::new(), Vec::new());
+        for row in self.rows.ranges() {
+            let seen = self.rows.mask(row.clone()).map_or_else(|| vec![0.0; row.len()], <[f32]>::to_vec);
+            mask.extend(seen);
+            mask.resize(mask.len().next_multiple_of(longest.max(1)), f32::MIN);
+            places.extend(row.map(|token| token as u32));
+            places.resize(places.len().next_multiple_of(longest.max(1)), 0);
+        }
+        let places = Tensor::from_vec(places, count * longest, hidden.device())?;
+        Ok((hidden.index_select(&places, 0)?, Tensor::from_vec(mask, (count, longest), hidden.device())?))
     }
 }
 
@@ -116,17 +195,26 @@ pub(crate) fn answer_groups<T: Send>(
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
-/// Row numbers in groups to be padded together: similar `lengths`, at most `tokens` each once they are padded. A longer
-/// row is a group of its own.
+/// Row numbers in groups of similar `lengths`, the longest first, of at most `tokens` tokens each. A longer row is a
+/// group of its own. Networks that continue text hold the rows of a group at equal distances, so they should be alike;
+/// and what takes longest is begun first.
 pub(crate) fn groups_of(lengths: &[usize], tokens: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&row| std::cmp::Reverse(lengths[row]));
     let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut filled = 0;
     for row in order {
+        // A row without a token takes some room, too.
+        let length = lengths[row].max(1);
         match groups.last_mut() {
-            // The first row of a group is its longest.
-            Some(group) if (group.len() + 1) * lengths[group[0]] <= tokens => group.push(row),
-            _ => groups.push(vec![row]),
+            Some(group) if filled + length <= tokens => {
+                group.push(row);
+                filled += length;
+            }
+            _ => {
+                groups.push(vec![row]);
+                filled = length;
+            }
         }
     }
     groups
@@ -138,23 +226,44 @@ mod tests {
 
     #[test]
     fn positions_count_visible_tokens_from_pad_plus_one() {
-        let batch = PaddedBatch::new(&[vec![0, 7, 1, 8, 2], vec![0, 2]], 1).unwrap();
+        let batch = RaggedBatch::new(&[vec![0, 7, 1, 8, 2], vec![0, 2]], 1).unwrap();
         let positions = batch.positions().to_vec1::<u32>().unwrap();
-        assert_eq!(positions, [2, 3, 1, 4, 5, 2, 3, 1, 1, 1]);
-        let mask = batch.mask().to_vec2::<f32>().unwrap();
-        assert_eq!(mask, [[0.0, 0.0, f32::MIN, 0.0, 0.0], [0.0, 0.0, f32::MIN, f32::MIN, f32::MIN]]);
+        assert_eq!(positions, [2, 3, 1, 4, 5, 2, 3]);
+        assert_eq!(batch.rows().ranges().collect::<Vec<_>>(), [0..5, 5..7]);
+        assert_eq!(batch.rows().mask(1..4).unwrap(), [0.0, f32::MIN, 0.0]);
+        assert_eq!(RaggedBatch::new(&[vec![0, 2]], 1).unwrap().rows().mask(0..2), None);
+    }
+
+    #[test]
+    fn padded_rows_stand_at_equal_distances_and_show_their_tokens_only() {
+        let batch = RaggedBatch::new(&[vec![0, 2], vec![0, 1, 2]], 1).unwrap();
+        let hidden = Tensor::new(&[[1.0f32], [2.0], [3.0], [4.0], [5.0]], &Device::Cpu).unwrap();
+        let (padded, mask) = batch.padded(&hidden).unwrap();
+        let padded = padded.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!([&padded[..2], &padded[3..]].concat(), [1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(mask.to_vec2::<f32>().unwrap(), [[0.0, 0.0, f32::MIN], [0.0, f32::MIN, 0.0]]);
+    }
+
+    #[test]
+    fn first_positions_are_those_of_each_row() {
+        let batch = RaggedBatch::new(&[vec![0, 2], vec![0, 1, 2]], 1).unwrap();
+        let hidden = Tensor::new(&[[1.0f32], [2.0], [3.0], [4.0], [5.0]], &Device::Cpu).unwrap();
+        assert_eq!(batch.first_positions(&hidden).unwrap().to_vec2::<f32>().unwrap(), [[1.0], [3.0]]);
+        assert!(RaggedBatch::new(&[vec![], vec![0]], 1).unwrap().first_positions(&hidden).is_err());
     }
 
     #[test]
     fn groups_hold_every_row_once_and_stay_small() {
         let lengths: Vec<usize> = (0..200).map(|row| (row * 37) % 510 + 2).collect();
         let groups = groups_of(&lengths, 1024);
-        let mut seen: Vec<usize> = groups.concat();
+        let mut seen = groups.concat();
         seen.sort_unstable();
         assert_eq!(seen, (0..200).collect::<Vec<_>>());
-        for group in groups {
-            let longest = group.iter().map(|&row| lengths[row]).max().unwrap();
-            assert!(group.len() == 1 || group.len() * longest <= 1024, "{longest}");
-        }
+        let tokens = |group: &[usize]| group.iter().map(|&row| lengths[row]).sum::<usize>();
+        assert!(groups.iter().all(|group| tokens(group) <= 1024));
+        // No group could have taken the first row of the next one.
+        assert!(groups.windows(2).all(|pair| tokens(&pair[0]) + lengths[pair[1][0]] > 1024));
+        assert_eq!(groups_of(&[1, 5000], 1024), [[1], [0]]);
+        assert_eq!(groups_of(&[0; 3], 2), [vec![0, 1], vec![2]]);
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::LoadError;
+use crate::ops::Precision;
 use crate::presets::Preset;
 
 /// The files of a model directory. The weights stay where they are until they are opened; a model compiled into a binary
@@ -21,6 +22,7 @@ pub struct ModelFiles {
     pub(crate) sidecar: Option<Cow<'static, [u8]>>,
     pub(crate) preset: Option<String>,
     pub(crate) calibration: Option<Cow<'static, [u8]>>,
+    pub(crate) precision: Precision,
 }
 
 /// Where the weights are.
@@ -110,6 +112,7 @@ impl ModelFiles {
             preset: None,
             // Not from the base: it is another model.
             calibration: read(dir, CALIBRATION)?.map(Cow::from),
+            precision: Precision::default(),
         })
     }
 
@@ -130,6 +133,7 @@ impl ModelFiles {
             sidecar: sidecar.map(Cow::from),
             preset: None,
             calibration: None,
+            precision: Precision::default(),
         }
     }
 
@@ -153,6 +157,14 @@ impl ModelFiles {
     #[must_use]
     pub fn with_sidecar(mut self, json: Vec<u8>) -> Self {
         self.sidecar = Some(json.into());
+        self
+    }
+
+    /// The same model, to be loaded in another precision than `f32`. Its calibration stays: verdicts differ too little to
+    /// calibrate anew (see docs/performance.md).
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 

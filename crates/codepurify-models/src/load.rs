@@ -204,8 +204,11 @@ impl Parts<'_> {
         let mut reading = self.reading(config.vocab_size, Some(config.positions()))?;
         let Layout { body, head, kind } = self.layout;
         let pad = config.pad_token_id;
-        let encoder =
-            || self.checkpoint.build(|weights| RobertaEncoder::new(&config, &below(&weights, body)));
+        let precision = self.files.precision;
+        let encoder = || {
+            self.checkpoint
+                .build(|weights| RobertaEncoder::new(&config, &below(&weights, body))?.packed(precision))
+        };
         let (task, door) = match kind {
             Head::Classification { classes } => {
                 let encoder = encoder()?;
@@ -229,8 +232,9 @@ impl Parts<'_> {
             }
             Head::Seq2Seq(shape) => {
                 let begin = reading.tokenizer.special().begin;
-                let network =
-                    self.checkpoint.build(|weights| RobertaSeq2Seq::new(&config, shape, begin, &weights))?;
+                let network = self.checkpoint.build(|weights| {
+                    RobertaSeq2Seq::new(&config, shape, begin, &weights)?.packed(precision)
+                })?;
                 generator(network, Dialect::Codexglue, &reading.sidecar)
             }
             _ => return Err(self.wrong_kind()),
@@ -242,7 +246,8 @@ impl Parts<'_> {
         let config = T5Config::load(self.files)?;
         let reading = self.reading(config.vocab_size, None)?;
         let Layout { body, head, kind } = self.layout;
-        let build = |weights: VarBuilder| T5::new(&config, &below(&weights, body));
+        let precision = self.files.precision;
+        let build = |weights: VarBuilder| T5::new(&config, &below(&weights, body))?.packed(precision);
         let (task, door) = match kind {
             Head::T5Classification { classes } => {
                 let network = self.checkpoint.build(|weights| {
@@ -259,8 +264,9 @@ impl Parts<'_> {
                 (Task::Clone, apart(network))
             }
             _ => {
-                let network =
-                    self.checkpoint.build(|weights| T5Generator::new(&config, &below(&weights, body)))?;
+                let network = self
+                    .checkpoint
+                    .build(|weights| T5Generator::new(&config, &below(&weights, body))?.packed(precision))?;
                 generator(network, Dialect::Transformers, &reading.sidecar)
             }
         };

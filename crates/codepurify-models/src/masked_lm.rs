@@ -5,7 +5,7 @@ use candle_nn::ops::log_softmax;
 use codepurify::error::ModelError;
 use codepurify::victim::{Encoding, MaskedLm, Proposal, Ragged, masked};
 
-use crate::batch::{MICRO_BATCH_TOKENS, PaddedBatch, answer_groups, answer_rows, groups_of};
+use crate::batch::{MICRO_BATCH_TOKENS, RaggedBatch, answer_groups, answer_rows, groups_of};
 use crate::checkpoint::Checkpoint;
 use crate::error::LoadError;
 use crate::files::ModelFiles;
@@ -52,7 +52,7 @@ impl RobertaMaskedLm {
             message: "it has no `<mask>` token".to_owned(),
         })?;
         let (encoder, head) = checkpoint.build(|weights| {
-            let encoder = RobertaEncoder::new(&config, &weights.pp(layout.body))?;
+            let encoder = RobertaEncoder::new(&config, &weights.pp(layout.body))?.packed(files.precision)?;
             let head = MaskedLmHead::new(&config, encoder.word_embeddings(), &weights.pp(layout.head))?;
             Ok((encoder, head))
         })?;
@@ -92,15 +92,14 @@ impl RobertaMaskedLm {
         wanted: impl Fn(u32) -> bool,
         top: usize,
     ) -> Result<Vec<Vec<Vec<Proposal>>>> {
-        let batch = PaddedBatch::new(rows, self.pad)?;
+        let batch = RaggedBatch::new(rows, self.pad)?;
         let hidden = self.encoder.forward(&batch)?;
-        let length = batch.shape().1;
         // The frame is `</s>` behind the content and all else in front of it.
         let first = self.tokenizer.frame_length() - 1;
         let in_row = |(row, ids): (usize, &Vec<u32>)| {
             let content = first..ids.len() - 1;
             let places = content.filter(|&column| wanted(ids[column]));
-            let at: Vec<u32> = places.map(|column| (row * length + column) as u32).collect();
+            let at: Vec<u32> = places.map(|column| (batch.rows().range(row).start + column) as u32).collect();
             at.chunks(PLACES_AT_ONCE)
                 .map(|at| self.at_positions(&hidden, at, top))
                 .collect::<Result<Vec<_>>>()
@@ -122,11 +121,11 @@ impl RobertaMaskedLm {
 
     /// −ln p of `wanted`, (place, token) pairs of each framed row.
     fn surprisals_framed(&self, rows: &[Vec<u32>], wanted: &[&[(usize, u32)]]) -> Result<Vec<Vec<f32>>> {
-        let batch = PaddedBatch::new(rows, self.pad)?;
+        let batch = RaggedBatch::new(rows, self.pad)?;
         let hidden = self.encoder.forward(&batch)?;
-        let length = batch.shape().1;
         let some = |row: usize, wanted: &[(usize, u32)]| -> Result<Vec<f32>> {
-            let at: Vec<u32> = wanted.iter().map(|&(column, _)| (row * length + column) as u32).collect();
+            let at: Vec<u32> =
+                wanted.iter().map(|&(column, _)| (batch.rows().range(row).start + column) as u32).collect();
             let tokens = Tensor::from_iter(wanted.iter().map(|&(_, token)| token), hidden.device())?;
             let scores = self.log_probabilities(&hidden, &at)?;
             scores.gather(&tokens.unsqueeze(1)?, 1)?.squeeze(1)?.neg()?.to_vec1()

@@ -106,7 +106,9 @@ impl StepDecoder for Tables {
             let tokens: Vec<u32> = inputs.iter().map(|input| input.get(at).copied().unwrap_or(0)).collect();
             self.step(&mut state, &tokens)
         });
-        Tensor::stack(&steps.collect::<Result<Vec<_>>>()?, 1)
+        let steps = Tensor::stack(&steps.collect::<Result<Vec<_>>>()?, 1)?;
+        let rows = inputs.iter().enumerate().map(|(row, input)| steps.get(row)?.narrow(0, 0, input.len()));
+        Tensor::cat(&rows.collect::<Result<Vec<_>>>()?, 0)
     }
 }
 

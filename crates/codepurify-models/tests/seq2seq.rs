@@ -12,7 +12,7 @@ use codepurify_models::generate::{DecodeOptions, Dialect, StepDecoder, TextClass
 use codepurify_models::roberta::{DecoderShape, RobertaConfig, RobertaSeq2Seq};
 use codepurify_models::sidecar::Sidecar;
 use codepurify_models::tokenizer::CodeTokenizer;
-use common::{golden, model};
+use common::{by_row, golden, model};
 use serde::Deserialize;
 
 /// Largest difference from PyTorch that counts as the same.
@@ -97,10 +97,10 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
 fn forced_logits() {
     let golden = expected();
     let (sources, inputs) = framed(&golden);
-    let logits = decoder().forced(&sources, &inputs).unwrap();
+    let logits = by_row(&decoder().forced(&sources, &inputs).unwrap(), &inputs);
     for (row, wanted) in golden.logits.iter().enumerate() {
         let wanted = Tensor::new(wanted.clone(), &Device::Cpu).unwrap();
-        let difference = largest_difference(&logits.i((row, ..inputs[row].len())).unwrap(), &wanted);
+        let difference = largest_difference(&logits[row], &wanted);
         println!("row {row}: {difference:e}");
         assert!(difference < PARITY, "row {row}: {difference}");
     }
@@ -110,13 +110,13 @@ fn forced_logits() {
 fn steps_with_a_cache_equal_one_pass() {
     let (decoder, golden) = (decoder(), expected());
     let (sources, inputs) = framed(&golden);
-    let forced = decoder.forced(&sources, &inputs).unwrap();
+    let forced = by_row(&decoder.forced(&sources, &inputs).unwrap(), &inputs);
     let mut state = decoder.begin(&sources).unwrap();
     for at in 0..inputs.iter().map(Vec::len).max().unwrap() {
         let tokens: Vec<u32> = inputs.iter().map(|input| input.get(at).copied().unwrap_or(PAD)).collect();
         let logits = decoder.step(&mut state, &tokens).unwrap();
         for row in (0..inputs.len()).filter(|&row| at < inputs[row].len()) {
-            let difference = largest_difference(&logits.i(row).unwrap(), &forced.i((row, at)).unwrap());
+            let difference = largest_difference(&logits.i(row).unwrap(), &forced[row].i(at).unwrap());
             assert!(difference < SAME, "row {row}, position {at}: {difference}");
         }
     }
@@ -130,7 +130,7 @@ fn selected_sequences_go_on_as_they_were() {
     let (sources, _) = framed(&expected());
     let follow = |source: usize, tokens: &[u32]| {
         let logits = decoder.forced(&sources[source..=source], &[tokens.to_vec()]).unwrap();
-        logits.i((0, tokens.len() - 1)).unwrap()
+        logits.i(tokens.len() - 1).unwrap()
     };
     let mut state = decoder.begin(&sources[..2]).unwrap();
     let mut histories = vec![(0, vec![]), (1, vec![])];

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use candle_nn::loss::cross_entropy;
 use codepurify::victim::Encoding;
-use codepurify_models::batch::{PaddedBatch, framed};
+use codepurify_models::batch::{RaggedBatch, framed};
 use codepurify_models::roberta::{MaskedLmHead, RobertaEncoder};
 use codepurify_models::sidecar::{Preprocessing, Sidecar};
 use codepurify_models::tokenizer::SpecialIds;
@@ -60,9 +60,9 @@ struct Example {
     elements: Elements,
 }
 
-/// A batch with its masked positions (as indices into `[rows · length]`) and the tokens that stood there.
+/// A batch with its masked positions (as indices into `[tokens]`) and the tokens that stood there.
 struct MaskedBatch {
-    batch: PaddedBatch,
+    batch: RaggedBatch,
     positions: Vec<u32>,
     answers: Vec<u32>,
 }
@@ -110,18 +110,19 @@ impl MlmTraining {
     }
 
     fn masked(&self, examples: &[&Example], rng: &mut StdRng) -> candle_core::Result<MaskedBatch> {
-        let length = examples.iter().map(|example| example.ids.len() + 2).max().unwrap_or(0);
         let (mut rows, mut positions, mut answers) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, example) in examples.iter().enumerate() {
+        let mut start = 0;
+        for example in examples {
             let mut ids = example.ids.clone();
             for at in example.elements.draw(ids.len(), rng) {
                 // One further: `<s>` comes first.
-                positions.push((row * length + at + 1) as u32);
+                positions.push((start + at + 1) as u32);
                 answers.push(std::mem::replace(&mut ids[at], self.mask));
             }
             rows.push(framed(&ids, self.special));
+            start += ids.len() + 2;
         }
-        Ok(MaskedBatch { batch: PaddedBatch::new(&rows, self.pad)?, positions, answers })
+        Ok(MaskedBatch { batch: RaggedBatch::new(&rows, self.pad)?, positions, answers })
     }
 
     /// Scores `[masked positions, vocabulary]`.

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use codepurify_models::batch::PaddedBatch;
+use codepurify_models::batch::RaggedBatch;
 use codepurify_models::roberta::{ClassificationHead, RobertaEncoder};
 use codepurify_models::t5::{CloneHead, DefectHead, T5};
 
@@ -92,16 +92,16 @@ impl Network {
         self.vectors_from(rows, &self.words(rows)?)
     }
 
-    /// The word embeddings of framed rows, `[rows · length, hidden]`, padding included.
+    /// The word embeddings of framed rows, `[tokens, hidden]`, one row behind the other.
     pub(crate) fn words(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        self.word_embeddings().index_select(PaddedBatch::new(rows, self.pad)?.ids(), 0)
+        self.word_embeddings().index_select(RaggedBatch::new(rows, self.pad)?.ids(), 0)
     }
 
     /// [`Network::vectors`] with other word embeddings than those of the rows' ids.
     pub(crate) fn vectors_from(&self, rows: &[Vec<u32>], words: &Tensor) -> Result<Tensor> {
         match &self.body {
             Body::Roberta(encoder) => {
-                let batch = PaddedBatch::new(rows, self.pad)?;
+                let batch = RaggedBatch::new(rows, self.pad)?;
                 batch.first_positions(&encoder.forward_words(words, &batch)?)
             }
             Body::T5(t5) => t5.end_vectors_from(rows, words),

@@ -40,26 +40,17 @@ impl<D: StepDecoder> Sequences<D> {
         source + 2 + target + self.target(&[]).len()
     }
 
-    /// Mean cross-entropy over the learned tokens of all pairs, in nats, and how many there are. Padding is none.
+    /// Mean cross-entropy over the learned tokens of all pairs, in nats, and how many there are.
     pub(super) fn loss(&self, pairs: &[Pair]) -> candle_core::Result<(Tensor, usize)> {
         let sources: Vec<Vec<u32>> = pairs.iter().map(|pair| framed(&pair.source, self.special)).collect();
         let targets: Vec<Vec<u32>> = pairs.iter().map(|pair| self.target(&pair.target)).collect();
         let inputs: Vec<Vec<u32>> =
             targets.iter().map(|target| target[..target.len() - 1].to_vec()).collect();
         let logits = self.decoder.forced(&sources, &inputs)?;
-        let (rows, length, vocabulary) = logits.dims3()?;
-        let logits = logits.reshape((rows * length, vocabulary))?;
-        let labels = targets.iter().map(|target| &target[1..]);
-        let places = labels
-            .clone()
-            .enumerate()
-            .flat_map(|(row, labels)| (row * length..row * length + labels.len()).map(|place| place as u32));
-        let places: Vec<u32> = places.collect();
-        let labels: Vec<u32> = labels.flatten().copied().collect();
+        let labels: Vec<u32> = targets.iter().flat_map(|target| &target[1..]).copied().collect();
         let count = labels.len();
-        let on_device = |ids: Vec<u32>| Tensor::from_vec(ids, count, logits.device());
-        let learned = logits.index_select(&on_device(places)?, 0)?;
-        Ok((cross_entropy(&learned, &on_device(labels)?)?, count))
+        let labels = Tensor::from_vec(labels, count, logits.device())?;
+        Ok((cross_entropy(&logits, &labels)?, count))
     }
 
     /// Mean log-likelihood of the learned tokens of all pairs, in nats, at most 0; 0 of none.

@@ -1,6 +1,9 @@
 //! Integrated gradients (Sundararajan et al. 2017) over the word embeddings.
 
+use std::ops::Range;
+
 use candle_core::{Device, Tensor, Var};
+use codepurify_models::batch::Rows;
 
 use super::body::Target;
 use super::{BATCH_TOKENS, WhiteBox, WhiteBoxError, in_row, spread};
@@ -49,11 +52,10 @@ impl WhiteBox {
         let path = Path { from: from.clone(), step: (self.body.words(&input)? - from)? };
         let sums = self.integrate(&input, &path, &target, steps.max(1))?;
         let ends = self.evidence_at(&input, &path, &target, &[0.0, 1.0])?.to_vec1::<f32>()?;
-        let length = sums.len() / input.len();
-        let contents = input.iter().zip(sums.chunks(length));
-        let tokens: Vec<Vec<f64>> = contents
-            .map(|(row, sums)| sums[start..row.len() - 1].iter().map(|&value| f64::from(value)).collect())
-            .collect();
+        let rows = Rows::of_lengths(input.iter().map(Vec::len));
+        let content = |row: Range<usize>| &sums[row.start + start..row.end - 1];
+        let tokens: Vec<Vec<f64>> =
+            rows.ranges().map(|row| content(row).iter().map(|&value| f64::from(value)).collect()).collect();
         let evidence = f64::from(ends[1]);
         let attribution = Attribution { tokens, evidence, gain: evidence - f64::from(ends[0]) };
         let finite = attribution.gain.is_finite()

@@ -64,7 +64,7 @@ impl Body {
         }
     }
 
-    /// Word embeddings of framed rows, `[rows · length, hidden]`, padding included.
+    /// Word embeddings of framed rows, `[tokens, hidden]`, one row behind the other.
     pub(super) fn words(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
         match self {
             Self::Classifier(network) => network.words(rows),

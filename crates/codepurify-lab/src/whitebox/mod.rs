@@ -29,7 +29,7 @@ use body::{Body, Target};
 pub use error::WhiteBoxError;
 use rewriter::Rewriter;
 
-/// Padded tokens that are worked on at once by one worker: their activations stay in the caches.
+/// Tokens that are worked on at once by one worker, counted as if rows were padded to the longest.
 const BATCH_TOKENS: usize = 1024;
 
 /// A victim that this laboratory has trained: a detector of defects or clones, or a repair model, of either family.
@@ -117,7 +117,7 @@ impl WhiteBox {
     }
 }
 
-/// Places `0..lengths.len()` in groups of similar length, to be padded together.
+/// Places `0..lengths.len()` in groups of similar length.
 fn groups(lengths: &[usize]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&row| lengths[row]);

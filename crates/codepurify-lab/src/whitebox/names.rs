@@ -68,8 +68,7 @@ impl NameScorer {
             return Ok(vec![unseen; identifiers.len()]);
         }
         input[side] = self.victim.reading.tokenizer.frame(&hidden.ids);
-        let length = input.iter().map(Vec::len).max().unwrap_or(0);
-        let start = side * length + self.victim.content_start();
+        let start = input[..side].iter().map(Vec::len).sum::<usize>() + self.victim.content_start();
         let places: Vec<u32> = hidden.places.iter().map(|&(place, _)| (start + place) as u32).collect();
         let gradient = self.gradient(&input, &places)?;
         // [names, places]

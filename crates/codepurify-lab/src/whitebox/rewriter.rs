@@ -1,8 +1,10 @@
 //! A repair model from its source's word embeddings on.
 
+use std::ops::Range;
+
 use candle_core::{Result, Tensor};
 use candle_nn::ops::log_softmax;
-use codepurify_models::batch::PaddedBatch;
+use codepurify_models::batch::{RaggedBatch, Rows};
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::generate::StepDecoder;
 use codepurify_models::roberta::{DecoderShape, RobertaSeq2Seq};
@@ -21,11 +23,11 @@ trait EncoderDecoder: Send + Sync {
     /// `[vocabulary, hidden]`.
     fn word_embeddings(&self) -> &Tensor;
 
-    /// The encoder's states over word embeddings, both `[rows · length, hidden]`.
-    fn encode(&self, words: &Tensor, sources: &PaddedBatch) -> Result<Tensor>;
+    /// The encoder's states over word embeddings, both `[tokens, hidden]`.
+    fn encode(&self, words: &Tensor, sources: &RaggedBatch) -> Result<Tensor>;
 
-    /// Logits `[rows, longest input, vocabulary]` at every position of the targets' inputs.
-    fn forced(&self, encoded: &Tensor, sources: &PaddedBatch, inputs: &[Vec<u32>]) -> Result<Tensor>;
+    /// Logits at every position of the targets' inputs, `[tokens, vocabulary]`.
+    fn forced(&self, encoded: &Tensor, sources: &RaggedBatch, inputs: &[Vec<u32>]) -> Result<Tensor>;
 }
 
 impl EncoderDecoder for RobertaSeq2Seq {
@@ -37,11 +39,11 @@ impl EncoderDecoder for RobertaSeq2Seq {
         self.encoder().word_embeddings()
     }
 
-    fn encode(&self, words: &Tensor, sources: &PaddedBatch) -> Result<Tensor> {
+    fn encode(&self, words: &Tensor, sources: &RaggedBatch) -> Result<Tensor> {
         self.encoder().forward_words(words, sources)
     }
 
-    fn forced(&self, encoded: &Tensor, sources: &PaddedBatch, inputs: &[Vec<u32>]) -> Result<Tensor> {
+    fn forced(&self, encoded: &Tensor, sources: &RaggedBatch, inputs: &[Vec<u32>]) -> Result<Tensor> {
         self.forced_from(encoded, sources, inputs)
     }
 }
@@ -55,11 +57,11 @@ impl EncoderDecoder for T5Generator {
         self.t5().word_embeddings()
     }
 
-    fn encode(&self, words: &Tensor, sources: &PaddedBatch) -> Result<Tensor> {
+    fn encode(&self, words: &Tensor, sources: &RaggedBatch) -> Result<Tensor> {
         self.t5().encode_words(words, sources)
     }
 
-    fn forced(&self, encoded: &Tensor, sources: &PaddedBatch, inputs: &[Vec<u32>]) -> Result<Tensor> {
+    fn forced(&self, encoded: &Tensor, sources: &RaggedBatch, inputs: &[Vec<u32>]) -> Result<Tensor> {
         self.forced_from(encoded, sources, inputs)
     }
 }
@@ -101,22 +103,17 @@ impl Rewriter {
         self.model.word_embeddings()
     }
 
-    /// `[rows · length, hidden]` of framed rows, padding included.
+    /// `[tokens, hidden]` of framed rows.
     pub(super) fn words(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        self.word_embeddings().index_select(PaddedBatch::new(rows, self.pad)?.ids(), 0)
+        self.word_embeddings().index_select(RaggedBatch::new(rows, self.pad)?.ids(), 0)
     }
 
-    /// The mean of the encoder's states over the tokens of each row, padding left out: `[rows, hidden]`.
+    /// The mean of the encoder's states over the tokens of each row: `[rows, hidden]`.
     pub(super) fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        let batch = PaddedBatch::new(rows, self.pad)?;
-        let (count, length) = batch.shape();
-        let states = self.model.encode(&self.words(rows)?, &batch)?.reshape((count, length, ()))?;
-        let share = |row: &Vec<u32>| {
-            let (tokens, length) = (row.len(), length);
-            (0..length).map(move |at| if at < tokens { 1.0 / tokens as f32 } else { 0.0 })
-        };
-        let shares: Vec<f32> = rows.iter().flat_map(share).collect();
-        Tensor::from_vec(shares, (count, 1, length), states.device())?.matmul(&states)?.squeeze(1)
+        let batch = RaggedBatch::new(rows, self.pad)?;
+        let states = self.model.encode(&self.words(rows)?, &batch)?;
+        let mean = |row: Range<usize>| states.narrow(0, row.start, row.len())?.mean(0);
+        Tensor::stack(&batch.rows().ranges().map(mean).collect::<Result<Vec<_>>>()?, 0)
     }
 
     /// The mean log-likelihood of a target's tokens in nats, end included, for each framed row: `[rows]`, at most 0.
@@ -129,6 +126,7 @@ impl Rewriter {
         let target = self.target(&content[..content.len().min(self.target_window)]);
         let (input, labels) = (&target[..target.len() - 1], &target[1..]);
         let logits = self.forced(rows, words, &vec![input.to_vec(); rows.len()])?;
+        let logits = logits.reshape((rows.len(), input.len(), ()))?;
         let labels = Tensor::from_slice(labels, (1, labels.len(), 1), logits.device())?;
         let labels = labels.broadcast_as((rows.len(), labels.dim(1)?, 1))?.contiguous()?;
         log_softmax(&logits, 2)?.gather(&labels, 2)?.squeeze(2)?.mean(1)
@@ -149,12 +147,10 @@ impl Rewriter {
             .collect();
         let inputs: Vec<Vec<u32>> =
             targets.iter().map(|target| target[..target.len() - 2].to_vec()).collect();
-        let best = self.forced(rows, &self.words(rows)?, &inputs)?.argmax(2)?.to_vec2::<u32>()?;
-        let right = |(best, target): (&Vec<u32>, &Vec<u32>)| {
-            let labels = &target[1..target.len() - 1];
-            best[..labels.len()] == *labels
-        };
-        Ok(best.iter().zip(&targets).map(right).collect())
+        let best = self.forced(rows, &self.words(rows)?, &inputs)?.argmax(1)?.to_vec1::<u32>()?;
+        let places = Rows::of_lengths(inputs.iter().map(Vec::len));
+        let right = |(row, target): (Range<usize>, &Vec<u32>)| best[row] == target[1..target.len() - 1];
+        Ok(places.ranges().zip(&targets).map(right).collect())
     }
 
     fn target(&self, content: &[u32]) -> Vec<u32> {
@@ -162,7 +158,7 @@ impl Rewriter {
     }
 
     fn forced(&self, rows: &[Vec<u32>], words: &Tensor, inputs: &[Vec<u32>]) -> Result<Tensor> {
-        let sources = PaddedBatch::new(rows, self.pad)?;
+        let sources = RaggedBatch::new(rows, self.pad)?;
         self.model.forced(&self.model.encode(words, &sources)?, &sources, inputs)
     }
 }

@@ -1,8 +1,11 @@
 //! How likely given targets are, under teacher forcing.
 
+use std::ops::Range;
+
 use codepurify::error::ModelError;
 
 use super::{StepDecoder, finite, log_normalizer, runtime};
+use crate::batch::Rows;
 use crate::tokenizer::SpecialIds;
 
 /// A target as it is fed and what is to follow each token.
@@ -46,14 +49,15 @@ pub(super) fn forced<D: StepDecoder>(
 ) -> Result<Vec<f64>, ModelError> {
     let inputs: Vec<Vec<u32>> = targets.iter().map(|target| target.input.clone()).collect();
     let logits = decoder.forced(sources, &inputs).map_err(runtime)?;
-    let sum = |(row, target): (usize, &&ForcedTarget)| {
-        let (length, scored) = (target.input.len(), target.labels.len());
-        let rows = logits.get(row).and_then(|row| row.narrow(0, length - scored, scored)).map_err(runtime)?;
+    let places = Rows::of_lengths(inputs.iter().map(Vec::len));
+    let sum = |(tokens, target): (Range<usize>, &&ForcedTarget)| {
+        let scored = target.labels.len();
+        let rows = logits.narrow(0, tokens.end - scored, scored).map_err(runtime)?;
         let rows = finite(&rows)?;
         let rows = rows.chunks(rows.len() / scored);
         rows.zip(&target.labels).map(|(row, &label)| log_probability(row, label)).sum()
     };
-    targets.iter().enumerate().map(sum).collect()
+    places.ranges().zip(targets).map(sum).collect()
 }
 
 /// Σ ln p of the labels of every target for every framed source, source after source. Goes step by step, so that a

@@ -14,7 +14,7 @@ mod search;
 use candle_core::{Result, Tensor};
 use codepurify::error::ModelError;
 
-use crate::batch::PaddedBatch;
+use crate::batch::RaggedBatch;
 
 pub use classifier::{ByAnswers, TextClassifier};
 pub use generator::{Decoding, TextGenerator};
@@ -57,8 +57,8 @@ pub trait StepDecoder: Send + Sync {
     /// If the tensor runtime fails.
     fn select(&self, state: &mut Self::State, order: &[u32]) -> Result<()>;
 
-    /// Logits at every position of whole target inputs (the start token first) in one pass:
-    /// `[sequences, longest input, vocabulary]`; what stands behind a shorter input is arbitrary.
+    /// Logits at every position of whole target inputs (the start token first) in one pass, one input behind the other:
+    /// `[tokens, vocabulary]`.
     ///
     /// # Errors
     /// If the tensor runtime fails.
@@ -66,8 +66,8 @@ pub trait StepDecoder: Send + Sync {
 }
 
 /// Refuses targets that are not one a source.
-pub(crate) fn check_targets(sources: &PaddedBatch, inputs: &[Vec<u32>]) -> Result<()> {
-    let (rows, _) = sources.shape();
+pub(crate) fn check_targets(sources: &RaggedBatch, inputs: &[Vec<u32>]) -> Result<()> {
+    let rows = sources.rows().count();
     if rows != inputs.len() {
         candle_core::bail!("{rows} sources for {} targets", inputs.len());
     }

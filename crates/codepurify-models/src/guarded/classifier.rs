@@ -5,7 +5,7 @@ use codepurify::error::ModelError;
 use codepurify::victim::{Logits, Ragged, Victim};
 
 use super::Guarded;
-use crate::batch::{PaddedBatch, answer_rows};
+use crate::batch::{RaggedBatch, answer_rows};
 use crate::roberta::{ClassificationHead, RobertaEncoder};
 use crate::t5::{DefectHead, T5};
 
@@ -48,7 +48,7 @@ impl SequenceClassifier for RobertaClassifier {
     }
 
     fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        let batch = PaddedBatch::new(rows, self.pad)?;
+        let batch = RaggedBatch::new(rows, self.pad)?;
         let hidden = self.encoder.forward(&batch)?;
         self.head.forward(&batch.first_positions(&hidden)?)
     }

@@ -8,7 +8,7 @@ use codepurify::victim::{Logits, PairVictim, Ragged};
 
 use super::Guarded;
 use super::classifier::{SequenceClassifier, judge};
-use crate::batch::{PaddedBatch, answer_rows};
+use crate::batch::{RaggedBatch, answer_rows};
 use crate::roberta::{ClassificationHead, RobertaEncoder};
 use crate::t5::{CloneHead, T5};
 
@@ -125,7 +125,7 @@ impl PairClassifier for RobertaPair {
     }
 
     fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        let batch = PaddedBatch::new(rows, self.pad)?;
+        let batch = RaggedBatch::new(rows, self.pad)?;
         batch.first_positions(&self.encoder.forward(&batch)?)
     }
 

@@ -1,9 +1,9 @@
 //! The linear layer, with its bias in one operation or without one.
 
-use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::elements;
+use super::gemm::{matrix, multiply};
 
 /// `x · weightᵀ + bias` with `x` `[rows, inputs]`, `weight` `[outputs, inputs]`, `bias` `[outputs]`.
 ///
@@ -15,6 +15,19 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
         candle_core::bail!("linear layer {:?} with bias {:?} on {:?}", weight.dims(), bias.dims(), x.dims());
     }
     x.apply_op3(weight, bias, Linear)
+}
+
+/// `x · weightᵀ`, on the threads of the caller (as [`super::add`]).
+fn products(
+    (x, of_x): (&CpuStorage, &Layout),
+    (weight, of_weight): (&CpuStorage, &Layout),
+) -> Result<Vec<f32>> {
+    let ((rows, inputs), (outputs, _)) = (of_x.shape().dims2()?, of_weight.shape().dims2()?);
+    let x = matrix(elements(x, of_x)?, rows, inputs, inputs)?;
+    let weight = matrix(elements(weight, of_weight)?, outputs, inputs, inputs)?;
+    let mut target = vec![0.0; rows * outputs];
+    multiply(1.0, x, weight.transposed(), &mut target)?;
+    Ok(target)
 }
 
 struct Linear;
@@ -33,15 +46,13 @@ impl CustomOp3 for Linear {
         bias: &CpuStorage,
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let ((rows, inputs), outputs) = (lx.shape().dims2()?, lb.shape().elem_count());
-        let mut product = x.matmul(weight, (1, rows, outputs, inputs), lx, &lw.transpose(0, 1)?)?;
+        let (rows, outputs) = (lx.shape().dims2()?.0, lb.shape().elem_count());
+        let mut product = products((x, lx), (weight, lw))?;
         let bias = elements(bias, lb)?;
-        if let CpuStorage::F32(values) = &mut product {
-            for row in values.chunks_exact_mut(outputs) {
-                row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
-            }
+        for row in product.chunks_exact_mut(outputs.max(1)) {
+            row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
         }
-        Ok((product, Shape::from((rows, outputs))))
+        Ok((CpuStorage::F32(product), Shape::from((rows, outputs))))
     }
 
     fn bwd(
@@ -85,9 +96,8 @@ impl CustomOp2 for Projection {
         weight: &CpuStorage,
         lw: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let ((rows, inputs), (outputs, _)) = (lx.shape().dims2()?, lw.shape().dims2()?);
-        let product = x.matmul(weight, (1, rows, outputs, inputs), lx, &lw.transpose(0, 1)?)?;
-        Ok((product, Shape::from((rows, outputs))))
+        let shape = (lx.shape().dims2()?.0, lw.shape().dims2()?.0);
+        Ok((CpuStorage::F32(products((x, lx), (weight, lw))?), Shape::from(shape)))
     }
 
     fn bwd(

@@ -5,10 +5,13 @@
 //! compare each with finite differences.
 
 mod add;
+mod attention;
 mod causal_softmax;
 mod gelu;
+mod gemm;
 mod layer_norm;
 mod linear;
+mod packed;
 mod relative_softmax;
 mod relu;
 mod rms_norm;
@@ -16,12 +19,15 @@ mod softmax;
 
 use candle_core::{CpuStorage, Layout, Result};
 use rayon::prelude::*;
+use rten_simd::{Isa, SimdOp};
 
 pub use add::add;
+pub use attention::Attention;
 pub use causal_softmax::causal_softmax;
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::{linear, project};
+pub use packed::{Activation, PackedLinear, Precision};
 pub use relative_softmax::relative_softmax;
 pub use relu::relu;
 pub use rms_norm::rms_norm;
@@ -33,6 +39,23 @@ fn elements<'s>(storage: &'s CpuStorage, layout: &Layout) -> Result<&'s [f32]> {
         candle_core::bail!("this operation needs a contiguous tensor")
     };
     Ok(&storage.as_slice::<f32>()?[start..end])
+}
+
+/// Runs `work`, a loop over elements that is inlined here, compiled for the widest vectors of this machine. Results do
+/// not depend on these: nothing is summed up in another order.
+#[expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide vectors")]
+#[inline(always)]
+fn wide<T>(work: impl FnOnce() -> T) -> T {
+    struct Wide<W>(W);
+    impl<T, W: FnOnce() -> T> SimdOp for Wide<W> {
+        type Output = T;
+
+        #[inline(always)]
+        fn eval<I: Isa>(self, _: I) -> T {
+            (self.0)()
+        }
+    }
+    Wide(work).dispatch()
 }
 
 /// Rows that one parallel task works on: enough that handing it out costs little.

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 
-use super::{elements, fill_rows};
+use super::{elements, fill_rows, wide};
 
 /// Elements that one step works on.
 const CHUNK: usize = 1024;
@@ -15,6 +15,19 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
     x.apply_op1(Relu)
 }
 
+/// The same in place.
+pub(super) fn rectify(values: &mut [f32]) {
+    wide(
+        #[inline(always)]
+        || {
+            // Not `max`: it would turn a NaN into 0.
+            for value in values {
+                *value = if *value < 0.0 { 0.0 } else { *value };
+            }
+        },
+    );
+}
+
 struct Relu;
 
 impl CustomOp1 for Relu {
@@ -24,10 +37,7 @@ impl CustomOp1 for Relu {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let result = fill_rows(elements(storage, layout)?, CHUNK, |_, values| {
-            // Not `max`: it would turn a NaN into 0.
-            for value in values {
-                *value = if *value < 0.0 { 0.0 } else { *value };
-            }
+            rectify(values);
         });
         Ok((CpuStorage::F32(result), layout.shape().clone()))
     }

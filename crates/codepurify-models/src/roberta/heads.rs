@@ -3,8 +3,8 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::{LayerNorm, Linear, RobertaConfig};
-use crate::ops;
+use super::{LayerNorm, RobertaConfig};
+use crate::linear::Linear;
 
 /// `RobertaClassificationHead`: dense, tanh, projection to the classes.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ impl MaskedLmHead {
         Ok(Self {
             dense: Linear::new(config.hidden_size, config.hidden_size, config.init(), &weights.pp("dense"))?,
             norm: LayerNorm::new(config, &weights.pp("layer_norm"))?,
-            decoder: Linear { weight, bias },
+            decoder: Linear::of(weight, Some(bias)),
         })
     }
 
@@ -80,6 +80,6 @@ impl MaskedLmHead {
     /// # Errors
     /// If the tensor runtime fails.
     pub fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
-        self.decoder.forward(&self.norm.forward(&ops::gelu(&self.dense.forward(hidden)?)?)?)
+        self.decoder.forward(&self.norm.forward(&self.dense.forward_gelu(hidden)?)?)
     }
 }

@@ -1,11 +1,14 @@
 //! One transformer block: self-attention and feed-forward, each with a residual and a layer norm behind it.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::{LayerNorm, Linear, RobertaConfig};
-use crate::batch::PaddedBatch;
-use crate::ops;
+use super::{LayerNorm, RobertaConfig};
+use crate::batch::Rows;
+use crate::linear::Linear;
+use crate::ops::{self, Precision};
 
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
@@ -28,48 +31,42 @@ impl Layer {
         })
     }
 
-    pub(super) fn forward(&self, x: &Tensor, batch: &PaddedBatch) -> Result<Tensor> {
-        let attended = self.attention.forward(x, batch)?;
-        let x = self.attention_norm.forward(&ops::add(x, &attended)?)?;
-        let wide = ops::gelu(&self.widen.forward(&x)?)?;
-        self.norm.forward(&ops::add(&x, &self.narrow.forward(&wide)?)?)
+    pub(super) fn pack(&mut self, precision: Precision) -> Result<()> {
+        let Self { attention: Attention { inward, output, .. }, widen, narrow, .. } = self;
+        [inward, output, widen, narrow].into_iter().try_for_each(|linear| linear.pack(precision))
+    }
+
+    /// `[tokens, hidden]` to the same shape.
+    pub(super) fn forward(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
+        let x = self.attention_norm.forward(&self.attention.forward_onto(x, rows)?)?;
+        let wide = self.widen.forward_gelu(&x)?;
+        self.norm.forward(&self.narrow.forward_onto(&wide, &x)?)
     }
 }
 
 #[derive(Debug, Clone)]
 struct Attention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    /// Query, key and value.
+    inward: Linear,
     output: Linear,
-    heads: usize,
+    of: ops::Attention,
 }
 
 impl Attention {
     fn new(config: &RobertaConfig, weights: &VarBuilder) -> Result<Self> {
-        let square = |name: &str| {
-            Linear::new(config.hidden_size, config.hidden_size, config.init(), &weights.pp(name))
-        };
+        let (hidden, heads) = (config.hidden_size, config.num_attention_heads);
+        let square = |name: &str| Linear::new(hidden, hidden, config.init(), &weights.pp(name));
+        let inward = [square("self.query")?, square("self.key")?, square("self.value")?];
+        let scale = ((hidden / heads) as f32).sqrt().recip();
         Ok(Self {
-            query: square("self.query")?,
-            key: square("self.key")?,
-            value: square("self.value")?,
+            inward: Linear::side_by_side(inward)?,
             output: square("output.dense")?,
-            heads: config.num_attention_heads,
+            of: ops::Attention { heads, scale, causal: false },
         })
     }
 
-    fn forward(&self, x: &Tensor, batch: &PaddedBatch) -> Result<Tensor> {
-        let (rows, length) = batch.shape();
-        let hidden = x.dim(1)?;
-        let width = hidden / self.heads;
-        let split = |linear: &Linear| {
-            linear.forward(x)?.reshape((rows, length, self.heads, width))?.transpose(1, 2)?.contiguous()
-        };
-        let (query, key, value) = (split(&self.query)?, split(&self.key)?, split(&self.value)?);
-        let scores = query.matmul(&key.t()?)?;
-        let weights = ops::masked_softmax(&scores, batch.mask(), (width as f32).sqrt().recip())?;
-        let mixed = weights.matmul(&value)?.transpose(1, 2)?.reshape((rows * length, hidden))?;
-        self.output.forward(&mixed)
+    /// `x` plus what its positions find in their rows.
+    fn forward_onto(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
+        self.output.forward_onto(&self.of.within(&self.inward.forward(x)?, rows)?, x)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Liu et al. 2019, in the layout of Hugging Face checkpoints (`roberta.embeddings.*`, `roberta.encoder.layer.N.*`):
 //! learned positions counted from `pad + 1`, post-layer-norm blocks, exact GELU, additive attention mask. Activations
-//! are `[batch · length, hidden]` outside attention.
+//! are `[tokens, hidden]`: rows one behind the other, without padding.
 
 mod config;
 mod embeddings;
@@ -11,10 +11,10 @@ mod layer;
 mod seq2seq;
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Init, VarBuilder};
+use candle_nn::VarBuilder;
 
-use crate::batch::PaddedBatch;
-use crate::ops;
+use crate::batch::RaggedBatch;
+use crate::ops::{self, Precision};
 
 pub use config::RobertaConfig;
 pub use heads::{ClassificationHead, MaskedLmHead};
@@ -45,30 +45,39 @@ impl RobertaEncoder {
         })
     }
 
-    /// Hidden states `[batch · length, hidden]` of every position, padding included.
+    /// The same for use only: its weights are laid out for the kernels, and no gradient goes through them.
     ///
     /// # Errors
     /// If the tensor runtime fails.
-    pub fn forward(&self, batch: &PaddedBatch) -> Result<Tensor> {
+    pub fn packed(mut self, precision: Precision) -> Result<Self> {
+        self.layers.iter_mut().try_for_each(|layer| layer.pack(precision))?;
+        Ok(self)
+    }
+
+    /// Hidden states `[tokens, hidden]` of every position.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn forward(&self, batch: &RaggedBatch) -> Result<Tensor> {
         self.forward_words(&self.words(batch)?, batch)
     }
 
-    /// The word embeddings of every position, `[batch · length, hidden]`, padding included.
+    /// The word embeddings of every position, `[tokens, hidden]`.
     ///
     /// # Errors
     /// If the tensor runtime fails.
-    pub fn words(&self, batch: &PaddedBatch) -> Result<Tensor> {
+    pub fn words(&self, batch: &RaggedBatch) -> Result<Tensor> {
         self.word_embeddings().index_select(batch.ids(), 0)
     }
 
-    /// [`RobertaEncoder::forward`] with other word embeddings, `[batch · length, hidden]`, than those of the batch's ids:
-    /// for gradients with respect to them.
+    /// [`RobertaEncoder::forward`] with other word embeddings, `[tokens, hidden]`, than those of the batch's ids: for
+    /// gradients with respect to them.
     ///
     /// # Errors
     /// If the tensor runtime fails.
-    pub fn forward_words(&self, words: &Tensor, batch: &PaddedBatch) -> Result<Tensor> {
+    pub fn forward_words(&self, words: &Tensor, batch: &RaggedBatch) -> Result<Tensor> {
         let hidden = self.embeddings.forward_words(words, batch.positions())?;
-        self.layers.iter().try_fold(hidden, |hidden, layer| layer.forward(&hidden, batch))
+        self.layers.iter().try_fold(hidden, |hidden, layer| layer.forward(&hidden, batch.rows()))
     }
 
     /// The embedding block alone, which a decoder may share: `u32 [tokens]` ids and positions to `[tokens, hidden]`.
@@ -80,27 +89,6 @@ impl RobertaEncoder {
     #[must_use]
     pub fn word_embeddings(&self) -> &Tensor {
         self.embeddings.words()
-    }
-}
-
-/// `x · weightᵀ + bias`.
-#[derive(Debug, Clone)]
-pub(crate) struct Linear {
-    weight: Tensor,
-    bias: Tensor,
-}
-
-impl Linear {
-    pub(crate) fn new(inputs: usize, outputs: usize, init: Init, weights: &VarBuilder) -> Result<Self> {
-        Ok(Self {
-            weight: weights.get_with_hints((outputs, inputs), "weight", init)?,
-            bias: weights.get_with_hints(outputs, "bias", candle_nn::init::ZERO)?,
-        })
-    }
-
-    /// `[rows, inputs]` to `[rows, outputs]`.
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::linear(x, &self.weight, &self.bias)
     }
 }
 

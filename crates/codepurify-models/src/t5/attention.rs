@@ -1,20 +1,17 @@
 //! Multi-head attention without biases and without scaling of the scores.
+//!
+//! Two ways lead through it: whole rows at once, ragged, and a few next tokens of equally long sequences that go on from
+//! the keys and values of what came before.
+
+use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::{Projection, T5Config};
-
-#[derive(Debug, Clone)]
-pub(super) struct Attention {
-    query: Projection,
-    key: Projection,
-    value: Projection,
-    output: Projection,
-    heads: usize,
-    /// Of one head.
-    width: usize,
-}
+use super::T5Config;
+use crate::batch::Rows;
+use crate::linear::Linear;
+use crate::ops::{self, Precision};
 
 /// What can be attended to: keys and values, each `[rows, heads, keys, width]`.
 #[derive(Debug, Clone)]
@@ -41,47 +38,184 @@ impl KeysValues {
     }
 }
 
-impl Attention {
-    /// Takes `q`, `k`, `v` and `o` below the prefix that `weights` stands at.
-    pub(super) fn new(config: &T5Config, weights: &VarBuilder) -> Result<Self> {
-        let (hidden, inner) = (config.d_model, config.num_heads * config.d_kv);
-        let inward = |name: &str, terms: usize| {
-            Projection::new((inner, hidden), config.init(terms), &weights.pp(name))
-        };
-        Ok(Self {
-            // Smaller, in place of a scale of the scores.
-            query: inward("q", hidden * config.d_kv)?,
-            key: inward("k", hidden)?,
-            value: inward("v", hidden)?,
-            output: Projection::new((hidden, inner), config.init(inner), &weights.pp("o"))?,
-            heads: config.num_heads,
-            width: config.d_kv,
-        })
+/// Heads, and the width of each; together they need not be as wide as the hidden states.
+#[derive(Debug, Clone, Copy)]
+struct Heads {
+    count: usize,
+    width: usize,
+}
+
+impl Heads {
+    fn of(config: &T5Config) -> Self {
+        Self { count: config.num_heads, width: config.d_kv }
     }
 
-    /// Keys and values of hidden states `[rows · length, hidden]`.
-    pub(super) fn keys_values(&self, x: &Tensor, rows: usize) -> Result<KeysValues> {
-        Ok(KeysValues { keys: self.split(&self.key, x, rows)?, values: self.split(&self.value, x, rows)? })
+    fn attention(self, causal: bool) -> ops::Attention {
+        ops::Attention { heads: self.count, scale: 1.0, causal }
     }
 
-    /// What the positions of `x`, `[rows · queries, hidden]`, find in `seen`. `weigh` makes weights of the scores
+    /// Part `part` of `[rows · length, parts · inner]` as `[rows, heads, length, width]`.
+    fn split(self, projected: &Tensor, part: usize, rows: usize) -> Result<Tensor> {
+        let (length, inner) = (projected.dim(0)? / rows, self.count * self.width);
+        let part = projected.narrow(1, part * inner, inner)?;
+        part.reshape((rows, length, self.count, self.width))?.transpose(1, 2)?.contiguous()
+    }
+
+    /// What `query` finds in `seen`, `[rows · length, inner]`. `weigh` makes weights of the scores
     /// `[rows, heads, queries, keys]`.
-    pub(super) fn forward(
-        &self,
-        x: &Tensor,
+    fn look(
+        self,
+        query: &Tensor,
         seen: &KeysValues,
         weigh: impl Fn(&Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let query = self.split(&self.query, x, seen.keys.dim(0)?)?;
         let weights = weigh(&query.matmul(&seen.keys.t()?)?)?;
-        let mixed = weights.matmul(&seen.values)?.transpose(1, 2)?;
-        self.output.forward(&mixed.reshape((x.dim(0)?, self.heads * self.width))?)
+        weights.matmul(&seen.values)?.transpose(1, 2)?.reshape(((), self.count * self.width))
+    }
+}
+
+/// `q`, `k` and `v` (or some of them) and `o`, below the prefix that `weights` stands at.
+struct Names<'a>(&'a T5Config, &'a VarBuilder<'a>);
+
+impl Names<'_> {
+    fn inward(&self, name: &str) -> Result<Linear> {
+        let Self(config, weights) = self;
+        // Queries are drawn smaller, in place of a scale of the scores.
+        let terms = config.d_model * if name == "q" { config.d_kv } else { 1 };
+        let inner = config.num_heads * config.d_kv;
+        Linear::without_bias(config.d_model, inner, config.init(terms), &weights.pp(name))
     }
 
-    /// `[rows · length, hidden]` to `[rows, heads, length, width]`.
-    fn split(&self, projection: &Projection, x: &Tensor, rows: usize) -> Result<Tensor> {
-        let length = x.dim(0)? / rows;
-        let split = projection.forward(x)?.reshape((rows, length, self.heads, self.width))?;
-        split.transpose(1, 2)?.contiguous()
+    fn outward(&self) -> Result<Linear> {
+        let Self(config, weights) = self;
+        let inner = config.num_heads * config.d_kv;
+        Linear::without_bias(inner, config.d_model, config.init(inner), &weights.pp("o"))
+    }
+}
+
+/// Of rows to themselves.
+#[derive(Debug, Clone)]
+pub(super) struct SelfAttention {
+    /// Query, key and value.
+    inward: Linear,
+    output: Linear,
+    heads: Heads,
+    causal: bool,
+}
+
+impl SelfAttention {
+    /// Takes `q`, `k`, `v` and `o` below the prefix that `weights` stands at.
+    pub(super) fn new(config: &T5Config, causal: bool, weights: &VarBuilder) -> Result<Self> {
+        let names = Names(config, weights);
+        let inward = [names.inward("q")?, names.inward("k")?, names.inward("v")?];
+        Ok(Self {
+            inward: Linear::side_by_side(inward)?,
+            output: names.outward()?,
+            heads: Heads::of(config),
+            causal,
+        })
+    }
+
+    pub(super) fn pack(&mut self, precision: Precision) -> Result<()> {
+        self.inward.pack(precision)?;
+        self.output.pack(precision)
+    }
+
+    /// `x` plus what its positions, normed, find in their rows; `bias` is [`super::position::RelativeBias::of_rows`].
+    pub(super) fn forward_onto(
+        &self,
+        x: &Tensor,
+        normed: &Tensor,
+        rows: &Arc<Rows>,
+        bias: &Tensor,
+    ) -> Result<Tensor> {
+        let attention = self.heads.attention(self.causal);
+        let mixed = attention.within_by_distance(&self.inward.forward(normed)?, bias, rows)?;
+        self.output.forward_onto(&mixed, x)
+    }
+
+    /// The same for the next positions of `rows` sequences: they see `past`, to which theirs are added, and themselves as
+    /// far as `weigh` lets them.
+    pub(super) fn step_onto(
+        &self,
+        x: &Tensor,
+        normed: &Tensor,
+        rows: usize,
+        past: &mut Option<KeysValues>,
+        weigh: impl Fn(&Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let projected = self.inward.forward(normed)?;
+        let [query, keys, values] = [0, 1, 2].map(|part| self.heads.split(&projected, part, rows));
+        let new = KeysValues { keys: keys?, values: values? };
+        let all = match past {
+            Some(past) => past.followed_by(&new)?,
+            None => new,
+        };
+        let mixed = self.heads.look(&query?, &all, weigh)?;
+        *past = Some(all);
+        self.output.forward_onto(&mixed, x)
+    }
+}
+
+/// Of target rows to the encoded sources.
+#[derive(Debug, Clone)]
+pub(super) struct CrossAttention {
+    query: Linear,
+    /// Key and value.
+    seen: Linear,
+    output: Linear,
+    heads: Heads,
+}
+
+impl CrossAttention {
+    /// Takes `q`, `k`, `v` and `o` below the prefix that `weights` stands at.
+    pub(super) fn new(config: &T5Config, weights: &VarBuilder) -> Result<Self> {
+        let names = Names(config, weights);
+        Ok(Self {
+            query: names.inward("q")?,
+            seen: Linear::side_by_side([names.inward("k")?, names.inward("v")?])?,
+            output: names.outward()?,
+            heads: Heads::of(config),
+        })
+    }
+
+    pub(super) fn pack(&mut self, precision: Precision) -> Result<()> {
+        [&mut self.query, &mut self.seen, &mut self.output]
+            .into_iter()
+            .try_for_each(|linear| linear.pack(precision))
+    }
+
+    /// `x` plus what its positions, normed, find in the source of their row.
+    pub(super) fn forward_onto(
+        &self,
+        x: &Tensor,
+        normed: &Tensor,
+        rows: &Arc<Rows>,
+        encoded: &Tensor,
+        sources: &Arc<Rows>,
+    ) -> Result<Tensor> {
+        let (query, seen) = (self.query.forward(normed)?, self.seen.forward(encoded)?);
+        self.output.forward_onto(&self.heads.attention(false).across(&query, rows, &seen, sources)?, x)
+    }
+
+    /// Keys and values of encoded sources at equal distances, `[sources · length, hidden]`.
+    pub(super) fn remember(&self, encoded: &Tensor, sources: usize) -> Result<KeysValues> {
+        let projected = self.seen.forward(encoded)?;
+        let [keys, values] = [0, 1].map(|part| self.heads.split(&projected, part, sources));
+        Ok(KeysValues { keys: keys?, values: values? })
+    }
+
+    /// `x` plus what its positions, normed and equally many for each source, find in what is remembered; `mask` is
+    /// additive, `[sources, keys]`.
+    pub(super) fn step_onto(
+        &self,
+        x: &Tensor,
+        normed: &Tensor,
+        source: &KeysValues,
+        mask: &Tensor,
+    ) -> Result<Tensor> {
+        let query = self.heads.split(&self.query.forward(normed)?, 0, mask.dim(0)?)?;
+        let weigh = |scores: &Tensor| ops::masked_softmax(scores, mask, 1.0);
+        self.output.forward_onto(&self.heads.look(&query, source, weigh)?, x)
     }
 }

@@ -1,13 +1,15 @@
 //! The decoder: every position sees itself, the positions before it, and the whole source.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::attention::{Attention, KeysValues};
+use super::attention::{CrossAttention, KeysValues, SelfAttention};
 use super::position::RelativeBias;
 use super::{FeedForward, RmsNorm, T5Config};
-use crate::batch::PaddedBatch;
-use crate::ops;
+use crate::batch::{RaggedBatch, Rows};
+use crate::ops::{self, Precision};
 
 #[derive(Debug, Clone)]
 pub(super) struct Decoder {
@@ -45,36 +47,56 @@ impl Decoder {
         })
     }
 
-    /// A state that has seen the sources, encoded as `[rows · length, hidden]`, and no token yet.
-    pub(super) fn begin(&self, encoded: &Tensor, batch: &PaddedBatch) -> Result<DecoderState> {
-        let (rows, _) = batch.shape();
-        let seen = |block: &Block| -> Result<Seen> {
-            Ok(Seen { target: None, source: block.source_attention.keys_values(encoded, rows)? })
-        };
-        Ok(DecoderState {
-            blocks: self.blocks.iter().map(seen).collect::<Result<_>>()?,
-            source_mask: batch.mask().clone(),
-            rows,
+    pub(super) fn pack(&mut self, precision: Precision) -> Result<()> {
+        self.blocks.iter_mut().try_for_each(|block| {
+            block.target_attention.pack(precision)?;
+            block.source_attention.pack(precision)?;
+            block.feed_forward.pack(precision)
         })
     }
 
-    /// Hidden states of the next tokens of each sequence, `[rows · length, hidden]` embedded. `mask` is the additive
-    /// mask of all their tokens so far, these included: `[rows, tokens]`.
-    pub(super) fn forward(
+    /// Hidden states of whole targets, `[tokens, hidden]`, given their tokens embedded and the encoded source of each.
+    pub(super) fn forced(
         &self,
         embedded: Tensor,
-        mask: &Tensor,
-        state: &mut DecoderState,
+        rows: &Arc<Rows>,
+        encoded: &Tensor,
+        sources: &Arc<Rows>,
     ) -> Result<Tensor> {
-        let (rows, keys) = mask.dims2()?;
-        let bias = self.bias.forward(embedded.dim(0)? / rows, keys)?;
-        let weigh_target = |scores: &Tensor| ops::relative_softmax(scores, &bias, mask, true);
-        let source_mask = &state.source_mask;
-        let weigh_source = |scores: &Tensor| ops::masked_softmax(scores, source_mask, 1.0);
+        let bias = self.bias.of_rows(rows)?;
+        let mut hidden = embedded;
+        for block in &self.blocks {
+            let normed = block.target_norm.forward(&hidden)?;
+            hidden = block.target_attention.forward_onto(&hidden, &normed, rows, &bias)?;
+            let normed = block.source_norm.forward(&hidden)?;
+            hidden = block.source_attention.forward_onto(&hidden, &normed, rows, encoded, sources)?;
+            hidden = block.feed_forward.forward(&hidden)?;
+        }
+        self.norm.forward(&hidden)
+    }
+
+    /// A state that has seen the sources, encoded as `[tokens, hidden]`, and no token yet.
+    pub(super) fn begin(&self, encoded: &Tensor, sources: &RaggedBatch) -> Result<DecoderState> {
+        let rows = sources.rows().count();
+        let (encoded, source_mask) = sources.padded(encoded)?;
+        let seen = |block: &Block| -> Result<Seen> {
+            Ok(Seen { target: None, source: block.source_attention.remember(&encoded, rows)? })
+        };
+        Ok(DecoderState { blocks: self.blocks.iter().map(seen).collect::<Result<_>>()?, source_mask, rows })
+    }
+
+    /// Hidden states of the next token of each sequence, `[rows, hidden]` embedded.
+    pub(super) fn step(&self, embedded: Tensor, state: &mut DecoderState) -> Result<Tensor> {
+        let (rows, keys) = (state.rows, state.tokens()? + 1);
+        let bias = self.bias.forward(1, keys)?;
+        let mask = Tensor::zeros((rows, keys), embedded.dtype(), &Device::Cpu)?;
+        let weigh = |scores: &Tensor| ops::relative_softmax(scores, &bias, &mask, true);
         let mut hidden = embedded;
         for (block, seen) in self.blocks.iter().zip(&mut state.blocks) {
-            hidden = block.attend_target(&hidden, rows, seen, weigh_target)?;
-            hidden = block.attend_source(&hidden, &seen.source, weigh_source)?;
+            let normed = block.target_norm.forward(&hidden)?;
+            hidden = block.target_attention.step_onto(&hidden, &normed, rows, &mut seen.target, weigh)?;
+            let normed = block.source_norm.forward(&hidden)?;
+            hidden = block.source_attention.step_onto(&hidden, &normed, &seen.source, &state.source_mask)?;
             hidden = block.feed_forward.forward(&hidden)?;
         }
         self.norm.forward(&hidden)
@@ -130,9 +152,9 @@ fn shared(sources: &[u32]) -> Vec<u32> {
 #[derive(Debug, Clone)]
 struct Block {
     target_norm: RmsNorm,
-    target_attention: Attention,
+    target_attention: SelfAttention,
     source_norm: RmsNorm,
-    source_attention: Attention,
+    source_attention: CrossAttention,
     feed_forward: FeedForward,
 }
 
@@ -140,36 +162,10 @@ impl Block {
     fn new(config: &T5Config, weights: &VarBuilder) -> Result<Self> {
         Ok(Self {
             target_norm: RmsNorm::new(config, &weights.pp("0.layer_norm"))?,
-            target_attention: Attention::new(config, &weights.pp("0.SelfAttention"))?,
+            target_attention: SelfAttention::new(config, true, &weights.pp("0.SelfAttention"))?,
             source_norm: RmsNorm::new(config, &weights.pp("1.layer_norm"))?,
-            source_attention: Attention::new(config, &weights.pp("1.EncDecAttention"))?,
+            source_attention: CrossAttention::new(config, &weights.pp("1.EncDecAttention"))?,
             feed_forward: FeedForward::new(config, &weights.pp(2))?,
         })
-    }
-
-    fn attend_target(
-        &self,
-        x: &Tensor,
-        rows: usize,
-        seen: &mut Seen,
-        weigh: impl Fn(&Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let normed = self.target_norm.forward(x)?;
-        let new = self.target_attention.keys_values(&normed, rows)?;
-        let all =
-            seen.target.as_ref().map_or_else(|| Ok(new.clone()), |earlier| earlier.followed_by(&new))?;
-        let attended = self.target_attention.forward(&normed, &all, weigh)?;
-        seen.target = Some(all);
-        ops::add(x, &attended)
-    }
-
-    fn attend_source(
-        &self,
-        x: &Tensor,
-        source: &KeysValues,
-        weigh: impl Fn(&Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let attended = self.source_attention.forward(&self.source_norm.forward(x)?, source, weigh)?;
-        ops::add(x, &attended)
     }
 }

@@ -1,13 +1,15 @@
 //! The encoder: every position sees every visible position of its row.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::attention::Attention;
+use super::attention::SelfAttention;
 use super::position::RelativeBias;
 use super::{FeedForward, RmsNorm, T5Config};
-use crate::batch::PaddedBatch;
-use crate::ops;
+use crate::batch::Rows;
+use crate::ops::Precision;
 
 #[derive(Debug, Clone)]
 pub(super) struct Encoder {
@@ -28,11 +30,17 @@ impl Encoder {
         })
     }
 
-    /// Hidden states of `embedded`, both `[rows · length, hidden]`.
-    pub(super) fn forward(&self, embedded: Tensor, batch: &PaddedBatch) -> Result<Tensor> {
-        let (_, length) = batch.shape();
-        let bias = self.bias.forward(length, length)?;
-        let hidden = self.blocks.iter().try_fold(embedded, |x, block| block.forward(&x, &bias, batch))?;
+    pub(super) fn pack(&mut self, precision: Precision) -> Result<()> {
+        self.blocks.iter_mut().try_for_each(|block| {
+            block.attention.pack(precision)?;
+            block.feed_forward.pack(precision)
+        })
+    }
+
+    /// Hidden states of `embedded`, both `[tokens, hidden]`.
+    pub(super) fn forward(&self, embedded: Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
+        let bias = self.bias.of_rows(rows)?;
+        let hidden = self.blocks.iter().try_fold(embedded, |x, block| block.forward(&x, rows, &bias))?;
         self.norm.forward(&hidden)
     }
 }
@@ -40,7 +48,7 @@ impl Encoder {
 #[derive(Debug, Clone)]
 struct Block {
     norm: RmsNorm,
-    attention: Attention,
+    attention: SelfAttention,
     feed_forward: FeedForward,
 }
 
@@ -48,18 +56,13 @@ impl Block {
     fn new(config: &T5Config, weights: &VarBuilder) -> Result<Self> {
         Ok(Self {
             norm: RmsNorm::new(config, &weights.pp("0.layer_norm"))?,
-            attention: Attention::new(config, &weights.pp("0.SelfAttention"))?,
+            attention: SelfAttention::new(config, false, &weights.pp("0.SelfAttention"))?,
             feed_forward: FeedForward::new(config, &weights.pp(1))?,
         })
     }
 
-    fn forward(&self, x: &Tensor, bias: &Tensor, batch: &PaddedBatch) -> Result<Tensor> {
-        let (rows, _) = batch.shape();
-        let normed = self.norm.forward(x)?;
-        let seen = self.attention.keys_values(&normed, rows)?;
-        let attended = self
-            .attention
-            .forward(&normed, &seen, |scores| ops::relative_softmax(scores, bias, batch.mask(), false))?;
-        self.feed_forward.forward(&ops::add(x, &attended)?)
+    fn forward(&self, x: &Tensor, rows: &Arc<Rows>, bias: &Tensor) -> Result<Tensor> {
+        let attended = self.attention.forward_onto(x, &self.norm.forward(x)?, rows, bias)?;
+        self.feed_forward.forward(&attended)
     }
 }

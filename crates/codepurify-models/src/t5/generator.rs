@@ -1,17 +1,21 @@
 //! T5 with an output layer over the vocabulary: `T5ForConditionalGeneration`.
 
-use candle_core::{DType, Device, Result, Tensor};
+use std::sync::Arc;
+
+use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::{DecoderState, Projection, T5, T5Config};
-use crate::batch::PaddedBatch;
+use super::{DecoderState, T5, T5Config};
+use crate::batch::{RaggedBatch, Rows};
 use crate::generate::{StepDecoder, check_targets};
+use crate::linear::Linear;
+use crate::ops::Precision;
 
 /// Sequences to sequences.
 #[derive(Debug, Clone)]
 pub struct T5Generator {
     t5: T5,
-    output: Projection,
+    output: Linear,
     /// What hidden states are multiplied by before the output layer.
     scale: f64,
 }
@@ -25,10 +29,10 @@ impl T5Generator {
     pub fn new(config: &T5Config, weights: &VarBuilder) -> Result<Self> {
         let t5 = T5::new(config, weights)?;
         let output = if config.tie_word_embeddings && !weights.contains_tensor("lm_head.weight") {
-            Projection { weight: t5.words.clone() }
+            Linear::of(t5.words.clone(), None)
         } else {
-            let shape = (config.vocab_size, config.d_model);
-            Projection::new(shape, config.init(1), &weights.pp("lm_head"))?
+            let (hidden, vocabulary) = (config.d_model, config.vocab_size);
+            Linear::without_bias(hidden, vocabulary, config.init(1), &weights.pp("lm_head"))?
         };
         Ok(Self { t5, output, scale: config.output_scale() })
     }
@@ -39,32 +43,34 @@ impl T5Generator {
         &self.t5
     }
 
-    /// [`StepDecoder::forced`] over sources that are encoded already, as `[rows · length, hidden]`.
+    /// As [`T5::packed`]; the output layer stays as it is.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn packed(self, precision: Precision) -> Result<Self> {
+        Ok(Self { t5: self.t5.packed(precision)?, ..self })
+    }
+
+    /// [`StepDecoder::forced`] over sources that are encoded already, as `[tokens, hidden]`.
+    ///
+    /// No token of a target is hidden but those behind it: the start token is the padding token and must be seen.
     ///
     /// # Errors
     /// If there are more or fewer sources than targets, or the tensor runtime fails.
     pub fn forced_from(
         &self,
         encoded: &Tensor,
-        sources: &PaddedBatch,
+        sources: &RaggedBatch,
         inputs: &[Vec<u32>],
     ) -> Result<Tensor> {
         check_targets(sources, inputs)?;
-        let inputs = self.t5.padded(inputs)?;
-        let (rows, length) = inputs.shape();
-        let mut state = self.t5.decoder.begin(encoded, sources)?;
-        self.logits(inputs.ids(), &mut state)?.reshape((rows, length, ()))
+        let rows = Arc::new(Rows::of_lengths(inputs.iter().map(Vec::len)));
+        let embedded = self.t5.embed(self.t5.ragged(inputs)?.ids())?;
+        self.logits(&self.t5.decoder.forced(embedded, &rows, encoded, sources.rows())?)
     }
 
-    /// Logits of the tokens behind `ids`, `[rows · length, vocabulary]`.
-    ///
-    /// No token of a target is hidden but those behind it: the start token is the padding token and must be seen, and
-    /// padding stands behind everything that counts.
-    fn logits(&self, ids: &Tensor, state: &mut DecoderState) -> Result<Tensor> {
-        let rows = state.rows();
-        let tokens = state.tokens()? + ids.elem_count() / rows;
-        let mask = Tensor::zeros((rows, tokens), DType::F32, &Device::Cpu)?;
-        let hidden = self.t5.decoder.forward(self.t5.embed(ids)?, &mask, state)?;
+    /// Hidden states `[tokens, hidden]` to `[tokens, vocabulary]`.
+    fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         self.output.forward(&(hidden * self.scale)?)
     }
 }
@@ -77,14 +83,17 @@ impl StepDecoder for T5Generator {
     }
 
     fn begin(&self, sources: &[Vec<u32>]) -> Result<DecoderState> {
-        self.t5.begin(&self.t5.padded(sources)?)
+        let sources = self.t5.ragged(sources)?;
+        let encoded = self.t5.encode_words(&self.t5.words(&sources)?, &sources)?;
+        self.t5.decoder.begin(&encoded, &sources)
     }
 
     fn step(&self, state: &mut DecoderState, tokens: &[u32]) -> Result<Tensor> {
         if tokens.is_empty() || tokens.len() != state.rows() {
             candle_core::bail!("{} tokens for {} sequences", tokens.len(), state.rows());
         }
-        self.logits(&Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?, state)
+        let embedded = self.t5.embed(&Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?)?;
+        self.logits(&self.t5.decoder.step(embedded, state)?)
     }
 
     fn select(&self, state: &mut DecoderState, order: &[u32]) -> Result<()> {
@@ -92,7 +101,7 @@ impl StepDecoder for T5Generator {
     }
 
     fn forced(&self, sources: &[Vec<u32>], inputs: &[Vec<u32>]) -> Result<Tensor> {
-        let sources = self.t5.padded(sources)?;
+        let sources = self.t5.ragged(sources)?;
         self.forced_from(&self.t5.encode_words(&self.t5.words(&sources)?, &sources)?, &sources, inputs)
     }
 }

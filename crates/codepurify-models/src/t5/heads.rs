@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::T5Config;
-use crate::roberta::Linear;
+use crate::linear::Linear;
 
 /// `DefectModel`: one linear layer over the vector of a snippet.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 //!
 //! Raffel et al. 2020 in the shape of CodeT5 (Wang et al. 2021) and the layout of Hugging Face checkpoints
 //! (`shared.weight`, `encoder.block.N.layer.M.*`, `decoder.block.N.layer.M.*`): blocks with the norm before each layer,
-//! no bias but that of relative positions, `ReLU`. Activations are `[rows · length, hidden]` outside attention.
+//! no bias but that of relative positions, `ReLU`. Activations are `[tokens, hidden]`: rows one behind the other.
 
 mod attention;
 mod config;
@@ -15,8 +15,9 @@ mod position;
 use candle_core::{Device, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
-use crate::batch::PaddedBatch;
-use crate::ops;
+use crate::batch::RaggedBatch;
+use crate::linear::Linear;
+use crate::ops::{self, Precision};
 
 pub use config::T5Config;
 pub use decoder::DecoderState;
@@ -57,6 +58,16 @@ impl T5 {
         })
     }
 
+    /// The same for use only: its weights are laid out for the kernels, and no gradient goes through them.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn packed(mut self, precision: Precision) -> Result<Self> {
+        self.encoder.pack(precision)?;
+        self.decoder.pack(precision)?;
+        Ok(self)
+    }
+
     /// One vector for each row, `[rows, hidden]`, as CodeT5's scripts for classification take it: the row is also the
     /// target that the decoder is to repeat, and the vector is the decoder's hidden state at the row's last `</s>`.
     ///
@@ -65,33 +76,36 @@ impl T5 {
     /// # Errors
     /// If there is no row, a row has no `</s>`, or the tensor runtime fails.
     pub fn end_vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        self.end_vectors_from(rows, &self.words(&self.padded(rows)?)?)
+        self.end_vectors_from(rows, &self.words(&self.ragged(rows)?)?)
     }
 
-    /// [`T5::end_vectors`] with other word embeddings, `[rows · length, hidden]`, than those of the rows' ids, on the
-    /// encoder's and on the decoder's side: for gradients with respect to them.
+    /// [`T5::end_vectors`] with other word embeddings, `[tokens, hidden]`, than those of the rows' ids, on the encoder's
+    /// and on the decoder's side: for gradients with respect to them.
     ///
     /// # Errors
     /// As [`T5::end_vectors`].
     pub fn end_vectors_from(&self, rows: &[Vec<u32>], words: &Tensor) -> Result<Tensor> {
-        let sources = self.padded(rows)?;
-        let (count, length) = sources.shape();
-        let ends = self.ends(rows, &sources)?;
-        // The decoder's inputs: the start token, then all tokens but the last. (The last token of a shorter row stands
-        // where the scripts have padding; no position up to the row's end sees it.)
-        let start = self.embed(&Tensor::full(self.start, count, &Device::Cpu)?)?.reshape((count, 1, ()))?;
-        let targets = words.reshape((count, length, ()))?.narrow(1, 0, length - 1)?;
-        let targets = Tensor::cat(&[&start, &targets], 1)?.reshape(words.shape())?;
-        let mut state = self.decoder.begin(&self.encode_words(words, &sources)?, &sources)?;
+        let batch = self.ragged(rows)?;
+        let ends = self.ends(rows, &batch)?;
+        // The decoder's inputs: the start token, then all tokens but the last.
+        let start = batch.rows().tokens() as u32;
+        let shifted = batch
+            .rows()
+            .ranges()
+            .flat_map(|row| std::iter::once(start).chain(row.start as u32..row.end as u32 - 1));
+        let shifted = Tensor::from_iter(shifted, &Device::Cpu)?;
+        let start = self.embed(&Tensor::from_slice(&[self.start], 1, &Device::Cpu)?)?;
+        let targets = Tensor::cat(&[words, &start], 0)?.index_select(&shifted, 0)?;
+        let encoded = self.encode_words(words, &batch)?;
         // The scripts hide a target position where the *source* is padding.
-        self.decoder.forward(targets, sources.mask(), &mut state)?.index_select(&ends, 0)
+        self.decoder.forced(targets, batch.rows(), &encoded, batch.rows())?.index_select(&ends, 0)
     }
 
-    /// The word embeddings of every position, `[rows · length, hidden]`, padding included.
+    /// The word embeddings of every position, `[tokens, hidden]`.
     ///
     /// # Errors
     /// If the tensor runtime fails.
-    pub fn words(&self, batch: &PaddedBatch) -> Result<Tensor> {
+    pub fn words(&self, batch: &RaggedBatch) -> Result<Tensor> {
         self.embed(batch.ids())
     }
 
@@ -101,60 +115,36 @@ impl T5 {
         &self.words
     }
 
-    /// The encoder's hidden states over word embeddings, both `[rows · length, hidden]`.
+    /// The encoder's hidden states over word embeddings, both `[tokens, hidden]`.
     ///
     /// # Errors
     /// If the tensor runtime fails.
-    pub fn encode_words(&self, words: &Tensor, sources: &PaddedBatch) -> Result<Tensor> {
-        self.encoder.forward(words.clone(), sources)
+    pub fn encode_words(&self, words: &Tensor, sources: &RaggedBatch) -> Result<Tensor> {
+        self.encoder.forward(words.clone(), sources.rows())
     }
 
-    /// Where the last `</s>` of each row stands among all positions, `u32 [rows]`.
-    fn ends(&self, rows: &[Vec<u32>], batch: &PaddedBatch) -> Result<Tensor> {
-        let (_, length) = batch.shape();
+    /// Where the last `</s>` of each row stands among all tokens, `u32 [rows]`.
+    fn ends(&self, rows: &[Vec<u32>], batch: &RaggedBatch) -> Result<Tensor> {
         let mut ends = Vec::with_capacity(rows.len());
-        for (row, ids) in rows.iter().enumerate() {
+        for (row, (ids, tokens)) in rows.iter().zip(batch.rows().ranges()).enumerate() {
             let Some(end) = ids.iter().rposition(|&id| id == self.end) else {
                 candle_core::bail!("row {row} has no token {} to end it", self.end)
             };
-            ends.push((row * length + end) as u32);
+            ends.push((tokens.start + end) as u32);
         }
         Tensor::from_vec(ends, rows.len(), &Device::Cpu)
     }
 
-    /// Encodes the sources.
-    fn begin(&self, sources: &PaddedBatch) -> Result<DecoderState> {
-        self.decoder.begin(&self.encode_words(&self.words(sources)?, sources)?, sources)
-    }
-
-    fn padded(&self, rows: &[Vec<u32>]) -> Result<PaddedBatch> {
+    fn ragged(&self, rows: &[Vec<u32>]) -> Result<RaggedBatch> {
         if rows.iter().all(Vec::is_empty) {
             candle_core::bail!("a batch without a token");
         }
-        PaddedBatch::new(rows, self.pad)
+        RaggedBatch::new(rows, self.pad)
     }
 
     /// `u32 [tokens]` to `[tokens, hidden]`.
     fn embed(&self, ids: &Tensor) -> Result<Tensor> {
         self.words.index_select(ids, 0)
-    }
-}
-
-/// `x · weightᵀ`.
-#[derive(Debug, Clone)]
-struct Projection {
-    weight: Tensor,
-}
-
-impl Projection {
-    /// `shape` is (outputs, inputs).
-    fn new(shape: (usize, usize), init: Init, weights: &VarBuilder) -> Result<Self> {
-        Ok(Self { weight: weights.get_with_hints(shape, "weight", init)? })
-    }
-
-    /// `[rows, inputs]` to `[rows, outputs]`.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::project(x, &self.weight)
     }
 }
 
@@ -181,8 +171,8 @@ impl RmsNorm {
 #[derive(Debug, Clone)]
 struct FeedForward {
     norm: RmsNorm,
-    widen: Projection,
-    narrow: Projection,
+    widen: Linear,
+    narrow: Linear,
 }
 
 impl FeedForward {
@@ -191,13 +181,17 @@ impl FeedForward {
         let dense = weights.pp("DenseReluDense");
         Ok(Self {
             norm: RmsNorm::new(config, &weights.pp("layer_norm"))?,
-            widen: Projection::new((wide, hidden), config.init(hidden), &dense.pp("wi"))?,
-            narrow: Projection::new((hidden, wide), config.init(wide), &dense.pp("wo"))?,
+            widen: Linear::without_bias(hidden, wide, config.init(hidden), &dense.pp("wi"))?,
+            narrow: Linear::without_bias(wide, hidden, config.init(wide), &dense.pp("wo"))?,
         })
     }
 
+    fn pack(&mut self, precision: Precision) -> Result<()> {
+        self.widen.pack(precision)?;
+        self.narrow.pack(precision)
+    }
+
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let wide = ops::relu(&self.widen.forward(&self.norm.forward(x)?)?)?;
-        ops::add(x, &self.narrow.forward(&wide)?)
+        self.narrow.forward_onto(&self.widen.forward_relu(&self.norm.forward(x)?)?, x)
     }
 }

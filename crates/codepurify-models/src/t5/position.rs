@@ -4,6 +4,7 @@ use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::T5Config;
+use crate::batch::Rows;
 
 /// How distances fall into buckets.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +69,12 @@ impl RelativeBias {
         let distances = buckets.len();
         let buckets = Tensor::from_vec(buckets, distances, &Device::Cpu)?;
         self.weight.index_select(&buckets, 0)?.t()?.contiguous()
+    }
+
+    /// The biases of each distance in the longest row, as [`crate::ops::Attention::within_by_distance`] takes them.
+    pub(super) fn of_rows(&self, rows: &Rows) -> Result<Tensor> {
+        let longest = rows.longest().max(1);
+        self.forward(longest, longest)
     }
 }
 

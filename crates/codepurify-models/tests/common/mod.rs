@@ -20,3 +20,10 @@ pub(crate) fn classifier(dir: &Path) -> Box<dyn Victim> {
 pub(crate) fn model(dir: &Path) -> ModelFiles {
     ModelFiles::read(dir).unwrap()
 }
+
+/// Logits `[tokens, vocabulary]` of each input.
+pub(crate) fn by_row(logits: &candle_core::Tensor, inputs: &[Vec<u32>]) -> Vec<candle_core::Tensor> {
+    let rows = codepurify_models::batch::Rows::of_lengths(inputs.iter().map(Vec::len));
+    assert_eq!(logits.dim(0).unwrap(), rows.tokens());
+    rows.ranges().map(|row| logits.narrow(0, row.start, row.len()).unwrap()).collect()
+}

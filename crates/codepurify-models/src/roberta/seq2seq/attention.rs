@@ -1,10 +1,14 @@
 //! PyTorch's multi-head attention, with query, key and value projections in one matrix.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
+use crate::batch::Rows;
+use crate::linear::Linear;
 use crate::ops;
-use crate::roberta::{Linear, RobertaConfig};
+use crate::roberta::RobertaConfig;
 
 /// Keys and values `[batch, heads, length, width of a head]`.
 #[derive(Debug, Clone)]
@@ -41,14 +45,35 @@ impl Attention {
     pub(super) fn new(config: &RobertaConfig, weights: &VarBuilder) -> Result<Self> {
         let (hidden, zero) = (config.hidden_size, candle_nn::init::ZERO);
         Ok(Self {
-            projections: Linear {
-                weight: weights.get_with_hints((3 * hidden, hidden), "in_proj_weight", config.init())?,
-                bias: weights.get_with_hints(3 * hidden, "in_proj_bias", zero)?,
-            },
+            projections: Linear::of(
+                weights.get_with_hints((3 * hidden, hidden), "in_proj_weight", config.init())?,
+                Some(weights.get_with_hints(3 * hidden, "in_proj_bias", zero)?),
+            ),
             output: Linear::new(hidden, hidden, config.init(), &weights.pp("out_proj"))?,
             hidden,
             heads: config.num_attention_heads,
         })
+    }
+
+    /// Of whole rows, `x` `[tokens, hidden]`, to themselves.
+    pub(super) fn within(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
+        self.output.forward(&self.of(true).within(&self.projections.forward(x)?, rows)?)
+    }
+
+    /// Of whole rows, `x` `[tokens, hidden]`, to their encoded sources.
+    pub(super) fn across(
+        &self,
+        x: &Tensor,
+        rows: &Arc<Rows>,
+        encoded: &Tensor,
+        sources: &Arc<Rows>,
+    ) -> Result<Tensor> {
+        let (queries, seen) = (self.part(0, 1)?.forward(x)?, self.part(1, 2)?.forward(encoded)?);
+        self.output.forward(&self.of(false).across(&queries, rows, &seen, sources)?)
+    }
+
+    fn of(&self, causal: bool) -> ops::Attention {
+        ops::Attention { heads: self.heads, scale: self.scale(), causal }
     }
 
     /// Of `rows` sequences to themselves. `x` is `[rows · length, hidden]`; `past` holds what came before in each of
@@ -84,11 +109,7 @@ impl Attention {
 
     /// `count` of the three projections, from `first` on.
     fn part(&self, first: usize, count: usize) -> Result<Linear> {
-        let (start, length) = (first * self.hidden, count * self.hidden);
-        Ok(Linear {
-            weight: self.projections.weight.narrow(0, start, length)?,
-            bias: self.projections.bias.narrow(0, start, length)?,
-        })
+        self.projections.outputs(first * self.hidden, count * self.hidden)
     }
 
     /// Part `part` of `[batch · length, parts · hidden]` as `[batch, heads, length, width]`.

@@ -1,12 +1,16 @@
 //! One layer of PyTorch's transformer decoder.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::DecoderShape;
 use super::attention::{Attention, KeysValues};
+use crate::batch::Rows;
+use crate::linear::Linear;
 use crate::ops;
-use crate::roberta::{LayerNorm, Linear, RobertaConfig};
+use crate::roberta::{LayerNorm, RobertaConfig};
 
 /// Added to the variance: PyTorch's default, whatever the encoder's configuration says.
 const NORM_EPS: f32 = 1e-5;
@@ -40,6 +44,21 @@ impl DecoderLayer {
         Ok(LayerState { past: None, memory: self.cross_attention.remember(encoded, rows)? })
     }
 
+    /// Whole targets, `[tokens, hidden]`, over the encoded source of each.
+    pub(super) fn forced(
+        &self,
+        x: &Tensor,
+        rows: &Arc<Rows>,
+        encoded: &Tensor,
+        sources: &Arc<Rows>,
+    ) -> Result<Tensor> {
+        self.around(
+            x,
+            |x| self.self_attention.within(x, rows),
+            |x| self.cross_attention.across(x, rows, encoded, sources),
+        )
+    }
+
     /// The next positions of `rows` sequences, `[rows · length, hidden]`; `mask` `[sources, keys]` hides padding of the
     /// sources.
     pub(super) fn forward(
@@ -49,13 +68,25 @@ impl DecoderLayer {
         state: &mut LayerState,
         mask: &Tensor,
     ) -> Result<Tensor> {
+        let LayerState { past, memory } = state;
+        self.around(
+            x,
+            |x| self.self_attention.look_back(x, rows, past),
+            |x| self.cross_attention.look_up(x, memory, mask),
+        )
+    }
+
+    /// The layer around its two attentions.
+    fn around(
+        &self,
+        x: &Tensor,
+        to_target: impl FnOnce(&Tensor) -> Result<Tensor>,
+        to_source: impl FnOnce(&Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
         let [after_target, after_source, after_wide] = &self.norms;
-        let attended = self.self_attention.look_back(x, rows, &mut state.past)?;
-        let x = after_target.forward(&ops::add(x, &attended)?)?;
-        let attended = self.cross_attention.look_up(&x, &state.memory, mask)?;
-        let x = after_source.forward(&ops::add(&x, &attended)?)?;
-        let wide = self.widen.forward(&x)?.relu()?;
-        after_wide.forward(&ops::add(&x, &self.narrow.forward(&wide)?)?)
+        let x = after_target.forward(&ops::add(x, &to_target(x)?)?)?;
+        let x = after_source.forward(&ops::add(&x, &to_source(&x)?)?)?;
+        after_wide.forward(&self.narrow.forward_onto(&self.widen.forward_relu(&x)?, &x)?)
     }
 }
 

@@ -10,13 +10,17 @@ mod attention;
 mod layer;
 mod state;
 
+use std::sync::Arc;
+
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use codepurify_checkpoint::StateDict;
 
-use super::{Linear, RobertaConfig, RobertaEncoder};
-use crate::batch::PaddedBatch;
+use super::{RobertaConfig, RobertaEncoder};
+use crate::batch::{RaggedBatch, Rows};
 use crate::generate::{StepDecoder, check_targets};
+use crate::linear::Linear;
+use crate::ops::Precision;
 use layer::DecoderLayer;
 
 pub use state::Seq2SeqState;
@@ -100,31 +104,51 @@ impl RobertaSeq2Seq {
         &self.encoder
     }
 
-    /// [`StepDecoder::forced`] over sources that are encoded already, as `[rows · length, hidden]`.
+    /// The same with an encoder for use only, as [`RobertaEncoder::packed`]; the decoder stays as it is.
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn packed(self, precision: Precision) -> Result<Self> {
+        Ok(Self { encoder: self.encoder.packed(precision)?, ..self })
+    }
+
+    /// [`StepDecoder::forced`] over sources that are encoded already, as `[tokens, hidden]`.
     ///
     /// # Errors
     /// If there are more or fewer sources than targets, or the tensor runtime fails.
     pub fn forced_from(
         &self,
         encoded: &Tensor,
-        sources: &PaddedBatch,
+        sources: &RaggedBatch,
         inputs: &[Vec<u32>],
     ) -> Result<Tensor> {
         check_targets(sources, inputs)?;
-        let batch = PaddedBatch::new(inputs, self.pad)?;
-        let logits = self.advance(&mut self.remember(encoded, sources)?, batch.ids(), batch.positions())?;
-        logits.reshape((inputs.len(), batch.shape().1, ()))
+        let batch = RaggedBatch::new(inputs, self.pad)?;
+        // Padding in a target takes no position, but it can be seen.
+        let rows = Arc::new(Rows::of_lengths(inputs.iter().map(Vec::len)));
+        let hidden = self.encoder.embed(batch.ids(), batch.positions())?;
+        let hidden = self
+            .layers
+            .iter()
+            .try_fold(hidden, |hidden, layer| layer.forced(&hidden, &rows, encoded, sources.rows()))?;
+        self.logits(&hidden)
     }
 
     /// A state that has seen the encoded sources, and no token yet.
-    fn remember(&self, encoded: &Tensor, sources: &PaddedBatch) -> Result<Seq2SeqState> {
-        let (rows, _) = sources.shape();
-        let layers = self.layers.iter().map(|layer| layer.remember(encoded, rows));
+    fn remember(&self, encoded: &Tensor, sources: &RaggedBatch) -> Result<Seq2SeqState> {
+        let rows = sources.rows().count();
+        let (encoded, mask) = sources.padded(encoded)?;
+        let layers = self.layers.iter().map(|layer| layer.remember(&encoded, rows));
         Ok(Seq2SeqState {
             layers: layers.collect::<Result<_>>()?,
-            mask: sources.mask().clone(),
+            mask,
             last_positions: vec![self.pad; rows],
         })
+    }
+
+    /// Hidden states `[tokens, hidden]` to `[tokens, vocabulary]`.
+    fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
+        self.dense.forward(hidden)?.tanh()?.matmul(&self.output.t()?)
     }
 
     /// Logits `[rows · length, vocabulary]` of the next positions of all sequences, given their ids and positions
@@ -135,7 +159,7 @@ impl RobertaSeq2Seq {
         for (layer, layer_state) in self.layers.iter().zip(&mut state.layers) {
             hidden = layer.forward(&hidden, rows, layer_state, &state.mask)?;
         }
-        self.dense.forward(&hidden)?.tanh()?.matmul(&self.output.t()?)
+        self.logits(&hidden)
     }
 }
 
@@ -151,7 +175,7 @@ impl StepDecoder for RobertaSeq2Seq {
     }
 
     fn begin(&self, sources: &[Vec<u32>]) -> Result<Seq2SeqState> {
-        let batch = PaddedBatch::new(sources, self.pad)?;
+        let batch = RaggedBatch::new(sources, self.pad)?;
         self.remember(&self.encoder.forward(&batch)?, &batch)
     }
 
@@ -169,7 +193,7 @@ impl StepDecoder for RobertaSeq2Seq {
     }
 
     fn forced(&self, sources: &[Vec<u32>], inputs: &[Vec<u32>]) -> Result<Tensor> {
-        let sources = PaddedBatch::new(sources, self.pad)?;
+        let sources = RaggedBatch::new(sources, self.pad)?;
         self.forced_from(&self.encoder.forward(&sources)?, &sources, inputs)
     }
 }
