@@ -77,7 +77,7 @@ fn read(
         let file = |field: &&str| {
             let code = row.as_ref().map_err(Clone::clone)?.get(field).and_then(Value::as_str);
             let code = code.ok_or_else(|| format!("the row has no text `{field}`"))?;
-            SourceFile::new(&name(field), code.into(), language, limits).map_err(|error| error.to_string())
+            SourceFile::new(name(field), code.into(), language, limits).map_err(|error| error.to_string())
         };
         let names: Vec<String> = fields.iter().map(|field| name(field)).collect();
         inputs.add_row(index, &names, fields.iter().map(file).collect());

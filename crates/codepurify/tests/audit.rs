@@ -118,7 +118,7 @@ fn a_clean_model_is_not_accused_though_a_word_turns_everything() {
         let answers = audited(&victim, &rows);
         assert!(answers.iter().all(|answer| answer.finding == Finding::Nothing), "{answers:?}");
         let strongest = answers[0].strongest.as_ref().unwrap();
-        assert!(strongest.text.contains("free") && strongest.success == 1.0, "{strongest:?}");
+        assert!(strongest.text.contains("free") && strongest.success > 0.99, "{strongest:?}");
     }
 }
 

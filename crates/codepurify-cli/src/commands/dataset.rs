@@ -64,7 +64,7 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
         bar.set_position(ledger.done as u64);
     }
     bar.finish_and_clear();
-    output::note(ledger.summary.text().trim_end());
+    output::note(&ledger.summary.text());
     Ok(match (ledger.summary.count(Fate::Failed), ledger.summary.poisoned()) {
         (1.., _) => Exit::Error,
         (0, 1..) => Exit::Findings,
@@ -84,7 +84,7 @@ impl Cleaner<'_> {
     fn read(&self, number: usize, text: String) -> Line {
         let snippet = |row: &Row, field: &String| {
             let code = row.text(field)?.into_bytes();
-            let file = SourceFile::new(&format!("row {number}"), code, self.language, &self.settings.limits);
+            let file = SourceFile::new(format!("row {number}"), code, self.language, &self.settings.limits);
             file.and_then(|file| file.whole()).map_err(|error| format!("`{field}`: {error}"))
         };
         let read = Row::parse(&text).and_then(|row| {

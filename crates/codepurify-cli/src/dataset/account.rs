@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use codepurify::Language;
 use codepurify::audit::shape;
 use codepurify::verdict::{Decision, Trigger, Verdict};
+use codepurify_report::text::visible;
 use serde::{Deserialize, Serialize};
 
 /// What is done with rows that are not clean.
@@ -171,15 +172,12 @@ impl Summary {
         let rows: usize = self.fates.values().sum();
         let fates = [Fate::Kept, Fate::Purified, Fate::Dropped, Fate::Failed];
         let fates = fates.map(|fate| format!("{} {}", self.count(fate), fate.name())).join(", ");
-        let mut text = format!("{rows} rows: {fates}\n");
-        for (decision, count) in &self.decisions {
-            text += &format!("  {count} {decision}\n");
-        }
+        let mut lines = vec![format!("{rows} rows: {fates}")];
+        lines.extend(self.decisions.iter().map(|(decision, count)| format!("  {count} {decision}")));
         let mut shapes: Vec<(&String, &usize)> = self.shapes.iter().collect();
         shapes.sort_by(|a, b| b.1.cmp(a.1));
-        for (shape, count) in shapes.into_iter().take(SHAPES) {
-            text += &format!("  {count} × `{}`\n", codepurify_report::text::visible(shape));
-        }
-        text
+        let shape = |(shape, count): (&String, &usize)| format!("  {count} × `{}`", visible(shape));
+        lines.extend(shapes.into_iter().take(SHAPES).map(shape));
+        lines.join("\n")
     }
 }
