@@ -40,7 +40,7 @@ pub fn shape(text: &str, language: Language) -> String {
         let (token, after) = rest.split_at(length);
         // A point belongs to a number only.
         let (token, after) = match token.find('.') {
-            Some(point) if !first.is_ascii_digit() => rest.split_at(point),
+            Some(point) if is_word(first) && !first.is_ascii_digit() => rest.split_at(point),
             _ => (token, after),
         };
         match first {
