@@ -99,6 +99,17 @@ fn pairs_are_judged_together_and_each_side_has_its_field() {
 }
 
 #[test]
+fn line_ends_stay_and_a_line_that_is_no_text_does_not_stop_the_others() {
+    let place = Place::new();
+    let row = rows()[0].clone() + "\r\n";
+    place.write("rows.jsonl", [row.as_bytes(), b"{\"func\": \"\xff\"}\n", row.as_bytes()].concat());
+    let run = clean(&place, &[]);
+    assert_eq!((run.code, place.read("out.jsonl")), (2, row.repeat(2)));
+    let reason = report(&place, "out.report.jsonl")[1]["reason"].clone();
+    assert_eq!(reason, "not UTF-8: first bad byte at offset 10");
+}
+
+#[test]
 fn what_is_missing_is_said() {
     let place = place();
     let run = place.run(&["dataset", "rows.jsonl", "--lang", "c"]);

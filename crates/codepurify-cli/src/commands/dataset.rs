@@ -72,20 +72,28 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     })
 }
 
-/// The lines of a file.
-fn lines(path: &Path) -> Result<impl Iterator<Item = Result<String, CliError>> + '_, CliError> {
+/// The lines of a file without their line feeds; a carriage return is part of its line.
+fn lines(path: &Path) -> Result<impl Iterator<Item = Result<Vec<u8>, CliError>> + '_, CliError> {
     let failed =
         move |error: std::io::Error| CliError::File { path: path.to_path_buf(), message: error.to_string() };
     let file = File::open(path).map_err(failed)?;
-    Ok(BufReader::new(file).lines().map(move |line| line.map_err(failed)))
+    Ok(BufReader::new(file).split(b'\n').map(move |line| line.map_err(failed)))
 }
 
 impl Cleaner<'_> {
-    fn read(&self, number: usize, text: String) -> Line {
+    fn read(&self, number: usize, line: Vec<u8>) -> Line {
         let snippet = |row: &Row, field: &String| {
             let code = row.text(field)?.into_bytes();
             let file = SourceFile::new(format!("row {number}"), code, self.language, &self.settings.limits);
             file.and_then(|file| file.whole()).map_err(|error| format!("`{field}`: {error}"))
+        };
+        let text = match String::from_utf8(line) {
+            Ok(text) => text,
+            Err(error) => {
+                let read =
+                    Err(format!("not UTF-8: first bad byte at offset {}", error.utf8_error().valid_up_to()));
+                return Line { number, text: String::new(), read };
+            }
         };
         let read = Row::parse(&text).and_then(|row| {
             let snippets = self.fields.iter().map(|field| snippet(&row, field)).collect::<Result<_, _>>()?;

@@ -38,8 +38,8 @@ pub(super) struct Host<'f> {
     logits: &'f Logits,
 }
 
-/// Elements may take so much of the window without pushing the body out of it.
-const ROOM: usize = 2;
+/// Elements stand in the first half of the window: behind them the body has to be seen.
+const HALVES: usize = 2;
 
 impl<'s> Field<'s> {
     /// Encodes and judges all rows.
@@ -101,7 +101,7 @@ impl Side {
         let statements = Families { statements: Statements::Body, ..Families::NONE };
         let body = candidates(snippet, &statements).first().map(|first| first.spans[0].start);
         let seen = |body: usize| encoding.spans.iter().position(|span| span.end > body);
-        let place = body.and_then(seen).filter(|place| *place <= model.window() / ROOM);
+        let place = body.and_then(seen).filter(|place| *place <= model.window() / HALVES);
         Ok(Self { place, ids: encoding.ids })
     }
 
