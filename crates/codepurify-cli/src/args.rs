@@ -36,8 +36,10 @@ pub(crate) enum Command {
     Purify(PurifyArgs),
     /// Show the evidence of every candidate.
     Explain(ExplainArgs),
-    /// Score clean code, so that p-values can be given and the share of false alarms chosen. Of a model of pairs, one pair in
-    /// eight is set aside, and candidates are tried in its functions from then on, unless --reference names others.
+    /// Score clean code, so that p-values can be given and the share of false alarms chosen.
+    ///
+    /// Of a model of pairs, one pair in eight is set aside, and candidates are tried in its functions from then on, unless
+    /// --reference names others.
     Calibrate(CalibrateArgs),
     /// Look for elements that force an answer of the model wherever they stand: is it backdoored?
     Audit(AuditArgs),
