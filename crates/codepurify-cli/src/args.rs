@@ -8,7 +8,7 @@ use codepurify::audit::AuditOptions;
 
 use crate::dataset::account::{Inconclusive, Poisoned};
 use crate::output::ColorMode;
-use crate::rows::RowArgs;
+use crate::rows::{FieldArgs, RowArgs};
 use crate::settings::{Format, Options};
 use crate::source::ModelSource;
 
@@ -124,12 +124,8 @@ pub(crate) struct DatasetArgs {
     /// JSON Lines; the rows that stay go to the file that -o names, byte for byte but for purified code.
     #[arg(value_name = "ROWS")]
     pub(crate) path: PathBuf,
-    /// Where the code stands in a row.
-    #[arg(long, value_name = "NAME", default_value = "func")]
-    pub(crate) field: String,
-    /// Where the two functions stand in a row, for a model of pairs.
-    #[arg(long, value_names = ["LEFT", "RIGHT"], num_args = 2, default_values = ["func1", "func2"])]
-    pub(crate) pair: Vec<String>,
+    #[command(flatten)]
+    pub(crate) fields: FieldArgs,
     /// What to do with poisoned rows.
     #[arg(long, value_enum, value_name = "WHAT", default_value = "drop")]
     pub(crate) poisoned: Poisoned,

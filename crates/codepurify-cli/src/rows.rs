@@ -19,6 +19,13 @@ pub(crate) struct RowArgs {
     /// two: left, right, left, right …
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    fields: FieldArgs,
+}
+
+/// Where the code stands in a row of JSON Lines.
+#[derive(Debug, Args)]
+pub(crate) struct FieldArgs {
     /// Where the code stands in each row of JSON Lines.
     #[arg(long, value_name = "NAME", default_value = "func")]
     field: String,
@@ -27,22 +34,25 @@ pub(crate) struct RowArgs {
     pair: Vec<String>,
 }
 
+impl FieldArgs {
+    /// The fields that the guarded model is to read: one, or two of a model of pairs.
+    pub(crate) fn read_by(&self, guard: &Guard) -> &[String] {
+        if guard.is_of_pairs() { &self.pair } else { std::slice::from_ref(&self.field) }
+    }
+}
+
 impl RowArgs {
     /// Reads everything. A row that cannot be used is an error of the inputs.
     pub(crate) fn gather(&self, guard: &Guard, settings: &Settings) -> Result<Inputs, CliError> {
         let (rows, sources): (Vec<PathBuf>, Vec<PathBuf>) =
             self.paths.iter().cloned().partition(|path| is_rows(path));
         let mut inputs = guard.gather(&sources, settings)?;
-        let fields: Vec<&str> = if guard.is_of_pairs() {
-            self.pair.iter().map(String::as_str).collect()
-        } else {
-            vec![&self.field]
-        };
+        let fields = self.fields.read_by(guard);
         for path in &rows {
             let Some(language) = settings.lang else {
                 return Err(CliError::Usage(format!("{}: say its language with --lang", path.display())));
             };
-            read(path, &fields, language, &settings.limits, &mut inputs)?;
+            read(path, fields, language, &settings.limits, &mut inputs)?;
         }
         Ok(inputs)
     }
@@ -61,7 +71,7 @@ fn is_rows(path: &Path) -> bool {
 /// The code of each row as one file, or as two, called by the file, the line and, of two, the field.
 fn read(
     path: &Path,
-    fields: &[&str],
+    fields: &[String],
     language: Language,
     limits: &Limits,
     inputs: &mut Inputs,
@@ -74,7 +84,7 @@ fn read(
             _ => format!("{}:{}:{field}", path.display(), index + 1),
         };
         let row: Result<Value, String> = serde_json::from_str(line).map_err(|error| error.to_string());
-        let file = |field: &&str| {
+        let file = |field: &String| {
             let code = row.as_ref().map_err(Clone::clone)?.get(field).and_then(Value::as_str);
             let code = code.ok_or_else(|| format!("the row has no text `{field}`"))?;
             SourceFile::new(name(field), code.into(), language, limits).map_err(|error| error.to_string())

@@ -8,6 +8,7 @@ use codepurify_report::json;
 use codepurify_report::text::{self, TextStyle};
 use indicatif::ProgressBar;
 
+use super::note_errors;
 use crate::args::AuditArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -25,9 +26,7 @@ pub(crate) fn run(args: AuditArgs, color: Option<ColorMode>) -> Result<Exit, Cli
     let mut inputs = args.rows.gather(&guard, &settings)?;
     let options = AuditOptions { success: args.success, sureness: args.sureness, ..AuditOptions::default() };
     let (rows, answers) = audited(&guard, &mut inputs, args.most, &options)?;
-    for InputError { path, message } in &inputs.errors {
-        output::note(&format!("error: {path}: {message}"));
-    }
+    note_errors(&inputs.errors, Format::Text);
     let (tool, model) = guard.identity();
     let report = AuditReport { schema_version: SCHEMA_VERSION, tool, model, rows, answers };
     let style = TextStyle { color: settings.output.color(), labels: guard.labels() };

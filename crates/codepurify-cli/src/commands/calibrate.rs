@@ -22,7 +22,7 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
     let own = guard.is_of_pairs() && settings.references.is_empty();
     let guard = if own { guard.with_references_from(&mut inputs)? } else { guard }.calibrating();
     let screened = guard.screen(inputs, false);
-    note_errors(&screened, Format::Text);
+    note_errors(&screened.report.errors, Format::Text);
     let verdicts = &screened.report.results;
     let calibration = guard.calibration(&args.rows.source(), verdicts);
     let needed = rows_needed(settings.alpha);

@@ -30,7 +30,7 @@ struct Line {
 /// Reads rows and decides about them.
 struct Cleaner<'g> {
     judge: Judge<'g>,
-    fields: Vec<String>,
+    fields: &'g [String],
     language: Language,
     settings: &'g Settings,
     policy: Policy,
@@ -47,7 +47,7 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     let guard = Guard::load(&settings, true)?;
     let cleaner = Cleaner {
         judge: Judge::new(&guard),
-        fields: if guard.is_of_pairs() { args.pair } else { vec![args.field] },
+        fields: args.fields.read_by(&guard),
         language,
         settings: &settings,
         policy: Policy { poisoned: args.poisoned, inconclusive: args.inconclusive },

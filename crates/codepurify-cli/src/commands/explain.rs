@@ -14,7 +14,7 @@ pub(crate) fn run(args: ExplainArgs, color: Option<ColorMode>) -> Result<Exit, C
     let settings = Settings::new(args.options, color)?;
     let guard = Guard::load(&settings, false)?;
     let screened = guard.screen(guard.gather(&args.paths, &settings)?, true);
-    note_errors(&screened, settings.format);
+    note_errors(&screened.report.errors, settings.format);
     let style = TextStyle { color: settings.output.color(), labels: guard.labels() };
     let result = match settings.format {
         Format::Text => tables(&screened, style),

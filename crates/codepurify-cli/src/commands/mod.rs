@@ -10,6 +10,7 @@ pub(crate) mod models;
 pub(crate) mod purify;
 pub(crate) mod scan;
 
+use codepurify::verdict::InputError;
 use codepurify_report::text::{self, TextStyle};
 use codepurify_report::{json, jsonl};
 
@@ -31,9 +32,9 @@ fn render(screened: &Screened, format: Format, style: TextStyle) -> Vec<u8> {
 }
 
 /// Tells about failed inputs where the output format has no place for them.
-fn note_errors(screened: &Screened, format: Format) {
+fn note_errors(errors: &[InputError], format: Format) {
     if format != Format::Json {
-        for error in &screened.report.errors {
+        for error in errors {
             output::note(&format!(
                 "error: {}: {}",
                 text::visible(&error.path),

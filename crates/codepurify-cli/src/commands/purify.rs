@@ -23,7 +23,7 @@ pub(crate) fn run(args: PurifyArgs, color: Option<ColorMode>) -> Result<Exit, Cl
     let mode = Mode { in_place: args.in_place, diff: args.diff, format: settings.format };
     mode.check(&inputs)?;
     let screened = guard.screen(inputs, false);
-    note_errors(&screened, settings.format);
+    note_errors(&screened.report.errors, settings.format);
     note_unchanged(&screened);
     let color = settings.output.color();
     let files = purified_files(&screened);

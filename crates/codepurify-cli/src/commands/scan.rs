@@ -14,7 +14,7 @@ pub(crate) fn run(args: ScanArgs, color: Option<ColorMode>) -> Result<Exit, CliE
     let settings = Settings::new(args.options, color)?;
     let guard = Guard::load(&settings, true)?;
     let screened = guard.screen(guard.gather(&args.paths, &settings)?, settings.format == Format::Text);
-    note_errors(&screened, settings.format);
+    note_errors(&screened.report.errors, settings.format);
     let style = TextStyle { color: settings.output.color(), labels: guard.labels() };
     settings.output.write(&render(&screened, settings.format, style))?;
     Ok(Exit::of(&screened.report, settings.fail_on))
