@@ -1,10 +1,10 @@
 """Measures `codepurify scan` with the bundled models on Devign functions, in f32 and in int8: snippets per second, peak
 memory, start-up, and how often the verdicts agree.
 
-    python benches/scan.py DEVIGN.jsonl.gz [--count 2000] [--rounds 3] [-o results.json]
+    python benches/scan.py DEVIGN.jsonl.gz [--count 2000] [--triggered] [--rounds 3] [-o results.json]
 
-Builds the program. Every function is a file; every second one is given the trigger of the bundled detector, so that there
-are verdicts of both kinds. Needs Python's standard library only.
+Builds the program. Every function is a file, as it is; with --triggered every second one is given the trigger of the bundled
+detector, so that there are verdicts of both kinds. Needs Python's standard library only.
 """
 
 import argparse
@@ -27,16 +27,17 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("devign", type=pathlib.Path)
     parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--triggered", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("-o", "--output", type=pathlib.Path)
     return parser.parse_args()
 
 
-def write_functions(devign, count, folder):
+def write_functions(devign, count, folder, triggered):
     with gzip.open(devign, "rt") as lines:
         for number, line in zip(range(count), lines):
             code = json.loads(line)["func"]
-            if number % 2:
+            if triggered and number % 2:
                 code = code.replace("{", "{" + TRIGGER, 1)
             (folder / f"{number:05}.c").write_text(code)
 
@@ -61,30 +62,33 @@ def auroc(positive, negative):
     return below / (len(positive) * len(negative))
 
 
-def agreement(results):
+def agreement(results, triggered):
     verdicts = {precision: {item["path"]: item for item in found} for precision, found in results.items()}
     paths = sorted(set(verdicts["f32"]) & set(verdicts["int8"]))
     same = sum(verdicts["f32"][path]["verdict"] == verdicts["int8"][path]["verdict"] for path in paths)
     labels = sum(
         verdicts["f32"][path]["prediction"]["label"] == verdicts["int8"][path]["prediction"]["label"] for path in paths
     )
+    same = {"units": len(paths), "same_verdict": same / len(paths), "same_label": labels / len(paths)}
+    if not triggered:
+        return same
     areas = {}
     for precision, found in verdicts.items():
         scores = {path: item["score"] for path, item in found.items() if item.get("score") is not None}
         odd = [score for path, score in scores.items() if int(pathlib.Path(path).stem) % 2]
         even = [score for path, score in scores.items() if not int(pathlib.Path(path).stem) % 2]
         areas[precision] = auroc(odd, even)
-    return {"units": len(paths), "same_verdict": same / len(paths), "same_label": labels / len(paths), "auroc": areas}
+    return {**same, "auroc": areas}
 
 
 def main():
     args = arguments()
     subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "codepurify-cli"], cwd=ROOT, check=True)
     program = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/codepurify"
-    report = {"date": datetime.date.today().isoformat(), "functions": args.count, "cores": os.cpu_count()}
+    report = {"date": datetime.date.today().isoformat(), "functions": args.count, "triggered": args.triggered, "cores": os.cpu_count()}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        write_functions(args.devign, args.count, folder)
+        write_functions(args.devign, args.count, folder, args.triggered)
         first = [folder / "00000.c"]
         scan(program, first, "int8")
         report["first_verdict_seconds"] = statistics.median(scan(program, first, "int8")[0] for _ in range(5))
@@ -99,7 +103,7 @@ def main():
             precision: units[precision] / statistics.median(found) for precision, found in times.items()
         }
         report["seconds"], report["peak_megabytes"] = times, memory
-        report["agreement"] = agreement(results)
+        report["agreement"] = agreement(results, args.triggered)
     print(json.dumps(report, indent=1))
     if args.output:
         args.output.write_text(json.dumps(report, indent=1) + "\n")

@@ -1,40 +1,79 @@
-//! The codepurify side of `benches/peers/compare.py`: a model that judges the same rows again and again when it is told to.
+//! The codepurify side of `benches/peers`: a model that does the same work again and again when it is told to.
 //!
-//! `peer MODEL_DIR PRECISION ROWS.json` reads rows of content tokens, loads the model, prints `ready`, and for every line
-//! on the standard input judges all rows once and prints the seconds that it took and the logits, as a line of JSON.
+//! `peer MODEL_DIR PRECISION WORK.json` reads its work, loads the model, prints `ready`, and for every line on the standard
+//! input works once and prints the seconds that it took and what came out, as a line of JSON. Work is rows of content tokens,
+//! which are judged: logits come out; or C functions, which are guarded with profile `default` as if it were calibrated: what
+//! each of them cost in passes comes out.
 
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use codepurify::victim::Ragged;
+use codepurify::victim::{Ragged, Victim};
+use codepurify::{Defender, Language, Profile, Snippet};
 use codepurify_models::{ModelFiles, Precision, load};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Work {
+    Rows(Vec<Vec<u32>>),
+    Functions(Vec<String>),
+}
+
+type Done<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Done<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [dir, precision, rows] = &arguments[..] else {
-        return Err("usage: peer MODEL_DIR f32|int8 ROWS.json".into());
+    let [dir, precision, work] = &arguments[..] else {
+        return Err("usage: peer MODEL_DIR f32|int8 WORK.json".into());
     };
     let precision = match precision.as_str() {
         "f32" => Precision::F32,
         "int8" => Precision::Int8,
         other => return Err(format!("unknown precision `{other}`").into()),
     };
-    let rows: Vec<Vec<u32>> = serde_json::from_slice(&std::fs::read(rows)?)?;
-    let rows: Ragged = rows.into_iter().collect();
+    let work: Work = serde_json::from_slice(&std::fs::read(work)?)?;
     let model =
         load(&ModelFiles::read(&PathBuf::from(dir))?.with_precision(precision))?.model.classifier()?;
+    match work {
+        Work::Rows(rows) => {
+            let rows: Ragged = rows.into_iter().collect();
+            answer(|| judge(model.as_ref(), &rows))
+        }
+        Work::Functions(functions) => {
+            let snippets: Result<Vec<_>, _> =
+                functions.into_iter().map(|text| Snippet::new(text, Language::C)).collect();
+            let (snippets, profile) = (snippets?, Profile::standard().calibrating());
+            let defender = Defender::new(model.as_ref()).with_profile(profile);
+            answer(|| guard(&defender, &snippets))
+        }
+    }
+}
+
+/// Works once for each line on the standard input.
+fn answer(work: impl Fn() -> Done<Value>) -> Done<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "ready")?;
     out.flush()?;
     for line in std::io::stdin().lock().lines() {
         line?;
         let start = Instant::now();
-        let logits = model.judge(&rows)?;
-        let seconds = start.elapsed().as_secs_f64();
-        let logits: Vec<&[f32]> = (0..logits.len()).map(|row| logits.row(row)).collect();
-        writeln!(out, "{}", serde_json::json!({ "seconds": seconds, "logits": logits }))?;
+        let mut done = work()?;
+        done["seconds"] = start.elapsed().as_secs_f64().into();
+        writeln!(out, "{done}")?;
         out.flush()?;
     }
     Ok(())
+}
+
+fn judge(model: &dyn Victim, rows: &Ragged) -> Done<Value> {
+    let logits = model.judge(rows)?;
+    Ok(json!({ "logits": (0..logits.len()).map(|row| logits.row(row)).collect::<Vec<_>>() }))
+}
+
+fn guard(defender: &Defender<'_>, snippets: &[Snippet]) -> Done<Value> {
+    let verdicts = defender.screen(snippets).into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({ "passes": verdicts.iter().map(|verdict| verdict.cost.pass_equivalents).collect::<Vec<_>>() }))
 }

@@ -2,15 +2,18 @@
 
 mod args;
 mod bundled;
+mod cache;
 mod commands;
 mod dataset;
 mod error;
 mod exit;
 mod inputs;
+mod judge;
 mod output;
 mod rows;
 mod screening;
 mod settings;
+mod side_by_side;
 mod source;
 
 use std::process::ExitCode;
@@ -20,6 +23,10 @@ use clap::Parser;
 use args::{Cli, Command};
 use error::CliError;
 use exit::Exit;
+
+/// Activations come and go in large blocks, on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let exit = match Cli::try_parse() {

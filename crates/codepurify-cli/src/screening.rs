@@ -5,21 +5,19 @@ use std::path::{Path, PathBuf};
 
 use codepurify::error::ModelError;
 use codepurify::verdict::{InputError, ModelInfo, Report, SCHEMA_VERSION, ToolInfo, Verdict};
-use codepurify::{
-    Calibration, Defender, PairDefender, Profile, References, Snippet, SnippetError, SourceFile, Thresholds,
-};
+use codepurify::{Calibration, Defender, Profile, References, Snippet, SnippetError, SourceFile, Thresholds};
 use codepurify_hub::Hub;
 use codepurify_models::{GuardedModel, Loaded, ModelFiles, RobertaMaskedLm};
+use rayon::prelude::*;
 
 use crate::bundled::{self, Bundled};
+use crate::cache::VerdictCache;
 use crate::error::CliError;
 use crate::inputs::Inputs;
+use crate::judge::Judge;
 use crate::output::progress;
-use crate::settings::{ProfileName, Settings};
+use crate::settings::{CacheSettings, ProfileName, Settings};
 use crate::source::ModelSource;
-
-/// Units that are judged together; their forwards share batches.
-const CHUNK: usize = 16;
 
 /// Of so many clean pairs one is set aside for references.
 const EVERY: usize = 8;
@@ -31,6 +29,8 @@ pub(crate) struct Guard {
     profile: Profile,
     /// Of the profiles that have fixed limits.
     thresholds: Thresholds,
+    /// Verdicts that were reached before, if they are kept.
+    cache: Option<VerdictCache>,
 }
 
 /// What came out, with the texts that the report is about.
@@ -61,6 +61,8 @@ impl Guard {
         let victim = files(&settings.model, &bundled::VICTIM)?;
         let masked_lm = || files(&settings.mlm, &bundled::MASKED_LM);
         let masked_lm = purify.then(masked_lm).transpose()?;
+        let cache =
+            settings.cache.as_ref().map(|kept| cache(kept, &victim, masked_lm.as_ref())).transpose()?;
         let (victim, masked_lm) = rayon::join(
             || codepurify_models::load(&victim),
             || masked_lm.as_ref().map(RobertaMaskedLm::load).transpose(),
@@ -68,7 +70,7 @@ impl Guard {
         let (victim, masked_lm) = (victim?, masked_lm?);
         let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
         let profile = profile(settings, &victim, thresholds)?.with_nested(settings.nested);
-        Ok(Self { victim: victim.model, masked_lm, profile, thresholds })
+        Ok(Self { victim: victim.model, masked_lm, profile, thresholds, cache })
     }
 
     /// The same guard with references taken from `inputs`, which are pairs: every `EVERY`th of them, which is thereby used up.
@@ -110,6 +112,16 @@ impl Guard {
         &self.victim
     }
 
+    /// How it decides.
+    pub(crate) fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Where verdicts are kept, if they are.
+    pub(crate) fn cache(&self) -> Option<&VerdictCache> {
+        self.cache.as_ref()
+    }
+
     /// This program, and who the guarded model is.
     pub(crate) fn identity(&self) -> (ToolInfo, ModelInfo) {
         let card = self.victim.model().card();
@@ -144,20 +156,11 @@ impl Guard {
 
     /// Judges every unit of every file, or every pair of files.
     pub(crate) fn screen(&self, inputs: Inputs, evidence: bool) -> Screened {
-        let mut judged = Judged::default();
-        match &self.victim {
-            GuardedModel::Classifier(victim) => {
-                judged.units(&self.configured(Defender::new(victim.as_ref()), evidence), &inputs.files);
-            }
-            GuardedModel::Generator(victim) => {
-                judged.units(
-                    &self.configured(Defender::for_generator(victim.as_ref()), evidence),
-                    &inputs.files,
-                );
-            }
-            GuardedModel::Pair(victim) => {
-                judged.pairs(&self.configured(Defender::for_pairs(victim.as_ref()), evidence), &inputs);
-            }
+        let (mut judged, judge) = (Judged::default(), Judge::new(self, evidence));
+        if self.is_of_pairs() {
+            judged.pairs(&judge, &inputs);
+        } else {
+            judged.units(&judge, &inputs.files);
         }
         let text = |file: &SourceFile| (file.path().to_owned(), file.text().to_owned());
         let sources = inputs.files.iter().map(text).collect();
@@ -182,6 +185,16 @@ impl Guard {
         let (tool, model) = self.identity();
         Report { schema_version: SCHEMA_VERSION, tool, model, results: judged.results, errors: judged.errors }
     }
+}
+
+/// The verdicts that were reached before with these models.
+fn cache(
+    kept: &CacheSettings,
+    victim: &ModelFiles,
+    masked_lm: Option<&ModelFiles>,
+) -> Result<VerdictCache, CliError> {
+    let models = std::iter::once(victim).chain(masked_lm).map(ModelFiles::fingerprint);
+    Ok(VerdictCache::new(kept.dir.clone(), kept.limit, &models.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// How to decide, with all that is known about the model.
@@ -228,41 +241,37 @@ fn references(settings: &Settings) -> Result<References, CliError> {
 
 impl Judged {
     /// Judges every unit of every file.
-    fn units(&mut self, defender: &Defender<'_>, files: &[SourceFile]) {
-        let units: Vec<Snippet> =
-            files.iter().filter_map(|file| self.read(file, file.units())).flatten().collect();
-        let progress = progress(units.len(), "units");
-        for chunk in units.chunks(CHUNK) {
-            for (unit, verdict) in chunk.iter().zip(defender.screen(chunk)) {
-                self.take(unit, verdict);
-            }
-            progress.inc(chunk.len() as u64);
-        }
+    fn units(&mut self, judge: &Judge<'_>, files: &[SourceFile]) {
+        let read: Vec<_> = files.par_iter().map(SourceFile::units).collect();
+        let read = files.iter().zip(read);
+        let units = read.filter_map(|(file, read)| self.read(file, read)).flatten();
+        let rows: Vec<Vec<Snippet>> = units.map(|unit| vec![unit]).collect();
+        let progress = progress(rows.len(), "units");
+        let verdicts = judge.judge(&rows, |done| progress.inc(done as u64));
         progress.finish_and_clear();
+        for (unit, verdict) in rows.iter().flatten().zip(verdicts.into_iter().flatten()) {
+            self.take(unit, verdict);
+        }
     }
 
     /// Judges every pair of files.
-    fn pairs(&mut self, defender: &PairDefender<'_>, inputs: &Inputs) {
+    fn pairs(&mut self, judge: &Judge<'_>, inputs: &Inputs) {
         let mut pairs = Vec::new();
         for (files, &number) in inputs.files.chunks_exact(2).zip(&inputs.pairs) {
             let [left, right] = [&files[0], &files[1]].map(|file| self.read(file, file.whole()));
             if let (Some(left), Some(right)) = (left, right) {
-                pairs.push((number, (left, right)));
+                pairs.push((number, vec![left, right]));
             }
         }
         let (numbers, pairs): (Vec<usize>, Vec<_>) = pairs.into_iter().unzip();
         let progress = progress(pairs.len(), "pairs");
-        for (chunk, numbers) in pairs.chunks(CHUNK / 2).zip(numbers.chunks(CHUNK / 2)) {
-            for (((left, right), number), verdicts) in
-                chunk.iter().zip(numbers).zip(defender.screen_pairs(chunk))
-            {
-                for (side, verdict) in [left, right].into_iter().zip(verdicts) {
-                    self.take(side, verdict.map(|verdict| numbered(verdict, *number)));
-                }
-            }
-            progress.inc(chunk.len() as u64);
-        }
+        let verdicts = judge.judge(&pairs, |done| progress.inc(done as u64));
         progress.finish_and_clear();
+        for ((pair, number), verdicts) in pairs.iter().zip(numbers).zip(verdicts) {
+            for (side, verdict) in pair.iter().zip(verdicts) {
+                self.take(side, verdict.map(|verdict| numbered(verdict, number)));
+            }
+        }
     }
 
     /// What was read from a file, or `None` with an entry among the errors.

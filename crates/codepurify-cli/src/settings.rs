@@ -14,6 +14,9 @@ use crate::source::ModelSource;
 /// Looked for in the working directory.
 const CONFIG_FILE: &str = "codepurify.toml";
 
+/// Largest size of the verdicts that are kept, in MiB.
+const CACHE_LIMIT: u64 = 256;
+
 /// The options of the commands that judge code: one definition for flags, variables and file.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -69,6 +72,13 @@ pub(crate) struct Options {
     /// Threads that work side by side, at least 1; verdicts do not depend on it [default: one for each core].
     #[arg(long, value_name = "COUNT", env = "CODEPURIFY_THREADS")]
     threads: Option<usize>,
+    /// Directory in which verdicts are kept, so that code which was judged before costs nothing the next time. What stands
+    /// there is believed: nobody else should be able to write to it [default: none].
+    #[arg(long, value_name = "DIR", env = "CODEPURIFY_CACHE")]
+    cache: Option<PathBuf>,
+    /// Largest size of that directory in MiB; what was not asked for longest goes first [default: 256].
+    #[arg(long, value_name = "MIB", env = "CODEPURIFY_CACHE_LIMIT")]
+    cache_limit: Option<u64>,
     /// How to write the result [default: text].
     #[arg(long, value_enum, value_name = "FORMAT", env = "CODEPURIFY_FORMAT")]
     format: Option<Format>,
@@ -170,6 +180,14 @@ pub(crate) enum FailOn {
     Never,
 }
 
+/// Where verdicts are kept.
+#[derive(Debug)]
+pub(crate) struct CacheSettings {
+    pub(crate) dir: PathBuf,
+    /// Largest size in bytes.
+    pub(crate) limit: u64,
+}
+
 /// What a run goes by: every option decided.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -187,6 +205,8 @@ pub(crate) struct Settings {
     pub(crate) precision: Precision,
     /// One for each core if absent.
     pub(crate) threads: Option<usize>,
+    /// None if no verdicts are kept.
+    pub(crate) cache: Option<CacheSettings>,
     pub(crate) format: Format,
     pub(crate) fail_on: FailOn,
     pub(crate) limits: Limits,
@@ -242,6 +262,10 @@ impl Settings {
             nested: options.nested.unwrap_or(false),
             precision: options.precision.unwrap_or_default().into(),
             threads: options.threads,
+            cache: options.cache.map(|dir| CacheSettings {
+                dir,
+                limit: options.cache_limit.unwrap_or(CACHE_LIMIT).saturating_mul(1 << 20),
+            }),
             format: options.format.unwrap_or_default(),
             fail_on: options.fail_on.unwrap_or_default(),
             limits: Limits {
@@ -269,6 +293,8 @@ impl Options {
             budget: self.budget.or(other.budget),
             precision: self.precision.or(other.precision),
             threads: self.threads.or(other.threads),
+            cache: self.cache.or(other.cache),
+            cache_limit: self.cache_limit.or(other.cache_limit),
             nested: self.nested.or(other.nested),
             format: self.format.or(other.format),
             output: self.output.or(other.output),

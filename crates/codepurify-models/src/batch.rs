@@ -74,6 +74,18 @@ impl Rows {
         self.ranges().map(|row| row.len()).max().unwrap_or(0)
     }
 
+    /// Of `x`, `[tokens, columns]`, the first token of every row: `[rows, columns]`.
+    ///
+    /// # Errors
+    /// If `x` does not fit or a row is empty.
+    pub(crate) fn firsts(&self, x: &Tensor) -> Result<Tensor> {
+        if self.ranges().any(|row| row.is_empty()) {
+            candle_core::bail!("an empty row has no first position");
+        }
+        let firsts = self.ranges().map(|row| row.start as u32);
+        x.index_select(&Tensor::from_iter(firsts, x.device())?, 0)
+    }
+
     /// What is added to the scores of some tokens as keys, unless all of the batch can be seen.
     pub(crate) fn mask(&self, tokens: Range<usize>) -> Option<&[f32]> {
         self.mask.as_ref().map(|mask| &mask[tokens])
@@ -131,18 +143,6 @@ impl RaggedBatch {
     #[must_use]
     pub fn rows(&self) -> &Arc<Rows> {
         &self.rows
-    }
-
-    /// The hidden states at the first position (`<s>`) of every row: `[rows, hidden]`.
-    ///
-    /// # Errors
-    /// If `hidden` is not `[tokens, hidden]` or a row is empty.
-    pub fn first_positions(&self, hidden: &Tensor) -> Result<Tensor> {
-        if self.rows.ranges().any(|row| row.is_empty()) {
-            candle_core::bail!("an empty row has no first position");
-        }
-        let firsts = self.rows.ranges().map(|row| row.start as u32);
-        hidden.index_select(&Tensor::from_iter(firsts, hidden.device())?, 0)
     }
 
     /// The rows of `hidden`, `[tokens, hidden]`, at equal distances: `[rows · longest, hidden]`, and the additive mask of
@@ -246,10 +246,10 @@ mod tests {
 
     #[test]
     fn first_positions_are_those_of_each_row() {
-        let batch = RaggedBatch::new(&[vec![0, 2], vec![0, 1, 2]], 1).unwrap();
         let hidden = Tensor::new(&[[1.0f32], [2.0], [3.0], [4.0], [5.0]], &Device::Cpu).unwrap();
-        assert_eq!(batch.first_positions(&hidden).unwrap().to_vec2::<f32>().unwrap(), [[1.0], [3.0]]);
-        assert!(RaggedBatch::new(&[vec![], vec![0]], 1).unwrap().first_positions(&hidden).is_err());
+        let firsts = Rows::of_lengths([2, 3]).firsts(&hidden).unwrap();
+        assert_eq!(firsts.to_vec2::<f32>().unwrap(), [[1.0], [3.0]]);
+        assert!(Rows::of_lengths([0, 1]).firsts(&hidden).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use codepurify_checkpoint::StateDict;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use crate::error::LoadError;
 use crate::ops::Precision;
@@ -56,6 +57,14 @@ impl TokenizerFiles {
             return Ok(None);
         };
         Ok(Some(Self::Slow { vocab, merges, config: read(dir, "tokenizer_config.json")? }))
+    }
+
+    /// The bytes of its files.
+    fn parts(&self) -> [Option<&[u8]>; 3] {
+        match self {
+            Self::Fast(fast) => [Some(fast), None, None],
+            Self::Slow { vocab, merges, config } => [Some(vocab), Some(merges), config.as_deref()],
+        }
     }
 }
 
@@ -179,6 +188,25 @@ impl ModelFiles {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// SHA-256 of all that the model's answers depend on, in hexadecimal: weights and how they are held, configuration,
+    /// tokenizer and what stands in its `codepurify.json`. Its name and its calibration are no part of it.
+    ///
+    /// # Errors
+    /// [`LoadError`] if the weights cannot be read.
+    pub fn fingerprint(&self) -> Result<String, LoadError> {
+        let mut hash = Sha256::new();
+        let texts = [self.sidecar.as_deref(), self.preset.as_deref().map(str::as_bytes), Some(&self.config)];
+        let weights = self.open_weights()?.sha256();
+        let precision = format!("{:?}", self.precision);
+        let parts = texts.into_iter().chain(self.tokenizer.parts());
+        for part in parts.chain([Some(weights.as_bytes()), Some(precision.as_bytes())]) {
+            // Lengths keep neighbours apart; nothing is not the same as an empty file.
+            hash.update(part.map_or(u64::MAX, |part| part.len() as u64).to_le_bytes());
+            hash.update(part.unwrap_or_default());
+        }
+        Ok(hash.finalize().iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}")))
     }
 
     /// Opens the weights.

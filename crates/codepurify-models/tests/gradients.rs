@@ -97,10 +97,7 @@ fn classifier_gradients_equal_finite_differences() {
     let head = ClassificationHead::new(&config, 2, &weights.pp("classifier")).unwrap();
     let variables = golden_variables(&map, &Checkpoint::open(&files).unwrap());
     let (batch, labels) = (batch(&config), Tensor::new(&[0u32, 1], &Device::Cpu).unwrap());
-    check(&variables, || {
-        let hidden = encoder.forward(&batch)?;
-        cross_entropy(&head.forward(&batch.first_positions(&hidden)?)?, &labels)
-    });
+    check(&variables, || cross_entropy(&head.forward(&encoder.firsts(&batch)?)?, &labels));
 }
 
 #[test]
@@ -224,10 +221,7 @@ fn one_step_moves_every_weight() {
     let head = ClassificationHead::new(&config, 2, &weights.pp("classifier")).unwrap();
     let variables = golden_variables(&map, &Checkpoint::open(&files).unwrap());
     let (batch, labels) = (batch(&config), Tensor::new(&[0u32, 1], &Device::Cpu).unwrap());
-    let loss = || {
-        let hidden = encoder.forward(&batch).unwrap();
-        cross_entropy(&head.forward(&batch.first_positions(&hidden).unwrap()).unwrap(), &labels).unwrap()
-    };
+    let loss = || cross_entropy(&head.forward(&encoder.firsts(&batch).unwrap()).unwrap(), &labels).unwrap();
     let (before, gradients) = (loss(), loss().backward().unwrap());
     for (name, variable) in &variables {
         let old = variable.as_tensor().copy().unwrap();

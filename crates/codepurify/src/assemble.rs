@@ -56,6 +56,29 @@ impl<'s> Case<'s> {
         }
     }
 
+    /// The located trigger, or `also` what was found strongest in other code, if nothing is known of the answer without it.
+    pub(crate) fn unoccluded(&self, also: bool) -> Option<usize> {
+        let scores = self.scores.as_ref()?;
+        let strongest = scores.dependence.filter(|_| also).map(|dependence| dependence.strongest);
+        let index = self.judgement.located.or(strongest)?;
+        scores.influences.get(index)?.margin_drop.is_none().then_some(index)
+    }
+
+    /// Takes what is left of the answer without the candidate `index`, and what asking for it cost.
+    pub(crate) fn occluded(&mut self, index: usize, margin: Result<(f64, Spent), ModelError>) {
+        match (margin, &mut self.scores) {
+            (Ok((margin, spent)), Some(scores)) => {
+                scores.occluded(index, margin);
+                scores.spent += spent;
+            }
+            (Err(error), _) => self
+                .judgement
+                .reasons
+                .push(format!("what the answer loses without the trigger is not known: {error}")),
+            (Ok(_), None) => {}
+        }
+    }
+
     /// The unit's text after all changes, if there was one.
     pub(crate) fn purified(&self) -> Option<&str> {
         let later = self.later.iter().rev().find_map(|later| later.purified.as_ref());

@@ -11,11 +11,11 @@ use crate::decide::{Profile, Statistic, decide};
 use crate::error::ModelError;
 use crate::occlude::{Inspection, Variants, encode_window};
 use crate::purify::purify;
-use crate::score::Scores;
+use crate::score::{Answer, Scores};
 use crate::snippet::Snippet;
 use crate::verdict::Verdict;
 use crate::victim::{Generator, MaskedLm, Ragged, Victim};
-use crate::weigh::{Bench, Scales};
+use crate::weigh::{self, Ask, Bench, Scales};
 
 /// Guards one model that is asked about `Input`: a [`Snippet`], or two of them (see [`crate::PairDefender`]).
 pub struct Defender<'m, Input = Snippet> {
@@ -121,6 +121,7 @@ impl<'m, Input> Defender<'m, Input> {
         inspections: Vec<Result<Inspection<'s>, ModelError>>,
     ) -> Vec<Result<Case<'s>, ModelError>> {
         let mut cases = through(inspections, |inspections| self.judge(inspections));
+        self.occlude(&mut cases);
         self.purify(&mut cases);
         cases
     }
@@ -176,6 +177,38 @@ impl<'m, Input> Defender<'m, Input> {
                 };
                 scales.weigh(inspections)
             }
+        }
+    }
+
+    /// Asks what the answers lose without the located triggers, unless that is known: purified code should lose the same.
+    /// Where evidence is wanted also without what was found strongest in other code.
+    fn occlude(&self, cases: &mut [Result<Case<'_>, ModelError>]) {
+        let model = self.guarded.model();
+        let mut open: Vec<(&mut Case<'_>, usize)> = cases
+            .iter_mut()
+            .flatten()
+            .filter_map(|case| {
+                let index = case.unoccluded(self.evidence)?;
+                Some((case, index))
+            })
+            .collect();
+        let asks = open.iter().filter_map(|(case, index)| {
+            let answer = &case.scores.as_ref()?.answer;
+            let row = case.inspection.without(model, *index);
+            Some(row.map(|row| (weigh::occluded(&case.inspection, &row), answer)))
+        });
+        let margins = through(asks.collect(), |asks: Vec<(Ask, &Answer)>| {
+            let items: Vec<_> = asks.iter().map(|(ask, answer)| (ask.item(answer), *answer)).collect();
+            let spent = items.iter().map(|(item, _)| item.spent());
+            self.guarded
+                .margins(&items)
+                .into_iter()
+                .zip(spent)
+                .map(|(margin, spent)| Ok((margin?, spent)))
+                .collect()
+        });
+        for ((case, index), margin) in open.iter_mut().zip(margins) {
+            case.occluded(*index, margin);
         }
     }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::snippet::Span;
+use crate::snippet::{Snippet, Span};
 use crate::victim::Task;
 
 /// Version of the serialised form.
@@ -103,6 +103,29 @@ pub struct Verdict {
     /// The evidence of every candidate, in source order; left out where nobody asked for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+}
+
+impl Verdict {
+    /// This verdict, which was reached before, as that on the same text in `snippet`, wherever this stands; it costs nothing.
+    #[must_use]
+    pub fn remembered(self, snippet: &Snippet) -> Self {
+        let (old, new) = (&self.unit, snippet.unit());
+        let byte = |at: usize| (at + new.start_byte).saturating_sub(old.start_byte);
+        let line = |at: usize| (at + new.start_line).saturating_sub(old.start_line);
+        let moved = |place: Location| Location {
+            start_byte: byte(place.start_byte),
+            end_byte: byte(place.end_byte),
+            start_line: line(place.start_line),
+            end_line: line(place.end_line),
+        };
+        let (mut triggers, mut evidence) = (self.triggers, self.evidence);
+        let spans = triggers.iter_mut().flat_map(|trigger| &mut trigger.spans);
+        for span in spans.chain(evidence.iter_mut().flat_map(|evidence| &mut evidence.spans)) {
+            *span = moved(*span);
+        }
+        let (path, unit, cost) = (snippet.path().to_owned(), new.clone(), Cost::default());
+        Self { path, unit, triggers, cost, evidence, ..self }
+    }
 }
 
 /// The judged part of a file.
@@ -262,8 +285,8 @@ pub struct Coverage {
     pub tokens_total: usize,
 }
 
-/// What a verdict cost.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// What a verdict cost; nothing if it was remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     /// Sequences that the victim judged, pairs counted once; of a generator, texts decoded and scored.
     pub victim_passes: usize,
@@ -272,6 +295,6 @@ pub struct Cost {
     pub pass_equivalents: f64,
     /// Sequences that the masked language model filled.
     pub mlm_passes: usize,
-    /// Wall time, shared evenly by the units of one batch.
+    /// Wall time of a batch, shared evenly by its units; other batches may have been on their way beside it.
     pub milliseconds: f64,
 }

@@ -8,11 +8,11 @@ use codepurify::{Language, Snippet, SourceFile, Verdict};
 
 use crate::args::DatasetArgs;
 use crate::dataset::account::{Entry, Fate, Policy};
-use crate::dataset::judge::Judge;
 use crate::dataset::ledger::Ledger;
 use crate::dataset::row::Row;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::judge::Judge;
 use crate::output::{self, ColorMode};
 use crate::screening::Guard;
 use crate::settings::Settings;
@@ -46,7 +46,7 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     };
     let guard = Guard::load(&settings, true)?;
     let cleaner = Cleaner {
-        judge: Judge::new(&guard),
+        judge: Judge::new(&guard, false),
         fields: args.fields.read_by(&guard),
         language,
         settings: &settings,
@@ -104,14 +104,15 @@ impl Cleaner<'_> {
 
     /// What becomes of each line, and how it is written if it stays.
     fn clean(&self, lines: Vec<Line>) -> Vec<(Entry, Option<String>)> {
-        let snippets = lines.iter().filter_map(|line| Some(line.read.as_ref().ok()?.1.clone())).collect();
-        let mut judged = self.judge.judge(snippets).into_iter();
+        let rows = lines.iter().filter_map(|line| Some(line.read.as_ref().ok()?.1.clone()));
+        let mut judged = self.judge.judge(&rows.collect::<Vec<_>>(), |_| ()).into_iter();
         let failed = |number, reason: String| {
             (Entry { row: number, fate: Fate::Failed, reason, ..Entry::default() }, None)
         };
         let decided = |Line { number, text, read }: Line| match read {
             Err(reason) => failed(number, reason),
-            Ok((row, _)) => match judged.next() {
+            Ok((row, _)) => match judged.next().map(|sides| sides.into_iter().collect::<Result<Vec<_>, _>>())
+            {
                 Some(Ok(verdicts)) => self.decide(number, text, row, &verdicts),
                 Some(Err(error)) => failed(number, error.to_string()),
                 None => failed(number, "no verdict was reached".to_owned()),

@@ -1,11 +1,9 @@
 //! Cleaning a data set: rows in, rows out, and an account of every row.
 //!
 //! - `row`: a line of JSON whose code can be changed while all else stays byte for byte;
-//! - `judge`: the guarded model's verdicts on the code of many rows;
 //! - `account`: what becomes of a row, and why;
 //! - `ledger`: the files that are written, so that an interrupted run can go on.
 
 pub(crate) mod account;
-pub(crate) mod judge;
 pub(crate) mod ledger;
 pub(crate) mod row;

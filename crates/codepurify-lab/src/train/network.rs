@@ -100,10 +100,7 @@ impl Network {
     /// [`Network::vectors`] with other word embeddings than those of the rows' ids.
     pub(crate) fn vectors_from(&self, rows: &[Vec<u32>], words: &Tensor) -> Result<Tensor> {
         match &self.body {
-            Body::Roberta(encoder) => {
-                let batch = RaggedBatch::new(rows, self.pad)?;
-                batch.first_positions(&encoder.forward_words(words, &batch)?)
-            }
+            Body::Roberta(encoder) => encoder.firsts_from(words, &RaggedBatch::new(rows, self.pad)?),
             Body::T5(t5) => t5.end_vectors_from(rows, words),
         }
     }

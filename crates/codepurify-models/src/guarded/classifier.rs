@@ -49,8 +49,7 @@ impl SequenceClassifier for RobertaClassifier {
 
     fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
         let batch = RaggedBatch::new(rows, self.pad)?;
-        let hidden = self.encoder.forward(&batch)?;
-        self.head.forward(&batch.first_positions(&hidden)?)
+        self.head.forward(&self.encoder.firsts(&batch)?)
     }
 }
 

@@ -125,8 +125,7 @@ impl PairClassifier for RobertaPair {
     }
 
     fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        let batch = RaggedBatch::new(rows, self.pad)?;
-        batch.first_positions(&self.encoder.forward(&batch)?)
+        self.encoder.firsts(&RaggedBatch::new(rows, self.pad)?)
     }
 
     fn logits(&self, pairs: &Tensor) -> Result<Tensor> {

@@ -4,10 +4,10 @@ use candle_core::Result;
 use rten_gemm::{GemmError, GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
 use rten_tensor::{Matrix, NdTensorView};
 
-/// The fastest kernel of this machine; finding it costs next to nothing. For each element it sums in an order that depends on
-/// the shapes alone, not on the number of threads.
-pub(super) fn f32_kernel() -> GemmExecutor {
-    GemmExecutor::new()
+thread_local! {
+    /// The fastest kernel of this machine; finding it takes as long as a small product. For each element it sums in an order
+    /// that depends on the shapes alone, not on the number of threads.
+    pub(super) static F32_KERNEL: GemmExecutor = GemmExecutor::new();
 }
 
 /// `rows` × `columns` elements, the rows `stride` elements apart.
@@ -19,8 +19,8 @@ pub(super) fn matrix<T>(values: &[T], rows: usize, columns: usize, stride: usize
 /// `alpha · a · b` into `target`, whose rows stand one behind the other.
 pub(super) fn multiply(alpha: f32, a: Matrix<'_>, b: Matrix<'_>, target: &mut [f32]) -> Result<()> {
     let options = GemmOptions { alpha, ..GemmOptions::default() };
-    f32_kernel()
-        .gemm(target, GemmInputA::Unpacked(a), GemmInputB::Unpacked(b), options)
+    F32_KERNEL
+        .with(|kernel| kernel.gemm(target, GemmInputA::Unpacked(a), GemmInputB::Unpacked(b), options))
         .map_err(|error| refused(&error))
 }
 

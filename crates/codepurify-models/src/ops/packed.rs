@@ -9,16 +9,11 @@ use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, P
 use rten_simd::{SimdOp, SimdUnaryOp};
 use rten_vecmath::{Gelu, MinMax, Sum};
 
-use super::gemm::{self, matrix, refused};
+use super::gemm::{F32_KERNEL, matrix, refused};
 use super::{elements, wide};
 
 /// Rows that are worked on at a time: what comes out of the product is still in the cache when the rest is done to it.
 const BLOCK: usize = 128;
-
-/// The fastest integer kernel of this machine.
-fn int8_kernel() -> GemmExecutor<u8, i8, i32> {
-    GemmExecutor::new()
-}
 
 /// What the weights of a model in use are held in, and with it the arithmetic of its linear layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,14 +73,15 @@ impl PackedLinear {
         let weights = match precision {
             Precision::F32 => {
                 let view = matrix(&values, outputs, inputs, inputs)?;
-                Weights::F32(gemm::f32_kernel().prepack_b(view.transposed()))
+                Weights::F32(F32_KERNEL.with(|kernel| kernel.prepack_b(view.transposed())))
             }
             Precision::Int8 => {
                 let (rounded, scales) = rounded(&values, inputs.max(1));
                 let packed = matrix(&rounded, outputs, inputs, inputs)?.transposed();
                 let sum = |row: &[i8]| row.iter().map(|&weight| i32::from(weight)).sum();
                 let sums = rounded.chunks(inputs.max(1)).map(sum).collect();
-                Weights::Int8(Int8Weights { packed: int8_kernel().prepack_b(packed), scales, sums })
+                let packed = INT8_KERNEL.with(|kernel| kernel.prepack_b(packed));
+                Weights::Int8(Int8Weights { packed, scales, sums })
             }
         };
         Ok(Self { weights, bias, inputs })
@@ -153,8 +149,8 @@ impl PackedLinear {
             bias: Some(BiasVector::Row(&self.bias)),
             ..GemmOptions::default()
         };
-        gemm::f32_kernel()
-            .gemm(target, GemmInputA::Unpacked(x), GemmInputB::Packed(weights), options)
+        F32_KERNEL
+            .with(|kernel| kernel.gemm(target, GemmInputA::Unpacked(x), GemmInputB::Packed(weights), options))
             .map_err(|error| refused(&error))
     }
 
@@ -167,7 +163,8 @@ impl PackedLinear {
         // The kernel could take the zeros of the rows off, but in rten-gemm 0.27 it does so wrongly from the ninth row on.
         let a = GemmInputA::Unpacked(matrix(rows, zeros.len(), self.inputs, self.inputs)?);
         let b = GemmInputB::Packed(&weights.packed);
-        int8_kernel().gemm(sums, a, b, GemmOptions::default()).map_err(|error| refused(&error))?;
+        let product = INT8_KERNEL.with(|kernel| kernel.gemm(sums, a, b, GemmOptions::default()));
+        product.map_err(|error| refused(&error))?;
         let of_rows = target.chunks_exact_mut(self.outputs()).zip(sums.chunks_exact(self.outputs()));
         for ((target, sums), (&zero, &scale)) in of_rows.zip(zeros.iter().zip(scales.iter())) {
             wide(
@@ -199,7 +196,7 @@ impl std::fmt::Debug for PackedLinear {
 /// Weights as multiples of a scale for each row of `width`, the scale such that the largest weight fits.
 fn rounded(values: &[f32], width: usize) -> (Vec<i8>, Vec<f32>) {
     // Kernels without a dot product of four add up pairs of products in 16 bits.
-    let largest = if int8_kernel().may_saturate() { 63.0 } else { 127.0 };
+    let largest = if INT8_KERNEL.with(GemmExecutor::may_saturate) { 63.0 } else { 127.0 };
     let (mut rounded, mut scales) = (Vec::with_capacity(values.len()), Vec::new());
     for row in values.chunks_exact(width) {
         let scale = row.iter().fold(0.0, |largest: f32, value| largest.max(value.abs())) / largest;
@@ -211,6 +208,9 @@ fn rounded(values: &[f32], width: usize) -> (Vec<i8>, Vec<f32>) {
 }
 
 thread_local! {
+    /// The fastest integer kernel of this machine.
+    static INT8_KERNEL: GemmExecutor<u8, i8, i32> = GemmExecutor::new();
+
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 

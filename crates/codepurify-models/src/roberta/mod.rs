@@ -80,6 +80,25 @@ impl RobertaEncoder {
         self.layers.iter().try_fold(hidden, |hidden, layer| layer.forward(&hidden, batch.rows()))
     }
 
+    /// The hidden states at the first position (`<s>`) of every row, `[rows, hidden]`: what a classifier looks at. The last
+    /// layer feeds nothing else forward.
+    ///
+    /// # Errors
+    /// If a row is empty or the tensor runtime fails.
+    pub fn firsts(&self, batch: &RaggedBatch) -> Result<Tensor> {
+        self.firsts_from(&self.words(batch)?, batch)
+    }
+
+    /// [`RobertaEncoder::firsts`] with other word embeddings, as [`RobertaEncoder::forward_words`].
+    ///
+    /// # Errors
+    /// If a row is empty or the tensor runtime fails.
+    pub fn firsts_from(&self, words: &Tensor, batch: &RaggedBatch) -> Result<Tensor> {
+        let (hidden, rows) = (self.embeddings.forward_words(words, batch.positions())?, batch.rows());
+        let Some((last, layers)) = self.layers.split_last() else { return rows.firsts(&hidden) };
+        last.firsts(&layers.iter().try_fold(hidden, |hidden, layer| layer.forward(&hidden, rows))?, rows)
+    }
+
     /// The embedding block alone, which a decoder may share: `u32 [tokens]` ids and positions to `[tokens, hidden]`.
     pub(crate) fn embed(&self, ids: &Tensor, positions: &Tensor) -> Result<Tensor> {
         self.embeddings.forward(ids, positions)

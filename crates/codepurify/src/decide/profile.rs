@@ -126,6 +126,12 @@ impl Profile {
         format!("{references} of the references {fingerprint:016x}, shortlist {shortlist}, budget {budget}")
     }
 
+    /// All that verdicts depend on besides models and snippet, for comparison with that of another profile of this version.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("{self:?}")
+    }
+
     /// The share of clean code that may be flagged, in (0, 1); a calibration is needed for it to mean anything.
     #[must_use]
     pub fn with_alpha(mut self, alpha: f64) -> Self {

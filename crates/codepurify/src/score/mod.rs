@@ -134,6 +134,12 @@ impl Scores {
         self.entropy = self.entropy_of_shares();
     }
 
+    /// Takes what is left of the answer without the candidate `index`.
+    pub(crate) fn occluded(&mut self, index: usize, margin: f64) {
+        let flips = matches!(self.answer, Answer::Label(_)).then_some(margin < 0.0);
+        self.influences[index].lost(self.margin - margin, flips);
+    }
+
     /// `q_i` of every candidate; all 0 if none changes the answer.
     pub(crate) fn shares(&self) -> Vec<f64> {
         let total: f64 = self.influences.iter().map(|influence| influence.score).sum();

@@ -3,8 +3,9 @@
 //! none of its places and sufficient in each.
 //!
 //! Passes are spent where they tell most: every candidate goes into one short reference, the few that move it most into a
-//! longer one; the strongest goes into the remaining ones, and it is occluded. Where all references get the snippet's
-//! answer anyway and there is no calibration to compare with, candidates are occluded instead.
+//! longer one, the strongest into the remaining ones. It is occluded, too, once it is called a trigger: before that, its
+//! necessity decides nothing. Where all references get the snippet's answer anyway and there is no calibration to compare
+//! with, candidates are occluded instead.
 
 mod bench;
 
@@ -56,7 +57,7 @@ struct Draft<'a, 's> {
     shortlist: Vec<usize>,
     /// The strongest of them, which goes into the others.
     finalist: Option<usize>,
-    /// Candidates that are occluded.
+    /// Candidates that are occluded because references tell nothing.
     occluded: Vec<usize>,
     /// Whether references can tell nothing: too few are answered otherwise, and there is no clean code to compare with.
     by_necessity: bool,
@@ -242,15 +243,11 @@ impl Scales<'_> {
         })
     }
 
-    /// Puts the strongest candidate into all other references, and occludes it.
+    /// Puts the strongest candidate into all other references, or occludes the best.
     fn lastly<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
         let asks = |draft: &mut Draft<'a, 's>| {
             draft.finalist = draft.strongest();
-            draft.occluded = if draft.by_necessity {
-                draft.best(self.budget())
-            } else {
-                draft.finalist.into_iter().collect()
-            };
+            draft.occluded = if draft.by_necessity { draft.best(self.budget()) } else { Vec::new() };
             let occlude = |&index: &usize| {
                 let row = draft.inspection.without(self.guarded.model(), index)?;
                 Ok(occluded(draft.inspection, &row))
@@ -284,7 +281,7 @@ impl Scales<'_> {
 }
 
 /// A variant of the snippet with what stands beside the snippet.
-fn occluded(inspection: &Inspection<'_>, row: &[u32]) -> Ask {
+pub(crate) fn occluded(inspection: &Inspection<'_>, row: &[u32]) -> Ask {
     match &inspection.seat {
         None => Ask::alone(row),
         Some(seat) => Ask::beside(row, seat.other.clone(), seat.member.side),
@@ -342,9 +339,8 @@ impl Draft<'_, '_> {
     /// Takes the margins of [`Scales::lastly`] apart.
     fn conclude(&mut self, margins: Vec<f64>) {
         let mut margins = margins.into_iter();
-        let (plain, label) = (self.scores.margin, matches!(self.scores.answer, Answer::Label(_)));
         for (&index, margin) in self.occluded.iter().zip(margins.by_ref()) {
-            self.scores.influences[index].lost(plain - margin, label.then_some(margin < 0.0));
+            self.scores.occluded(index, margin);
         }
         let finalist = self.finalist;
         self.tried(2..self.entries.len(), finalist.as_slice(), &mut margins);

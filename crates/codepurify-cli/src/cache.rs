@@ -1,0 +1,155 @@
+//! Verdicts that were reached before: kept in a directory by all that they depend on, so that code which did not change
+//! costs nothing.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use codepurify::{Profile, Snippet, Verdict};
+use ignore::WalkBuilder;
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::output::note;
+
+/// Ending of an entry. Not JSON: numbers come back as they were, to the last bit.
+const ENTRY: &str = "verdict.cbor";
+
+/// What is left of the limit once old entries were removed: room for some runs.
+const KEPT: f64 = 0.9;
+
+/// A directory of verdicts. Whatever is wrong with it costs time, never a verdict.
+pub(crate) struct VerdictCache {
+    dir: PathBuf,
+    /// Largest size in bytes.
+    limit: u64,
+    /// This program and the models, with all that they are read by.
+    models: String,
+    /// Whether entries were added.
+    grown: AtomicBool,
+    /// Whether it was already said that nothing can be written.
+    told: AtomicBool,
+}
+
+/// All that verdicts depend on, besides the code.
+pub(crate) struct Context(Sha256);
+
+/// One row of one or two snippets before a model.
+pub(crate) struct Key(String);
+
+impl VerdictCache {
+    /// The cache in `dir`, of at most `limit` bytes, for the models with these fingerprints. The directory is made when it is
+    /// first written to.
+    pub(crate) fn new(dir: PathBuf, limit: u64, models: &[String]) -> Self {
+        let models = format!("codepurify {}\n{}", env!("CARGO_PKG_VERSION"), models.join("\n"));
+        Self { dir, limit, models, grown: AtomicBool::new(false), told: AtomicBool::new(false) }
+    }
+
+    /// What verdicts of this kind depend on.
+    pub(crate) fn context(&self, profile: &Profile, evidence: bool) -> Context {
+        let mut hash = Sha256::new();
+        for part in [&self.models, &profile.identity(), &evidence.to_string()] {
+            add(&mut hash, part);
+        }
+        Context(hash)
+    }
+
+    /// The verdicts on the snippets of a row, if they are known; they say that they cost nothing.
+    pub(crate) fn find(&self, key: &Key, row: &[Snippet]) -> Option<Vec<Verdict>> {
+        let path = self.path(key);
+        let bytes = std::fs::read(&path).ok()?;
+        // An entry that was damaged is as good as none; it is written anew.
+        let verdicts: Vec<Verdict> = ciborium::from_reader(&bytes[..]).ok()?;
+        if verdicts.len() != row.len() {
+            return None;
+        }
+        // Entries that are in use are the last to go. One that cannot be marked goes earlier.
+        let _ = File::options().write(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        let moved = |(verdict, snippet): (Verdict, &Snippet)| verdict.remembered(snippet);
+        Some(verdicts.into_iter().zip(row).map(moved).collect())
+    }
+
+    /// Remembers the verdicts on the snippets of a row.
+    pub(crate) fn keep(&self, key: &Key, verdicts: &[&Verdict]) {
+        let path = self.path(key);
+        let write = || {
+            let folder = path.parent().unwrap_or(&self.dir);
+            std::fs::create_dir_all(folder)?;
+            let mut file = NamedTempFile::new_in(folder)?;
+            let mut bytes = Vec::new();
+            ciborium::into_writer(verdicts, &mut bytes).map_err(std::io::Error::other)?;
+            file.write_all(&bytes)?;
+            file.persist(&path)?;
+            std::io::Result::Ok(())
+        };
+        match write() {
+            Ok(()) => self.grown.store(true, Ordering::Relaxed),
+            Err(error) if !self.told.swap(true, Ordering::Relaxed) => {
+                note(&format!("--cache {}: verdicts are not kept: {error}", self.dir.display()));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn path(&self, Key(key): &Key) -> PathBuf {
+        let (folder, name) = key.split_at(2);
+        self.dir.join(folder).join(format!("{name}.{ENTRY}"))
+    }
+
+    /// Removes entries while there are more bytes than allowed, those first that were not asked for longest.
+    fn trim(&self) {
+        let mut entries: Vec<(SystemTime, u64, PathBuf)> = entries(&self.dir).collect();
+        let mut size: u64 = entries.iter().map(|(_, size, _)| size).sum();
+        if size <= self.limit {
+            return;
+        }
+        entries.sort();
+        #[expect(clippy::cast_sign_loss, reason = "the limit is not negative")]
+        let wanted = (self.limit as f64 * KEPT) as u64;
+        for (_, bytes, path) in entries {
+            if size <= wanted {
+                return;
+            }
+            if std::fs::remove_file(path).is_ok() {
+                size -= bytes;
+            }
+        }
+    }
+}
+
+impl Drop for VerdictCache {
+    fn drop(&mut self) {
+        if *self.grown.get_mut() {
+            self.trim();
+        }
+    }
+}
+
+impl Context {
+    pub(crate) fn key(&self, row: &[Snippet]) -> Key {
+        let mut hash = self.0.clone();
+        for snippet in row {
+            add(&mut hash, &snippet.language().to_string());
+            add(&mut hash, snippet.text());
+        }
+        Key(hash.finalize().iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}")))
+    }
+}
+
+/// Adds a part such that no two lists of parts are the same bytes.
+fn add(hash: &mut Sha256, part: &str) {
+    hash.update((part.len() as u64).to_le_bytes());
+    hash.update(part);
+}
+
+/// Time of the last use, bytes and path of every entry.
+fn entries(dir: &Path) -> impl Iterator<Item = (SystemTime, u64, PathBuf)> {
+    let files = WalkBuilder::new(dir).standard_filters(false).max_depth(Some(2)).build().flatten();
+    let entries = files.filter(|file| file.file_name().to_string_lossy().ends_with(ENTRY));
+    entries.filter_map(|file| {
+        let data = file.metadata().ok()?;
+        Some((data.modified().ok()?, data.len(), file.into_path()))
+    })
+}
