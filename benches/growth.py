@@ -121,8 +121,12 @@ def plot(rows, path):
         f'<text x="{(width + left) / 2}" y="{height - 12}" text-anchor="middle">tokens that the model processed for a function</text>',
         f'<text transform="translate(16 {(height - bottom) / 2}) rotate(-90)" text-anchor="middle">milliseconds a function</text>',
     ]
-    for at, (tokens, milliseconds, length) in enumerate(points):
+    labelled = None
+    for at, (_, milliseconds, length) in enumerate(points):
         parts.append(f'<circle cx="{x[at]:.1f}" cy="{y[at]:.1f}" r="4" fill="#0072b2"/>')
+        if labelled is not None and abs(y[at] - labelled) < 14:
+            continue
+        labelled = y[at]
         label = f"{length} tokens: {milliseconds:.1f} ms"
         parts.append(f'<text x="{x[at] - 8:.1f}" y="{y[at] - 8:.1f}" text-anchor="end">{label}</text>')
     path.write_text("\n".join([*parts, "</svg>"]) + "\n")
