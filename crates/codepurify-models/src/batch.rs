@@ -33,6 +33,12 @@ impl Rows {
         Self { starts, mask: None }
     }
 
+    /// Rows of one token each.
+    #[must_use]
+    pub fn of_single_tokens(count: usize) -> Self {
+        Self::of_lengths(std::iter::repeat_n(1, count))
+    }
+
     /// The same rows, where a token that is `hidden` cannot be seen. `hidden` goes over all tokens.
     #[must_use]
     pub fn hiding(mut self, hidden: impl IntoIterator<Item = bool>) -> Self {

@@ -86,7 +86,7 @@ impl Attention {
         let (projected, hidden) = (self.inward.forward(x)?, x.dim(1)?);
         let queries = rows.firsts(&projected)?.narrow(1, 0, hidden)?.contiguous()?;
         let seen = projected.narrow(1, hidden, 2 * hidden)?.contiguous()?;
-        let firsts = Arc::new(Rows::of_lengths(std::iter::repeat_n(1, rows.count())));
+        let firsts = Arc::new(Rows::of_single_tokens(rows.count()));
         self.output.forward_onto(&self.of.across(&queries, &firsts, &seen, rows)?, &rows.firsts(x)?)
     }
 }

@@ -64,15 +64,29 @@ impl Decoder {
         sources: &Arc<Rows>,
     ) -> Result<Tensor> {
         let bias = self.bias.of_rows(rows)?;
-        let mut hidden = embedded;
-        for block in &self.blocks {
-            let normed = block.target_norm.forward(&hidden)?;
-            hidden = block.target_attention.forward_onto(&hidden, &normed, rows, &bias)?;
-            let normed = block.source_norm.forward(&hidden)?;
-            hidden = block.source_attention.forward_onto(&hidden, &normed, rows, encoded, sources)?;
-            hidden = block.feed_forward.forward(&hidden)?;
-        }
-        self.norm.forward(&hidden)
+        let through = |hidden: Tensor, block: &Block| block.forward(&hidden, rows, &bias, encoded, sources);
+        self.norm.forward(&self.blocks.iter().try_fold(embedded, through)?)
+    }
+
+    /// [`Decoder::forced`] at one position of each target, `[rows, hidden]`; `places`, `u32 [rows]`, counts all tokens. Behind
+    /// the last block's look at the target nothing else is fed forward.
+    pub(super) fn forced_at(
+        &self,
+        places: &Tensor,
+        embedded: Tensor,
+        rows: &Arc<Rows>,
+        encoded: &Tensor,
+        sources: &Arc<Rows>,
+    ) -> Result<Tensor> {
+        let Some((last, blocks)) = self.blocks.split_last() else {
+            return self.norm.forward(&embedded.index_select(places, 0)?);
+        };
+        let bias = self.bias.of_rows(rows)?;
+        let through = |hidden: Tensor, block: &Block| block.forward(&hidden, rows, &bias, encoded, sources);
+        let hidden = blocks.iter().try_fold(embedded, through)?;
+        let attended = last.attend(&hidden, rows, &bias)?.index_select(places, 0)?;
+        let alone = Arc::new(Rows::of_single_tokens(rows.count()));
+        self.norm.forward(&last.read(&attended, &alone, encoded, sources)?)
     }
 
     /// A state that has seen the sources, encoded as `[tokens, hidden]`, and no token yet.
@@ -167,5 +181,36 @@ impl Block {
             source_attention: CrossAttention::new(config, &weights.pp("1.EncDecAttention"))?,
             feed_forward: FeedForward::new(config, &weights.pp(2))?,
         })
+    }
+
+    /// Both halves, `[tokens, hidden]`.
+    fn forward(
+        &self,
+        hidden: &Tensor,
+        rows: &Arc<Rows>,
+        bias: &Tensor,
+        encoded: &Tensor,
+        sources: &Arc<Rows>,
+    ) -> Result<Tensor> {
+        self.read(&self.attend(hidden, rows, bias)?, rows, encoded, sources)
+    }
+
+    /// What positions see of their own targets, added to them; `[tokens, hidden]`.
+    fn attend(&self, hidden: &Tensor, rows: &Arc<Rows>, bias: &Tensor) -> Result<Tensor> {
+        let normed = self.target_norm.forward(hidden)?;
+        self.target_attention.forward_onto(hidden, &normed, rows, bias)
+    }
+
+    /// The rest of the block: what they see of their sources, and the feed-forward layer.
+    fn read(
+        &self,
+        hidden: &Tensor,
+        rows: &Arc<Rows>,
+        encoded: &Tensor,
+        sources: &Arc<Rows>,
+    ) -> Result<Tensor> {
+        let normed = self.source_norm.forward(hidden)?;
+        let read = self.source_attention.forward_onto(hidden, &normed, rows, encoded, sources)?;
+        self.feed_forward.forward(&read)
     }
 }

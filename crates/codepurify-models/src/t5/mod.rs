@@ -98,7 +98,7 @@ impl T5 {
         let targets = Tensor::cat(&[words, &start], 0)?.index_select(&shifted, 0)?;
         let encoded = self.encode_words(words, &batch)?;
         // The scripts hide a target position where the *source* is padding.
-        self.decoder.forced(targets, batch.rows(), &encoded, batch.rows())?.index_select(&ends, 0)
+        self.decoder.forced_at(&ends, targets, batch.rows(), &encoded, batch.rows())
     }
 
     /// The word embeddings of every position, `[tokens, hidden]`.
