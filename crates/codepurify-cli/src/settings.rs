@@ -59,7 +59,7 @@ pub(crate) struct Options {
     /// What the evidence about one function may cost, in passes of the model over it, about [default: 16].
     #[arg(long, value_name = "PASSES", env = "CODEPURIFY_BUDGET")]
     budget: Option<f64>,
-    /// How the models compute: `f32`, or `int8`, which is about twice as fast and rounds weights and activations to 8 bits
+    /// How the models compute: `f32`, or `int8`, which is faster and rounds weights and activations to 8 bits
     /// [default: f32].
     #[arg(
         long,
