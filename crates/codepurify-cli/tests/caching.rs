@@ -112,7 +112,7 @@ fn the_oldest_go_when_there_are_too_many() {
     assert_eq!(entries(&place).len(), 1);
     place.write("code.c", CLEAN);
     place.run(&[&ARGS[..], &["--cache-limit", "0"]].concat());
-    assert_eq!(entries(&place), [PathBuf::new(); 0]);
+    assert!(entries(&place).is_empty());
     // What is no entry is nobody's business.
     place.write("kept/00/notes.txt", "mine");
     place.run(&[&ARGS[..], &["--cache-limit", "0"]].concat());
