@@ -131,7 +131,9 @@ impl Context {
     pub(crate) fn key(&self, row: &[Snippet]) -> Key {
         let mut hash = self.0.clone();
         for snippet in row {
-            add(&mut hash, &snippet.language().to_string());
+            // How it was cut out of its file shows in these.
+            let unit = format!("{} {:?} {:?}", snippet.language(), snippet.quality(), snippet.unit().name);
+            add(&mut hash, &unit);
             add(&mut hash, snippet.text());
         }
         Key(hash.finalize().iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}")))
