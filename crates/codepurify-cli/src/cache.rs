@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use codepurify::{Profile, Snippet, Verdict};
+use codepurify_models::Fingerprint;
 use ignore::WalkBuilder;
-use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::output::note;
@@ -34,7 +34,7 @@ pub(crate) struct VerdictCache {
 }
 
 /// All that verdicts depend on, besides the code.
-pub(crate) struct Context(Sha256);
+pub(crate) struct Context(Fingerprint);
 
 /// One row of one or two snippets before a model.
 pub(crate) struct Key(String);
@@ -49,11 +49,8 @@ impl VerdictCache {
 
     /// What verdicts of this kind depend on.
     pub(crate) fn context(&self, profile: &Profile, evidence: bool) -> Context {
-        let mut hash = Sha256::new();
-        for part in [&self.models, &profile.identity(), &evidence.to_string()] {
-            add(&mut hash, part);
-        }
-        Context(hash)
+        let parts = [self.models.clone(), profile.identity(), evidence.to_string()];
+        Context(parts.iter().fold(Fingerprint::default(), |print, part| print.with(Some(part.as_bytes()))))
     }
 
     /// The verdicts on the snippets of a row, if they are known; they say that they cost nothing.
@@ -129,21 +126,13 @@ impl Drop for VerdictCache {
 
 impl Context {
     pub(crate) fn key(&self, row: &[Snippet]) -> Key {
-        let mut hash = self.0.clone();
-        for snippet in row {
+        let row = row.iter().fold(self.0.clone(), |print, snippet| {
             // How it was cut out of its file shows in these.
             let unit = format!("{} {:?} {:?}", snippet.language(), snippet.quality(), snippet.unit().name);
-            add(&mut hash, &unit);
-            add(&mut hash, snippet.text());
-        }
-        Key(hash.finalize().iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}")))
+            print.with(Some(unit.as_bytes())).with(Some(snippet.text().as_bytes()))
+        });
+        Key(row.hex())
     }
-}
-
-/// Adds a part such that no two lists of parts are the same bytes.
-fn add(hash: &mut Sha256, part: &str) {
-    hash.update((part.len() as u64).to_le_bytes());
-    hash.update(part);
 }
 
 /// Time of the last use, bytes and path of every entry.

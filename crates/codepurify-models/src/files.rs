@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use codepurify_checkpoint::StateDict;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
 use crate::error::LoadError;
+use crate::fingerprint::Fingerprint;
 use crate::ops::Precision;
 use crate::presets::Preset;
 
@@ -196,17 +196,12 @@ impl ModelFiles {
     /// # Errors
     /// [`LoadError`] if the weights cannot be read.
     pub fn fingerprint(&self) -> Result<String, LoadError> {
-        let mut hash = Sha256::new();
         let texts = [self.sidecar.as_deref(), self.preset.as_deref().map(str::as_bytes), Some(&self.config)];
         let weights = self.open_weights()?.sha256();
         let precision = format!("{:?}", self.precision);
         let parts = texts.into_iter().chain(self.tokenizer.parts());
-        for part in parts.chain([Some(weights.as_bytes()), Some(precision.as_bytes())]) {
-            // Lengths keep neighbours apart; nothing is not the same as an empty file.
-            hash.update(part.map_or(u64::MAX, |part| part.len() as u64).to_le_bytes());
-            hash.update(part.unwrap_or_default());
-        }
-        Ok(hash.finalize().iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}")))
+        let parts = parts.chain([Some(weights.as_bytes()), Some(precision.as_bytes())]);
+        Ok(parts.fold(Fingerprint::default(), Fingerprint::with).hex())
     }
 
     /// Opens the weights.

@@ -9,6 +9,7 @@ pub mod batch;
 pub mod checkpoint;
 mod error;
 mod files;
+mod fingerprint;
 pub mod generate;
 mod guarded;
 mod inspect;
@@ -26,6 +27,7 @@ pub mod tokenizer;
 
 pub use error::LoadError;
 pub use files::{CALIBRATION, ModelFiles};
+pub use fingerprint::Fingerprint;
 pub use guarded::Guarded;
 pub use inspect::{Inspection, inspect};
 pub use load::{GuardedModel, Loaded, load};
