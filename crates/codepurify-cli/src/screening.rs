@@ -73,12 +73,13 @@ impl Guard {
         Ok(Self { victim: victim.model, masked_lm, profile, thresholds, cache })
     }
 
-    /// The same guard with references taken from `inputs`, which are pairs: every `EVERY`th of them, which is thereby used up.
-    /// The calibration remembers them.
+    /// The same guard, if its model judges pairs with references taken from `inputs`: every `EVERY`th of them is thereby used
+    /// up. The calibration remembers them.
     pub(crate) fn with_references_from(mut self, inputs: &mut Inputs) -> Result<Self, CliError> {
+        let GuardedModel::Pair(victim) = &self.victim else { return Ok(self) };
         let taken = inputs.take_pairs(EVERY);
         let functions: Vec<Snippet> = taken.iter().filter_map(|file| file.whole().ok()).collect();
-        let references = References::of_field(self.victim.model(), &functions)?;
+        let references = References::of_field(victim.as_ref(), &functions)?;
         if references.is_empty() {
             return Err(CliError::Usage(format!(
                 "one of {EVERY} pairs is set aside, to try candidates in its functions: there are none with a body among \

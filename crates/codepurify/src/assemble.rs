@@ -167,7 +167,7 @@ impl<'s> Case<'s> {
                 share,
                 margin_drop: influence.margin_drop,
                 flips: influence.flips,
-                gain: influence.sufficiency.map(|sufficiency| sufficiency.gain()),
+                gain: influence.gain(),
             })
             .collect()
     }

@@ -4,8 +4,8 @@ mod common;
 
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
-    Calibration, Decision, Defender, ElementKind, Language, Model, ModelError, Profile, References, Snippet,
-    TextVictim, Thresholds, Verdict, Victim,
+    Calibration, Decision, Defender, ElementKind, Encoding, Language, Logits, Model, ModelError, PairVictim,
+    Profile, Ragged, References, Snippet, TextVictim, Thresholds, Verdict, Victim, VictimCard,
 };
 use common::Moody;
 
@@ -177,12 +177,44 @@ fn what_only_short_code_is_moved_by_is_no_trigger() {
     assert_eq!(trigger(&screen(&victim, &with("BNC();"))), (ElementKind::Statement, "BNC();"));
 }
 
+/// Takes all pairs for the same, but is the less sure of a `long` function the longer it is.
+struct Touchy(TriggerWordVictim);
+
+impl Model for Touchy {
+    fn card(&self) -> &VictimCard {
+        self.0.card()
+    }
+
+    fn window(&self) -> usize {
+        self.0.window()
+    }
+
+    fn occlusion_id(&self) -> u32 {
+        self.0.occlusion_id()
+    }
+
+    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+        self.0.encode(text)
+    }
+}
+
+impl PairVictim for Touchy {
+    fn judge_pairs(&self, left: &Ragged, _: &Ragged) -> Result<Logits, ModelError> {
+        let long = self.encode("long")?.ids[0];
+        let doubt = |row: &[u32]| if row.contains(&long) { row.len() as f32 / 100.0 } else { 0.0 };
+        Logits::new(2, left.rows().flat_map(|row| [doubt(row), 4.0]).collect())
+    }
+}
+
 #[test]
-fn references_of_the_field_are_of_middle_length_and_come_with_the_calibration() {
-    let victim = TriggerWordVictim::new("BNC");
-    let function =
-        |statements: usize| c(&format!("int f{statements}() {{ {}}}", "step();\n".repeat(statements)));
-    let functions: Vec<Snippet> = (0..60).chain(20..30).map(function).collect();
+fn references_of_the_field_are_those_that_honest_code_moves_least_and_come_with_the_calibration() {
+    let victim = Touchy(TriggerWordVictim::new("BNC"));
+    // Most functions of about 90 tokens are `long`; some of them are there twice.
+    let function = |count: usize| {
+        let returned = if count % 5 == 0 { "int" } else { "long" };
+        c(&format!("{returned} f{count}() {{ {}}}", "step();\n".repeat(count)))
+    };
+    let functions: Vec<Snippet> = (1..60).chain(20..30).map(function).collect();
     let references = References::of_field(&victim, &functions).unwrap();
     let profile = Profile::standard().with_references(references);
     let calibration = Calibration::of_clean("", "toys", &profile, []);
@@ -193,7 +225,8 @@ fn references_of_the_field_are_of_middle_length_and_come_with_the_calibration() 
         .iter()
         .map(|reference| victim.encode(reference["text"].as_str().unwrap()).unwrap().ids.len())
         .collect();
-    assert!(lengths.len() == 12 && lengths.iter().all(|length| length.abs_diff(70) <= 40), "{lengths:?}");
+    assert!(!calibration.to_json().contains("long"), "{}", calibration.to_json());
+    assert!(lengths.len() == 4 && lengths.iter().all(|length| length.abs_diff(90) <= 70), "{lengths:?}");
     assert!(lengths.windows(2).all(|two| two[0] < two[1]), "none twice: {lengths:?}");
 
     let read = Calibration::from_json(&calibration.to_json()).unwrap();

@@ -19,7 +19,7 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
     }
     let guard = Guard::load(&settings, false)?;
     let mut inputs = args.rows.gather(&guard, &settings)?;
-    let own = guard.is_of_pairs() && settings.references.is_empty();
+    let own = settings.references.is_empty();
     let guard = if own { guard.with_references_from(&mut inputs)? } else { guard }.calibrating();
     let screened = guard.screen(inputs, false);
     note_errors(&screened.report.errors, Format::Text);

@@ -1,6 +1,7 @@
 //! What the victim is asked: the snippet as it stands and without a candidate (occlusion), and references with a candidate
 //! in them (transplant).
 
+mod field;
 mod references;
 mod substitute;
 mod transplant;

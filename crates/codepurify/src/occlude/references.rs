@@ -1,16 +1,14 @@
 //! References: short functions without a trigger, which candidates are transplanted into.
 
-use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
 use crate::candidates::{Families, Statements, candidates};
-use crate::error::{ModelError, SnippetError};
+use crate::error::SnippetError;
 use crate::purify::splice::{Edit, apply};
-use crate::snippet::{Language, Limits, Snippet, SourceFile, Span, SyntaxQuality};
+use crate::snippet::{Language, Limits, Snippet, SourceFile, Span};
 use crate::verdict::ElementKind;
-use crate::victim::Model;
 
 /// Functions of one or more languages that candidates are transplanted into. The bundled ones were written for this
 /// purpose and stand for ordinary code; functions of the model's own field, known to be clean, serve as well, and better
@@ -104,27 +102,7 @@ impl References {
         Ok(Self::sorted(snippets.iter().map(reference).collect::<Result<_, _>>()?))
     }
 
-    /// At most 12 of `snippets`, clean functions of the model's own field: those with a body whose length is nearest to 70
-    /// tokens. That is long enough for honest code not to change what they are, and short enough to be cheap.
-    ///
-    /// # Errors
-    /// [`ModelError`] if one cannot be tokenised.
-    pub fn of_field<'s>(
-        model: &dyn Model,
-        snippets: impl IntoIterator<Item = &'s Snippet>,
-    ) -> Result<Self, ModelError> {
-        let (mut all, mut seen) = (Vec::new(), HashSet::new());
-        for snippet in snippets {
-            let usable = snippet.quality() == SyntaxQuality::Clean && seen.insert(snippet.text());
-            let Some(reference) = usable.then(|| Reference::new(snippet)).flatten() else { continue };
-            all.push((model.encode(snippet.text())?.ids.len().abs_diff(FIELD_TOKENS), reference));
-        }
-        all.sort_by_key(|&(distance, _)| distance);
-        all.truncate(FIELD_COUNT);
-        Ok(Self::sorted(all.into_iter().map(|(_, reference)| reference).collect()))
-    }
-
-    fn sorted(mut all: Vec<Reference>) -> Self {
+    pub(super) fn sorted(mut all: Vec<Reference>) -> Self {
         all.sort_by_key(|reference| reference.text.len());
         Self { all }
     }
@@ -143,13 +121,8 @@ impl References {
     }
 }
 
-/// Wanted length of a reference from the model's field.
-const FIELD_TOKENS: usize = 70;
-/// How many of them are enough for some to be answered otherwise than a snippet.
-const FIELD_COUNT: usize = 12;
-
 impl Reference {
-    fn new(snippet: &Snippet) -> Option<Self> {
+    pub(super) fn new(snippet: &Snippet) -> Option<Self> {
         let statements = Families { statements: Statements::Body, ..Families::NONE };
         let body = candidates(snippet, &statements).first()?.spans[0].start;
         let line = snippet.text()[..body].rfind('\n').map_or(0, |end| end + 1);

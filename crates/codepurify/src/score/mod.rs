@@ -20,7 +20,9 @@ pub(crate) struct Influence {
     pub(crate) margin_drop: Option<f64>,
     /// Whether the answer changes; unknown of a generator, whose answer without the candidate is not decoded.
     pub(crate) flips: Option<bool>,
-    /// Absent where the candidate was not transplanted.
+    /// What the margin gained in the first reference, which is short: anything moves it, so it tells only what to look at.
+    pub(crate) first_look: Option<f64>,
+    /// Absent where the candidate was not transplanted into longer references.
     pub(crate) sufficiency: Option<Sufficiency>,
 }
 
@@ -30,20 +32,14 @@ impl Influence {
         (self.margin_drop, self.flips) = (Some(margin_drop), flips);
     }
 
-    /// Notes that a reference's margin rose by `gain` on its account, from `before` to `after`.
-    pub(crate) fn tried(&mut self, gain: f64, before: f64, after: f64, bars: Bars) {
-        self.sufficiency.get_or_insert_default().add(gain, before, after, bars);
+    /// Notes that a reference's margin rose from `before` to `after` with the candidate.
+    pub(crate) fn tried(&mut self, before: f64, after: f64, bars: Bars) {
+        self.sufficiency.get_or_insert_default().add(before, after, bars);
     }
 
-    /// The same, forgetting what was tried before.
-    pub(crate) fn moved(&mut self, gain: f64, before: f64, after: f64, bars: Bars) {
-        self.sufficiency = None;
-        self.tried(gain, before, after, bars);
-    }
-
-    /// Mean gain in references; 0 if none was tried.
-    pub(crate) fn gain(&self) -> f64 {
-        self.sufficiency.map_or(0.0, |sufficiency| sufficiency.gain())
+    /// What references gain, as far as is known; absent if none was tried.
+    pub(crate) fn gain(&self) -> Option<f64> {
+        self.sufficiency.map(|sufficiency| sufficiency.gain()).or(self.first_look)
     }
 }
 
@@ -92,6 +88,7 @@ impl Scores {
             score: (prediction.confidence - logits.probabilities(row)[label]).abs(),
             margin_drop: Some(margin - logits.margin(row, label)),
             flips: Some(logits.label(row) != label),
+            first_look: None,
             sufficiency: None,
         };
         let influences = (1..logits.len()).map(influence).collect();
@@ -129,7 +126,7 @@ impl Scores {
     /// Shares after weighing: of all that the candidates gain in references.
     pub(crate) fn share_gains(&mut self) {
         for influence in &mut self.influences {
-            influence.score = influence.gain().max(0.0);
+            influence.score = influence.gain().unwrap_or(0.0).max(0.0);
         }
         self.entropy = self.entropy_of_shares();
     }

@@ -2,16 +2,14 @@
 //! without it?) and is it *sufficient* (what does it do in other code?). A trigger that stands there twice is necessary in
 //! none of its places and sufficient in each.
 //!
-//! Passes are spent where they tell most: every candidate goes into one short reference, the few that move it most into a
-//! longer one, the strongest into the remaining ones. It is occluded, too, once it is called a trigger: before that, its
-//! necessity decides nothing. Where all references get the snippet's answer anyway and there is no calibration to compare
+//! Passes are spent where they tell most: every candidate goes into one short reference, the few that move it most into longer
+//! ones, which alone count. The strongest is occluded, too, once it is called a trigger: before that, its necessity decides
+//! nothing. Where all references get the snippet's answer anyway and there is no calibration to compare
 //! with, candidates are occluded instead.
 
 mod bench;
 
 pub(crate) use bench::{Ask, Bench, Entry};
-
-use std::ops::Range;
 
 use crate::ask::Guarded;
 use crate::batch::{Item, Spent, through};
@@ -24,9 +22,9 @@ use crate::verdict::ElementKind;
 /// How passes are spent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Effort {
-    /// References that the strongest candidate is tried in, 2 at least.
+    /// References, 2 at least: the first is for a first look, the others are those that count.
     pub(crate) references: usize,
-    /// Candidates that go into the second one.
+    /// Candidates that go into all of them.
     pub(crate) shortlist: usize,
     /// Most that all of a snippet's evidence may cost, in passes over the snippet. Only the first look at many candidates
     /// can be made cheaper; what follows is small and always done.
@@ -34,7 +32,7 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    pub(crate) const STANDARD: Self = Self { references: 3, shortlist: 2, budget: Profile::BUDGET };
+    pub(crate) const STANDARD: Self = Self { references: 3, shortlist: 3, budget: Profile::BUDGET };
 }
 
 /// Weighs candidates.
@@ -53,10 +51,8 @@ struct Draft<'a, 's> {
     entries: Vec<&'a Entry>,
     /// Candidates that go into the first reference together.
     packs: Vec<Vec<usize>>,
-    /// Candidates that go into the second reference.
+    /// Candidates that go into the references that count.
     shortlist: Vec<usize>,
-    /// The strongest of them, which goes into the others.
-    finalist: Option<usize>,
     /// Candidates that are occluded because references tell nothing.
     occluded: Vec<usize>,
     /// Whether references can tell nothing: too few are answered otherwise, and there is no clean code to compare with.
@@ -72,7 +68,7 @@ impl<'a> Draft<'a, '_> {
     /// How strong a candidate is: its gain. A name shows in every statement that it stands in, and so do characters that are
     /// not seen; at about the same gain they are the trigger.
     fn rank(&self, index: usize) -> f64 {
-        let gain = self.scores.influences[index].gain();
+        let gain = self.scores.influences[index].gain().unwrap_or(0.0);
         match self.inspection.candidates[index].kind {
             ElementKind::Identifier | ElementKind::Invisible if gain > 0.0 => gain / AS_STRONG,
             _ => gain,
@@ -102,7 +98,6 @@ impl Scales<'_> {
         let drafts = self.in_packs(drafts.collect());
         let drafts = self.singly(drafts);
         let drafts = self.closely(drafts);
-        let drafts = self.lastly(drafts);
         drafts.into_iter().map(|draft| Ok(draft?.scores)).collect()
     }
 
@@ -121,8 +116,8 @@ impl Scales<'_> {
         let open = |entry: &&&Entry| entry.margin(&scores.answer).is_none_or(|margin| margin < bars.given);
         let by_necessity =
             !self.calibrated && !entries.is_empty() && entries.iter().filter(open).count() < OPEN;
-        let (packs, shortlist, finalist, occluded) = (Vec::new(), Vec::new(), None, Vec::new());
-        Draft { inspection, scores, entries, packs, shortlist, finalist, occluded, by_necessity }
+        let (packs, shortlist, occluded) = (Vec::new(), Vec::new(), Vec::new());
+        Draft { inspection, scores, entries, packs, shortlist, occluded, by_necessity }
     }
 
     /// Candidates that may be occluded where references tell nothing.
@@ -181,7 +176,8 @@ impl Scales<'_> {
     /// Tries the members of the best packs alone.
     fn singly<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
         self.in_first(drafts, |draft, _| {
-            let gain = |pack: &[usize]| draft.scores.influences[pack[0]].gain() * pack.len() as f64;
+            let look = |index: usize| draft.scores.influences[index].first_look.unwrap_or(0.0);
+            let gain = |pack: &[usize]| look(pack[0]) * pack.len() as f64;
             let mut packs: Vec<&Vec<usize>> = draft.packs.iter().filter(|pack| pack.len() > 1).collect();
             packs.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
             packs.into_iter().take(PACKS).flatten().map(|&index| vec![index]).collect()
@@ -209,12 +205,12 @@ impl Scales<'_> {
         self.ask(drafts, asks, |draft, margins| {
             let Some(&entry) = draft.entries.first() else { return };
             let mut margins = margins.into_iter();
-            let (baseline, bars) = (draft.baseline(entry, &mut margins), draft.bars());
+            let baseline = draft.baseline(entry, &mut margins);
             for (pack, margin) in draft.packs.iter().zip(margins) {
                 // Shared by the members until they are tried alone.
                 let gain = (margin - baseline) / pack.len() as f64;
                 for &index in pack {
-                    draft.scores.influences[index].moved(gain, baseline, margin, bars);
+                    draft.scores.influences[index].first_look = Some(gain);
                 }
             }
         })
@@ -231,48 +227,33 @@ impl Scales<'_> {
         size
     }
 
-    /// Puts the candidates that moved the first reference most into the second one.
+    /// Puts the candidates that moved the first reference most into the others, or occludes the best.
     fn closely<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
         let asks = |draft: &mut Draft<'a, 's>| {
-            draft.shortlist = draft.best(self.effort.shortlist);
-            self.tries(draft, 1..2, &draft.shortlist)
-        };
-        self.ask(drafts, asks, |draft, margins| {
-            let shortlist = draft.shortlist.clone();
-            draft.tried(1..2, &shortlist, &mut margins.into_iter());
-        })
-    }
-
-    /// Puts the strongest candidate into all other references, or occludes the best.
-    fn lastly<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        let asks = |draft: &mut Draft<'a, 's>| {
-            draft.finalist = draft.strongest();
-            draft.occluded = if draft.by_necessity { draft.best(self.budget()) } else { Vec::new() };
+            if draft.by_necessity {
+                draft.occluded = draft.best(self.budget());
+            }
             let occlude = |&index: &usize| {
                 let row = draft.inspection.without(self.guarded.model(), index)?;
                 Ok(occluded(draft.inspection, &row))
             };
             let mut asks = draft.occluded.iter().map(occlude).collect::<Result<Vec<Ask>, _>>()?;
-            asks.extend(self.tries(draft, 2..draft.entries.len(), draft.finalist.as_slice())?);
+            draft.shortlist = draft.best(self.effort.shortlist);
+            asks.extend(self.tries(draft)?);
             Ok(asks)
         };
         self.ask(drafts, asks, Draft::conclude)
     }
 
-    /// What is asked to try each of `which` in the references `range`.
-    fn tries(
-        &self,
-        draft: &Draft<'_, '_>,
-        range: Range<usize>,
-        which: &[usize],
-    ) -> Result<Vec<Ask>, ModelError> {
+    /// What is asked to try the shortlist in the references that count.
+    fn tries(&self, draft: &Draft<'_, '_>) -> Result<Vec<Ask>, ModelError> {
         let model = self.guarded.model();
         let mut asks = Vec::new();
-        for entry in draft.entries.get(range).unwrap_or_default() {
+        for entry in draft.counting() {
             if entry.margin(&draft.scores.answer).is_none() {
                 asks.push(entry.ask(model, &[])?);
             }
-            for &index in which {
+            for &index in &draft.shortlist {
                 asks.push(entry.ask(model, &draft.grafts(&[index]))?);
             }
         }
@@ -294,7 +275,7 @@ fn whole(inspection: &Inspection<'_>, influences: &[Influence], part: usize, sho
     let candidates = &inspection.candidates;
     let around = |&index: &usize| {
         let statement = [part, index].iter().all(|&it| candidates[it].kind == ElementKind::Statement);
-        let strong = influences[index].gain() >= AS_STRONG * influences[part].gain();
+        let strong = influences[index].gain() >= influences[part].gain().map(|gain| AS_STRONG * gain);
         index != part && statement && strong && candidates[index].spans[0].contains(candidates[part].spans[0])
     };
     shortlist.iter().copied().find(around).unwrap_or(part)
@@ -309,7 +290,7 @@ const PACKS: usize = 2;
 /// Share of the budget that the first look at all candidates may take.
 const FIRST_LOOK: f64 = 0.25;
 
-impl Draft<'_, '_> {
+impl<'a> Draft<'a, '_> {
     /// The `count` candidates of the highest rank, best first.
     fn best(&self, count: usize) -> Vec<usize> {
         let mut best: Vec<usize> = (0..self.inspection.candidates.len()).collect();
@@ -325,30 +306,29 @@ impl Draft<'_, '_> {
         Some(whole(self.inspection, &self.scores.influences, strongest, &self.shortlist))
     }
 
-    /// Takes the margins that [`Scales::tries`] asked for.
-    fn tried(&mut self, range: Range<usize>, which: &[usize], margins: &mut impl Iterator<Item = f64>) {
-        let bars = self.bars();
-        for entry in self.entries.get(range).unwrap_or_default().to_vec() {
-            let baseline = self.baseline(entry, margins);
-            for (&index, margin) in which.iter().zip(margins.by_ref()) {
-                self.scores.influences[index].tried(margin - baseline, baseline, margin, bars);
-            }
-        }
+    /// The references that count: all but the first, unless there is no other.
+    fn counting(&self) -> Vec<&'a Entry> {
+        self.entries[usize::from(self.entries.len() > 1)..].to_vec()
     }
 
-    /// Takes the margins of [`Scales::lastly`] apart.
+    /// Takes the margins of [`Scales::closely`] apart.
     fn conclude(&mut self, margins: Vec<f64>) {
-        let mut margins = margins.into_iter();
+        let (mut margins, bars) = (margins.into_iter(), self.bars());
         for (&index, margin) in self.occluded.iter().zip(margins.by_ref()) {
             self.scores.occluded(index, margin);
         }
-        let finalist = self.finalist;
-        self.tried(2..self.entries.len(), finalist.as_slice(), &mut margins);
+        for entry in self.counting() {
+            let baseline = self.baseline(entry, &mut margins);
+            for (&index, margin) in self.shortlist.iter().zip(margins.by_ref()) {
+                self.scores.influences[index].tried(baseline, margin, bars);
+            }
+        }
         let influences = &self.scores.influences;
         self.scores.dependence = if self.by_necessity {
             Dependence::of_necessity(influences, &self.occluded)
         } else {
-            finalist.and_then(|strongest| Dependence::of(influences, strongest))
+            let strongest = self.strongest();
+            strongest.and_then(|strongest| Dependence::of(influences, &self.shortlist, strongest))
         };
         self.scores.share_gains();
     }

@@ -82,12 +82,10 @@ impl<'k> Screening<'k> {
 /// Profile `default` as it is used before the victim: a model of pairs gets references of its own field.
 fn standard(kit: &Kit<'_>) -> Result<Profile> {
     let profile = Profile::standard();
-    if kit.guard.pair().is_none() {
-        return Ok(profile);
-    }
+    let Some(victim) = kit.guard.pair() else { return Ok(profile) };
     let texts = kit.field.iter().flat_map(|sample| sample.texts.iter().map(|text| (text, sample.language)));
     let snippets = texts.filter_map(|(text, language)| Snippet::new(text.as_str(), language).ok());
-    let references = References::of_field(kit.guard.model().model(), &snippets.collect::<Vec<_>>())?;
+    let references = References::of_field(victim, &snippets.collect::<Vec<_>>())?;
     Ok(if references.is_empty() { profile } else { profile.with_references(references) })
 }
 

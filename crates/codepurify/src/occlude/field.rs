@@ -1,0 +1,108 @@
+//! References from the field of a model of pairs: of its own clean functions those that honest code moves least.
+
+use std::collections::HashSet;
+
+use super::encode_window;
+use super::references::{Graft, Reference, References};
+use super::transplant::graft;
+use crate::candidates::{Candidate, Families, candidates};
+use crate::error::ModelError;
+use crate::snippet::{Language, Snippet, SyntaxQuality};
+use crate::victim::{PairVictim, Ragged};
+
+/// Wanted length of a reference: long enough for honest code not to change what it is, short enough to be cheap.
+const TOKENS: usize = 90;
+/// Functions of about this length that are tried as references.
+const TRIED: usize = 32;
+/// Honest elements that are put into each of them.
+const ELEMENTS: usize = 64;
+/// References that are kept: one more than a snippet's candidates are put into, as some may be given its answer.
+const KEPT: usize = 4;
+
+/// A function of the field.
+struct Function<'s> {
+    snippet: &'s Snippet,
+    reference: Reference,
+    /// How far its length is from the wanted one, in tokens.
+    off: usize,
+}
+
+impl References {
+    /// At most 4 of `snippets` in each language, clean functions of the field of `victim`, a model of pairs. Those with a body
+    /// whose length is near 90 tokens are tried: beside itself each is a pair that the model should be sure of. Elements of
+    /// the others are put into both sides, and the functions whose answer suffers least from the worst of them are kept
+    /// (`docs/method.md` has the figures).
+    ///
+    /// # Errors
+    /// [`ModelError`] if one cannot be tokenised or judged.
+    pub fn of_field<'s>(
+        victim: &dyn PairVictim,
+        snippets: impl IntoIterator<Item = &'s Snippet>,
+    ) -> Result<Self, ModelError> {
+        let mut functions = usable(victim, snippets)?;
+        functions.sort_by_key(|function| function.off);
+        let mut all = Vec::new();
+        for language in Language::ALL {
+            let own: Vec<&Function<'_>> =
+                functions.iter().filter(|function| function.reference.language == language).collect();
+            all.extend(steadiest(victim, &own)?);
+        }
+        Ok(Self::sorted(all))
+    }
+}
+
+/// The functions that can be references, none of them twice.
+fn usable<'s>(
+    victim: &dyn PairVictim,
+    snippets: impl IntoIterator<Item = &'s Snippet>,
+) -> Result<Vec<Function<'s>>, ModelError> {
+    let (mut functions, mut seen) = (Vec::new(), HashSet::new());
+    for snippet in snippets {
+        let usable = snippet.quality() == SyntaxQuality::Clean && seen.insert(snippet.text());
+        let Some(reference) = usable.then(|| Reference::new(snippet)).flatten() else { continue };
+        let off = victim.encode(snippet.text())?.ids.len().abs_diff(TOKENS);
+        functions.push(Function { snippet, reference, off });
+    }
+    Ok(functions)
+}
+
+/// Of the first of `functions`, all in one language, those that elements of the others move least.
+fn steadiest(victim: &dyn PairVictim, functions: &[&Function<'_>]) -> Result<Vec<Reference>, ModelError> {
+    let (tried, others) = functions.split_at(functions.len().min(TRIED));
+    let found = elements(if others.is_empty() { tried } else { others });
+    let grafts: Vec<Graft<'_>> = found.iter().map(|(snippet, candidate)| graft(snippet, candidate)).collect();
+    let mut ranked = Vec::new();
+    for function in tried {
+        ranked.push((suffers(victim, &function.reference, &grafts)?, &function.reference));
+    }
+    ranked.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    Ok(ranked.into_iter().take(KEPT).map(|(_, reference)| reference.clone()).collect())
+}
+
+/// Elements from all over `functions`, each with where it comes from.
+fn elements<'s>(functions: &[&Function<'s>]) -> Vec<(&'s Snippet, Candidate)> {
+    let of = |function: &&Function<'s>| {
+        let snippet = function.snippet;
+        candidates(snippet, &Families::STANDARD).into_iter().map(move |candidate| (snippet, candidate))
+    };
+    let all: Vec<_> = functions.iter().flat_map(of).collect();
+    let step = all.len().div_ceil(ELEMENTS).max(1);
+    all.into_iter().step_by(step).collect()
+}
+
+/// What the answer to `reference` beside itself loses by the worst tenth of `grafts`, on average, as a share of its margin.
+fn suffers(victim: &dyn PairVictim, reference: &Reference, grafts: &[Graft<'_>]) -> Result<f64, ModelError> {
+    let mut rows = Ragged::new();
+    let plain: &[Graft<'_>] = &[];
+    for grafts in std::iter::once(plain).chain(grafts.chunks(1)) {
+        rows.push(encode_window(victim, &reference.with(grafts))?.0.ids);
+    }
+    let logits = victim.judge_pairs(&rows, &rows)?;
+    let label = logits.label(0);
+    let margin = logits.margin(0, label);
+    let mut losses: Vec<f64> = (1..logits.len()).map(|row| margin - logits.margin(row, label)).collect();
+    losses.sort_by(|a, b| b.total_cmp(a));
+    losses.truncate(losses.len().div_ceil(10));
+    let mean = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
+    Ok(mean.max(0.0) / margin.max(f64::MIN_POSITIVE))
+}
