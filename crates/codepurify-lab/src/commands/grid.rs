@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     /// Only these parts of the work, in this order.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "inputs,training-sets,retraining")]
     stages: Vec<Stage>,
-    /// Where models are trained and asked: cpu, cuda or cuda:N (the GPU of that number; in builds with CUDA).
+    /// Where models are trained (they are asked on the CPU): cpu, cuda or cuda:N (the GPU of that number; in builds with CUDA).
     #[arg(long, default_value_t)]
     device: DeviceName,
 }
