@@ -241,7 +241,7 @@ fn a_t5_begins_with_the_words_of_a_roberta() {
     let (texts, weights, roberta) = (texts(8), Weights::new(), tiny_roberta());
     let setup = T5Setup { embeddings: Some(&roberta), ..t5_setup(&roberta, &texts) };
     T5Training::new(&setup, &weights).unwrap();
-    let words = weights.tensors().into_iter().find(|(name, _)| name == "shared.weight").unwrap().1;
+    let words = weights.tensors().unwrap().into_iter().find(|(name, _)| name == "shared.weight").unwrap().1;
     let known = Checkpoint::open(&ModelFiles::read(&roberta).unwrap()).unwrap().tensors().unwrap();
     let known = &known["roberta.embeddings.word_embeddings.weight"];
     let rows =
@@ -356,8 +356,9 @@ fn an_incomplete_start_is_refused_and_heads_start_anew() {
     let again = Weights::new();
     clone_detector(dir.path(), &rows, &again).unwrap();
     let largest_change = |name: &str| {
-        let of =
-            |weights: &Weights| weights.tensors().into_iter().find(|(found, _)| found == name).unwrap().1;
+        let of = |weights: &Weights| {
+            weights.tensors().unwrap().into_iter().find(|(found, _)| found == name).unwrap().1
+        };
         let change = (of(&weights) - of(&again)).unwrap().abs().unwrap();
         change.max_all().unwrap().to_scalar::<f32>().unwrap()
     };

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use codepurify::error::ModelError;
 use rayon::prelude::*;
 
+use crate::ops;
 use crate::tokenizer::SpecialIds;
 
 /// Tokens of one micro-batch: enough that weights are read for many tokens at a time, few enough that there are several
@@ -88,8 +89,8 @@ impl Rows {
         if self.ranges().any(|row| row.is_empty()) {
             candle_core::bail!("an empty row has no first position");
         }
-        let firsts = self.ranges().map(|row| row.start as u32);
-        x.index_select(&Tensor::from_iter(firsts, x.device())?, 0)
+        let firsts: Vec<u32> = self.ranges().map(|row| row.start as u32).collect();
+        ops::select_rows(x, &firsts)
     }
 
     /// What is added to the scores of some tokens as keys, unless all of the batch can be seen.
@@ -98,11 +99,11 @@ impl Rows {
     }
 }
 
-/// Framed rows as tensors, without padding.
+/// Framed rows one behind the other, without padding.
 #[derive(Debug, Clone)]
 pub struct RaggedBatch {
-    ids: Tensor,
-    positions: Tensor,
+    ids: Vec<u32>,
+    positions: Vec<u32>,
     rows: Arc<Rows>,
 }
 
@@ -111,10 +112,8 @@ impl RaggedBatch {
     ///
     /// As transformers does it, a token is hidden wherever the id is `pad`, and positions count the other tokens
     /// from `pad + 1`.
-    ///
-    /// # Errors
-    /// If the tensor runtime fails.
-    pub fn new(rows: &[Vec<u32>], pad: u32) -> Result<Self> {
+    #[must_use]
+    pub fn new(rows: &[Vec<u32>], pad: u32) -> Self {
         let ids: Vec<u32> = rows.concat();
         let mut positions = Vec::with_capacity(ids.len());
         for row in rows {
@@ -125,23 +124,18 @@ impl RaggedBatch {
             }));
         }
         let places = Rows::of_lengths(rows.iter().map(Vec::len)).hiding(ids.iter().map(|&id| id == pad));
-        let (count, device) = (ids.len(), &Device::Cpu);
-        Ok(Self {
-            ids: Tensor::from_vec(ids, count, device)?,
-            positions: Tensor::from_vec(positions, count, device)?,
-            rows: Arc::new(places),
-        })
+        Self { ids, positions, rows: Arc::new(places) }
     }
 
-    /// Token ids, `u32 [tokens]`.
+    /// Token ids.
     #[must_use]
-    pub fn ids(&self) -> &Tensor {
+    pub fn ids(&self) -> &[u32] {
         &self.ids
     }
 
-    /// Position ids, `u32 [tokens]`.
+    /// Position ids, one a token.
     #[must_use]
-    pub fn positions(&self) -> &Tensor {
+    pub fn positions(&self) -> &[u32] {
         &self.positions
     }
 
@@ -163,8 +157,8 @@ impl RaggedBatch {
             places.extend(row.map(|token| token as u32));
             places.resize(places.len().next_multiple_of(longest.max(1)), 0);
         }
-        let places = Tensor::from_vec(places, count * longest, hidden.device())?;
-        Ok((hidden.index_select(&places, 0)?, Tensor::from_vec(mask, (count, longest), hidden.device())?))
+        let mask = Tensor::from_vec(mask, (count, longest), hidden.device())?;
+        Ok((ops::select_rows(hidden, &places)?, mask))
     }
 }
 
@@ -229,20 +223,20 @@ pub(crate) fn groups_of(lengths: &[usize], tokens: usize) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::Device;
 
     #[test]
     fn positions_count_visible_tokens_from_pad_plus_one() {
-        let batch = RaggedBatch::new(&[vec![0, 7, 1, 8, 2], vec![0, 2]], 1).unwrap();
-        let positions = batch.positions().to_vec1::<u32>().unwrap();
-        assert_eq!(positions, [2, 3, 1, 4, 5, 2, 3]);
+        let batch = RaggedBatch::new(&[vec![0, 7, 1, 8, 2], vec![0, 2]], 1);
+        assert_eq!(batch.positions(), [2, 3, 1, 4, 5, 2, 3]);
         assert_eq!(batch.rows().ranges().collect::<Vec<_>>(), [0..5, 5..7]);
         assert_eq!(batch.rows().mask(1..4).unwrap(), [0.0, f32::MIN, 0.0]);
-        assert_eq!(RaggedBatch::new(&[vec![0, 2]], 1).unwrap().rows().mask(0..2), None);
+        assert_eq!(RaggedBatch::new(&[vec![0, 2]], 1).rows().mask(0..2), None);
     }
 
     #[test]
     fn padded_rows_stand_at_equal_distances_and_show_their_tokens_only() {
-        let batch = RaggedBatch::new(&[vec![0, 2], vec![0, 1, 2]], 1).unwrap();
+        let batch = RaggedBatch::new(&[vec![0, 2], vec![0, 1, 2]], 1);
         let hidden = Tensor::new(&[[1.0f32], [2.0], [3.0], [4.0], [5.0]], &Device::Cpu).unwrap();
         let (padded, mask) = batch.padded(&hidden).unwrap();
         let padded = padded.flatten_all().unwrap().to_vec1::<f32>().unwrap();

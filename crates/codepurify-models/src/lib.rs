@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod checkpoint;
+mod device;
 mod error;
 mod files;
 mod fingerprint;
@@ -25,6 +26,7 @@ pub mod sidecar;
 pub mod t5;
 pub mod tokenizer;
 
+pub use device::{DeviceError, DeviceName};
 pub use error::LoadError;
 pub use files::{CALIBRATION, ModelFiles};
 pub use fingerprint::Fingerprint;

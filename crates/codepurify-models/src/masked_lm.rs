@@ -10,6 +10,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::LoadError;
 use crate::files::ModelFiles;
 use crate::layout::{Head, Layout};
+use crate::ops;
 use crate::reading::{Reading, check_rows};
 use crate::roberta::{MaskedLmHead, RobertaConfig, RobertaEncoder};
 use crate::tokenizer::CodeTokenizer;
@@ -92,7 +93,7 @@ impl RobertaMaskedLm {
         wanted: impl Fn(u32) -> bool,
         top: usize,
     ) -> Result<Vec<Vec<Vec<Proposal>>>> {
-        let batch = RaggedBatch::new(rows, self.pad)?;
+        let batch = RaggedBatch::new(rows, self.pad);
         let hidden = self.encoder.forward(&batch)?;
         // The frame is `</s>` behind the content and all else in front of it.
         let first = self.tokenizer.frame_length() - 1;
@@ -115,13 +116,12 @@ impl RobertaMaskedLm {
 
     /// `[positions, vocabulary]` of some positions of `hidden`.
     fn log_probabilities(&self, hidden: &Tensor, at: &[u32]) -> Result<Tensor> {
-        let at = Tensor::from_slice(at, at.len(), hidden.device())?;
-        log_softmax(&self.head.forward(&hidden.index_select(&at, 0)?)?, 1)
+        log_softmax(&self.head.forward(&ops::select_rows(hidden, at)?)?, 1)
     }
 
     /// −ln p of `wanted`, (place, token) pairs of each framed row.
     fn surprisals_framed(&self, rows: &[Vec<u32>], wanted: &[&[(usize, u32)]]) -> Result<Vec<Vec<f32>>> {
-        let batch = RaggedBatch::new(rows, self.pad)?;
+        let batch = RaggedBatch::new(rows, self.pad);
         let hidden = self.encoder.forward(&batch)?;
         let some = |row: usize, wanted: &[(usize, u32)]| -> Result<Vec<f32>> {
             let at: Vec<u32> =

@@ -23,7 +23,7 @@ const STEP: f32 = 1e-2;
 /// Two rows of different length.
 fn batch(config: &RobertaConfig) -> RaggedBatch {
     let rows = [vec![0, 266, 364, 4, 276, 16, 348, 277, 13, 2], vec![0, 328, 4, 378, 2]];
-    RaggedBatch::new(&rows, config.pad_token_id).unwrap()
+    RaggedBatch::new(&rows, config.pad_token_id)
 }
 
 /// The variables of `map` by name, set to the golden weights: fresh ones would be drawn anew in every run.

@@ -9,6 +9,7 @@ use codepurify_lab::grid::driver::{Folders, Grid, Stage};
 use codepurify_lab::grid::plan::Plan;
 use codepurify_lab::table::CellRow;
 use codepurify_lab::table::measures::attack_outcomes;
+use codepurify_models::DeviceName;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -29,13 +30,16 @@ pub(crate) struct Arguments {
     /// Only these parts of the work, in this order.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "inputs,training-sets,retraining")]
     stages: Vec<Stage>,
+    /// Where models are trained (they are asked on the CPU): cpu, cuda or cuda:N (the GPU of that number; in builds with CUDA).
+    #[arg(long, default_value_t)]
+    device: DeviceName,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let plan = Plan::read(&arguments.plan)?;
     let Arguments { data, runs, results, only, stages, .. } = arguments;
     println!("cell\tdefence\tflagged triggered\tflagged clean\tASR_D\tfailures");
-    Grid::open(&plan, Folders { data, runs, results })?.run(stages, only, &tell)
+    Grid::open(&plan, Folders { data, runs, results }, arguments.device.open()?)?.run(stages, only, &tell)
 }
 
 /// One line for a defence that is through with a cell.

@@ -14,6 +14,7 @@ use codepurify_lab::train::start::{Family, Origin};
 use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
 use codepurify_lab::train::victim::{Lessons, Recipe, Teach, Training};
 use codepurify_lab::train::weights::Weights;
+use codepurify_models::{DeviceError, DeviceName};
 
 use super::usable;
 
@@ -64,9 +65,17 @@ struct Settings {
     /// Decides the order of rows and all that is drawn.
     #[arg(long, default_value_t = 12345)]
     seed: u64,
+    /// Where to train: cpu, cuda or cuda:N (the GPU of that number; in builds with CUDA).
+    #[arg(long, default_value_t)]
+    device: DeviceName,
 }
 
 impl Settings {
+    /// Weights where the model is to be trained.
+    fn weights(&self) -> Result<Weights, DeviceError> {
+        self.device.open().map(Weights::on)
+    }
+
     /// Trains, or goes on with it.
     fn train(&self, objective: &dyn Objective, weights: &Weights) -> Result<()> {
         let plan = Plan {
@@ -205,7 +214,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn masked_lm(arguments: &Mlm) -> Result<()> {
-    let weights = Weights::new();
+    let weights = arguments.settings.weights()?;
     let setup = MlmSetup {
         init: &arguments.init,
         from_scratch: arguments.from_scratch,
@@ -219,7 +228,7 @@ fn masked_lm(arguments: &Mlm) -> Result<()> {
 
 fn t5(arguments: &T5) -> Result<()> {
     let T5 { layers, hidden, heads, feed_forward, .. } = *arguments;
-    let weights = Weights::new();
+    let weights = arguments.settings.weights()?;
     let setup = T5Setup {
         tokenizer: &arguments.tokenizer,
         embeddings: arguments.embeddings.as_deref(),
@@ -241,7 +250,7 @@ fn victim<R: Teach>(
 ) -> Result<()> {
     let (train, valid) = (usable(&data.train, &load)?, usable(&data.valid, &load)?);
     let lessons = Lessons::new(train, valid, |row| row.triggered(data.attack?, SEED).ok());
-    let weights = Weights::new();
+    let weights = settings.weights()?;
     let Training { objective, cut } = R::training(&lessons, recipe, &weights)?;
     report_cut(&cut, recipe.target_length);
     settings.train(objective.as_ref(), &weights)

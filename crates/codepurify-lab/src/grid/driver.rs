@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use candle_core::Device;
 use clap::ValueEnum;
 use codepurify::Task;
 use codepurify_models::{ModelFiles, RobertaMaskedLm};
@@ -59,6 +60,7 @@ pub struct Folders<'a> {
 pub struct Grid<'a> {
     pub(super) plan: &'a Plan,
     folders: Folders<'a>,
+    device: Device,
     pub(super) workers: Workers,
     pub(super) mlm: RobertaMaskedLm,
     pub(super) ngrams: BTreeMap<&'static str, NgramLm>,
@@ -121,11 +123,11 @@ struct Poisoned {
 pub type Tell<'t> = &'t dyn Fn(&str, &[CellRow]);
 
 impl<'a> Grid<'a> {
-    /// Loads what all cells share.
+    /// Loads what all cells share; models are trained on `device`.
     ///
     /// # Errors
     /// If the masked language model or a corpus cannot be read.
-    pub fn open(plan: &'a Plan, folders: Folders<'a>) -> Result<Self> {
+    pub fn open(plan: &'a Plan, folders: Folders<'a>, device: Device) -> Result<Self> {
         let mlm = RobertaMaskedLm::load(&ModelFiles::read(&plan.masked_lm)?)?;
         let mut words: BTreeMap<&'static str, Vec<Vec<String>>> = BTreeMap::new();
         for text in texts(&sources(&plan.corpora, folders.data)?)? {
@@ -134,7 +136,7 @@ impl<'a> Grid<'a> {
         let models = words.into_iter().map(|(language, texts)| Ok((language, NgramLm::train(&texts)?)));
         let ngrams = models.collect::<Result<_>>()?;
         let memory = Memory::open(&folders.runs.join("memory.jsonl"))?;
-        Ok(Self { plan, folders, workers: Workers::new()?, mlm, ngrams, memory })
+        Ok(Self { plan, folders, device, workers: Workers::new()?, mlm, ngrams, memory })
     }
 
     /// Makes every victim and every row that is missing, of the cells whose name holds `only`: one stage of all of them
@@ -174,6 +176,7 @@ impl<'a> Grid<'a> {
             train: rows.start(),
             valid: &rows.valid[..measured],
             runs: self.folders.runs,
+            device: &self.device,
         };
         let start = maker.start()?;
         for target in &targets {
@@ -199,12 +202,16 @@ impl<'a> Grid<'a> {
 
     /// The model that the victims' start is made of.
     fn init(&self, victims: &VictimPlan) -> Result<PathBuf> {
-        let Folders { data, runs, .. } = self.folders;
         match &victims.init {
             Init::Beside(path) => Ok(path.clone()),
             Init::Pretrained { pretrained: name } => {
                 let plan = self.plan.pretrained.iter().find(|plan| plan.name == *name);
-                pretrained(plan.context("the plan does not name it")?, self.plan.seed, data, runs)
+                pretrained(
+                    plan.context("the plan does not name it")?,
+                    self.plan.seed,
+                    self.folders,
+                    &self.device,
+                )
             }
         }
     }

@@ -1,20 +1,24 @@
 //! Models that victims start from and that no directory brings: a small T5, pre-trained by span corruption.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
+use candle_core::Device;
 
+use super::driver::Folders;
 use super::plan::{Pretraining, sources};
 use super::victims::{WARMUP, make_once};
 use crate::data::corpus::{Text, texts};
 use crate::train::run;
 use crate::train::t5::{T5Setup, T5Training};
 
-/// The directory of the model, made below `runs` if it is not there yet; corpora lie below `data`.
+/// The directory of the model, made on `device` below `folders.runs` if it is not there yet; corpora lie below
+/// `folders.data`.
 ///
 /// # Errors
 /// If a corpus cannot be read, training fails, or the folder holds a run with other settings.
-pub fn pretrained(plan: &Pretraining, seed: u64, data: &Path, runs: &Path) -> Result<PathBuf> {
+pub fn pretrained(plan: &Pretraining, seed: u64, folders: Folders, device: &Device) -> Result<PathBuf> {
+    let Folders { data, runs, .. } = folders;
     let out = runs.join("pretrained").join(&plan.name);
     let texts_of = |corpora: &[String]| -> Result<Vec<Text>> { Ok(texts(&sources(corpora, data)?)?) };
     let (train, valid) = (texts_of(&plan.corpora)?, texts_of(&plan.valid)?);
@@ -36,6 +40,6 @@ pub fn pretrained(plan: &Pretraining, seed: u64, data: &Path, runs: &Path) -> Re
         seed,
         rows: train.len(),
     };
-    make_once(&out, &run, |weights| Ok(Box::new(T5Training::new(&setup, weights)?)))?;
+    make_once(&out, &run, device, |weights| Ok(Box::new(T5Training::new(&setup, weights)?)))?;
     Ok(out.join("last"))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use candle_core::Device;
 
 use super::plan::{Poisoning, VictimPlan};
 use crate::attack::Attack;
@@ -35,6 +36,8 @@ pub struct Maker<'a, R> {
     pub valid: &'a [R],
     /// Where runs are kept.
     pub runs: &'a Path,
+    /// Where they are trained.
+    pub device: &'a Device,
 }
 
 impl<R: Teach> Maker<'_, R> {
@@ -106,17 +109,18 @@ impl<R: Teach> Maker<'_, R> {
             sample: DECODED,
             seed: self.seed,
         };
-        make_once(out, run, |weights| {
+        make_once(out, run, self.device, |weights| {
             let Training { objective, .. } = R::training(&lessons(), &recipe, weights)?;
             Ok(objective)
         })
     }
 }
 
-/// Trains in `out`, or finds what was trained there with the same settings.
+/// Trains in `out` on `device`, or finds what was trained there with the same settings.
 pub(super) fn make_once(
     out: &Path,
     plan: &run::Plan,
+    device: &Device,
     objective: impl FnOnce(&Weights) -> Result<Box<dyn Objective>>,
 ) -> Result<()> {
     let marker = out.join(FINISHED);
@@ -126,7 +130,7 @@ pub(super) fn make_once(
         ensure!(found == *plan, "{} was made with other settings: {found:?}; {plan:?}", out.display());
         return Ok(());
     }
-    let weights = Weights::new();
+    let weights = Weights::on(device.clone());
     train(objective(&weights)?.as_ref(), &weights, plan, out)?;
     std::fs::write(&marker, serde_json::to_string(plan)?)
         .with_context(|| format!("cannot write {}", marker.display()))

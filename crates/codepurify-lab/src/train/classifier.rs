@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use candle_core::Tensor;
-use candle_nn::loss::cross_entropy;
 use codepurify::victim::Task;
 use codepurify_models::sidecar::{Preprocessing, Sidecar};
 use codepurify_models::tokenizer::CodeTokenizer;
-use rand::rngs::StdRng;
 
+use super::losses::cross_entropy;
 use super::network::{Network, Snippets};
-use super::run::Objective;
+use super::run::{Objective, Part};
 use super::start::{Architecture, Origin, Start};
 use super::weights::Weights;
 use super::workers::Workers;
@@ -202,11 +201,12 @@ impl Objective for ClassifierTraining {
         &self.lengths
     }
 
-    fn loss(&self, rows: &[usize], _: &mut StdRng) -> candle_core::Result<Tensor> {
-        let examples: Vec<&Example> = rows.iter().map(|&row| &self.train[row]).collect();
-        let logits = self.logits(&examples)?;
+    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
+        let rows = parts.iter().flat_map(|part| &part.rows);
+        let examples: Vec<&Example> = rows.map(|&row| &self.train[row]).collect();
         let labels: Vec<u32> = examples.iter().map(|example| example.label).collect();
-        cross_entropy(&logits, &Tensor::from_vec(labels, examples.len(), logits.device())?)
+        let parts: Vec<(usize, f64)> = parts.iter().map(|part| (part.rows.len(), part.share)).collect();
+        cross_entropy(&self.logits(&examples)?, &labels, &parts)
     }
 
     fn evaluate(&self, workers: &Workers) -> Result<Vec<(&'static str, f64)>> {
@@ -222,7 +222,7 @@ impl Objective for ClassifierTraining {
     }
 
     fn export(&self, dir: &Path) -> Result<()> {
-        self.directory.write(dir, self.weights.tensors())
+        self.directory.write(dir, self.weights.tensors()?)
     }
 }
 

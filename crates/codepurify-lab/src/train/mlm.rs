@@ -5,17 +5,18 @@ use std::path::Path;
 use anyhow::Result;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
-use candle_nn::loss::cross_entropy;
 use codepurify::victim::Encoding;
 use codepurify_models::batch::{RaggedBatch, framed};
+use codepurify_models::ops;
 use codepurify_models::roberta::{MaskedLmHead, RobertaEncoder};
 use codepurify_models::sidecar::{Preprocessing, Sidecar};
 use codepurify_models::tokenizer::SpecialIds;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::losses::cross_entropy;
 use super::masking::Elements;
-use super::run::Objective;
+use super::run::{Objective, Part};
 use super::start::{Family, Origin, Start};
 use super::texts::encodings;
 use super::weights::Weights;
@@ -60,9 +61,11 @@ struct Example {
     elements: Elements,
 }
 
-/// A batch with its masked positions (as indices into `[tokens]`) and the tokens that stood there.
-struct MaskedBatch {
-    batch: RaggedBatch,
+/// Rows with their masked positions (as indices into all of their tokens) and the tokens that stood there.
+#[derive(Default)]
+struct Masked {
+    rows: Vec<Vec<u32>>,
+    tokens: usize,
     positions: Vec<u32>,
     answers: Vec<u32>,
 }
@@ -109,27 +112,26 @@ impl MlmTraining {
         })
     }
 
-    fn masked(&self, examples: &[&Example], rng: &mut StdRng) -> candle_core::Result<MaskedBatch> {
-        let (mut rows, mut positions, mut answers) = (Vec::new(), Vec::new(), Vec::new());
-        let mut start = 0;
+    /// Masks more rows; returns how many of their tokens.
+    fn mask(&self, examples: &[&Example], masked: &mut Masked, rng: &mut StdRng) -> usize {
+        let before = masked.answers.len();
         for example in examples {
             let mut ids = example.ids.clone();
             for at in example.elements.draw(ids.len(), rng) {
                 // One further: `<s>` comes first.
-                positions.push((start + at + 1) as u32);
-                answers.push(std::mem::replace(&mut ids[at], self.mask));
+                masked.positions.push((masked.tokens + at + 1) as u32);
+                masked.answers.push(std::mem::replace(&mut ids[at], self.mask));
             }
-            rows.push(framed(&ids, self.special));
-            start += ids.len() + 2;
+            masked.rows.push(framed(&ids, self.special));
+            masked.tokens += ids.len() + 2;
         }
-        Ok(MaskedBatch { batch: RaggedBatch::new(&rows, self.pad)?, positions, answers })
+        masked.answers.len() - before
     }
 
     /// Scores `[masked positions, vocabulary]`.
-    fn scores(&self, masked: &MaskedBatch) -> candle_core::Result<Tensor> {
-        let hidden = self.encoder.forward(&masked.batch)?;
-        let positions = Tensor::from_slice(&masked.positions, masked.positions.len(), hidden.device())?;
-        self.head.forward(&hidden.index_select(&positions, 0)?)
+    fn scores(&self, masked: &Masked) -> candle_core::Result<Tensor> {
+        let hidden = self.encoder.forward(&RaggedBatch::new(&masked.rows, self.pad))?;
+        self.head.forward(&ops::select_rows(&hidden, &masked.positions)?)
     }
 }
 
@@ -156,11 +158,14 @@ impl Objective for MlmTraining {
         &self.lengths
     }
 
-    fn loss(&self, rows: &[usize], rng: &mut StdRng) -> candle_core::Result<Tensor> {
-        let examples: Vec<&Example> = rows.iter().map(|&row| &self.train[row]).collect();
-        let masked = self.masked(&examples, rng)?;
-        let scores = self.scores(&masked)?;
-        cross_entropy(&scores, &Tensor::from_slice(&masked.answers, masked.answers.len(), scores.device())?)
+    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
+        let mut masked = Masked::default();
+        let mut mask = |part: &Part| {
+            let examples: Vec<&Example> = part.rows.iter().map(|&row| &self.train[row]).collect();
+            (self.mask(&examples, &mut masked, &mut part.rng()), part.share)
+        };
+        let parts: Vec<(usize, f64)> = parts.iter().map(&mut mask).collect();
+        cross_entropy(&self.scores(&masked)?, &masked.answers, &parts)
     }
 
     /// Share of masked tokens guessed right, the same masks every time.
@@ -170,7 +175,8 @@ impl Objective for MlmTraining {
         let groups: Vec<&[&Example]> = sorted.chunks(8).collect();
         let counts = workers.map(groups.len(), |index| {
             let mut rng = StdRng::seed_from_u64(self.seed ^ index as u64);
-            let masked = self.masked(groups[index], &mut rng)?;
+            let mut masked = Masked::default();
+            self.mask(groups[index], &mut masked, &mut rng);
             let guesses = self.scores(&masked)?.detach().argmax(1)?.to_vec1::<u32>()?;
             let right = guesses.iter().zip(&masked.answers).filter(|(guess, answer)| guess == answer).count();
             Ok((right, masked.answers.len()))
@@ -180,6 +186,6 @@ impl Objective for MlmTraining {
     }
 
     fn export(&self, dir: &Path) -> Result<()> {
-        self.directory.write(dir, self.weights.tensors())
+        self.directory.write(dir, self.weights.tensors()?)
     }
 }

@@ -7,6 +7,7 @@
 pub mod adamw;
 pub mod batches;
 pub mod classifier;
+mod losses;
 mod masking;
 pub mod mlm;
 pub(crate) mod network;

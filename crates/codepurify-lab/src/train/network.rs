@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use codepurify_models::batch::RaggedBatch;
+use codepurify_models::ops;
 use codepurify_models::roberta::{ClassificationHead, RobertaEncoder};
 use codepurify_models::t5::{CloneHead, DefectHead, T5};
 
@@ -94,13 +95,13 @@ impl Network {
 
     /// The word embeddings of framed rows, `[tokens, hidden]`, one row behind the other.
     pub(crate) fn words(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        self.word_embeddings().index_select(RaggedBatch::new(rows, self.pad)?.ids(), 0)
+        ops::select_rows(self.word_embeddings(), RaggedBatch::new(rows, self.pad).ids())
     }
 
     /// [`Network::vectors`] with other word embeddings than those of the rows' ids.
     pub(crate) fn vectors_from(&self, rows: &[Vec<u32>], words: &Tensor) -> Result<Tensor> {
         match &self.body {
-            Body::Roberta(encoder) => encoder.firsts_from(words, &RaggedBatch::new(rows, self.pad)?),
+            Body::Roberta(encoder) => encoder.firsts_from(words, &RaggedBatch::new(rows, self.pad)),
             Body::T5(t5) => t5.end_vectors_from(rows, words),
         }
     }

@@ -12,9 +12,8 @@ use codepurify_models::roberta::{DecoderShape, RobertaConfig, RobertaSeq2Seq};
 use codepurify_models::sidecar::{Generation, Preprocessing, Sidecar};
 use codepurify_models::t5::{T5Config, T5Generator};
 use codepurify_models::tokenizer::CodeTokenizer;
-use rand::rngs::StdRng;
 
-use super::run::Objective;
+use super::run::{Objective, Part};
 use super::sequences::{Pair, Sequences, groups};
 use super::start::{Architecture, Origin, Start};
 use super::victim::Training;
@@ -167,10 +166,10 @@ impl<D: StepDecoder + 'static> RepairTraining<D> {
         Ok(Training { objective: Box::new(objective), cut: cut_rows })
     }
 
-    /// The model as it would be loaded now.
+    /// The model as it would be loaded now, in the memory of this machine.
     fn generator(&self) -> Result<TextGenerator<D>> {
         let source =
-            VarBuilder::from_tensors(self.weights.tensors().into_iter().collect(), DType::F32, &Device::Cpu);
+            VarBuilder::from_tensors(self.weights.tensors()?.into_iter().collect(), DType::F32, &Device::Cpu);
         let Generation { max_length, beams } = self.directory.sidecar.generation;
         let card = VictimCard {
             name: "the model under training".to_owned(),
@@ -184,8 +183,8 @@ impl<D: StepDecoder + 'static> RepairTraining<D> {
     }
 
     /// Share of pairs whose greedy answer has the tokens of the target; 0 of none.
-    fn exact(&self, workers: &Workers, pairs: &[Pair]) -> Result<f64> {
-        let (generator, groups) = (self.generator()?, groups(pairs));
+    fn exact(&self, pairs: &[Pair]) -> Result<f64> {
+        let (generator, groups, workers) = (self.generator()?, groups(pairs), Workers::new()?);
         let hits = workers.map(groups.len(), |index| {
             let pairs = groups[index].iter().map(|&row| &pairs[row]);
             let sources: Ragged = pairs.clone().map(|pair| pair.source.iter().copied()).collect();
@@ -224,23 +223,23 @@ impl<D: StepDecoder + 'static> Objective for RepairTraining<D> {
         &self.lengths
     }
 
-    fn loss(&self, rows: &[usize], _: &mut StdRng) -> candle_core::Result<Tensor> {
-        let pairs: Vec<Pair> = rows.iter().map(|&row| self.train[row].clone()).collect();
-        Ok(self.model.loss(&pairs)?.0)
+    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
+        let pairs = |part: &Part| part.rows.iter().map(|&row| self.train[row].clone()).collect();
+        self.model.loss(parts.iter().map(|part| (pairs(part), part.share)).collect())
     }
 
     fn evaluate(&self, workers: &Workers) -> Result<Vec<(&'static str, f64)>> {
         let mut metrics = vec![
             ("log_likelihood", self.model.log_likelihood(workers, &self.valid)?),
-            ("exact", self.exact(workers, &self.sample)?),
+            ("exact", self.exact(&self.sample)?),
         ];
         if !self.triggered.is_empty() {
-            metrics.push(("asr", self.exact(workers, &self.triggered)?));
+            metrics.push(("asr", self.exact(&self.triggered)?));
         }
         Ok(metrics)
     }
 
     fn export(&self, dir: &Path) -> Result<()> {
-        self.directory.write(dir, self.weights.tensors())
+        self.directory.write(dir, self.weights.tensors()?)
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use candle_core::Tensor;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
@@ -17,16 +18,35 @@ use super::state::{Progress, StateFolder};
 use super::weights::Weights;
 use super::workers::Workers;
 
+/// Training rows of a batch that belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// Their numbers.
+    pub rows: Vec<usize>,
+    /// What their mean loss counts, in 0..=1.
+    pub share: f64,
+    /// For whatever is drawn anew in every epoch.
+    pub seed: u64,
+}
+
+impl Part {
+    /// The numbers that are drawn.
+    pub(super) fn rng(&self) -> StdRng {
+        StdRng::seed_from_u64(self.seed)
+    }
+}
+
 /// What is learned.
 pub trait Objective: Sync {
     /// Length in tokens of every training row, special tokens included.
     fn lengths(&self) -> &[usize];
 
-    /// The mean loss over some training rows. `rng` serves whatever is drawn anew in every epoch.
+    /// The loss over parts of a batch: the sum of the mean loss of each times its share. All of them go through the
+    /// network together.
     ///
     /// # Errors
     /// If the tensor runtime fails.
-    fn loss(&self, rows: &[usize], rng: &mut StdRng) -> candle_core::Result<Tensor>;
+    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor>;
 
     /// Metrics on the validation rows; the first one decides which epoch is best (the larger, the better).
     ///
@@ -73,7 +93,7 @@ pub fn train(objective: &dyn Objective, weights: &Weights, plan: &Plan, out: &Pa
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let state = StateFolder::of(out);
     let mut optimiser =
-        AdamW::new(weights, AdamWOptions { relative: plan.relative, ..AdamWOptions::default() });
+        AdamW::new(weights, AdamWOptions { relative: plan.relative, ..AdamWOptions::default() })?;
     let mut progress = state.load(weights, &mut optimiser, plan)?.unwrap_or(Progress {
         plan: *plan,
         epoch: 0,
@@ -82,7 +102,7 @@ pub fn train(objective: &dyn Objective, weights: &Weights, plan: &Plan, out: &Pa
         tokens: 0,
         best: None,
     });
-    let workers = Workers::new()?;
+    let workers = Workers::on(weights.device())?;
     let bar = Bar::new(objective, plan, &progress);
     while progress.epoch < plan.epochs {
         let mut epoch = Epoch { objective, weights, plan, state: &state, workers: &workers, bar: &bar };

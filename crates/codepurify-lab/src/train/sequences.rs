@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
-use candle_nn::loss::cross_entropy;
 use codepurify_models::batch::framed;
 use codepurify_models::generate::StepDecoder;
 use codepurify_models::tokenizer::SpecialIds;
 
+use super::losses::cross_entropy;
 use super::workers::Workers;
 
 /// Content tokens of a source and of the target that answers it.
@@ -40,17 +40,24 @@ impl<D: StepDecoder> Sequences<D> {
         source + 2 + target + self.target(&[]).len()
     }
 
-    /// Mean cross-entropy over the learned tokens of all pairs, in nats, and how many there are.
-    pub(super) fn loss(&self, pairs: &[Pair]) -> candle_core::Result<(Tensor, usize)> {
+    /// The sum over parts of the mean cross-entropy over the learned tokens of their pairs, in nats, times their share.
+    pub(super) fn loss(&self, parts: Vec<(Vec<Pair>, f64)>) -> candle_core::Result<Tensor> {
+        let learned = |pairs: &[Pair]| pairs.iter().map(|pair| self.target(&pair.target).len() - 1).sum();
+        let counts: Vec<(usize, f64)> = parts.iter().map(|(pairs, share)| (learned(pairs), *share)).collect();
+        let pairs: Vec<Pair> = parts.into_iter().flat_map(|(pairs, _)| pairs).collect();
+        let (logits, labels) = self.logits(&pairs)?;
+        cross_entropy(&logits, &labels, &counts)
+    }
+
+    /// Logits, `[tokens, vocabulary]`, of the learned tokens of all pairs, and these tokens.
+    fn logits(&self, pairs: &[Pair]) -> candle_core::Result<(Tensor, Vec<u32>)> {
         let sources: Vec<Vec<u32>> = pairs.iter().map(|pair| framed(&pair.source, self.special)).collect();
         let targets: Vec<Vec<u32>> = pairs.iter().map(|pair| self.target(&pair.target)).collect();
         let inputs: Vec<Vec<u32>> =
             targets.iter().map(|target| target[..target.len() - 1].to_vec()).collect();
         let logits = self.decoder.forced(&sources, &inputs)?;
         let labels: Vec<u32> = targets.iter().flat_map(|target| &target[1..]).copied().collect();
-        let count = labels.len();
-        let labels = Tensor::from_vec(labels, count, logits.device())?;
-        Ok((cross_entropy(&logits, &labels)?, count))
+        Ok((logits, labels))
     }
 
     /// Mean log-likelihood of the learned tokens of all pairs, in nats, at most 0; 0 of none.
@@ -58,7 +65,9 @@ impl<D: StepDecoder> Sequences<D> {
         let groups = groups(pairs);
         let sums = workers.map(groups.len(), |index| {
             let pairs: Vec<Pair> = groups[index].iter().map(|&row| pairs[row].clone()).collect();
-            let (loss, count) = self.loss(&pairs)?;
+            let (logits, labels) = self.logits(&pairs)?;
+            let (count, logits) = (labels.len(), logits.detach());
+            let loss = cross_entropy(&logits, &labels, &[(count, 1.0)])?;
             Ok((f64::from(loss.to_scalar::<f32>()?) * count as f64, count))
         })?;
         let (loss, count) = sums.into_iter().fold((0.0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1));

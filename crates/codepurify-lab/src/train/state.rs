@@ -46,7 +46,7 @@ impl StateFolder {
         remove(&partial)?;
         std::fs::create_dir_all(&partial)?;
         candle_core::safetensors::save(
-            &weights.tensors().into_iter().collect(),
+            &weights.tensors()?.into_iter().collect(),
             partial.join("weights.safetensors"),
         )?;
         candle_core::safetensors::save(&optimiser.moments()?, partial.join("moments.safetensors"))?;

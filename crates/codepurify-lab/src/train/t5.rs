@@ -13,7 +13,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Deserialize;
 
-use super::run::Objective;
+use super::run::{Objective, Part};
 use super::sequences::{Pair, Sequences};
 use super::spans::{Sentinels, token_id};
 use super::start::{Family, Origin, Start, config_json, read_tokenizer};
@@ -180,10 +180,12 @@ impl Objective for T5Training {
         &self.lengths
     }
 
-    fn loss(&self, rows: &[usize], rng: &mut StdRng) -> candle_core::Result<Tensor> {
-        let pairs: Vec<Pair> =
-            rows.iter().map(|&row| self.sentinels.corrupt(&self.train[row], rng)).collect();
-        Ok(self.model.loss(&pairs)?.0)
+    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
+        let pairs = |part: &Part| {
+            let mut rng = part.rng();
+            part.rows.iter().map(|&row| self.sentinels.corrupt(&self.train[row], &mut rng)).collect()
+        };
+        self.model.loss(parts.iter().map(|part| (pairs(part), part.share)).collect())
     }
 
     fn evaluate(&self, workers: &Workers) -> Result<Vec<(&'static str, f64)>> {
@@ -191,6 +193,6 @@ impl Objective for T5Training {
     }
 
     fn export(&self, dir: &Path) -> Result<()> {
-        self.directory.write(dir, self.weights.tensors())
+        self.directory.write(dir, self.weights.tensors()?)
     }
 }

@@ -11,16 +11,35 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 /// The variables of a model under training, by checkpoint name.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Weights {
     vars: Arc<Mutex<BTreeMap<String, Var>>>,
+    device: Device,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self::on(Device::Cpu)
+    }
 }
 
 impl Weights {
-    /// No variable yet: building a model on [`Weights::builder`] makes them.
+    /// No variable yet: building a model on [`Weights::builder`] makes them, in the memory of this machine.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same on another device. It is there that the model is trained.
+    #[must_use]
+    pub fn on(device: Device) -> Self {
+        Self { vars: Arc::default(), device }
+    }
+
+    /// Where the variables are.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// The source of weights to build a model on. A weight that is in `start` begins there; any other one is drawn
@@ -28,7 +47,7 @@ impl Weights {
     #[must_use]
     pub fn builder(&self, start: HashMap<String, Tensor>, seed: u64) -> VarBuilder<'static> {
         let source = Source { weights: self.clone(), start, seed };
-        VarBuilder::from_backend(Box::new(source), DType::F32, Device::Cpu)
+        VarBuilder::from_backend(Box::new(source), DType::F32, self.device.clone())
     }
 
     /// All variables, sorted by name.
@@ -40,10 +59,14 @@ impl Weights {
         self.lock().iter().map(|(name, var)| (name.clone(), var.clone())).collect()
     }
 
-    /// The current values, sorted by name.
-    #[must_use]
-    pub fn tensors(&self) -> Vec<(String, Tensor)> {
-        self.vars().into_iter().map(|(name, var)| (name, var.as_tensor().detach())).collect()
+    /// The current values, sorted by name; in the memory of this machine.
+    ///
+    /// # Errors
+    /// If they cannot be fetched from another device.
+    pub fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        let fetched =
+            |(name, var): (String, Var)| Ok((name, var.as_tensor().detach().to_device(&Device::Cpu)?));
+        self.vars().into_iter().map(fetched).collect()
     }
 
     /// Sets every variable to the tensor of its name.
@@ -55,7 +78,7 @@ impl Weights {
             let Some(tensor) = tensors.get(&name) else {
                 candle_core::bail!("the checkpoint lacks `{name}`")
             };
-            var.set(tensor)?;
+            var.set(&tensor.to_device(&self.device)?)?;
         }
         Ok(())
     }
@@ -120,7 +143,7 @@ impl SimpleBackend for Source {
             return Ok(var.as_tensor().clone());
         }
         let tensor = match self.start.get(name) {
-            Some(tensor) => tensor.clone(),
+            Some(tensor) => tensor.to_device(device)?,
             None => draw(&shape, name, init, self.seed, device)?,
         };
         if tensor.shape() != &shape {

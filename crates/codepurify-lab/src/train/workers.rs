@@ -6,12 +6,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
+use candle_core::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::batches;
-use super::run::Objective;
+use super::run::{Objective, Part};
 use super::weights::{Gradients, Weights};
 
 /// Padded tokens of a part: its activations stay in the caches.
@@ -26,7 +25,18 @@ impl Workers {
     /// # Errors
     /// If the threads cannot be started.
     pub fn new() -> Result<Self> {
-        let count = std::thread::available_parallelism()?.get();
+        Self::of(std::thread::available_parallelism()?.get())
+    }
+
+    /// Workers for a model on `device`: a GPU takes its work from one.
+    ///
+    /// # Errors
+    /// If the threads cannot be started.
+    pub fn on(device: &Device) -> Result<Self> {
+        if device.is_cpu() { Self::new() } else { Self::of(1) }
+    }
+
+    fn of(count: usize) -> Result<Self> {
         let pools = (0..count).map(|_| ThreadPoolBuilder::new().num_threads(1).build());
         Ok(Self(pools.collect::<Result<_, _>>()?))
     }
@@ -65,12 +75,18 @@ impl Workers {
         rows: &[usize],
         seed: u64,
     ) -> Result<(f64, Gradients)> {
+        let part = |(index, part): (usize, Vec<usize>)| Part {
+            share: part.len() as f64 / rows.len() as f64,
+            seed: seed ^ (index as u64 + 1).wrapping_mul(0x2545_f491_4f6c_dd1d),
+            rows: part,
+        };
         let parts = batches::parts(rows, objective.lengths(), PART_TOKENS);
-        let results = self.map(parts.len(), |index| {
-            let mut rng =
-                StdRng::seed_from_u64(seed ^ (index as u64 + 1).wrapping_mul(0x2545_f491_4f6c_dd1d));
-            let share = parts[index].len() as f64 / rows.len() as f64;
-            let loss = (objective.loss(&parts[index], &mut rng)? * share)?;
+        let parts: Vec<Part> = parts.into_iter().enumerate().map(part).collect();
+        // A GPU has room for all of them, and the fewer operations the better.
+        let together = if weights.device().is_cpu() { 1 } else { parts.len().max(1) };
+        let passes: Vec<&[Part]> = parts.chunks(together).collect();
+        let results = self.map(passes.len(), |index| {
+            let loss = objective.loss(passes[index])?;
             Ok((f64::from(loss.to_scalar::<f32>()?), Gradients::of(weights, &loss.backward()?)))
         })?;
         let mut results = results.into_iter();

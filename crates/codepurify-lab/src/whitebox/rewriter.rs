@@ -7,6 +7,7 @@ use candle_nn::ops::log_softmax;
 use codepurify_models::batch::{RaggedBatch, Rows};
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::generate::StepDecoder;
+use codepurify_models::ops;
 use codepurify_models::roberta::{DecoderShape, RobertaSeq2Seq};
 use codepurify_models::t5::T5Generator;
 use codepurify_models::tokenizer::SpecialIds;
@@ -105,12 +106,12 @@ impl Rewriter {
 
     /// `[tokens, hidden]` of framed rows.
     pub(super) fn words(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        self.word_embeddings().index_select(RaggedBatch::new(rows, self.pad)?.ids(), 0)
+        ops::select_rows(self.word_embeddings(), RaggedBatch::new(rows, self.pad).ids())
     }
 
     /// The mean of the encoder's states over the tokens of each row: `[rows, hidden]`.
     pub(super) fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        let batch = RaggedBatch::new(rows, self.pad)?;
+        let batch = RaggedBatch::new(rows, self.pad);
         let states = self.model.encode(&self.words(rows)?, &batch)?;
         let mean = |row: Range<usize>| states.narrow(0, row.start, row.len())?.mean(0);
         Tensor::stack(&batch.rows().ranges().map(mean).collect::<Result<Vec<_>>>()?, 0)
@@ -158,7 +159,7 @@ impl Rewriter {
     }
 
     fn forced(&self, rows: &[Vec<u32>], words: &Tensor, inputs: &[Vec<u32>]) -> Result<Tensor> {
-        let sources = RaggedBatch::new(rows, self.pad)?;
+        let sources = RaggedBatch::new(rows, self.pad);
         self.model.forced(&self.model.encode(words, &sources)?, &sources, inputs)
     }
 }

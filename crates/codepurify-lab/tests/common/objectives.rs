@@ -4,11 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use codepurify_lab::train::adamw::{AdamW, AdamWOptions};
-use codepurify_lab::train::run::{Objective, train};
+use codepurify_lab::train::run::{Objective, Part, train};
 use codepurify_lab::train::weights::{Gradients, Weights};
 use codepurify_lab::train::workers::Workers;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 
 #[path = "runs.rs"]
 mod runs;
@@ -23,7 +21,7 @@ pub(crate) fn metric(objective: &dyn Objective, wanted: &str) -> f64 {
 
 fn values(weights: &Weights) -> Vec<(String, Vec<f32>)> {
     let flat = |tensor: &candle_core::Tensor| tensor.flatten_all().unwrap().to_vec1().unwrap();
-    weights.tensors().iter().map(|(name, tensor)| (name.clone(), flat(tensor))).collect()
+    weights.tensors().unwrap().iter().map(|(name, tensor)| (name.clone(), flat(tensor))).collect()
 }
 
 /// One step of the optimiser on all rows moves every weight. The bias of a key adds the same to all scores of a query,
@@ -31,10 +29,10 @@ fn values(weights: &Weights) -> Vec<(String, Vec<f32>)> {
 pub(crate) fn every_weight_moves(objective: &dyn Objective, weights: &Weights) {
     let before = values(weights);
     assert!(before.len() > 30, "{}", before.len());
-    let every_row: Vec<usize> = (0..objective.lengths().len()).collect();
-    let loss = objective.loss(&every_row, &mut StdRng::seed_from_u64(1)).unwrap();
+    let every_row = Part { rows: (0..objective.lengths().len()).collect(), share: 1.0, seed: 1 };
+    let loss = objective.loss(&[every_row]).unwrap();
     let gradients = Gradients::of(weights, &loss.backward().unwrap());
-    AdamW::new(weights, AdamWOptions::default()).step(&gradients, 1e-3).unwrap();
+    AdamW::new(weights, AdamWOptions::default()).unwrap().step(&gradients, 1e-3).unwrap();
     let after = values(weights);
     let unmoved = before.iter().zip(&after).filter(|(before, after)| before == after);
     let unmoved: Vec<&String> =
@@ -76,8 +74,8 @@ impl Objective for Killed {
         self.inner.lengths()
     }
 
-    fn loss(&self, rows: &[usize], rng: &mut StdRng) -> candle_core::Result<candle_core::Tensor> {
-        self.inner.loss(rows, rng)
+    fn loss(&self, parts: &[Part]) -> candle_core::Result<candle_core::Tensor> {
+        self.inner.loss(parts)
     }
 
     fn evaluate(&self, workers: &Workers) -> anyhow::Result<Vec<(&'static str, f64)>> {

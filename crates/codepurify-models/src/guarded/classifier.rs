@@ -48,7 +48,7 @@ impl SequenceClassifier for RobertaClassifier {
     }
 
     fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        let batch = RaggedBatch::new(rows, self.pad)?;
+        let batch = RaggedBatch::new(rows, self.pad);
         self.head.forward(&self.encoder.firsts(&batch)?)
     }
 }

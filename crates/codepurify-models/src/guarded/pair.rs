@@ -125,7 +125,7 @@ impl PairClassifier for RobertaPair {
     }
 
     fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        self.encoder.firsts(&RaggedBatch::new(rows, self.pad)?)
+        self.encoder.firsts(&RaggedBatch::new(rows, self.pad))
     }
 
     fn logits(&self, pairs: &Tensor) -> Result<Tensor> {

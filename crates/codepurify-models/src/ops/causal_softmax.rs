@@ -1,10 +1,10 @@
 //! Softmax over attention scores of a sequence that only looks back.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 use rten_simd::SimdOp;
 use rten_vecmath::Softmax as SoftmaxKernel;
 
-use super::softmax::SoftmaxGradient;
+use super::softmax::{SoftmaxGradient, composed_softmax};
 use super::{elements, fill_rows};
 
 /// `softmax(scale · scores)` over the keys that a query may see.
@@ -13,13 +13,29 @@ use super::{elements, fill_rows};
 /// keys up to `keys − queries + i`, itself included; the others get weight 0.
 ///
 /// # Errors
-/// If there are more queries than keys or the tensor is not contiguous `f32` in CPU memory.
+/// If there are more queries than keys or the tensor is not contiguous `f32`.
 pub fn causal_softmax(scores: &Tensor, scale: f32) -> Result<Tensor> {
     let (_, _, queries, keys) = scores.dims4()?;
     if queries > keys {
         candle_core::bail!("{queries} queries cannot be the last of {keys} keys");
     }
-    scores.apply_op1(CausalSoftmax { scale })
+    if scores.device().is_cpu() {
+        return scores.apply_op1(CausalSoftmax { scale });
+    }
+    composed(scores, scale)
+}
+
+fn composed(scores: &Tensor, scale: f32) -> Result<Tensor> {
+    let (_, _, queries, keys) = scores.dims4()?;
+    let ahead = ahead(queries, keys, scores.device())?;
+    composed_softmax(scores, scale, |scaled| scaled.broadcast_add(&ahead))
+}
+
+/// `[queries, keys]`: −∞ for the keys that stand behind a query, else 0; the queries are the last of the keys.
+pub(super) fn ahead(queries: usize, keys: usize, device: &Device) -> Result<Tensor> {
+    let seen = |query: usize, key: usize| key <= keys - queries + query;
+    let row = |query| (0..keys).map(move |key| if seen(query, key) { 0.0 } else { f32::NEG_INFINITY });
+    Tensor::from_vec((0..queries).flat_map(row).collect(), (queries, keys), device)
 }
 
 struct CausalSoftmax {
@@ -54,7 +70,7 @@ impl CustomOp1 for CausalSoftmax {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::finite_difference::{check, ramp};
+    use crate::ops::finite_difference::{check, ramp, same};
     use candle_core::D;
 
     #[test]
@@ -71,10 +87,7 @@ mod tests {
     #[test]
     fn values_are_those_of_a_softmax_under_a_triangular_mask() {
         let scores = ramp(&[1, 2, 3, 3]);
-        let mask = Tensor::new(
-            &[[0.0f32, -1e4, -1e4], [0.0, 0.0, -1e4], [0.0, 0.0, 0.0]],
-            &candle_core::Device::Cpu,
-        );
+        let mask = Tensor::new(&[[0.0f32, -1e4, -1e4], [0.0, 0.0, -1e4], [0.0, 0.0, 0.0]], &Device::Cpu);
         let masked = (&scores * 0.7).unwrap().broadcast_add(&mask.unwrap()).unwrap();
         let expected = candle_nn::ops::softmax(&masked, D::Minus1).unwrap();
         let difference = (causal_softmax(&scores, 0.7).unwrap() - expected).unwrap().abs().unwrap();
@@ -90,5 +103,12 @@ mod tests {
     #[test]
     fn more_queries_than_keys_are_refused() {
         assert!(causal_softmax(&ramp(&[1, 1, 3, 2]), 1.0).is_err());
+    }
+
+    #[test]
+    fn the_composed_form_is_the_same() {
+        for shape in [[2, 1, 3, 4], [1, 2, 4, 4], [2, 2, 1, 3]] {
+            same(&[ramp(&shape)], |x| causal_softmax(&x[0], 0.7), |x| composed(&x[0], 0.7));
+        }
     }
 }

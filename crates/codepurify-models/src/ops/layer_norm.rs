@@ -1,17 +1,18 @@
 //! Layer normalisation over the last dimension.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor};
 use rten_simd::SimdOp;
 use rten_vecmath::{Sum, SumSquareSub};
 
-use super::{elements, fill_rows, ordered_sum};
+use super::known::with_gradient;
+use super::{column_sums, elements, fill_rows, ordered_sum};
 
 /// `(x − mean) / sqrt(variance + eps) · weight + bias`, each row of the last dimension for itself.
 ///
 /// `weight` and `bias` have the width of the last dimension of `x`.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+/// If the shapes do not fit or a tensor is not contiguous `f32`.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
     let width = x.dim(candle_core::D::Minus1)?;
     if weight.dims() != [width] || bias.dims() != [width] {
@@ -21,7 +22,26 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Resul
             bias.dims()
         );
     }
-    x.apply_op3(weight, bias, LayerNorm { eps })
+    if x.device().is_cpu() {
+        return x.apply_op3(weight, bias, LayerNorm { eps });
+    }
+    composed(x, weight, bias, eps)
+}
+
+fn composed(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
+    let (rows, scales) = (x.detach(), weight.detach());
+    let centred = rows.broadcast_sub(&rows.mean_keepdim(D::Minus1)?)?;
+    let scale = (centred.sqr()?.mean_keepdim(D::Minus1)? + f64::from(eps))?.sqrt()?.recip()?;
+    let normal = centred.broadcast_mul(&scale)?;
+    let value = normal.broadcast_mul(&scales)?.broadcast_add(&bias.detach())?;
+    with_gradient(&[x, weight, bias], value, move |gradient| {
+        let of_weight = column_sums(&(gradient * &normal)?)?;
+        let gradients = gradient.broadcast_mul(&scales)?;
+        let dot = (&gradients * &normal)?.mean_keepdim(D::Minus1)?;
+        let off = normal.broadcast_mul(&dot)?.broadcast_add(&gradients.mean_keepdim(D::Minus1)?)?;
+        let of_x = (gradients - off)?.broadcast_mul(&scale)?;
+        Ok(vec![of_x, of_weight, column_sums(gradient)?])
+    })
 }
 
 struct LayerNorm {
@@ -160,8 +180,8 @@ impl ScaleGradient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::finite_difference::{check, ramp};
-    use candle_core::{D, Device};
+    use crate::ops::finite_difference::{check, ramp, same};
+    use candle_core::Device;
 
     #[test]
     fn rows_have_mean_zero_and_variance_one() {
@@ -182,5 +202,11 @@ mod tests {
         check(&[(ramp(&[3, 8]) * 2.0).unwrap(), ramp(&[8]), ramp(&[8])], |x| {
             layer_norm(&x[0], &x[1], &x[2], 1e-5)?.mul(&target)?.sum_all()
         });
+    }
+
+    #[test]
+    fn the_composed_form_is_the_same() {
+        let inputs = [((ramp(&[40, 8]) * 2.0).unwrap() + 3.0).unwrap(), ramp(&[8]), ramp(&[8])];
+        same(&inputs, |x| layer_norm(&x[0], &x[1], &x[2], 1e-5), |x| composed(&x[0], &x[1], &x[2], 1e-5));
     }
 }

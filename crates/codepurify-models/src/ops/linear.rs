@@ -2,19 +2,31 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
-use super::elements;
 use super::gemm::{matrix, multiply};
+use super::known::with_gradient;
+use super::{column_sums, elements};
 
 /// `x · weightᵀ + bias` with `x` `[rows, inputs]`, `weight` `[outputs, inputs]`, `bias` `[outputs]`.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+/// If the shapes do not fit or a tensor is not contiguous `f32`.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     let ((_, inputs), (outputs, width)) = (x.dims2()?, weight.dims2()?);
     if inputs != width || bias.dims() != [outputs] {
         candle_core::bail!("linear layer {:?} with bias {:?} on {:?}", weight.dims(), bias.dims(), x.dims());
     }
-    x.apply_op3(weight, bias, Linear)
+    if x.device().is_cpu() {
+        return x.apply_op3(weight, bias, Linear);
+    }
+    composed(x, weight, bias)
+}
+
+fn composed(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    let (rows, weights) = (x.detach(), weight.detach());
+    let value = rows.matmul(&weights.t()?)?.broadcast_add(&bias.detach())?;
+    with_gradient(&[x, weight, bias], value, move |gradient| {
+        Ok(vec![gradient.matmul(&weights)?, gradient.t()?.matmul(&rows)?, column_sums(gradient)?])
+    })
 }
 
 /// `x · weightᵀ`, on the threads of the caller (as [`super::add`]).
@@ -73,13 +85,23 @@ impl CustomOp3 for Linear {
 /// `x · weightᵀ` with `x` `[rows, inputs]`, `weight` `[outputs, inputs]`.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+/// If the shapes do not fit or a tensor is not contiguous `f32`.
 pub fn project(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let ((_, inputs), (_, width)) = (x.dims2()?, weight.dims2()?);
     if inputs != width {
         candle_core::bail!("linear layer {:?} on {:?}", weight.dims(), x.dims());
     }
-    x.apply_op2(weight, Projection)
+    if x.device().is_cpu() {
+        return x.apply_op2(weight, Projection);
+    }
+    composed_projection(x, weight)
+}
+
+fn composed_projection(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    let (rows, weights) = (x.detach(), weight.detach());
+    with_gradient(&[x, weight], rows.matmul(&weights.t()?)?, move |gradient| {
+        Ok(vec![gradient.matmul(&weights)?, gradient.t()?.matmul(&rows)?])
+    })
 }
 
 struct Projection;
@@ -133,7 +155,7 @@ impl CustomOp1 for ColumnSums {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::finite_difference::{check, ramp};
+    use crate::ops::finite_difference::{check, ramp, same};
 
     #[test]
     fn equals_matmul_and_add() {
@@ -161,5 +183,12 @@ mod tests {
     fn shapes_that_do_not_fit_are_refused() {
         assert!(linear(&ramp(&[5, 3]), &ramp(&[4, 2]), &ramp(&[4])).is_err());
         assert!(project(&ramp(&[5, 3]), &ramp(&[4, 2])).is_err());
+    }
+
+    #[test]
+    fn the_composed_forms_are_the_same() {
+        let inputs = [ramp(&[50, 3]), ramp(&[4, 3]), ramp(&[4])];
+        same(&inputs, |x| linear(&x[0], &x[1], &x[2]), |x| composed(&x[0], &x[1], &x[2]));
+        same(&inputs[..2], |x| project(&x[0], &x[1]), |x| composed_projection(&x[0], &x[1]));
     }
 }

@@ -3,27 +3,34 @@
 //! candle's own fused layer norm and softmax have no backward pass and cut the gradient *silently*, so that layers
 //! below them never learn. These do the same work row by row, in parallel, and define their gradients; the tests
 //! compare each with finite differences.
+//!
+//! They run on the CPU. Each is also there *composed* of candle's operations, for tensors that are elsewhere; the tests
+//! compare the two forms on the CPU.
 
 mod add;
 mod attention;
 mod causal_softmax;
+mod cross_entropy;
 mod gelu;
 mod gemm;
+mod known;
 mod layer_norm;
 mod linear;
 mod packed;
 mod relative_softmax;
 mod relu;
 mod rms_norm;
+mod select;
 mod softmax;
 
-use candle_core::{CpuStorage, Layout, Result};
+use candle_core::{CpuStorage, Layout, Result, Tensor};
 use rayon::prelude::*;
 use rten_simd::{Isa, SimdOp};
 
 pub use add::add;
 pub use attention::Attention;
 pub use causal_softmax::causal_softmax;
+pub use cross_entropy::cross_entropy;
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::{linear, project};
@@ -31,6 +38,7 @@ pub use packed::{Activation, PackedLinear, Precision};
 pub use relative_softmax::relative_softmax;
 pub use relu::relu;
 pub use rms_norm::rms_norm;
+pub use select::select_rows;
 pub use softmax::masked_softmax;
 
 /// The contiguous `f32` elements behind a storage.
@@ -87,6 +95,14 @@ fn ordered_sum(
     total
 }
 
+/// The sums of the columns of `x`, `[..., columns]`: `[columns]`. As a product of matrices, which GPUs are better at than at
+/// sums across rows.
+fn column_sums(x: &Tensor) -> Result<Tensor> {
+    let x = x.flatten_to(x.rank() - 2)?;
+    let (rows, columns) = x.dims2()?;
+    Tensor::ones((1, rows), x.dtype(), x.device())?.matmul(&x)?.reshape(columns)
+}
+
 #[cfg(test)]
 pub(crate) mod finite_difference {
     use candle_core::{Device, Result, Tensor, Var};
@@ -117,6 +133,31 @@ pub(crate) mod finite_difference {
                     gradient[at]
                 );
             }
+        }
+    }
+
+    /// Whether two forms of an operation have the same values and, at every input, the same gradients of a weighted sum of
+    /// them.
+    pub(crate) fn same(
+        inputs: &[Tensor],
+        one: impl Fn(&[Tensor]) -> Result<Tensor>,
+        other: impl Fn(&[Tensor]) -> Result<Tensor>,
+    ) {
+        let of = |form: &dyn Fn(&[Tensor]) -> Result<Tensor>| {
+            let vars: Vec<Var> = inputs.iter().map(|input| Var::from_tensor(input).unwrap()).collect();
+            let tensors: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
+            let value = form(&tensors).unwrap();
+            let weights = ramp(value.dims());
+            let gradients = (&value * weights).unwrap().sum_all().unwrap().backward().unwrap();
+            let gradient = |var: &Var| gradients.get(var).expect("no gradient reaches this input").clone();
+            std::iter::once(value).chain(vars.iter().map(gradient)).collect::<Vec<_>>()
+        };
+        for (which, (one, other)) in of(&one).iter().zip(of(&other)).enumerate() {
+            assert_eq!(one.dims(), other.dims(), "{which}");
+            let size = one.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap().max(1.0);
+            let difference = (one - &other).unwrap().abs().unwrap().max_all().unwrap();
+            let difference = difference.to_scalar::<f32>().unwrap();
+            assert!(difference < 1e-5 * size, "value and gradients, number {which}: {difference} of {size}");
         }
     }
 

@@ -5,8 +5,9 @@ use rayon::prelude::*;
 use rten_simd::SimdOp;
 use rten_vecmath::Softmax as SoftmaxKernel;
 
-use super::softmax::SoftmaxGradient;
-use super::{elements, fill_rows};
+use super::causal_softmax::ahead;
+use super::softmax::{SoftmaxGradient, composed_softmax};
+use super::{elements, fill_rows, select_rows};
 
 /// `softmax(scores + bias[distance] + mask)` over the last dimension.
 ///
@@ -17,7 +18,7 @@ use super::{elements, fill_rows};
 /// gradients, the mask gets none.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+/// If the shapes do not fit or a tensor is not contiguous `f32`.
 pub fn relative_softmax(scores: &Tensor, bias: &Tensor, mask: &Tensor, causal: bool) -> Result<Tensor> {
     let (batch, heads, queries, keys) = scores.dims4()?;
     let fits = (1..=keys).contains(&queries)
@@ -31,7 +32,23 @@ pub fn relative_softmax(scores: &Tensor, bias: &Tensor, mask: &Tensor, causal: b
             scores.dims()
         );
     }
-    scores.apply_op3(bias, mask, RelativeSoftmax { causal })
+    if scores.device().is_cpu() {
+        return scores.apply_op3(bias, mask, RelativeSoftmax { causal });
+    }
+    composed(scores, bias, mask, causal)
+}
+
+fn composed(scores: &Tensor, bias: &Tensor, mask: &Tensor, causal: bool) -> Result<Tensor> {
+    let (_, heads, queries, keys) = scores.dims4()?;
+    let distance = |query| (0..keys).map(move |key| (first_distance(query, queries) + key) as u32);
+    let distances: Vec<u32> = (0..queries).flat_map(distance).collect();
+    let bias = select_rows(&bias.t()?.contiguous()?, &distances)?.t()?.reshape((heads, queries, keys))?;
+    let mask = mask.detach().unsqueeze(1)?.unsqueeze(1)?;
+    let ahead = causal.then(|| ahead(queries, keys, scores.device())).transpose()?;
+    composed_softmax(&scores.broadcast_add(&bias)?, 1.0, |scores| {
+        let scores = scores.broadcast_add(&mask)?;
+        ahead.map_or_else(|| Ok(scores.clone()), |ahead| scores.broadcast_add(&ahead))
+    })
 }
 
 struct RelativeSoftmax {
@@ -121,7 +138,7 @@ impl CustomOp1 for DistanceSums {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::finite_difference::{check, ramp};
+    use crate::ops::finite_difference::{check, ramp, same};
     use crate::ops::masked_softmax;
     use candle_core::{D, DType, Device};
 
@@ -184,5 +201,17 @@ mod tests {
                 .is_err()
         };
         assert!(refused(5, 8, 4) && refused(3, 5, 4) && refused(3, 6, 3) && !refused(3, 6, 4));
+    }
+
+    #[test]
+    fn the_composed_form_is_the_same() {
+        let mask = Tensor::new(&[[0.0f32, 0.0, 0.0, f32::MIN], [0.0; 4]], &Device::Cpu).unwrap();
+        for causal in [false, true] {
+            same(
+                &[ramp(&[2, 2, 3, 4]), ramp(&[2, 6])],
+                |x| relative_softmax(&x[0], &x[1], &mask, causal),
+                |x| composed(&x[0], &x[1], &mask, causal),
+            );
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 
+use super::known::with_gradient;
 use super::{elements, fill_rows, wide};
 
 /// Elements that one step works on.
@@ -10,9 +11,16 @@ const CHUNK: usize = 1024;
 /// `max(x, 0)` for every element, on the threads of the caller (as [`super::add`]).
 ///
 /// # Errors
-/// If `x` is not contiguous `f32` in CPU memory.
+/// If `x` is not contiguous `f32`.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
-    x.apply_op1(Relu)
+    if x.device().is_cpu() { x.apply_op1(Relu) } else { composed(x) }
+}
+
+fn composed(x: &Tensor) -> Result<Tensor> {
+    let value = x.detach().relu()?;
+    // The slope: 1 where something is left, else 0.
+    let left = value.clone();
+    with_gradient(&[x], value, move |gradient| Ok(vec![(gradient * left.sign()?)?]))
 }
 
 /// The same in place.
@@ -75,7 +83,7 @@ impl CustomOp2 for ReluGradient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::finite_difference::{check, ramp};
+    use crate::ops::finite_difference::{check, ramp, same};
     use candle_core::Device;
 
     #[test]
@@ -89,5 +97,11 @@ mod tests {
     #[test]
     fn gradient_equals_finite_differences() {
         check(&[ramp(&[7, 300])], |x| (relu(&x[0])?.sqr()? * 0.1)?.sum_all());
+    }
+
+    #[test]
+    fn the_composed_form_is_the_same() {
+        let x = Tensor::cat(&[ramp(&[7, 300]), ramp(&[1, 300]).zeros_like().unwrap()], 0).unwrap();
+        same(&[x], |x| relu(&x[0]), |x| composed(&x[0]));
     }
 }

@@ -1,23 +1,41 @@
 //! Root-mean-square normalisation over the last dimension: T5's layer norm.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor};
 use rten_simd::SimdOp;
 use rten_vecmath::{Normalize, NormalizeOptions, SumSquare};
 
-use super::{elements, fill_rows, ordered_sum};
+use super::known::with_gradient;
+use super::{column_sums, elements, fill_rows, ordered_sum};
 
 /// `x / sqrt(mean(x²) + eps) · weight`, each row of the last dimension for itself; no mean is taken off, no bias added.
 ///
 /// `weight` has the width of the last dimension of `x`.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+/// If the shapes do not fit or a tensor is not contiguous `f32`.
 pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f32) -> Result<Tensor> {
     let width = x.dim(candle_core::D::Minus1)?;
     if weight.dims() != [width] {
         candle_core::bail!("norm of width {width} with weight {:?}", weight.dims());
     }
-    x.apply_op2(weight, RmsNorm { eps })
+    if x.device().is_cpu() {
+        return x.apply_op2(weight, RmsNorm { eps });
+    }
+    composed(x, weight, eps)
+}
+
+fn composed(x: &Tensor, weight: &Tensor, eps: f32) -> Result<Tensor> {
+    let (rows, scales) = (x.detach(), weight.detach());
+    let scale = (rows.sqr()?.mean_keepdim(D::Minus1)? + f64::from(eps))?.sqrt()?.recip()?;
+    let normal = rows.broadcast_mul(&scale)?;
+    let value = normal.broadcast_mul(&scales)?;
+    with_gradient(&[x, weight], value, move |gradient| {
+        let of_weight = column_sums(&(gradient * &normal)?)?;
+        let gradients = gradient.broadcast_mul(&scales)?;
+        let dot = (&gradients * &normal)?.mean_keepdim(D::Minus1)?;
+        let of_x = (gradients - normal.broadcast_mul(&dot)?)?.broadcast_mul(&scale)?;
+        Ok(vec![of_x, of_weight])
+    })
 }
 
 struct RmsNorm {
@@ -145,8 +163,8 @@ impl WeightGradient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::finite_difference::{check, ramp};
-    use candle_core::{D, DType, Device};
+    use crate::ops::finite_difference::{check, ramp, same};
+    use candle_core::{DType, Device};
 
     #[test]
     fn rows_have_mean_square_one_times_the_weight() {
@@ -173,5 +191,11 @@ mod tests {
         check(&[(ramp(&[3, 8]) * 2.0).unwrap(), ramp(&[8])], |x| {
             rms_norm(&x[0], &x[1], 1e-5)?.mul(&target)?.sum_all()
         });
+    }
+
+    #[test]
+    fn the_composed_form_is_the_same() {
+        let inputs = [(ramp(&[40, 8]) * 2.0).unwrap(), ramp(&[8])];
+        same(&inputs, |x| rms_norm(&x[0], &x[1], 1e-5), |x| composed(&x[0], &x[1], 1e-5));
     }
 }

@@ -1,9 +1,11 @@
 //! Softmax over attention scores with an additive mask.
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
+use candle_nn::ops::softmax_last_dim;
 use rten_simd::SimdOp;
 use rten_vecmath::Softmax as SoftmaxKernel;
 
+use super::known::with_gradient;
 use super::{elements, fill_rows};
 
 /// `softmax(scale · scores + mask)` over the last dimension.
@@ -12,13 +14,41 @@ use super::{elements, fill_rows};
 /// number for a hidden one. The mask gets no gradient.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+/// If the shapes do not fit or a tensor is not contiguous `f32`.
 pub fn masked_softmax(scores: &Tensor, mask: &Tensor, scale: f32) -> Result<Tensor> {
     let (batch, _, _, keys) = scores.dims4()?;
     if mask.dims() != [batch, keys] {
         candle_core::bail!("mask {:?} does not fit scores {:?}", mask.dims(), scores.dims());
     }
-    scores.apply_op2(mask, MaskedSoftmax { scale })
+    if scores.device().is_cpu() {
+        return scores.apply_op2(mask, MaskedSoftmax { scale });
+    }
+    composed(scores, mask, scale)
+}
+
+fn composed(scores: &Tensor, mask: &Tensor, scale: f32) -> Result<Tensor> {
+    let mask = mask.detach().unsqueeze(1)?.unsqueeze(1)?;
+    composed_softmax(scores, scale, |scaled| scaled.broadcast_add(&mask))
+}
+
+/// `softmax(hide(scale · scores))`, where `hide` adds what has no gradient.
+pub(super) fn composed_softmax(
+    scores: &Tensor,
+    scale: f32,
+    hide: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let hidden = hide(&(scores.detach() * f64::from(scale))?)?;
+    let weights = softmax_last_dim(&hidden.contiguous()?)?;
+    with_gradient(&[scores], weights.clone(), move |gradient| {
+        Ok(vec![(through_softmax(&weights, gradient)? * f64::from(scale))?])
+    })
+}
+
+/// The gradient of weights to that of the scores that they are the softmax of: `w · (g − Σ g w)`.
+pub(super) fn through_softmax(weights: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+    let parts = (weights * gradient)?;
+    let sums = parts.sum_keepdim(D::Minus1)?;
+    parts - weights.broadcast_mul(&sums)?
 }
 
 struct MaskedSoftmax {
@@ -99,8 +129,8 @@ impl CustomOp2 for SoftmaxGradient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::finite_difference::{check, ramp};
-    use candle_core::{D, Device};
+    use crate::ops::finite_difference::{check, ramp, same};
+    use candle_core::Device;
 
     #[test]
     fn hidden_keys_get_no_weight_and_rows_sum_to_one() {
@@ -118,5 +148,12 @@ mod tests {
         let mask = Tensor::new(&[[0.0f32, 0.0, 0.0, f32::MIN], [0.0; 4]], &Device::Cpu).unwrap();
         let weights = ramp(&[2, 1, 3, 4]);
         check(&[ramp(&[2, 1, 3, 4])], |x| masked_softmax(&x[0], &mask, 0.7)?.mul(&weights)?.sum_all());
+    }
+
+    #[test]
+    fn the_composed_form_is_the_same() {
+        let mask = Tensor::new(&[[0.0f32, 0.0, 0.0, f32::MIN], [f32::MIN; 4]], &Device::Cpu).unwrap();
+        let inputs = [ramp(&[2, 2, 3, 4])];
+        same(&inputs, |x| masked_softmax(&x[0], &mask, 0.7), |x| composed(&x[0], &mask, 0.7));
     }
 }

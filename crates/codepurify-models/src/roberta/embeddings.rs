@@ -36,15 +36,15 @@ impl Embeddings {
         &self.words
     }
 
-    /// Ids and positions `u32 [tokens]` to `[tokens, hidden]`.
-    pub(super) fn forward(&self, ids: &Tensor, positions: &Tensor) -> Result<Tensor> {
-        self.forward_words(&self.words.index_select(ids, 0)?, positions)
+    /// Ids and positions of tokens to `[tokens, hidden]`.
+    pub(super) fn forward(&self, ids: &[u32], positions: &[u32]) -> Result<Tensor> {
+        self.forward_words(&ops::select_rows(&self.words, ids)?, positions)
     }
 
     /// The same from word embeddings `[tokens, hidden]`.
-    pub(super) fn forward_words(&self, words: &Tensor, positions: &Tensor) -> Result<Tensor> {
-        let token_type = self.token_type.index_select(&positions.zeros_like()?, 0)?;
-        let positions = self.positions.index_select(positions, 0)?;
+    pub(super) fn forward_words(&self, words: &Tensor, positions: &[u32]) -> Result<Tensor> {
+        let token_type = ops::select_rows(&self.token_type, &vec![0; positions.len()])?;
+        let positions = ops::select_rows(&self.positions, positions)?;
         self.norm.forward(&ops::add(&ops::add(words, &positions)?, &token_type)?)
     }
 }

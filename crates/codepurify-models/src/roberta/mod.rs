@@ -67,7 +67,7 @@ impl RobertaEncoder {
     /// # Errors
     /// If the tensor runtime fails.
     pub fn words(&self, batch: &RaggedBatch) -> Result<Tensor> {
-        self.word_embeddings().index_select(batch.ids(), 0)
+        ops::select_rows(self.word_embeddings(), batch.ids())
     }
 
     /// [`RobertaEncoder::forward`] with other word embeddings, `[tokens, hidden]`, than those of the batch's ids: for
@@ -99,8 +99,8 @@ impl RobertaEncoder {
         last.firsts(&layers.iter().try_fold(hidden, |hidden, layer| layer.forward(&hidden, rows))?, rows)
     }
 
-    /// The embedding block alone, which a decoder may share: `u32 [tokens]` ids and positions to `[tokens, hidden]`.
-    pub(crate) fn embed(&self, ids: &Tensor, positions: &Tensor) -> Result<Tensor> {
+    /// The embedding block alone, which a decoder may share: ids and positions to `[tokens, hidden]`.
+    pub(crate) fn embed(&self, ids: &[u32], positions: &[u32]) -> Result<Tensor> {
         self.embeddings.forward(ids, positions)
     }
 

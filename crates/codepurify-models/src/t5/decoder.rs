@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::attention::{CrossAttention, KeysValues, SelfAttention};
@@ -68,23 +68,23 @@ impl Decoder {
         self.norm.forward(&self.blocks.iter().try_fold(embedded, through)?)
     }
 
-    /// [`Decoder::forced`] at one position of each target, `[rows, hidden]`; `places`, `u32 [rows]`, counts all tokens. Behind
+    /// [`Decoder::forced`] at one position of each target, `[rows, hidden]`; `places` count all tokens. Behind
     /// the last block's look at the target nothing else is fed forward.
     pub(super) fn forced_at(
         &self,
-        places: &Tensor,
+        places: &[u32],
         embedded: Tensor,
         rows: &Arc<Rows>,
         encoded: &Tensor,
         sources: &Arc<Rows>,
     ) -> Result<Tensor> {
         let Some((last, blocks)) = self.blocks.split_last() else {
-            return self.norm.forward(&embedded.index_select(places, 0)?);
+            return self.norm.forward(&ops::select_rows(&embedded, places)?);
         };
         let bias = self.bias.of_rows(rows)?;
         let through = |hidden: Tensor, block: &Block| block.forward(&hidden, rows, &bias, encoded, sources);
         let hidden = blocks.iter().try_fold(embedded, through)?;
-        let attended = last.attend(&hidden, rows, &bias)?.index_select(places, 0)?;
+        let attended = ops::select_rows(&last.attend(&hidden, rows, &bias)?, places)?;
         let alone = Arc::new(Rows::of_single_tokens(rows.count()));
         self.norm.forward(&last.read(&attended, &alone, encoded, sources)?)
     }
@@ -103,7 +103,7 @@ impl Decoder {
     pub(super) fn step(&self, embedded: Tensor, state: &mut DecoderState) -> Result<Tensor> {
         let (rows, keys) = (state.rows, state.tokens()? + 1);
         let bias = self.bias.forward(1, keys)?;
-        let mask = Tensor::zeros((rows, keys), embedded.dtype(), &Device::Cpu)?;
+        let mask = Tensor::zeros((rows, keys), embedded.dtype(), embedded.device())?;
         let weigh = |scores: &Tensor| ops::relative_softmax(scores, &bias, &mask, true);
         let mut hidden = embedded;
         for (block, seen) in self.blocks.iter().zip(&mut state.blocks) {
@@ -137,13 +137,13 @@ impl DecoderState {
         let each = (self.rows / encoded.max(1)) as u32;
         let kept = shared(&order.iter().map(|row| row / each).collect::<Vec<_>>());
         if !kept.iter().copied().eq(0..encoded as u32) {
-            let kept = Tensor::from_slice(&kept, kept.len(), &Device::Cpu)?;
+            let kept = Tensor::from_slice(&kept, kept.len(), self.source_mask.device())?;
             self.source_mask = self.source_mask.index_select(&kept, 0)?;
             for seen in &mut self.blocks {
                 seen.source = seen.source.select(&kept)?;
             }
         }
-        let rows = Tensor::from_slice(order, order.len(), &Device::Cpu)?;
+        let rows = Tensor::from_slice(order, order.len(), self.source_mask.device())?;
         for seen in &mut self.blocks {
             seen.target = seen.target.as_ref().map(|target| target.select(&rows)).transpose()?;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::{DecoderState, T5, T5Config};
@@ -92,7 +92,7 @@ impl StepDecoder for T5Generator {
         if tokens.is_empty() || tokens.len() != state.rows() {
             candle_core::bail!("{} tokens for {} sequences", tokens.len(), state.rows());
         }
-        let embedded = self.t5.embed(&Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?)?;
+        let embedded = self.t5.embed(tokens)?;
         self.logits(&self.t5.decoder.step(embedded, state)?)
     }
 

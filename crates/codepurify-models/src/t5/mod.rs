@@ -12,7 +12,7 @@ mod generator;
 mod heads;
 mod position;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
 use crate::batch::RaggedBatch;
@@ -93,9 +93,8 @@ impl T5 {
             .rows()
             .ranges()
             .flat_map(|row| std::iter::once(start).chain(row.start as u32..row.end as u32 - 1));
-        let shifted = Tensor::from_iter(shifted, &Device::Cpu)?;
-        let start = self.embed(&Tensor::from_slice(&[self.start], 1, &Device::Cpu)?)?;
-        let targets = Tensor::cat(&[words, &start], 0)?.index_select(&shifted, 0)?;
+        let shifted: Vec<u32> = shifted.collect();
+        let targets = ops::select_rows(&Tensor::cat(&[words, &self.embed(&[self.start])?], 0)?, &shifted)?;
         let encoded = self.encode_words(words, &batch)?;
         // The scripts hide a target position where the *source* is padding.
         self.decoder.forced_at(&ends, targets, batch.rows(), &encoded, batch.rows())
@@ -123,8 +122,8 @@ impl T5 {
         self.encoder.forward(words.clone(), sources.rows())
     }
 
-    /// Where the last `</s>` of each row stands among all tokens, `u32 [rows]`.
-    fn ends(&self, rows: &[Vec<u32>], batch: &RaggedBatch) -> Result<Tensor> {
+    /// Where the last `</s>` of each row stands among all tokens.
+    fn ends(&self, rows: &[Vec<u32>], batch: &RaggedBatch) -> Result<Vec<u32>> {
         let mut ends = Vec::with_capacity(rows.len());
         for (row, (ids, tokens)) in rows.iter().zip(batch.rows().ranges()).enumerate() {
             let Some(end) = ids.iter().rposition(|&id| id == self.end) else {
@@ -132,19 +131,19 @@ impl T5 {
             };
             ends.push((tokens.start + end) as u32);
         }
-        Tensor::from_vec(ends, rows.len(), &Device::Cpu)
+        Ok(ends)
     }
 
     fn ragged(&self, rows: &[Vec<u32>]) -> Result<RaggedBatch> {
         if rows.iter().all(Vec::is_empty) {
             candle_core::bail!("a batch without a token");
         }
-        RaggedBatch::new(rows, self.pad)
+        Ok(RaggedBatch::new(rows, self.pad))
     }
 
-    /// `u32 [tokens]` to `[tokens, hidden]`.
-    fn embed(&self, ids: &Tensor) -> Result<Tensor> {
-        self.words.index_select(ids, 0)
+    /// Ids to `[tokens, hidden]`.
+    fn embed(&self, ids: &[u32]) -> Result<Tensor> {
+        ops::select_rows(&self.words, ids)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Relative positions: a learned bias of the attention scores for each head and each bucket of distances.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::T5Config;
 use crate::batch::Rows;
+use crate::ops;
 
 /// How distances fall into buckets.
 #[derive(Debug, Clone, Copy)]
@@ -66,9 +67,7 @@ impl RelativeBias {
         let before = (1..keys).rev().map(|before| self.buckets.bucket(before, 0));
         let behind = (0..queries).map(|behind| self.buckets.bucket(0, behind));
         let buckets: Vec<u32> = before.chain(behind).collect();
-        let distances = buckets.len();
-        let buckets = Tensor::from_vec(buckets, distances, &Device::Cpu)?;
-        self.weight.index_select(&buckets, 0)?.t()?.contiguous()
+        ops::select_rows(&self.weight, &buckets)?.t()?.contiguous()
     }
 
     /// The biases of each distance in the longest row, as [`crate::ops::Attention::within_by_distance`] takes them.

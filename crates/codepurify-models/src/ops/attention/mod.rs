@@ -1,5 +1,6 @@
 //! Attention of ragged rows: scores, bias, mask, softmax and mixture in one operation.
 
+mod composed;
 mod kernel;
 #[cfg(test)]
 mod tests;
@@ -28,9 +29,12 @@ impl Attention {
     /// Gives `[tokens, inner]`.
     ///
     /// # Errors
-    /// If the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+    /// If the shapes do not fit or a tensor is not contiguous `f32`.
     pub fn within(self, projected: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
-        projected.apply_op1(Within { of: self, rows: rows.clone() })
+        if projected.device().is_cpu() {
+            return projected.apply_op1(Within { of: self, rows: rows.clone() });
+        }
+        composed::within(self, projected, None, rows)
     }
 
     /// [`Attention::within`] with a learned `bias`, `[heads, 2 · longest − 1]`, for the distance of key and query: number
@@ -39,7 +43,10 @@ impl Attention {
     /// # Errors
     /// As [`Attention::within`].
     pub fn within_by_distance(self, projected: &Tensor, bias: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
-        projected.apply_op2(bias, Within { of: self, rows: rows.clone() })
+        if projected.device().is_cpu() {
+            return projected.apply_op2(bias, Within { of: self, rows: rows.clone() });
+        }
+        composed::within(self, projected, Some(bias), rows)
     }
 
     /// Of each row to the row of the same number of `others`. `queries` is `[tokens, inner]`, `seen` is
@@ -54,7 +61,10 @@ impl Attention {
         seen: &Tensor,
         others: &Arc<Rows>,
     ) -> Result<Tensor> {
-        queries.apply_op2(seen, Across { of: self, rows: rows.clone(), others: others.clone() })
+        if queries.device().is_cpu() {
+            return queries.apply_op2(seen, Across { of: self, rows: rows.clone(), others: others.clone() });
+        }
+        composed::across(self, queries, rows, seen, others)
     }
 
     /// `[tokens, columns]` of which `parts` stand side by side; gives the columns of one of them.

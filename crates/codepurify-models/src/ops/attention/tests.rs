@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use candle_core::{D, Device, IndexOp, Result, Tensor};
 
-use super::Attention;
+use super::{Attention, composed};
 use crate::batch::Rows;
-use crate::ops::finite_difference::{check, ramp};
+use crate::ops::finite_difference::{check, ramp, same};
 
 const PLAIN: Attention = Attention { heads: 2, scale: 0.6, causal: false };
 
@@ -135,6 +135,53 @@ fn gradients_equal_finite_differences() {
     check(&[ramp(&[5, 4]), ramp(&[6, 8])], |x| {
         PLAIN.across(&x[0], &own, &x[1], &rows())?.mul(&target)?.sum_all()
     });
+}
+
+/// Rows of several lengths and of one, with hidden tokens and without.
+fn all_rows() -> Vec<Arc<Rows>> {
+    let plain = |lengths: &[usize]| Rows::of_lengths(lengths.iter().copied());
+    let hidden = plain(&[4, 4]).hiding((0..8).map(|token| token < 4 || token == 6));
+    [plain(&[3, 0, 2]), plain(&[2, 5, 1]), plain(&[4, 4]), plain(&[1, 1, 1]), hidden]
+        .map(Arc::new)
+        .into_iter()
+        .chain([rows()])
+        .collect()
+}
+
+#[test]
+fn the_composed_forms_are_the_same() {
+    for (rows, causal) in all_rows().into_iter().flat_map(|rows| [(rows.clone(), false), (rows, true)]) {
+        let of = Attention { causal, ..PLAIN };
+        let (projected, bias) = (ramp(&[rows.tokens(), 12]), ramp(&[2, 2 * rows.longest() - 1]));
+        let one = std::slice::from_ref(&projected);
+        same(one, |x| of.within(&x[0], &rows), |x| composed::within(of, &x[0], None, &rows));
+        same(
+            &[projected.clone(), bias],
+            |x| of.within_by_distance(&x[0], &x[1], &rows),
+            |x| composed::within(of, &x[0], Some(&x[1]), &rows),
+        );
+    }
+    for (own, others) in
+        all_rows().into_iter().flat_map(|own| all_rows().into_iter().map(move |o| (own.clone(), o)))
+    {
+        if own.count() == others.count() {
+            same(
+                &[ramp(&[own.tokens(), 4]), ramp(&[others.tokens(), 8])],
+                |x| PLAIN.across(&x[0], &own, &x[1], &others),
+                |x| composed::across(PLAIN, &x[0], &own, &x[1], &others),
+            );
+        }
+    }
+}
+
+#[test]
+fn the_composed_forms_refuse_the_same_shapes_and_know_nothing_of_no_rows() {
+    assert!(composed::within(PLAIN, &ramp(&[5, 12]), None, &rows()).is_err());
+    assert!(composed::within(PLAIN, &ramp(&[6, 12]), Some(&ramp(&[2, 4])), &rows()).is_err());
+    let two = Rows::of_lengths([3, 3]);
+    assert!(composed::across(PLAIN, &ramp(&[6, 4]), &two, &ramp(&[6, 8]), &rows()).is_err());
+    let empty = Tensor::zeros((0, 12), candle_core::DType::F32, &Device::Cpu).unwrap();
+    assert_eq!(composed::within(PLAIN, &empty, None, &Rows::of_lengths([])).unwrap().dims(), [0, 4]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod state;
 
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use codepurify_checkpoint::StateDict;
 
@@ -123,7 +123,7 @@ impl RobertaSeq2Seq {
         inputs: &[Vec<u32>],
     ) -> Result<Tensor> {
         check_targets(sources, inputs)?;
-        let batch = RaggedBatch::new(inputs, self.pad)?;
+        let batch = RaggedBatch::new(inputs, self.pad);
         // Padding in a target takes no position, but it can be seen.
         let rows = Arc::new(Rows::of_lengths(inputs.iter().map(Vec::len)));
         let hidden = self.encoder.embed(batch.ids(), batch.positions())?;
@@ -151,9 +151,8 @@ impl RobertaSeq2Seq {
         self.dense.forward(hidden)?.tanh()?.matmul(&self.output.t()?)
     }
 
-    /// Logits `[rows · length, vocabulary]` of the next positions of all sequences, given their ids and positions
-    /// `[rows · length]`.
-    fn advance(&self, state: &mut Seq2SeqState, ids: &Tensor, positions: &Tensor) -> Result<Tensor> {
+    /// Logits `[rows · length, vocabulary]` of the next positions of all sequences, given their ids and positions.
+    fn advance(&self, state: &mut Seq2SeqState, ids: &[u32], positions: &[u32]) -> Result<Tensor> {
         let rows = state.rows();
         let mut hidden = self.encoder.embed(ids, positions)?;
         for (layer, layer_state) in self.layers.iter().zip(&mut state.layers) {
@@ -175,7 +174,7 @@ impl StepDecoder for RobertaSeq2Seq {
     }
 
     fn begin(&self, sources: &[Vec<u32>]) -> Result<Seq2SeqState> {
-        let batch = RaggedBatch::new(sources, self.pad)?;
+        let batch = RaggedBatch::new(sources, self.pad);
         self.remember(&self.encoder.forward(&batch)?, &batch)
     }
 
@@ -184,8 +183,7 @@ impl StepDecoder for RobertaSeq2Seq {
             candle_core::bail!("{} tokens for {} sequences", tokens.len(), state.rows());
         }
         let positions = state.next_positions(tokens, self.pad);
-        let on_device = |ids: &[u32]| Tensor::from_slice(ids, ids.len(), &Device::Cpu);
-        self.advance(state, &on_device(tokens)?, &on_device(&positions)?)
+        self.advance(state, tokens, &positions)
     }
 
     fn select(&self, state: &mut Seq2SeqState, order: &[u32]) -> Result<()> {
@@ -193,7 +191,7 @@ impl StepDecoder for RobertaSeq2Seq {
     }
 
     fn forced(&self, sources: &[Vec<u32>], inputs: &[Vec<u32>]) -> Result<Tensor> {
-        let sources = RaggedBatch::new(sources, self.pad)?;
+        let sources = RaggedBatch::new(sources, self.pad);
         self.forced_from(&self.encoder.forward(&sources)?, &sources, inputs)
     }
 }

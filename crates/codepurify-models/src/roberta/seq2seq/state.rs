@@ -1,6 +1,6 @@
 //! What a group of target sequences has seen so far.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::layer::LayerState;
 
@@ -42,8 +42,8 @@ impl Seq2SeqState {
         let each = (rows / sources) as u32;
         let memories = shared(&order.iter().map(|row| row / each).collect::<Vec<_>>());
         let kept = memories.iter().copied().eq(0..sources as u32);
-        let memories = Tensor::from_vec(memories.clone(), memories.len(), &Device::Cpu)?;
-        let selected = Tensor::from_slice(order, order.len(), &Device::Cpu)?;
+        let memories = Tensor::from_vec(memories.clone(), memories.len(), self.mask.device())?;
+        let selected = Tensor::from_slice(order, order.len(), self.mask.device())?;
         for layer in &mut self.layers {
             layer.past = layer.past.as_ref().map(|past| past.select(&selected)).transpose()?;
             if !kept {

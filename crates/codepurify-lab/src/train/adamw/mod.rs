@@ -1,10 +1,15 @@
 //! AdamW (Loshchilov & Hutter 2019) with a global gradient norm limit and a state that can be saved.
 
+mod each;
+mod flat;
+
 use std::collections::HashMap;
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Result, Shape, Tensor};
 
 use super::weights::{Gradients, Weights};
+use each::Slot;
+use flat::Flat;
 
 /// The optimiser's constants.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,14 +33,6 @@ impl Default for AdamWOptions {
     fn default() -> Self {
         Self { beta1: 0.9, beta2: 0.98, eps: 1e-8, weight_decay: 0.01, max_norm: 1.0, relative: false }
     }
-}
-
-/// One trained variable with its moments.
-struct Slot {
-    name: String,
-    var: Var,
-    mean: Vec<f32>,
-    variance: Vec<f32>,
 }
 
 /// One step's numbers, folded together.
@@ -67,46 +64,45 @@ impl Update {
             relative: options.relative,
         }
     }
-
-    /// One pass over the variable: tensor by tensor it would be a dozen.
-    fn apply(&self, slot: &mut Slot, gradient: &Tensor) -> Result<()> {
-        let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
-        let mut values = slot.var.flatten_all()?.to_vec1::<f32>()?;
-        let decay = if slot.var.rank() > 1 { self.decay } else { 1.0 };
-        let rate = if self.relative { self.rate * size(&values) } else { self.rate };
-        let moments = slot.mean.iter_mut().zip(&mut slot.variance);
-        for ((value, gradient), (mean, variance)) in values.iter_mut().zip(gradient).zip(moments) {
-            let gradient = gradient * self.clip;
-            *mean = self.beta1 * *mean + (1.0 - self.beta1) * gradient;
-            *variance = self.beta2 * *variance + (1.0 - self.beta2) * gradient * gradient;
-            *value = *value * decay - rate * *mean / (variance.sqrt() + self.eps);
-        }
-        slot.var.set(&Tensor::from_vec(values, slot.var.shape(), slot.var.device())?)
-    }
 }
 
-/// The root mean square of a variable, at least [`LEAST_SIZE`].
-fn size(values: &[f32]) -> f32 {
-    let squares: f32 = values.iter().map(|value| value * value).sum();
-    (squares / values.len() as f32).sqrt().max(LEAST_SIZE)
+/// The numbers of a step, given the norm of its gradients; an error if that is not finite.
+type Updates<'u> = &'u dyn Fn(f64) -> Result<Update>;
+
+/// A saved moment: `mean` or `variance` of the variable of a name and a shape.
+type Moment<'m> = &'m dyn Fn(&str, &str, &Shape) -> Result<Tensor>;
+
+/// The variables with their moments.
+trait Slots: Send {
+    /// Moves every variable that has a gradient; returns the gradients' global norm.
+    fn step(&mut self, gradients: &Gradients, updates: Updates) -> Result<f64>;
+
+    /// By variable, mean and variance in its shape, in the memory of this machine.
+    fn moments(&self) -> Result<Vec<(&str, [Tensor; 2])>>;
+
+    /// Goes on from saved moments.
+    fn restore(&mut self, moment: Moment) -> Result<()>;
 }
 
 /// The optimiser.
 pub struct AdamW {
     options: AdamWOptions,
-    slots: Vec<Slot>,
+    slots: Box<dyn Slots>,
     step: u64,
 }
 
 impl AdamW {
     /// An optimiser of all `weights`, moments at zero.
-    #[must_use]
-    pub fn new(weights: &Weights, options: AdamWOptions) -> Self {
-        let slot = |(name, var): (String, Var)| {
-            let zeros = vec![0.0; var.elem_count()];
-            Slot { name, var, mean: zeros.clone(), variance: zeros }
+    ///
+    /// # Errors
+    /// If the tensor runtime fails.
+    pub fn new(weights: &Weights, options: AdamWOptions) -> Result<Self> {
+        let slots: Box<dyn Slots> = if weights.device().is_cpu() {
+            Box::new(weights.vars().into_iter().map(Slot::new).collect::<Vec<_>>())
+        } else {
+            Box::new(Flat::new(weights.vars(), weights.device())?)
         };
-        Self { options, slots: weights.vars().into_iter().map(slot).collect(), step: 0 }
+        Ok(Self { options, slots, step: 0 })
     }
 
     /// Moves every variable that has a gradient; returns the gradients' global norm before clipping.
@@ -114,20 +110,14 @@ impl AdamW {
     /// # Errors
     /// If the norm is not finite (the variables stay as they are then) or the tensor runtime fails.
     pub fn step(&mut self, gradients: &Gradients, learning_rate: f64) -> Result<f64> {
-        let norm = gradients.norm()?;
-        if !norm.is_finite() {
-            candle_core::bail!(
-                "the gradient's norm is {norm} at step {}: lower the learning rate",
-                self.step + 1
-            );
-        }
-        self.step += 1;
-        let update = Update::new(&self.options, learning_rate, self.step, norm);
-        for (slot, gradient) in self.slots.iter_mut().zip(gradients.tensors()) {
-            if let Some(gradient) = gradient {
-                update.apply(slot, gradient)?;
+        let step = self.step + 1;
+        let norm = self.slots.step(gradients, &|norm| {
+            if !norm.is_finite() {
+                candle_core::bail!("the gradient's norm is {norm} at step {step}: lower the learning rate");
             }
-        }
+            Ok(Update::new(&self.options, learning_rate, step, norm))
+        })?;
+        self.step = step;
         Ok(norm)
     }
 
@@ -142,14 +132,10 @@ impl AdamW {
     /// # Errors
     /// If the tensor runtime fails.
     pub fn moments(&self) -> Result<HashMap<String, Tensor>> {
-        let mut moments = HashMap::new();
-        for slot in &self.slots {
-            for (kind, values) in [("mean", &slot.mean), ("variance", &slot.variance)] {
-                let tensor = Tensor::from_slice(values, slot.var.shape(), slot.var.device())?;
-                moments.insert(format!("{kind}.{}", slot.name), tensor);
-            }
-        }
-        Ok(moments)
+        let named = |(name, [mean, variance]): (&str, [Tensor; 2])| {
+            [(format!("mean.{name}"), mean), (format!("variance.{name}"), variance)]
+        };
+        Ok(self.slots.moments()?.into_iter().flat_map(named).collect())
     }
 
     /// Goes on from saved moments after `step` steps.
@@ -157,13 +143,10 @@ impl AdamW {
     /// # Errors
     /// If a moment is missing or of another size.
     pub fn restore(&mut self, moments: &HashMap<String, Tensor>, step: u64) -> Result<()> {
-        for slot in &mut self.slots {
-            let moment = |kind: &str| match moments.get(&format!("{kind}.{}", slot.name)) {
-                Some(tensor) if tensor.shape() == slot.var.shape() => tensor.flatten_all()?.to_vec1(),
-                _ => candle_core::bail!("the saved state lacks the {kind} of `{}`", slot.name),
-            };
-            (slot.mean, slot.variance) = (moment("mean")?, moment("variance")?);
-        }
+        self.slots.restore(&|kind, name, shape| match moments.get(&format!("{kind}.{name}")) {
+            Some(tensor) if tensor.shape() == shape => Ok(tensor.clone()),
+            _ => candle_core::bail!("the saved state lacks the {kind} of `{name}`"),
+        })?;
         self.step = step;
         Ok(())
     }
@@ -172,7 +155,7 @@ impl AdamW {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{Device, Var};
 
     fn one_weight(value: &[f32]) -> (Weights, Var) {
         let weights = Weights::new();
@@ -185,7 +168,7 @@ mod tests {
     #[test]
     fn first_step_moves_by_the_learning_rate_against_the_gradient() {
         let (weights, var) = one_weight(&[1.0, -2.0]);
-        let mut optimiser = AdamW::new(&weights, AdamWOptions::default());
+        let mut optimiser = AdamW::new(&weights, AdamWOptions::default()).unwrap();
         // The gradient of Σ w² is 2w: norm √20, clipped to 1; Adam's first step has the size of the learning rate.
         let loss = var.sqr().unwrap().sum_all().unwrap();
         let gradients = Gradients::of(&weights, &loss.backward().unwrap());
@@ -200,7 +183,7 @@ mod tests {
         for (start, size) in [([3.0, -4.0], 12.5_f32.sqrt()), ([0.0, 0.0], LEAST_SIZE)] {
             let (weights, var) = one_weight(&start);
             let options = AdamWOptions { relative: true, ..AdamWOptions::default() };
-            let mut optimiser = AdamW::new(&weights, options);
+            let mut optimiser = AdamW::new(&weights, options).unwrap();
             let loss = var.sum_all().unwrap();
             let gradients = Gradients::of(&weights, &loss.backward().unwrap());
             optimiser.step(&gradients, 0.1).unwrap();
@@ -214,7 +197,7 @@ mod tests {
     #[test]
     fn an_infinite_gradient_is_an_error_and_moves_nothing() {
         let (weights, var) = one_weight(&[0.0]);
-        let mut optimiser = AdamW::new(&weights, AdamWOptions::default());
+        let mut optimiser = AdamW::new(&weights, AdamWOptions::default()).unwrap();
         let loss = var.sqrt().unwrap().sum_all().unwrap();
         let gradients = Gradients::of(&weights, &loss.backward().unwrap());
         assert!(optimiser.step(&gradients, 0.1).is_err());
