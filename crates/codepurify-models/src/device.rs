@@ -46,7 +46,9 @@ impl DeviceName {
         if !candle_core::utils::cuda_is_available() {
             return Err(DeviceError::NotBuilt);
         }
-        Device::new_cuda(number)
+        // One stream for all threads: candle's usual one is another in each thread, and what one thread computes is not there
+        // yet when another goes on with it.
+        Device::new_cuda_with_stream(number)
             .map_err(|error| DeviceError::Unusable { device: self, message: without_trace(error) })
     }
 }

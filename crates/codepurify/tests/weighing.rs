@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
     Calibration, Decision, Defender, ElementKind, Encoding, Language, Logits, Model, ModelError, PairVictim,
@@ -227,7 +229,8 @@ fn references_of_the_field_are_those_that_honest_code_moves_least_and_come_with_
         .collect();
     assert!(!calibration.to_json().contains("long"), "{}", calibration.to_json());
     assert!(lengths.len() == 4 && lengths.iter().all(|length| length.abs_diff(90) <= 70), "{lengths:?}");
-    assert!(lengths.windows(2).all(|two| two[0] < two[1]), "none twice: {lengths:?}");
+    let different: BTreeSet<&usize> = lengths.iter().collect();
+    assert_eq!(different.len(), 4, "none twice: {lengths:?}");
 
     let read = Calibration::from_json(&calibration.to_json()).unwrap();
     let restored = Profile::standard().with_calibration(read.clone());

@@ -1,6 +1,6 @@
 //! References from the field of a model of pairs: of its own clean functions those that honest code moves least.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::encode_window;
 use super::references::{Graft, Reference, References};
@@ -16,8 +16,10 @@ const TOKENS: usize = 90;
 const TRIED: usize = 32;
 /// Honest elements that are put into each of them.
 const ELEMENTS: usize = 64;
-/// References that are kept: one more than a snippet's candidates are put into, as some may be given its answer.
+/// References that are kept for each answer.
 const KEPT: usize = 4;
+/// Share of the surest one's margin that a reference must have: one that is hardly what it is moves by anything or is stuck.
+const SURE: f64 = 0.5;
 
 /// A function of the field.
 struct Function<'s> {
@@ -28,10 +30,10 @@ struct Function<'s> {
 }
 
 impl References {
-    /// At most 4 of `snippets` in each language, clean functions of the field of `victim`, a model of pairs. Those with a body
-    /// whose length is near 90 tokens are tried: beside itself each is a pair that the model should be sure of. Elements of
-    /// the others are put into both sides, and the functions whose answer suffers least from the worst of them are kept
-    /// (`docs/method.md` has the figures).
+    /// Of `snippets`, clean functions of the field of `victim`, a model of pairs: at most 4 of each language for each answer
+    /// that functions beside themselves are given. Those with a body whose length is near 90 tokens are tried: elements of
+    /// the others are put into both sides, and of the functions whose answer is sure those are kept that suffer least from
+    /// the worst of them (`docs/method.md` has the figures).
     ///
     /// # Errors
     /// [`ModelError`] if one cannot be tokenised or judged.
@@ -47,7 +49,7 @@ impl References {
                 functions.iter().filter(|function| function.reference.language == language).collect();
             all.extend(steadiest(victim, &own)?);
         }
-        Ok(Self::sorted(all))
+        Ok(Self { all })
     }
 }
 
@@ -66,17 +68,35 @@ fn usable<'s>(
     Ok(functions)
 }
 
-/// Of the first of `functions`, all in one language, those that elements of the others move least.
+/// A function beside itself, as the model answers it.
+struct Tried<'f> {
+    reference: &'f Reference,
+    answer: usize,
+    margin: f64,
+    /// What the margin loses by the worst tenth of honest elements, on average, as a share of it.
+    loss: f64,
+}
+
+/// Of the first of `functions`, all in one language, those that elements of the others move least, for each answer; the
+/// steadiest comes last.
 fn steadiest(victim: &dyn PairVictim, functions: &[&Function<'_>]) -> Result<Vec<Reference>, ModelError> {
     let (tried, others) = functions.split_at(functions.len().min(TRIED));
     let found = elements(if others.is_empty() { tried } else { others });
     let grafts: Vec<Graft<'_>> = found.iter().map(|(snippet, candidate)| graft(snippet, candidate)).collect();
-    let mut ranked = Vec::new();
+    let mut of_answer: BTreeMap<usize, Vec<Tried<'_>>> = BTreeMap::new();
     for function in tried {
-        ranked.push((suffers(victim, &function.reference, &grafts)?, &function.reference));
+        let tried = Tried::new(victim, &function.reference, &grafts)?;
+        of_answer.entry(tried.answer).or_default().push(tried);
     }
-    ranked.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    Ok(ranked.into_iter().take(KEPT).map(|(_, reference)| reference.clone()).collect())
+    let mut kept = Vec::new();
+    for tried in of_answer.values_mut() {
+        let surest = tried.iter().map(|tried| tried.margin).fold(0.0, f64::max);
+        tried.retain(|tried| tried.margin >= SURE * surest);
+        tried.sort_by(|a, b| b.loss.total_cmp(&a.loss));
+        let steady = tried.iter().skip(tried.len().saturating_sub(KEPT));
+        kept.extend(steady.map(|tried| tried.reference.clone()));
+    }
+    Ok(kept)
 }
 
 /// Elements from all over `functions`, each with where it comes from.
@@ -90,19 +110,24 @@ fn elements<'s>(functions: &[&Function<'s>]) -> Vec<(&'s Snippet, Candidate)> {
     all.into_iter().step_by(step).collect()
 }
 
-/// What the answer to `reference` beside itself loses by the worst tenth of `grafts`, on average, as a share of its margin.
-fn suffers(victim: &dyn PairVictim, reference: &Reference, grafts: &[Graft<'_>]) -> Result<f64, ModelError> {
-    let mut rows = Ragged::new();
-    let plain: &[Graft<'_>] = &[];
-    for grafts in std::iter::once(plain).chain(grafts.chunks(1)) {
-        rows.push(encode_window(victim, &reference.with(grafts))?.0.ids);
+impl<'f> Tried<'f> {
+    fn new(
+        victim: &dyn PairVictim,
+        reference: &'f Reference,
+        grafts: &[Graft<'_>],
+    ) -> Result<Self, ModelError> {
+        let mut rows = Ragged::new();
+        let plain: &[Graft<'_>] = &[];
+        for grafts in std::iter::once(plain).chain(grafts.chunks(1)) {
+            rows.push(encode_window(victim, &reference.with(grafts))?.0.ids);
+        }
+        let logits = victim.judge_pairs(&rows, &rows)?;
+        let answer = logits.label(0);
+        let margin = logits.margin(0, answer);
+        let mut losses: Vec<f64> = (1..logits.len()).map(|row| margin - logits.margin(row, answer)).collect();
+        losses.sort_by(|a, b| b.total_cmp(a));
+        losses.truncate(losses.len().div_ceil(10));
+        let mean = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
+        Ok(Self { reference, answer, margin, loss: mean.max(0.0) / margin.max(f64::MIN_POSITIVE) })
     }
-    let logits = victim.judge_pairs(&rows, &rows)?;
-    let label = logits.label(0);
-    let margin = logits.margin(0, label);
-    let mut losses: Vec<f64> = (1..logits.len()).map(|row| margin - logits.margin(row, label)).collect();
-    losses.sort_by(|a, b| b.total_cmp(a));
-    losses.truncate(losses.len().div_ceil(10));
-    let mean = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
-    Ok(mean.max(0.0) / margin.max(f64::MIN_POSITIVE))
 }

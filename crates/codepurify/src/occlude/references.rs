@@ -32,7 +32,7 @@ impl TryFrom<Vec<Kept>> for References {
 
     fn try_from(kept: Vec<Kept>) -> Result<Self, SnippetError> {
         let snippets = kept.into_iter().map(|Kept { language, text }| Snippet::new(text, language));
-        Self::new(&snippets.collect::<Result<Vec<_>, _>>()?)
+        Self::read(&snippets.collect::<Result<Vec<_>, _>>()?)
     }
 }
 
@@ -95,16 +95,18 @@ impl References {
     /// # Errors
     /// [`SnippetError::NoReference`] for one without a statement, which nothing can be put in front of.
     pub fn new(snippets: &[Snippet]) -> Result<Self, SnippetError> {
+        let mut references = Self::read(snippets)?;
+        references.all.sort_by_key(|reference| reference.text.len());
+        Ok(references)
+    }
+
+    /// In the order of `snippets`: those that count most come last.
+    fn read(snippets: &[Snippet]) -> Result<Self, SnippetError> {
         let reference = |snippet: &Snippet| {
             let (path, line) = (snippet.path().to_owned(), snippet.unit().start_line);
             Reference::new(snippet).ok_or(SnippetError::NoReference { path, line })
         };
-        Ok(Self::sorted(snippets.iter().map(reference).collect::<Result<_, _>>()?))
-    }
-
-    pub(super) fn sorted(mut all: Vec<Reference>) -> Self {
-        all.sort_by_key(|reference| reference.text.len());
-        Self { all }
+        Ok(Self { all: snippets.iter().map(reference).collect::<Result<_, _>>()? })
     }
 
     /// Whether there is none.

@@ -9,7 +9,7 @@ use crate::snippet::Language;
 use crate::verdict::Side;
 use crate::victim::{Logits, Model, Ragged};
 
-/// What candidates are transplanted into, cheapest first.
+/// What candidates are transplanted into: of single references the cheapest first, of pairs the best last.
 pub(crate) struct Bench {
     entries: Vec<Entry>,
 }
@@ -51,8 +51,8 @@ impl Ask {
 }
 
 impl Bench {
-    /// Judges all references. A model of pairs gets each of them beside itself, which is a pair of clones to a model that
-    /// looks for clones, and beside the next one.
+    /// Judges all references. A model of pairs gets each of them beside the next one and, rather than that, beside itself,
+    /// which is a pair of clones to a model that looks for clones.
     ///
     /// # Errors
     /// [`ModelError`] if the model cannot tokenise or judge them.
@@ -62,17 +62,17 @@ impl Bench {
             right: right.cloned(),
             logits: None,
         };
+        let all = references.all.iter();
         let mut entries: Vec<Entry> = match guarded {
             Guarded::Pairs(_) => {
-                let beside = |(index, left): (usize, &Reference)| {
+                let next = |(index, left): (usize, &Reference)| {
                     let mut others = references.all[index + 1..].iter();
-                    let other = others.find(|other| other.language == left.language);
-                    let twice = entry(left, Some(left));
-                    std::iter::once(twice).chain(other.map(|other| entry(left, Some(other))))
+                    Some(entry(left, Some(others.find(|other| other.language == left.language)?)))
                 };
-                references.all.iter().enumerate().flat_map(beside).collect()
+                let twice = all.clone().map(|reference| entry(reference, Some(reference)));
+                all.clone().enumerate().filter_map(next).chain(twice).collect()
             }
-            _ => references.all.iter().map(|reference| entry(reference, None)).collect(),
+            _ => all.map(|reference| entry(reference, None)).collect(),
         };
         let asks = entries.iter().map(|entry| entry.ask(guarded.model(), &[]));
         let asks = asks.collect::<Result<Vec<Ask>, _>>()?;
@@ -87,7 +87,7 @@ impl Bench {
 
     /// At most `count` entries in `language`, those that the model does not give `answer`; if there is none, those that it
     /// gives it least surely. The first is short, as all candidates go into it; the others are long, as honest code moves
-    /// them less. Of pairs all are long: two short functions that are the same are moved apart by almost anything.
+    /// them less. Of pairs all are long, or steady: two short functions that are the same are moved apart by almost anything.
     pub(crate) fn chosen(&self, language: Language, answer: &Answer, count: usize) -> Vec<&Entry> {
         let all: Vec<&Entry> = self.entries.iter().filter(|entry| entry.left.language == language).collect();
         let other = |entry: &&Entry| entry.margin(answer).is_none_or(|margin| margin < 0.0);
@@ -99,7 +99,7 @@ impl Bench {
             return others;
         }
         let long = others.split_off((others.len() + 1).saturating_sub(count).max(1));
-        let first = if others[0].right.is_some() { others.pop() } else { others.first().copied() };
+        let first = if others[0].is_pair() { others.pop() } else { others.first().copied() };
         first.into_iter().chain(long).collect()
     }
 }
@@ -111,6 +111,10 @@ impl Entry {
             (Answer::Label(label), Some(logits)) => Some(logits.margin(0, *label)),
             _ => None,
         }
+    }
+
+    pub(crate) fn is_pair(&self) -> bool {
+        self.right.is_some()
     }
 
     fn surety(&self, answer: &Answer) -> f64 {

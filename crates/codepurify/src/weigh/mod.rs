@@ -306,9 +306,10 @@ impl<'a> Draft<'a, '_> {
         Some(whole(self.inspection, &self.scores.influences, strongest, &self.shortlist))
     }
 
-    /// The references that count: all but the first, unless there is no other.
+    /// The references that count: all but the first, which is short, unless there is no other; all pairs.
     fn counting(&self) -> Vec<&'a Entry> {
-        self.entries[usize::from(self.entries.len() > 1)..].to_vec()
+        let short = self.entries.len() > 1 && !self.entries[0].is_pair();
+        self.entries[usize::from(short)..].to_vec()
     }
 
     /// Takes the margins of [`Scales::closely`] apart.
