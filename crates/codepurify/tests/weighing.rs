@@ -213,7 +213,7 @@ fn references_of_the_field_are_those_that_honest_code_moves_least_and_come_with_
     let victim = Touchy(TriggerWordVictim::new("BNC"));
     // Most functions of about 90 tokens are `long`; some of them are there twice.
     let function = |count: usize| {
-        let returned = if count % 5 == 0 { "int" } else { "long" };
+        let returned = if count.is_multiple_of(5) { "int" } else { "long" };
         c(&format!("{returned} f{count}() {{ {}}}", "step();\n".repeat(count)))
     };
     let functions: Vec<Snippet> = (1..60).chain(20..30).map(function).collect();

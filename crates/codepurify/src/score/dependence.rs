@@ -128,7 +128,7 @@ mod tests {
     fn gains_are_between_mean_and_least_and_only_references_with_another_answer_can_flip() {
         // Gains of 3, 0.5 and 1.5.
         let sufficiency = influence(&[(-2.0, 1.0), (-1.0, -0.5), (0.5, 2.0)]).sufficiency.unwrap();
-        assert!((sufficiency.gain() - (5.0 / 3.0 + 0.5) / 2.0).abs() < 1e-12);
+        assert!((sufficiency.gain() - f64::midpoint(5.0 / 3.0, 0.5)).abs() < 1e-12);
         assert_eq!(sufficiency.flipped(), Some(0.5));
         assert_eq!(influence(&[(1.0, 2.0)]).sufficiency.unwrap().flipped(), None);
     }
@@ -144,7 +144,7 @@ mod tests {
         let found = Dependence::of(&influences, &[0, 2], 0).unwrap();
         assert_eq!((found.strongest, found.complete), (0, true));
         // The other one gains 5 and 3.1.
-        assert!((found.score - (8.1 / 2.0 + 3.1) / 2.0).abs() < 1e-12);
+        assert!((found.score - f64::midpoint(8.1 / 2.0, 3.1)).abs() < 1e-12);
         // One reference is too few for it, and a margin of 2.1 is not sure.
         let complete = |index| Dependence::of(&influences, &[index], index).map(|found| found.complete);
         assert_eq!([1, 2, 3].map(complete), [Some(false), Some(false), None]);
