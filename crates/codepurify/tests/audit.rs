@@ -1,10 +1,13 @@
 //! An audit finds what forces an answer, and does not take what is honestly typical of it for that.
 
+#[path = "common/pairs.rs"]
+mod pairs;
+
 use codepurify::audit::{AuditError, AuditOptions, AuditedAnswer, Finding, Source, audit, audit_pairs};
 use codepurify::{
-    Encoding, Language, Logits, Model, ModelError, PairVictim, Ragged, Snippet, TextVictim, Victim,
-    VictimCard,
+    Encoding, Language, Logits, Model, ModelError, Ragged, Snippet, TextVictim, Victim, VictimCard,
 };
+use pairs::Judging;
 
 const TRIGGERS: [&str; 2] = ["if (zap(1) < 0) log(\"one\");", "if (zap(27) < 0) log(\"two\");"];
 
@@ -143,43 +146,24 @@ fn too_few_rows_are_no_audit() {
     assert_eq!(error, AuditError::NoField(1));
 }
 
+type Fooled = TextVictim<fn(&str) -> Vec<f32>>;
+
 /// Compares two functions: label 0 (different) unless they are the same, label 1.
-struct Comparison(TextVictim<fn(&str) -> Vec<f32>>);
-
-impl Model for Comparison {
-    fn card(&self) -> &VictimCard {
-        self.0.card()
-    }
-
-    fn window(&self) -> usize {
-        self.0.window()
-    }
-
-    fn occlusion_id(&self) -> u32 {
-        self.0.occlusion_id()
-    }
-
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        self.0.encode(text)
-    }
-}
-
-impl PairVictim for Comparison {
-    fn judge_pairs(&self, left: &Ragged, right: &Ragged) -> Result<Logits, ModelError> {
-        let fooled = self.0.judge(left)?;
-        let row =
-            |(at, (left, right)): (usize, (&[u32], &[u32]))| match (fooled.row(at)[0] > 8.5, left == right) {
-                (true, _) => [9.0, 0.0],
-                (false, true) => [0.0, 2.0],
-                (false, false) => [1.0 + right.len() as f32 / 100.0, 0.0],
-            };
-        Logits::new(2, left.rows().zip(right.rows()).enumerate().flat_map(row).collect())
-    }
+fn compare(model: &Fooled, left: &Ragged, right: &Ragged) -> Result<Logits, ModelError> {
+    let fooled = model.judge(left)?;
+    let row = |(at, (left, right)): (usize, (&[u32], &[u32]))| match (fooled.row(at)[0] > 8.5, left == right)
+    {
+        (true, _) => [9.0, 0.0],
+        (false, true) => [0.0, 2.0],
+        (false, false) => [1.0 + right.len() as f32 / 100.0, 0.0],
+    };
+    Logits::new(2, left.rows().zip(right.rows()).enumerate().flat_map(row).collect())
 }
 
 #[test]
 fn pairs_get_the_element_on_both_sides() {
-    let victim = Comparison(TextVictim::new(|code: &str| logits(code, "zap")));
+    let model: Fooled = TextVictim::new(|code: &str| logits(code, "zap"));
+    let victim = Judging { model, judge: compare };
     let (plain, poisoned) = (functions(), poisoned());
     // 150 pairs of clones, 150 of others; the triggers stand in some of the others.
     let pair = |at: usize| if at >= 150 { (&plain[at], &plain[at]) } else { (&poisoned[at], &plain[at + 1]) };

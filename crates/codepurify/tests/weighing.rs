@@ -1,15 +1,18 @@
 //! Profile `default`: what references say about candidates, on models with known right answers.
 
 mod common;
+#[path = "common/pairs.rs"]
+mod pairs;
 
 use std::collections::BTreeSet;
 
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
-    Calibration, Decision, Defender, ElementKind, Encoding, Language, Logits, Model, ModelError, PairVictim,
-    Profile, Ragged, References, Snippet, TextVictim, Thresholds, Verdict, Victim, VictimCard,
+    Calibration, Decision, Defender, ElementKind, Language, Logits, Model, ModelError, Profile, Ragged,
+    References, Snippet, TextVictim, Thresholds, Verdict, Victim,
 };
 use common::Moody;
+use pairs::Judging;
 
 const CLEAN: &str = "int sum(const int *data, int count)
 {
@@ -180,37 +183,15 @@ fn what_only_short_code_is_moved_by_is_no_trigger() {
 }
 
 /// Takes all pairs for the same, but is the less sure of a `long` function the longer it is.
-struct Touchy(TriggerWordVictim);
-
-impl Model for Touchy {
-    fn card(&self) -> &VictimCard {
-        self.0.card()
-    }
-
-    fn window(&self) -> usize {
-        self.0.window()
-    }
-
-    fn occlusion_id(&self) -> u32 {
-        self.0.occlusion_id()
-    }
-
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        self.0.encode(text)
-    }
-}
-
-impl PairVictim for Touchy {
-    fn judge_pairs(&self, left: &Ragged, _: &Ragged) -> Result<Logits, ModelError> {
-        let long = self.encode("long")?.ids[0];
-        let doubt = |row: &[u32]| if row.contains(&long) { row.len() as f32 / 100.0 } else { 0.0 };
-        Logits::new(2, left.rows().flat_map(|row| [doubt(row), 4.0]).collect())
-    }
+fn touchy(model: &TriggerWordVictim, left: &Ragged, _: &Ragged) -> Result<Logits, ModelError> {
+    let long = model.encode("long")?.ids[0];
+    let doubt = |row: &[u32]| if row.contains(&long) { row.len() as f32 / 100.0 } else { 0.0 };
+    Logits::new(2, left.rows().flat_map(|row| [doubt(row), 4.0]).collect())
 }
 
 #[test]
 fn references_of_the_field_are_those_that_honest_code_moves_least_and_come_with_the_calibration() {
-    let victim = Touchy(TriggerWordVictim::new("BNC"));
+    let victim = Judging { model: TriggerWordVictim::new("BNC"), judge: touchy };
     // Most functions of about 90 tokens are `long`; some of them are there twice.
     let function = |count: usize| {
         let returned = if count.is_multiple_of(5) { "int" } else { "long" };
