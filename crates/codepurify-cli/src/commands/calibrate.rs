@@ -19,8 +19,8 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
     }
     let guard = Guard::load(&settings, false)?;
     let mut inputs = args.rows.gather(&guard, &settings)?;
-    let own = settings.references.is_empty();
-    let guard = if own { guard.with_references_from(&mut inputs)? } else { guard }.calibrating();
+    let chosen = !settings.references.is_empty();
+    let guard = if chosen { guard } else { guard.with_references_from(&mut inputs)? }.calibrating();
     let screened = guard.screen(inputs, false);
     note_errors(&screened.report.errors, Format::Text);
     let verdicts = &screened.report.results;

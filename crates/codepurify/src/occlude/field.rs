@@ -16,7 +16,7 @@ const TOKENS: usize = 90;
 const TRIED: usize = 32;
 /// Honest elements that are put into each of them.
 const ELEMENTS: usize = 64;
-/// References that are kept for each answer.
+/// References that are kept for each answer: three are tried, and so many stand beside a next one.
 const KEPT: usize = 4;
 /// Share of the surest one's margin that a reference must have: one that is hardly what it is moves by anything or is stuck.
 const SURE: f64 = 0.5;
