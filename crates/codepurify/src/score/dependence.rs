@@ -24,6 +24,8 @@ pub(crate) struct Sufficiency {
 pub(crate) struct Bars {
     pub(crate) given: f64,
     pub(crate) sure: f64,
+    /// Of a text, what it is worth for the snippet itself: there is nothing more to be gained.
+    whole: Option<f64>,
 }
 
 impl Bars {
@@ -34,11 +36,23 @@ impl Bars {
     pub(crate) fn of(answer: &Answer, margin: f64) -> Self {
         let half = 0.5_f64.ln();
         match answer {
-            Answer::Label(_) => Self { given: 0.0, sure: 9_f64.ln() },
-            Answer::Text(_) => Self { given: half, sure: half.max(margin - NEARLY) },
+            Answer::Label(_) => Self { given: 0.0, sure: 9_f64.ln(), whole: None },
+            Answer::Text(_) => Self { given: half, sure: half.max(margin - NEARLY), whole: Some(margin) },
+        }
+    }
+
+    /// What an answer gained whose margin rose from `before` to `after`: logits; of a text the share of what it could gain at
+    /// all. Texts are lost to different depths, and honest code carries a good part of its own repair along, but only a part.
+    pub(crate) fn gain(self, before: f64, after: f64) -> f64 {
+        match self.whole {
+            None => after - before,
+            Some(whole) => (after - before) / (whole - before).max(LOST),
         }
     }
 }
+
+/// A text that loses less in a reference, in nats a token, was hardly lost there: shares of so little are noise.
+const LOST: f64 = 1.0;
 
 /// The share of all that is lost without candidates which makes one of them responsible alone.
 const ALONE: f64 = 0.9;
@@ -52,7 +66,7 @@ pub(crate) const OPEN: usize = 2;
 impl Sufficiency {
     /// Adds a reference whose margin was `before` and is `after`.
     pub(crate) fn add(&mut self, before: f64, after: f64, bars: Bars) {
-        let (open, gain) = (before < bars.given, after - before);
+        let (open, gain) = (before < bars.given, bars.gain(before, after));
         self.gained += gain;
         self.least = if self.tried == 0 { gain } else { self.least.min(gain) };
         self.tried += 1;
@@ -61,7 +75,7 @@ impl Sufficiency {
         self.sure += usize::from(open && after >= bars.sure);
     }
 
-    /// Gain of the answer's margin, in logits; of a generated text in nats a token: halfway between the mean and the least
+    /// Gain of the answer, in logits or as a share ([`Bars::gain`]): halfway between the mean and the least
     /// gain. A trigger works anywhere; what is honest works in some code (`docs/method.md` has the figures).
     pub(crate) fn gain(&self) -> f64 {
         f64::midpoint(self.gained / self.tried.max(1) as f64, self.least)
@@ -131,6 +145,16 @@ mod tests {
         assert!((sufficiency.gain() - f64::midpoint(5.0 / 3.0, 0.5)).abs() < 1e-12);
         assert_eq!(sufficiency.flipped(), Some(0.5));
         assert_eq!(influence(&[(1.0, 2.0)]).sufficiency.unwrap().flipped(), None);
+    }
+
+    /// A statement of clean code brings 8 of the 12 nats a token that its repair lost, a trigger all of its 3.
+    #[test]
+    fn of_a_text_the_share_of_what_was_lost_counts() {
+        let bars = Bars::of(&Answer::Text(vec![1]), -0.1);
+        assert!((bars.gain(-12.1, -4.1) - 8.0 / 12.0).abs() < 1e-12);
+        assert!((bars.gain(-3.1, -0.1) - 1.0).abs() < 1e-12);
+        // Of 0.2 nats, which is next to nothing, all.
+        assert!((bars.gain(-0.3, -0.1) - 0.2).abs() < 1e-12);
     }
 
     #[test]

@@ -205,10 +205,10 @@ impl Scales<'_> {
         self.ask(drafts, asks, |draft, margins| {
             let Some(&entry) = draft.entries.first() else { return };
             let mut margins = margins.into_iter();
-            let baseline = draft.baseline(entry, &mut margins);
+            let (baseline, bars) = (draft.baseline(entry, &mut margins), draft.bars());
             for (pack, margin) in draft.packs.iter().zip(margins) {
                 // Shared by the members until they are tried alone.
-                let gain = (margin - baseline) / pack.len() as f64;
+                let gain = bars.gain(baseline, margin) / pack.len() as f64;
                 for &index in pack {
                     draft.scores.influences[index].first_look = Some(gain);
                 }
