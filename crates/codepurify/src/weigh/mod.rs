@@ -3,9 +3,9 @@
 //! none of its places and sufficient in each.
 //!
 //! Passes are spent where they tell most: every candidate goes into one short reference, the few that move it most into longer
-//! ones, which alone count (pairs of references are all long, and all count). The strongest is occluded, too, once it is called
-//! a trigger: before that, its necessity decides nothing. Where all references get the snippet's answer anyway and there is no
-//! calibration to compare with, candidates are occluded instead.
+//! ones, which alone count (pairs of references are all long, and all count; before a generator all are short). The strongest is
+//! occluded, too, once it is called a trigger: before that, its necessity decides nothing. Where all references get the snippet's
+//! answer anyway and there is no calibration to compare with, candidates are occluded instead.
 
 mod bench;
 
