@@ -211,9 +211,9 @@ fn removed_training_rows_are_measured_by_cell() {
         let row = RemovalRow { cell: cell.clone(), defence, rows, poisoned: [1, 5, 7, 9].into(), removed };
         serde_json::to_string(&row).unwrap()
     };
-    std::fs::write(dir.path().join("spectral.removal.json"), row(&[1, 5, 6, 9, 20], 100)).unwrap();
-    std::fs::write(dir.path().join("other.removal.json"), row(&[1, 2], 3)).unwrap();
-    std::fs::write(dir.path().join(".unfinished.removal.json"), "{").unwrap();
+    std::fs::write(dir.path().join("spectral.removal.jsonl"), row(&[1, 5, 6, 9, 20], 100)).unwrap();
+    std::fs::write(dir.path().join("other.removal.jsonl"), row(&[1, 2], 3)).unwrap();
+    std::fs::write(dir.path().join(".unfinished.removal.jsonl"), "{").unwrap();
     data::write(&dir.path().join("rows.jsonl"), samples(&cell, "onion", [0; 4])).unwrap();
     let results = Results::read(dir.path()).unwrap();
     assert_eq!(results.refused.len(), 1);

@@ -270,8 +270,9 @@ pub struct Evidence {
     /// Whether the victim answers another label without the candidate; absent for a generated text, as no variant's text
     /// is decoded.
     pub flips: Option<bool>,
-    /// Sufficiency: what the margin of the answer gains in references that the candidate is transplanted into, on average,
-    /// in the unit of `margin_drop`; absent in profiles that do not ask.
+    /// Sufficiency: what the margin of the answer gains in references that the candidate is transplanted into, halfway
+    /// between mean and least, in logits; of a generated text the share of what it loses there, 1 if all of it comes back.
+    /// Absent in profiles that do not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gain: Option<f64>,
 }

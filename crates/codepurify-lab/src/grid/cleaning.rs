@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::rows::whole;
+use crate::data;
 use crate::poison::Poison;
 use crate::table::Cell;
 use crate::table::results::REMOVAL;
@@ -55,7 +56,7 @@ impl<R: Poison + Sync> Cleaning<'_, R> {
 /// The file of a removal, beside the cell's rows.
 #[must_use]
 pub fn path(cell: &Path, defence: &str) -> std::path::PathBuf {
-    cell.join(format!("{defence}{REMOVAL}"))
+    cell.join(format!("{defence}{REMOVAL}.gz"))
 }
 
 /// Writes a removal; a file that is there is whole.
@@ -63,10 +64,7 @@ pub fn path(cell: &Path, defence: &str) -> std::path::PathBuf {
 /// # Errors
 /// If it cannot be written.
 pub fn write(path: &Path, row: &RemovalRow) -> Result<()> {
-    whole(path, |unfinished| {
-        std::fs::write(unfinished, serde_json::to_string(row)? + "\n")
-            .with_context(|| format!("cannot write {}", unfinished.display()))
-    })
+    whole(path, |unfinished| Ok(data::write(unfinished, [row])?))
 }
 
 /// Reads what [`write`] wrote.
@@ -74,6 +72,6 @@ pub fn write(path: &Path, row: &RemovalRow) -> Result<()> {
 /// # Errors
 /// If it cannot be read.
 pub fn read(path: &Path) -> Result<RemovalRow> {
-    let read = || -> Result<RemovalRow> { Ok(serde_json::from_slice(&std::fs::read(path)?)?) };
-    read().with_context(|| format!("cannot use {}", path.display()))
+    let found = data::read(path, |_: &RemovalRow| Ok(()))?;
+    found.rows.into_iter().next().with_context(|| format!("{} holds no row", path.display()))
 }

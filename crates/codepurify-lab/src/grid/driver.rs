@@ -13,7 +13,7 @@ use super::case::Case;
 use super::cleaning::{self, Cleaning};
 use super::defend::{Defence, Memory};
 use super::guard::Guard;
-use super::plan::{DataPlan, Init, Plan, Poisoning, Retrain, TaskFiles, VictimPlan, sources};
+use super::plan::{DataPlan, Init, Plan, Poisoning, TaskFiles, VictimPlan, sources};
 use super::pretraining::pretrained;
 use super::rows::{self, Defended};
 use super::samples::{Draw, Samples};
@@ -312,7 +312,7 @@ impl Place<'_> {
         tell: Tell,
     ) -> Result<()> {
         let Some(Poisoned { attack, poisoning, .. }) = self.target.victim else { return Ok(()) };
-        if !maker.plan.retrain.contains(&Retrain { attack, rate: poisoning.rate }) {
+        if !poisoning.retrain {
             return Ok(());
         }
         let left = self.left_over()?;

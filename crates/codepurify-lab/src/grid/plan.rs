@@ -157,9 +157,6 @@ pub struct VictimPlan {
     /// who knows the defence.
     #[serde(default)]
     pub triggers: Vec<Attack>,
-    /// Cells in which a victim is also trained on what each training-set defence leaves.
-    #[serde(default)]
-    pub retrain: Vec<Retrain>,
 }
 
 /// How a training set is poisoned, and for how long a victim learns from it.
@@ -173,16 +170,9 @@ pub struct Poisoning {
     /// Learn from so many training rows, the first ones, instead of those that the data set's plan names: a small share of a
     /// small set are too few poisoned rows to learn anything from.
     pub train_rows: Option<usize>,
-}
-
-/// A cell of a victim plan.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Retrain {
-    /// One of the attacks.
-    pub attack: Attack,
-    /// One of the rates.
-    pub rate: f64,
+    /// Whether victims are also trained on what each training-set defence leaves.
+    #[serde(default)]
+    pub retrain: bool,
 }
 
 fn decoder_layers() -> usize {
@@ -246,22 +236,18 @@ pub fn sources(corpora: &[String], data: &Path) -> Result<Vec<Source>> {
 
 impl VictimPlan {
     fn check(&self, plan: &Plan) -> Result<()> {
-        for &Poisoning { rate, epochs, train_rows } in &self.rates {
+        for &Poisoning { rate, epochs, train_rows, retrain } in &self.rates {
             ensure!(rate > 0.0 && rate < 1.0, "a `rate` is {rate}, not between 0 and 1");
             ensure!(epochs > 0, "the `epochs` of rate {rate} must be 1 or more");
             ensure!(train_rows != Some(0), "the `train_rows` of rate {rate} must be 1 or more");
+            let own = !retrain || self.triggers.is_empty();
+            ensure!(
+                own,
+                "`retrain` is for victims that are tested with their own trigger: leave `triggers` out"
+            );
         }
         ensure!(self.max_length >= 3, "`max_length` leaves no room for content");
-        let both = !self.triggers.is_empty() && !self.retrain.is_empty();
-        ensure!(
-            !both,
-            "`retrain` is for victims that are tested with their own trigger: leave `triggers` out"
-        );
         ensure!(self.start_epochs > 0, "`start_epochs` must be 1 or more");
-        let rates: Vec<f64> = self.rates.iter().map(|poisoning| poisoning.rate).collect();
-        let known = |cell: &Retrain| self.attacks.contains(&cell.attack) && rates.contains(&cell.rate);
-        let stray = self.retrain.iter().find(|cell| !known(cell));
-        ensure!(stray.is_none(), "`retrain` names {stray:?}, which is no cell");
         if let Init::Pretrained { pretrained } = &self.init {
             let known = plan.pretrained.iter().any(|model| model.name == *pretrained);
             ensure!(known, "`init` names {pretrained}, which `pretrained` does not");
@@ -352,8 +338,8 @@ mod tests {
             ("task = \"defect\"", "task = \"clone\"", "`data` says nothing"),
             ("epochs = 1 }", "epochs = 1, train_rows = 0 }", "`train_rows` of rate 0.05"),
             (
-                "start_epochs = 1",
-                "start_epochs = 1\ntriggers = [\"nested\"]\nretrain = [{ attack = \"bnc-fixed\", rate = 0.05 }]",
+                "epochs = 1 }]",
+                "epochs = 1, retrain = true }]\ntriggers = [\"nested\"]",
                 "leave `triggers` out",
             ),
             ("\"bnc-fixed\"", "\"bnc-broken\"", "bnc-broken"),

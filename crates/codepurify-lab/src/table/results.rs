@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use codepurify::Task;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::row::{Cell, CellRow, RemovalRow, UNDEFENDED};
@@ -72,8 +73,8 @@ pub struct Results {
     pub refused: Vec<(PathBuf, RowError)>,
 }
 
-/// How files about training sets end.
-pub const REMOVAL: &str = ".removal.json";
+/// How files about training sets end, `.gz` aside.
+pub const REMOVAL: &str = ".removal.jsonl";
 
 const TASKS: [Task; 4] = [Task::Defect, Task::Clone, Task::Repair, Task::Classification];
 
@@ -129,16 +130,16 @@ impl Key {
 }
 
 impl Results {
-    /// Reads the samples of all `.jsonl` and `.jsonl.gz` files under `dir`, and the training sets of all `.removal.json`
-    /// files, but for hidden ones, which are not finished.
+    /// Reads the samples of all `.jsonl` and `.jsonl.gz` files under `dir`, and what was removed from training sets of those
+    /// that end in [`REMOVAL`], but for hidden ones, which are not finished.
     ///
     /// # Errors
     /// [`ResultsError`]. Unusable rows are no error but listed.
     pub fn read(dir: &Path) -> Result<Self, ResultsError> {
         let (removals, files): (Vec<PathBuf>, Vec<PathBuf>) =
-            files(dir)?.into_iter().partition(|path| path.to_string_lossy().ends_with(REMOVAL));
+            files(dir)?.into_iter().partition(|path| path.to_string_lossy().contains(REMOVAL));
         let mut results = Self::default();
-        removals.into_iter().try_for_each(|path| results.add_removal(path))?;
+        removals.iter().try_for_each(|path| results.add_removals(path))?;
         let seen = RefCell::new(HashSet::new());
         for path in &files {
             let check = |row: &CellRow| {
@@ -152,14 +153,8 @@ impl Results {
                 let fresh = seen.borrow_mut().insert(identity);
                 if fresh { Ok(()) } else { Err(format!("sample {} came before", row.id)) }
             };
-            match data::read(path, check) {
-                Ok(found) => results.add(path, found),
-                Err(DataError::NoRows { refused, .. }) => {
-                    let message = format!("no row of a cell ({refused} refused)");
-                    results.refused.push((path.clone(), RowError { line: 1, message }));
-                }
-                Err(error) => return Err(ResultsError::Data(error)),
-            }
+            let found = results.usable(path, check)?;
+            results.add(path, found);
         }
         if results.groups.is_empty() && results.removals.is_empty() {
             return Err(ResultsError::NoRows { path: dir.to_path_buf(), files: files.len() });
@@ -167,14 +162,34 @@ impl Results {
         Ok(results)
     }
 
-    fn add_removal(&mut self, path: PathBuf) -> Result<(), ResultsError> {
-        let bytes = std::fs::read(&path).map_err(|source| ResultsError::Io { path: path.clone(), source })?;
-        let row = serde_json::from_slice(&bytes).map_err(|error| error.to_string());
-        match row.and_then(|row: RemovalRow| Ok((Key::of(&row.cell, &row.defence), row.confusion()?))) {
-            Ok((key, confusion)) => {
-                self.removals.insert(key, (confusion, path));
+    /// The rows of a file; that there is none, is noted.
+    fn usable<T: DeserializeOwned>(
+        &mut self,
+        path: &Path,
+        check: impl FnMut(&T) -> Result<(), String>,
+    ) -> Result<data::Rows<T>, ResultsError> {
+        match data::read(path, check) {
+            Err(DataError::NoRows { refused, .. }) => {
+                let message = format!("no row of a cell ({refused} refused)");
+                self.refused.push((path.to_path_buf(), RowError { line: 1, message }));
+                Ok(data::Rows::default())
             }
-            Err(message) => self.refused.push((path, RowError { line: 1, message })),
+            found => found.map_err(ResultsError::Data),
+        }
+    }
+
+    fn add_removals(&mut self, path: &Path) -> Result<(), ResultsError> {
+        let found = self.usable(path, |_: &RemovalRow| Ok(()))?;
+        self.refused.extend(found.refused.into_iter().map(|error| (path.to_path_buf(), error)));
+        for (index, row) in found.rows.into_iter().enumerate() {
+            match row.confusion() {
+                Ok(confusion) => {
+                    self.removals.insert(Key::of(&row.cell, &row.defence), (confusion, path.to_path_buf()));
+                }
+                Err(message) => {
+                    self.refused.push((path.to_path_buf(), RowError { line: index + 1, message }));
+                }
+            }
         }
         Ok(())
     }
@@ -207,8 +222,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
             let name = entry.file_name().to_string_lossy().into_owned();
             if kind.is_dir() {
                 open.push(entry.path());
-            } else if !name.starts_with('.')
-                && [".jsonl", ".jsonl.gz", REMOVAL].iter().any(|end| name.ends_with(end))
+            } else if !name.starts_with('.') && [".jsonl", ".jsonl.gz"].iter().any(|end| name.ends_with(end))
             {
                 found.push(entry.path());
             }

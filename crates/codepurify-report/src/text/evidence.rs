@@ -14,8 +14,8 @@ const LIKELIHOODS: &str = "drop: what the answer's log-likelihood loses without 
                            score: the same, but at least 0";
 
 /// What the numbers are where candidates were transplanted.
-const GAINS: &str = "gain: what the answer's margin gains in other code that the element is put into; the strongest were \
-                     also hidden from the model";
+const GAINS: &str = "gain: what the answer's margin gains in other code that the element is put into, of a text as a \
+                     share of what it loses there; the strongest were also hidden from the model";
 
 /// The table of a verdict's evidence, the highest score first; equal scores stay in source order.
 pub(crate) fn table(verdict: &Verdict, color: bool) -> String {
