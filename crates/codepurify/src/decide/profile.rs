@@ -8,6 +8,7 @@ use super::Calibration;
 use crate::candidates::{Families, Statements};
 use crate::occlude::References;
 use crate::purify::Means;
+use crate::score::SCORE;
 use crate::weigh::Effort;
 
 /// Limits of the statistics that have a fixed one.
@@ -123,7 +124,7 @@ impl Profile {
     pub fn settings(&self) -> String {
         let Effort { references, shortlist, budget } = self.effort;
         let fingerprint = self.references.fingerprint();
-        format!("{references} of the references {fingerprint:016x}, shortlist {shortlist}, budget {budget}")
+        format!("score {SCORE}, {references} of the references {fingerprint:016x}, shortlist {shortlist}, budget {budget}")
     }
 
     /// All that verdicts depend on besides models and snippet, for comparison with that of another profile of this version.

@@ -60,6 +60,10 @@ const ALONE: f64 = 0.9;
 /// In nats a token.
 const NEARLY: f64 = 0.05;
 
+/// Counts the ways in which scores have been made of evidence: those of one way cannot be compared with those of another, so
+/// a calibration belongs to one.
+pub(crate) const SCORE: u32 = 2;
+
 /// A built-in limit needs so many references with another answer.
 pub(crate) const OPEN: usize = 2;
 
