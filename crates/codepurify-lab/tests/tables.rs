@@ -8,6 +8,7 @@ use codepurify_lab::data;
 use codepurify_lab::evaluate::metrics::BleuCounts;
 use codepurify_lab::plot::figures::Kind;
 use codepurify_lab::plot::{Figure, figures, svg};
+use codepurify_lab::table::agreement::agreement;
 use codepurify_lab::table::layout::{sources, tables};
 use codepurify_lab::table::row::{Answer, Answers, Cost, Detection, Purified, RemovalRow};
 use codepurify_lab::table::{Cell, CellRow, Format, Results, Which};
@@ -222,6 +223,25 @@ fn removed_training_rows_are_measured_by_cell() {
     let found = line(&text, "| defect | roberta | bnc-fixed | 5 % | spectral |");
     assert_eq!(found, ["75.00", "2.08", "60.00", "4", "5", "100"]);
     assert_eq!(sources(&results).rows.len(), 2);
+}
+
+#[test]
+fn two_runs_are_compared_sample_by_sample() {
+    let cell = cell(Task::Defect, "bnc-fixed", 0.05);
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut rows = samples(&cell, "onion", [1, 1, 0, 0]);
+    data::write(&here.path().join("onion.jsonl"), &rows).unwrap();
+    data::write(&here.path().join("oseql.jsonl"), samples(&cell, "oseql", [0; 4])).unwrap();
+    // The third triggered sample is missed, the first one answered otherwise, and the last clean one is not there.
+    (rows[2].detection.score, rows[2].detection.flagged) = (Some(0.25), false);
+    rows[0].answers.after = Some(Answer::Label(0));
+    rows.pop();
+    data::write(&there.path().join("onion.jsonl"), &rows).unwrap();
+    let [here, there] = [here, there].map(|dir| Results::read(dir.path()).unwrap());
+    let table = agreement(&here, &there);
+    // Triggered samples score .9, .8, .7 and .3 here, clean ones .6, .2 and .1.
+    assert_eq!(table.rows.len(), 1, "only one defence is in both");
+    assert_eq!(table.rows[0][5..], ["7", "85.71", "100.00", "85.71", "91.67", "83.33"]);
 }
 
 fn figure<'f>(figures: &'f [Figure], name: &str) -> &'f Figure {

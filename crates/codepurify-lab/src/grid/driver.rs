@@ -216,6 +216,10 @@ impl<'a> Grid<'a> {
         }
     }
 
+    fn guard(&self, victim: &Path) -> Result<Guard> {
+        Guard::open(victim, self.plan.precision)
+    }
+
     fn splits<R: Gridded>(&self) -> Result<Splits<R>> {
         let files = R::files(&self.plan.data).context("the plan names no files for the task")?;
         let functions = files.functions.as_ref().map(|path| self.folders.data.join(path));
@@ -255,7 +259,7 @@ impl Place<'_> {
 
     /// All input defences.
     fn inputs<R: Gridded>(&self, splits: &Splits<R>, tell: Tell) -> Result<()> {
-        let guard = Guard::open(self.victim)?;
+        let guard = self.grid.guard(self.victim)?;
         let wanted = self.grid.plan.defences.iter().copied();
         let missing: Vec<Defence> = wanted
             .filter(|defence| defence.applies(&guard) && !self.rows(&defence.name()).exists())
@@ -319,12 +323,12 @@ impl Place<'_> {
         if left.is_empty() {
             return Ok(());
         }
-        let (guard, samples) = (Guard::open(self.victim)?, self.samples(splits)?);
+        let (guard, samples) = (self.grid.guard(self.victim)?, self.samples(splits)?);
         let case = Case::new(self.grid, &self.target.cell, &guard, &samples)?;
         for RemovalRow { defence, removed, .. } in left {
             let folder = format!("{}-without-{defence}", self.target.name);
             let retrained = maker.victim_without(&removed, start, attack, poisoning, &folder)?;
-            let defended = case.replaced(&Guard::open(&retrained)?)?;
+            let defended = case.replaced(&self.grid.guard(&retrained)?)?;
             let rows = case.rows(&defence, &Reply::from(R::wanted()), &defended)?;
             rows::write(&self.rows(&defence), &rows)?;
             tell(&self.target.name, &rows);

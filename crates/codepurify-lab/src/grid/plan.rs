@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use codepurify::Task;
+use codepurify_models::Precision;
 use serde::Deserialize;
 
 use super::defend::Defence;
@@ -27,6 +28,9 @@ pub struct Plan {
     pub calibration: usize,
     /// Share of clean samples that a calibrated defence may flag, in (0, 1).
     pub alpha: f64,
+    /// What the guarded victims compute in; their training is not affected.
+    #[serde(default)]
+    pub precision: Precision,
     /// Directory of the masked language model, beside the plan.
     pub masked_lm: PathBuf,
     /// Clean code, `PATH:FIELD:LANGUAGE` below the data directory, that n-gram models are learned from.

@@ -87,7 +87,7 @@ fn draw_chart<'b>(figure: &Figure, area: &DrawingArea<SVGBackend<'b>, Shift>) ->
         .build_cartesian_2d(x, y)?;
     let bar = GROUP / figure.series.len().max(1) as f64;
     let mut mesh = chart.configure_mesh();
-    mesh.light_line_style(WHITE).x_desc(&figure.x).y_desc(&figure.y);
+    mesh.light_line_style(TRANSPARENT).x_desc(&figure.x).y_desc(&figure.y);
     if figure.kind == Kind::Bars {
         mesh.x_labels(0).disable_x_mesh();
     }

@@ -119,7 +119,7 @@ fn asr_defended(results: &Results) -> Table {
 }
 
 /// A table with a line or more for each cell and defence: what `columns` of the group gives behind its names.
-fn by_cell(
+pub(super) fn by_cell(
     caption: &str,
     header: &[&str],
     results: &Results,

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_simd::{SimdOp, SimdUnaryOp};
 use rten_vecmath::{Gelu, MinMax, Sum};
+use serde::Deserialize;
 
 use super::gemm::{F32_KERNEL, matrix, refused};
 use super::{elements, wide};
@@ -16,7 +17,8 @@ use super::{elements, wide};
 const BLOCK: usize = 128;
 
 /// What the weights of a model in use are held in, and with it the arithmetic of its linear layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32-bit floating point: the answers of the model as it was trained.
     #[default]

@@ -124,7 +124,9 @@ impl Profile {
     pub fn settings(&self) -> String {
         let Effort { references, shortlist, budget } = self.effort;
         let fingerprint = self.references.fingerprint();
-        format!("score {SCORE}, {references} of the references {fingerprint:016x}, shortlist {shortlist}, budget {budget}")
+        format!(
+            "score {SCORE}, {references} of the references {fingerprint:016x}, shortlist {shortlist}, budget {budget}"
+        )
     }
 
     /// All that verdicts depend on besides models and snippet, for comparison with that of another profile of this version.
