@@ -244,9 +244,8 @@ impl VictimPlan {
             ensure!(rate > 0.0 && rate < 1.0, "a `rate` is {rate}, not between 0 and 1");
             ensure!(epochs > 0, "the `epochs` of rate {rate} must be 1 or more");
             ensure!(train_rows != Some(0), "the `train_rows` of rate {rate} must be 1 or more");
-            let own = !retrain || self.triggers.is_empty();
             ensure!(
-                own,
+                !retrain || self.triggers.is_empty(),
                 "`retrain` is for victims that are tested with their own trigger: leave `triggers` out"
             );
         }
