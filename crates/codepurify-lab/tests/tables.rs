@@ -226,6 +226,28 @@ fn removed_training_rows_are_measured_by_cell() {
 }
 
 #[test]
+fn grids_that_share_a_cell_get_tables_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let cell = cell(Task::Defect, "bnc-fixed", 0.05);
+    for grid in ["paper", "adaptive"] {
+        let cells = dir.path().join(grid).join("defect");
+        std::fs::create_dir_all(&cells).unwrap();
+        data::write(&cells.join("onion.jsonl"), samples(&cell, "onion", [0; 4])).unwrap();
+    }
+    let lab = Command::cargo_bin("codepurify-lab")
+        .unwrap()
+        .args(["table", "--which", "overview", "--results"])
+        .arg(dir.path())
+        .assert();
+    let output = lab.success();
+    let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    let headings: Vec<&str> = text.lines().filter(|line| line.starts_with("## ")).collect();
+    assert_eq!(headings, ["## adaptive", "## paper"]);
+    assert_eq!(text.matches("| defect | roberta | onion | 1 |").count(), 2, "{text}");
+    assert!(output.get_output().stderr.is_empty());
+}
+
+#[test]
 fn two_runs_are_compared_sample_by_sample() {
     let cell = cell(Task::Defect, "bnc-fixed", 0.05);
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -1,16 +1,18 @@
 //! `codepurify-lab table`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
 use codepurify_lab::table::agreement::agreement;
 use codepurify_lab::table::layout::{sources, tables};
+use codepurify_lab::table::results::grids;
 use codepurify_lab::table::{Format, Which};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Directory of per-sample rows, `.jsonl` or `.jsonl.gz` at any depth.
+    /// Directory of per-sample rows, `.jsonl` or `.jsonl.gz` at any depth. If it holds several grids, each gets tables of
+    /// its own.
     #[arg(long)]
     results: PathBuf,
     /// How the tables are written.
@@ -28,7 +30,19 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let results = super::results(&arguments.results)?;
+    let grids = grids(&arguments.results)?;
+    if arguments.against.is_some() || grids.len() < 2 {
+        return print(arguments, &arguments.results);
+    }
+    for grid in grids {
+        println!("## {}\n", grid.file_name().unwrap_or_default().to_string_lossy());
+        print(arguments, &grid)?;
+    }
+    Ok(())
+}
+
+fn print(arguments: &Arguments, dir: &Path) -> Result<()> {
+    let results = super::results(dir)?;
     if let Some(others) = &arguments.against {
         println!("{}", agreement(&results, &super::results(others)?).render(arguments.format));
         return Ok(());

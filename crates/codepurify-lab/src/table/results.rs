@@ -206,6 +206,21 @@ impl Results {
     }
 }
 
+/// The directories of `dir` that hold the cells of a grid each, by name; `dir` itself if there are no two. Grids are told
+/// apart because they may share cells, the clean twin for example.
+///
+/// # Errors
+/// [`ResultsError`] if a directory cannot be read.
+pub fn grids(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
+    let in_cell = |path: &PathBuf| {
+        let mut below = path.strip_prefix(dir).ok()?.components();
+        let grid = dir.join(below.next()?);
+        (below.count() > 1).then_some(grid)
+    };
+    let found: BTreeSet<PathBuf> = files(dir)?.iter().filter_map(in_cell).collect();
+    if found.len() > 1 { Ok(found.into_iter().collect()) } else { Ok(vec![dir.to_path_buf()]) }
+}
+
 /// The row files under `dir`, sorted.
 fn files(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     let io = |path: &Path| {
