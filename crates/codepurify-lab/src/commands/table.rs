@@ -30,23 +30,25 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let grids = grids(&arguments.results)?;
-    if arguments.against.is_some() || grids.len() < 2 {
-        return print(arguments, &arguments.results);
+    let Arguments { results: dir, format, .. } = arguments;
+    if let Some(others) = &arguments.against {
+        let (here, there) = (super::results(dir)?, super::results(others)?);
+        println!("{}", agreement(&here, &there).render(*format));
+        return Ok(());
     }
-    for grid in grids {
-        println!("## {}\n", grid.file_name().unwrap_or_default().to_string_lossy());
-        print(arguments, &grid)?;
+    let grids = grids(dir)?;
+    for grid in &grids {
+        if grids.len() > 1 {
+            println!("{}", format.heading(&grid.file_name().unwrap_or_default().to_string_lossy()));
+        }
+        print(arguments, grid)?;
     }
     Ok(())
 }
 
+/// The tables of the rows in `dir`.
 fn print(arguments: &Arguments, dir: &Path) -> Result<()> {
     let results = super::results(dir)?;
-    if let Some(others) = &arguments.against {
-        println!("{}", agreement(&results, &super::results(others)?).render(arguments.format));
-        return Ok(());
-    }
     let mut tables = tables(&results, arguments.which);
     if arguments.sources {
         tables.push(sources(&results));

@@ -24,6 +24,17 @@ pub enum Format {
     Latex,
 }
 
+impl Format {
+    /// A heading for the tables that follow, with a line end behind it.
+    #[must_use]
+    pub fn heading(self, text: &str) -> String {
+        match self {
+            Self::Markdown => format!("## {text}\n"),
+            Self::Latex => format!("\\section*{{{}}}\n", escaped(text)),
+        }
+    }
+}
+
 /// Stands where there is nothing to report.
 pub const MISSING: &str = "–";
 
@@ -118,6 +129,12 @@ mod tests {
         );
         assert!(latex.contains("5 \\% & -- \\\\\n\\bottomrule"), "{latex}");
         assert_eq!(escaped("\\^~"), "\\textbackslash{}\\textasciicircum{}\\textasciitilde{}");
+    }
+
+    #[test]
+    fn a_heading_is_one_in_either_format() {
+        assert_eq!(Format::Markdown.heading("a_b"), "## a_b\n");
+        assert_eq!(Format::Latex.heading("a_b"), "\\section*{a\\_b}\n");
     }
 
     #[test]

@@ -162,26 +162,29 @@ impl Results {
         Ok(results)
     }
 
-    /// The rows of a file; that there is none, is noted.
+    /// The usable rows of a file; the others, or that there is none, are noted.
     fn usable<T: DeserializeOwned>(
         &mut self,
         path: &Path,
         check: impl FnMut(&T) -> Result<(), String>,
-    ) -> Result<data::Rows<T>, ResultsError> {
+    ) -> Result<Vec<T>, ResultsError> {
         match data::read(path, check) {
+            Ok(found) => {
+                self.refused.extend(found.refused.into_iter().map(|error| (path.to_path_buf(), error)));
+                Ok(found.rows)
+            }
             Err(DataError::NoRows { refused, .. }) => {
                 let message = format!("no row of a cell ({refused} refused)");
                 self.refused.push((path.to_path_buf(), RowError { line: 1, message }));
-                Ok(data::Rows::default())
+                Ok(Vec::new())
             }
-            found => found.map_err(ResultsError::Data),
+            Err(error) => Err(ResultsError::Data(error)),
         }
     }
 
     fn add_removals(&mut self, path: &Path) -> Result<(), ResultsError> {
         let found = self.usable(path, |_: &RemovalRow| Ok(()))?;
-        self.refused.extend(found.refused.into_iter().map(|error| (path.to_path_buf(), error)));
-        for (index, row) in found.rows.into_iter().enumerate() {
+        for (index, row) in found.into_iter().enumerate() {
             match row.confusion() {
                 Ok(confusion) => {
                     self.removals.insert(Key::of(&row.cell, &row.defence), (confusion, path.to_path_buf()));
@@ -194,9 +197,8 @@ impl Results {
         Ok(())
     }
 
-    fn add(&mut self, path: &Path, found: data::Rows<CellRow>) {
-        self.refused.extend(found.refused.into_iter().map(|error| (path.to_path_buf(), error)));
-        for row in found.rows {
+    fn add(&mut self, path: &Path, found: Vec<CellRow>) {
+        for row in found {
             let group = self.groups.entry(Key::of(&row.cell, &row.defence)).or_default();
             group.rows.push(row);
             if !group.files.contains(path) {

@@ -94,8 +94,8 @@ impl Sufficiency {
 /// How far an answer depends on one candidate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Dependence {
-    /// The largest sufficiency of a candidate (necessity where references tell nothing): the gain of the answer's margin in long
-    /// references. Values of one model can be compared with each other only. Necessity is not part of it: a trigger escapes it by standing there
+    /// The largest sufficiency of a candidate (necessity where references tell nothing): what the answer gains in the
+    /// references that count. Values of one model can be compared with each other only. Necessity is not part of it: a trigger escapes it by standing there
     /// twice, and honest decisions show it as well (`docs/method.md` has the figures).
     pub(crate) score: f64,
     /// The candidate.
