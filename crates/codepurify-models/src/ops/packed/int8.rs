@@ -1,0 +1,274 @@
+//! Linear layers in 8-bit integers: weights are rounded once, inputs row by row, and sums are exact.
+
+use std::cell::RefCell;
+
+use candle_core::Result;
+use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
+use rten_simd::SimdOp;
+use rten_vecmath::{MinMax, Sum};
+
+#[cfg(target_arch = "x86_64")]
+use super::vnni::Panels;
+use crate::ops::gemm::{matrix, refused};
+use crate::ops::wide;
+
+/// The weights of a layer as integers.
+pub(super) struct Int8Weights {
+    product: Product,
+    /// What the weights of each output are multiples of.
+    scales: Vec<f32>,
+    /// The sum of the weights of each output: what it has too much for each unit that the inputs are shifted by.
+    sums: Vec<i32>,
+}
+
+/// How weights are laid out for the product.
+enum Product {
+    #[cfg(target_arch = "x86_64")]
+    Vnni(Panels),
+    Portable(PackedBMatrix<i8>),
+}
+
+impl Product {
+    /// For this machine.
+    fn new(weights: &[i8], outputs: usize, inputs: usize) -> Result<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(panels) = Panels::new(weights, inputs) {
+            return Ok(Self::Vnni(panels));
+        }
+        Self::portable(weights, outputs, inputs)
+    }
+
+    fn portable(weights: &[i8], outputs: usize, inputs: usize) -> Result<Self> {
+        let weights = matrix(weights, outputs, inputs, inputs)?.transposed();
+        Ok(Self::Portable(INT8_KERNEL.with(|kernel| kernel.prepack_b(weights))))
+    }
+}
+
+impl Int8Weights {
+    /// `values` is `[outputs, inputs]`.
+    pub(super) fn new(values: &[f32], outputs: usize, inputs: usize) -> Result<Self> {
+        let (rounded, scales) = rounded(values, inputs.max(1));
+        let sum = |row: &[i8]| row.iter().map(|&weight| i32::from(weight)).sum();
+        let sums = rounded.chunks(inputs.max(1)).map(sum).collect();
+        Ok(Self { product: Product::new(&rounded, outputs, inputs)?, scales, sums })
+    }
+
+    /// Adds the products of the rows of `x`, of `width` elements, and the bias to `target`.
+    pub(super) fn add(&self, x: &[f32], width: usize, bias: &[f32], target: &mut [f32]) -> Result<()> {
+        // Taken, not borrowed: while the product waits for its parts, this thread may begin another block.
+        let mut scratch = SCRATCH.with_borrow_mut(std::mem::take);
+        scratch.rows.fill(x, width);
+        let scales = Scales { of_weights: &self.scales, sums: &self.sums, bias };
+        match &self.product {
+            #[cfg(target_arch = "x86_64")]
+            Product::Vnni(panels) => panels.add(&scratch.rows, &scales, target),
+            Product::Portable(weights) => {
+                let Scratch { rows, sums } = &mut scratch;
+                sums.resize(target.len(), 0);
+                // The kernel could take the zeros of the rows off, but in rten-gemm 0.27 it does so wrongly from the ninth row on.
+                let a = GemmInputA::Unpacked(matrix(rows.elements(), rows.count(), width, rows.stride())?);
+                let b = GemmInputB::Packed(weights);
+                let product = INT8_KERNEL.with(|kernel| kernel.gemm(sums, a, b, GemmOptions::default()));
+                product.map_err(|error| refused(&error))?;
+                let outputs = scales.outputs();
+                let of_rows = target.chunks_exact_mut(outputs).zip(sums.chunks_exact(outputs));
+                for (row, (target, sums)) in of_rows.enumerate() {
+                    let origin = rows.origin(row);
+                    wide(
+                        #[inline(always)]
+                        || scales.add(sums, origin, 0, target),
+                    );
+                }
+            }
+        }
+        SCRATCH.set(scratch);
+        Ok(())
+    }
+}
+
+/// What turns the sums of integers into outputs.
+pub(super) struct Scales<'a> {
+    of_weights: &'a [f32],
+    /// Of the weights of each output.
+    sums: &'a [i32],
+    bias: &'a [f32],
+}
+
+impl Scales<'_> {
+    pub(super) fn outputs(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// Adds to `target` what `sums` of a row stand for; `first` is the output of the first of them. Inlined, to be compiled for
+    /// the vectors of whoever calls.
+    #[expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide vectors")]
+    #[inline(always)]
+    pub(super) fn add(&self, sums: &[i32], origin: Origin, first: usize, target: &mut [f32]) {
+        let Self { of_weights, sums: shifted, bias } = self;
+        let count = target.len();
+        let of_outputs = of_weights[first..][..count].iter().zip(&shifted[first..][..count]);
+        let outputs = target.iter_mut().zip(sums).zip(of_outputs).zip(&bias[first..][..count]);
+        for (((target, &sum), (of_weights, shifted)), bias) in outputs {
+            *target += (sum - origin.zero * shifted) as f32 * (origin.scale * of_weights) + bias;
+        }
+    }
+}
+
+/// What the integers of a row mean.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    /// What stands for 0.
+    zero: i32,
+    /// What they are multiples of.
+    scale: f32,
+}
+
+/// Weights as multiples of a scale for each row of `width`, the scale such that the largest weight fits.
+fn rounded(values: &[f32], width: usize) -> (Vec<i8>, Vec<f32>) {
+    // Kernels without a dot product of four add up pairs of products in 16 bits.
+    let largest = if INT8_KERNEL.with(GemmExecutor::may_saturate) { 63.0 } else { 127.0 };
+    let (mut rounded, mut scales) = (Vec::with_capacity(values.len()), Vec::new());
+    for row in values.chunks_exact(width) {
+        let scale = row.iter().fold(0.0, |largest: f32, value| largest.max(value.abs())) / largest;
+        let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
+        rounded.extend(row.iter().map(|value| (value * inverse).round() as i8));
+        scales.push(scale);
+    }
+    (rounded, scales)
+}
+
+thread_local! {
+    /// The fastest integer kernel of this machine.
+    static INT8_KERNEL: GemmExecutor<u8, i8, i32> = GemmExecutor::new();
+
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// What a block needs on its way through the product; kept from block to block.
+#[derive(Default)]
+struct Scratch {
+    rows: Rounded,
+    sums: Vec<i32>,
+}
+
+/// Rows of inputs, rounded.
+#[derive(Default)]
+pub(super) struct Rounded {
+    /// Each row filled up with zeros to a multiple of four.
+    fours: Vec<[u8; 4]>,
+    /// Fours of a row.
+    depth: usize,
+    origins: Vec<Origin>,
+}
+
+impl Rounded {
+    pub(super) fn count(&self) -> usize {
+        self.origins.len()
+    }
+
+    pub(super) fn fours(&self, row: usize) -> &[[u8; 4]] {
+        &self.fours[row * self.depth..(row + 1) * self.depth]
+    }
+
+    pub(super) fn origin(&self, row: usize) -> Origin {
+        self.origins[row]
+    }
+
+    fn elements(&self) -> &[u8] {
+        self.fours.as_flattened()
+    }
+
+    /// Elements from row to row.
+    fn stride(&self) -> usize {
+        4 * self.depth
+    }
+
+    /// Rounds rows of `width`, each with the scale that makes use of all 256 values.
+    fn fill(&mut self, x: &[f32], width: usize) {
+        self.depth = width.div_ceil(4);
+        self.origins.clear();
+        self.fours.resize(x.len() / width.max(1) * self.depth, [0; 4]);
+        let rows = self.fours.as_flattened_mut().chunks_exact_mut((4 * self.depth).max(1));
+        for (row, rounded) in x.chunks_exact(width.max(1)).zip(rows) {
+            let (scale, zero) = scale_and_zero(row);
+            let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
+            let (rounded, padding) = rounded.split_at_mut(width);
+            round(row, inverse, f32::from(zero), rounded);
+            padding.fill(0);
+            self.origins.push(Origin { zero: i32::from(zero), scale });
+        }
+    }
+}
+
+/// The nearest of the 256 values.
+fn round(row: &[f32], inverse: f32, zero: f32, rounded: &mut [u8]) {
+    // Next to 2^23 a float has no room for a fraction: it is rounded, and the last bits are the number.
+    const INTEGERS: f32 = 8_388_608.0;
+    wide(
+        #[inline(always)]
+        || {
+            for (value, rounded) in row.iter().zip(rounded) {
+                *rounded = ((value * inverse + zero).clamp(0.0, 255.0) + INTEGERS).to_bits() as u8;
+            }
+        },
+    );
+}
+
+/// The step between the 256 values that a row is rounded to, and which of them stands for 0. NaN if the row holds a number
+/// that is not finite, so that nothing that comes of it looks like an answer.
+#[expect(clippy::cast_sign_loss, reason = "the lowest value is not positive, the step not negative")]
+fn scale_and_zero(row: &[f32]) -> (f32, u8) {
+    let (lowest, highest) = MinMax::new(row).dispatch();
+    let (lowest, highest) = (lowest.min(0.0), highest.max(0.0));
+    if !Sum::new(row).dispatch().is_finite() {
+        return (f32::NAN, 0);
+    }
+    let scale = (highest - lowest) / 255.0;
+    (scale, if scale > 0.0 { (-lowest / scale).round() as u8 } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::finite_difference::ramp;
+
+    fn values(shape: [usize; 2]) -> Vec<f32> {
+        ramp(&shape).flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// The same by 64-bit integers, one after the other.
+    fn by_integers(x: &[f32], width: usize, weights: &[f32], bias: &[f32]) -> Vec<f32> {
+        let (weights, scales) = rounded(weights, width);
+        let mut rows = Rounded::default();
+        rows.fill(x, width);
+        let mut found = Vec::new();
+        for (row, x) in rows.elements().chunks(rows.stride()).enumerate() {
+            let Origin { zero, scale } = rows.origin(row);
+            for (output, weights) in weights.chunks(width).enumerate() {
+                let shifted = |&x: &u8| i64::from(x) - i64::from(zero);
+                let sum: i64 = x.iter().map(shifted).zip(weights).map(|(x, &w)| x * i64::from(w)).sum();
+                found.push(sum as f32 * (scale * scales[output]) + bias[output]);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn both_products_are_exact_whatever_is_left_over() {
+        for (rows, inputs, outputs) in [(1, 4, 64), (5, 3, 1), (6, 256, 65), (140, 701, 33), (13, 64, 128)] {
+            let x: Vec<f32> =
+                values([rows, inputs]).iter().zip(0..).map(|(x, n)| x + (n % 7) as f32).collect();
+            let (weights, bias) = (values([outputs, inputs]), values([1, outputs]));
+            let expected = by_integers(&x, inputs, &weights, &bias);
+            let found = |weights: &Int8Weights| {
+                let mut found = vec![0.0; rows * outputs];
+                weights.add(&x, inputs, &bias, &mut found).unwrap();
+                found
+            };
+            let mut layer = Int8Weights::new(&weights, outputs, inputs).unwrap();
+            assert_eq!(found(&layer), expected, "{rows} x {inputs} x {outputs}");
+            layer.product = Product::portable(&rounded(&weights, inputs).0, outputs, inputs).unwrap();
+            assert_eq!(found(&layer), expected, "portable: {rows} x {inputs} x {outputs}");
+        }
+    }
+}
