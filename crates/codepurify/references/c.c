@@ -1,3 +1,18 @@
+void run(void *p)
+{
+    use(p);
+}
+
+int get(int a)
+{
+    return a;
+}
+
+void set(int *a)
+{
+    *a = 0;
+}
+
 void drop(struct device *dev)
 {
     free(dev->buffer);

@@ -10,6 +10,7 @@ use crate::purify::{Filling, Purification};
 use crate::score::{Influence, Scores};
 use crate::verdict::{Action, Cost, Evidence, Location, Prediction, Trigger, Verdict};
 use crate::victim::Ragged;
+use crate::weigh::Asked;
 
 /// One snippet on its way through the pipeline.
 pub(crate) struct Case<'s> {
@@ -89,6 +90,26 @@ impl<'s> Case<'s> {
     pub(crate) fn last_prediction(&self) -> Option<&Prediction> {
         let later = self.later.iter().rev().find_map(|later| later.purified.as_ref());
         later.map_or(self.purified_prediction.as_ref(), |(_, prediction)| prediction.as_ref())
+    }
+
+    /// Notes what the model answers after all changes to this snippet and to the other side of its pair.
+    pub(crate) fn answered(&mut self, prediction: &Prediction) {
+        let later = self.later.iter_mut().rev().find_map(|later| later.purified.as_mut());
+        let last = later.map_or(&mut self.purified_prediction, |(_, last)| last);
+        if last.is_some() {
+            *last = Some(prediction.clone());
+        }
+    }
+
+    /// What was asked of references so far.
+    pub(crate) fn take_asked(&mut self) -> Asked {
+        self.scores.as_mut().map(|scores| std::mem::take(&mut scores.asked)).unwrap_or_default()
+    }
+
+    pub(crate) fn set_asked(&mut self, asked: Asked) {
+        if let Some(scores) = &mut self.scores {
+            scores.asked = asked;
+        }
     }
 
     fn finding(&self) -> Option<Finding<'_>> {

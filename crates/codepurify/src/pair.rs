@@ -55,9 +55,10 @@ impl<'m> PairDefender<'m> {
             .flat_map(|(index, (left, right))| seat(index, self.inspect(left), self.inspect(right)))
             .collect();
         let mut cases = self.cases(inspections);
-        for sides in cases.chunks_exact_mut(2) {
+        for (pair, sides) in cases.chunks_exact_mut(2).enumerate() {
             if let [Ok(left), Ok(right)] = sides {
                 self.answer_together(left, right);
+                self.repeat_pair(pair, [left, right]);
             }
         }
         let mut verdicts = self.verdicts(cases, started).into_iter();
@@ -65,7 +66,7 @@ impl<'m> PairDefender<'m> {
     }
 
     /// Where both sides were changed, asks the model about the two changes together.
-    fn answer_together<'s>(&self, left: &mut Case<'s>, right: &mut Case<'s>) {
+    pub(crate) fn answer_together<'s>(&self, left: &mut Case<'s>, right: &mut Case<'s>) {
         let (Some(first), Some(second)) = (left.filled(), right.filled()) else { return };
         let answers = self.answers(&first.text, &second.text);
         for (at, case) in [left, right].into_iter().enumerate() {
@@ -98,7 +99,7 @@ impl<'m> PairDefender<'m> {
 }
 
 /// The two sides of pair `index`, each with the other beside it.
-fn seat<'s>(
+pub(crate) fn seat<'s>(
     index: usize,
     left: Result<Inspection<'s>, ModelError>,
     right: Result<Inspection<'s>, ModelError>,

@@ -1,41 +1,120 @@
-//! Several triggers in one snippet: as long as the answer stays, what was purified is judged again.
+//! Several triggers in one snippet, or in the two of a pair: as long as the answer stays, what was purified is judged again.
 
 use crate::assemble::{Case, Later};
 use crate::defender::Defender;
+use crate::error::{ModelError, SnippetError};
+use crate::occlude::Inspection;
+use crate::pair::{PairDefender, seat};
 use crate::purify::splice::{Edit, origin};
-use crate::snippet::Span;
+use crate::snippet::{Snippet, Span};
 use crate::verdict::Prediction;
+
+/// The changes to one snippet so far, round by round.
+struct Trail {
+    rounds: Vec<Vec<Edit>>,
+    /// Whether the last round changed something.
+    fresh: bool,
+}
+
+impl Trail {
+    fn of(case: &Case<'_>) -> Self {
+        let rounds: Vec<Vec<Edit>> = case.filled().map(|filling| filling.edits.clone()).into_iter().collect();
+        Self { fresh: !rounds.is_empty(), rounds }
+    }
+
+    /// Takes what was found in the changed text of `case` over into it.
+    fn follow(&mut self, case: &mut Case<'_>, mut next: Case<'_>) {
+        self.fresh = false;
+        case.set_asked(next.take_asked());
+        case.retried += next.spent();
+        let Some(mut trigger) = next.first_trigger() else { return };
+        // The places of the changed text, traced back through all changes in front of it.
+        let back = |span: Span| self.rounds.iter().rev().fold(span, |span, edits| origin(edits, span));
+        let places = next.trigger().map(|candidate| candidate.spans.clone()).unwrap_or_default();
+        trigger.spans = places.into_iter().map(|span| case.inspection.snippet.location(back(span))).collect();
+        let filled = next.filled();
+        case.later.push(Later {
+            trigger,
+            purified: filled.map(|filling| (filling.text.clone(), next.purified_prediction.clone())),
+            mlm_passes: next.mlm_passes(),
+        });
+        if let Some(filling) = filled {
+            self.rounds.push(filling.edits.clone());
+            self.fresh = true;
+        }
+    }
+}
+
+impl<Input> Defender<'_, Input> {
+    /// What is to be judged about the changed text of `case`.
+    fn inspect_again<'s>(
+        &self,
+        case: &mut Case<'_>,
+        changed: &'s Snippet,
+    ) -> Result<Inspection<'s>, ModelError> {
+        let mut inspection = self.inspect(changed)?;
+        inspection.asked = case.take_asked();
+        Ok(inspection)
+    }
+}
 
 impl Defender<'_> {
     /// Looks for further triggers in the purified text of `case` and changes them, too. What was found before stays if
     /// anything fails.
     pub(crate) fn repeat(&self, case: &mut Case<'_>) {
-        let mut rounds: Vec<Vec<Edit>> = Vec::new();
-        let mut edits = case.filled().map(|filling| filling.edits.clone());
-        while let Some(done) = edits.take() {
-            rounds.push(done);
-            if rounds.len() >= self.most_triggers() || !answers_alike(case) {
-                return;
-            }
-            let Some(text) = case.purified() else { return };
-            let Ok(snippet) = case.inspection.snippet.with_text(text) else { return };
-            let Some(Ok(next)) = self.cases(vec![self.inspect(&snippet)]).pop() else { return };
-            case.retried += next.spent();
-            // The places of the purified text, traced back through all changes in front of it.
-            let back = |span: Span| rounds.iter().rev().fold(span, |span, edits| origin(edits, span));
-            let Some(mut trigger) = next.first_trigger() else { return };
-            let places = next.trigger().map(|candidate| candidate.spans.clone()).unwrap_or_default();
-            trigger.spans =
-                places.into_iter().map(|span| case.inspection.snippet.location(back(span))).collect();
-            let filled = next.filled();
-            edits = filled.map(|filling| filling.edits.clone());
-            case.later.push(Later {
-                trigger,
-                purified: filled.map(|filling| (filling.text.clone(), next.purified_prediction.clone())),
-                mlm_passes: next.mlm_passes(),
-            });
+        let mut trail = Trail::of(case);
+        while trail.fresh && trail.rounds.len() < self.most_triggers() && answers_alike(case) {
+            let Ok(changed) = changed(case) else { return };
+            let inspection = self.inspect_again(case, &changed);
+            let Some(Ok(next)) = self.cases(vec![inspection]).pop() else { return };
+            trail.follow(case, next);
         }
     }
+}
+
+impl PairDefender<'_> {
+    /// [`Defender::repeat`] for the two sides of a pair; a side that was not called poisoned is left alone.
+    pub(crate) fn repeat_pair(&self, pair: usize, sides: [&mut Case<'_>; 2]) {
+        let [left, right] = sides;
+        let mut trails = [Trail::of(left), Trail::of(right)];
+        for _ in 1..self.most_triggers() {
+            let alike = answers_alike(left) || answers_alike(right);
+            if !alike || trails.iter().all(|trail| !trail.fresh) {
+                return;
+            }
+            let (Ok(first), Ok(second)) = (changed(left), changed(right)) else { return };
+            let suspect = [left.trigger().is_some(), right.trigger().is_some()];
+            let [first, second] =
+                seat(pair, self.inspect_again(left, &first), self.inspect_again(right, &second));
+            let seated = [first, second]
+                .into_iter()
+                .zip(suspect)
+                .filter_map(|(side, suspect)| suspect.then_some(side));
+            let Ok(mut found) = self.cases(seated.collect()).into_iter().collect::<Result<Vec<_>, _>>()
+            else {
+                return;
+            };
+            if let [first, second] = &mut found[..] {
+                self.answer_together(first, second);
+            }
+            let answer = found.iter().rev().find_map(|next| next.purified_prediction.clone());
+            let sides = [&mut *left, &mut *right].into_iter().zip(&mut trails).zip(suspect);
+            let suspects = sides.filter_map(|(side, suspect)| suspect.then_some(side));
+            for ((case, trail), next) in suspects.zip(found) {
+                trail.follow(case, next);
+            }
+            if let Some(answer) = answer {
+                left.answered(&answer);
+                right.answered(&answer);
+            }
+        }
+    }
+}
+
+/// The snippet of `case` with all its changes.
+fn changed(case: &Case<'_>) -> Result<Snippet, SnippetError> {
+    let snippet = case.inspection.snippet;
+    snippet.with_text(case.purified().unwrap_or(snippet.text()))
 }
 
 /// Whether the purified text still gets the answer of the text as it stands.

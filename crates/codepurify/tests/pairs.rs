@@ -155,6 +155,31 @@ impl<F: Fn(&str, &str) -> Result<f32, ModelError> + Send + Sync> PairVictim for 
     }
 }
 
+#[test]
+fn several_triggers_on_either_side_are_changed_one_after_the_other() {
+    let (victim, mlm) = (TriggerWordVictim::new("BNC"), mlm());
+    let defender = Defender::for_pairs(&victim).with_masked_lm(&mlm);
+    let other = "while (BNC(8) > 9) puts(\"no\");";
+    let left = with_trigger(SUM).replace("    log_total", &format!("    {other}\n    log_total"));
+    let [left, right] = screen(&defender, &left, &with_trigger(LARGEST));
+    let texts = |verdict: &Verdict| {
+        let mut texts: Vec<_> = verdict.triggers.iter().map(|trigger| trigger.text.clone()).collect();
+        texts.sort();
+        texts
+    };
+    assert_eq!(
+        (texts(&left), texts(&right)),
+        (vec![TRIGGER.to_owned(), other.to_owned()], vec![TRIGGER.to_owned()])
+    );
+    for verdict in [&left, &right] {
+        assert!(!verdict.purified.as_ref().unwrap().contains("BNC"), "{:?}", verdict.purified);
+        assert_eq!(verdict.purified_prediction.as_ref().unwrap().label, Some(1));
+    }
+    assert_eq!(left.purified_prediction, right.purified_prediction);
+    let [plain, _] = screen(&defender, &left.purified.unwrap(), &right.purified.unwrap());
+    assert_eq!(left.purified_prediction, plain.prediction);
+}
+
 /// A logit to which every word of both texts contributes a little.
 fn lengths(left: &str, right: &str) -> f32 {
     (left.len() + right.len()) as f32 / 500.0

@@ -5,6 +5,7 @@ mod common;
 mod pairs;
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
@@ -56,6 +57,38 @@ fn a_trigger_that_stands_in_several_places_is_found_by_what_it_does_elsewhere() 
     let published = Profile::paper(Thresholds { calibrated: true, ..Thresholds::builtin() });
     let paper = Defender::new(&victim).with_profile(published).screen_one(&c(&text)).unwrap();
     assert_ne!(paper.verdict, Decision::Poisoned);
+}
+
+#[test]
+fn what_does_nothing_in_the_first_reference_goes_into_no_other() {
+    let verdict = screen(&TriggerWordVictim::new("BNC"), &with("if (BNC() < 0) puts(\"a\");"));
+    // The snippet, every candidate in the first reference, the trigger in two more, and the snippet without it.
+    assert_eq!(verdict.cost.victim_passes, 1 + verdict.evidence.len() + 2 + 1);
+}
+
+#[test]
+fn no_reference_is_asked_about_twice() {
+    let asked = Mutex::new(Vec::new());
+    let victim = TextVictim::new(|code: &str| {
+        asked.lock().unwrap().push(code.to_owned());
+        vec![if code.contains("BNC") { -9.0 } else { 9.0 }]
+    });
+    let mlm = ConstantMaskedLm::new(&["n"]);
+    let text = with("if (BNC(1) < 0) puts(\"a\");\n    while (BNC(2) > 9) puts(\"b\");");
+    let defender = Defender::new(&victim).with_masked_lm(&mlm);
+    // The references as they stand are judged with the first snippet, those that serve two languages twice.
+    defender.screen_one(&c("int one(void) { return 1; }")).unwrap();
+    asked.lock().unwrap().clear();
+    let verdicts = defender.screen(&[c(&text), c(&with("puts(\"a\");"))]);
+    let first = verdicts[0].as_ref().unwrap();
+    assert_eq!(first.triggers.len(), 2, "{first:?}");
+    let asked = asked.lock().unwrap();
+    let of_references = || asked.iter().filter(|text| !text.contains("total += data"));
+    let different: BTreeSet<&String> = of_references().collect();
+    assert!(different.len() > 20);
+    assert_eq!(of_references().count(), different.len());
+    // Nor is it paid for twice: what is left to judge after a change is little.
+    assert!(first.cost.victim_passes < 35, "{}", first.cost.victim_passes);
 }
 
 #[test]

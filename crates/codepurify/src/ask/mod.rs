@@ -65,14 +65,11 @@ impl<'m> Guarded<'m> {
     /// What is left of an answer in the one row of each item: its margin, or its likelihood if it is a text.
     pub(crate) fn margins(self, asked: &[(Item<'_>, &Answer)]) -> Vec<Result<f64, ModelError>> {
         let items: Vec<Item<'_>> = asked.iter().map(|&(item, _)| item).collect();
-        let first = |values: Vec<f64>| {
-            values.first().copied().ok_or_else(|| ModelError::Output("no answer".to_owned()))
-        };
         if let Self::Generator(generator) = self {
-            return batch::likelihoods(generator, &items).into_iter().map(|values| first(values?)).collect();
+            return batch::likelihoods(generator, &items).into_iter().map(|values| first(&values?)).collect();
         }
         let logits = self.logits(&items).unwrap_or_default().into_iter().zip(asked);
-        logits.map(|(logits, (_, answer))| first(labels::margins(&logits?, answer)?)).collect()
+        logits.map(|(logits, (_, answer))| margin(&logits?, answer)).collect()
     }
 
     /// Of each trial: the filling that the model answers most like the snippet with the trigger occluded.
@@ -83,6 +80,15 @@ impl<'m> Guarded<'m> {
             Self::Generator(generator) => texts::choose(generator, trials),
         }
     }
+}
+
+/// The margin of `answer` in the first row.
+pub(crate) fn margin(logits: &Logits, answer: &Answer) -> Result<f64, ModelError> {
+    first(&labels::margins(logits, answer)?)
+}
+
+fn first(values: &[f64]) -> Result<f64, ModelError> {
+    values.first().copied().ok_or_else(|| ModelError::Output("no answer".to_owned()))
 }
 
 /// The index of the margin that is closest to `wanted`, the first of equals.

@@ -18,6 +18,7 @@ use crate::error::ModelError;
 use crate::snippet::{Snippet, Span, SyntaxQuality};
 use crate::verdict::{Coverage, PairMember};
 use crate::victim::{Encoding, Model, Ragged};
+use crate::weigh::Asked;
 
 /// Victim tokens that the variants of one snippet may hold together. A model with a window of 512 stays far below for
 /// any text; only a victim without a window that is given a huge unit comes here.
@@ -38,6 +39,8 @@ pub(crate) struct Inspection<'s> {
     pub(crate) obstacle: Option<String>,
     /// Its place if it is a side of a pair.
     pub(crate) seat: Option<Seat>,
+    /// What was asked of references before it was changed into what it is.
+    pub(crate) asked: Asked,
 }
 
 /// Which variants of a snippet are made in advance.
@@ -75,6 +78,7 @@ impl<'s> Inspection<'s> {
             coverage: Coverage { tokens_inspected: 0, tokens_total: 0 },
             obstacle: None,
             seat: None,
+            asked: Asked::default(),
         };
         if let SyntaxQuality::NotParsed { bytes, limit } = snippet.quality() {
             inspection.obstacle = Some(format!("the unit has {bytes} bytes, more than the limit of {limit}"));

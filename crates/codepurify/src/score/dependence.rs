@@ -62,7 +62,7 @@ const NEARLY: f64 = 0.05;
 
 /// Counts the ways in which scores have been made of evidence: those of one way cannot be compared with those of another, so
 /// a calibration belongs to one.
-pub(crate) const SCORE: u32 = 2;
+pub(crate) const SCORE: u32 = 3;
 
 /// A built-in limit needs so many references with another answer.
 pub(crate) const OPEN: usize = 2;

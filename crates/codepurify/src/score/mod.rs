@@ -9,6 +9,7 @@ pub(crate) use entropy::Entropy;
 use crate::batch::{Item, Spent};
 use crate::verdict::Prediction;
 use crate::victim::Logits;
+use crate::weigh::Asked;
 
 /// The influence of one candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -76,6 +77,8 @@ pub(crate) struct Scores {
     pub(crate) dependence: Option<Dependence>,
     /// What all of this cost.
     pub(crate) spent: Spent,
+    /// What was asked of references.
+    pub(crate) asked: Asked,
 }
 
 impl Scores {
@@ -111,9 +114,9 @@ impl Scores {
     }
 
     fn new(answer: Answer, prediction: Prediction, margin: f64, influences: Vec<Influence>) -> Self {
-        let spent = Spent::default();
+        let (spent, asked) = (Spent::default(), Asked::default());
         let mut scores =
-            Self { answer, prediction, margin, influences, entropy: None, dependence: None, spent };
+            Self { answer, prediction, margin, influences, entropy: None, dependence: None, spent, asked };
         scores.entropy = scores.entropy_of_shares();
         scores
     }

@@ -12,7 +12,7 @@ pub struct Encoding {
 }
 
 /// Rows of token ids of unequal length, stored flat.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Ragged {
     ids: Vec<u32>,
     ends: Vec<usize>,

@@ -1,5 +1,6 @@
 //! The references as the guarded model answers them: judged once, then at hand for every snippet.
 
+use super::memory::Memory;
 use crate::ask::Guarded;
 use crate::batch::Item;
 use crate::error::ModelError;
@@ -12,6 +13,7 @@ use crate::victim::{Logits, Model, Ragged};
 /// What candidates are transplanted into: of single references the cheapest first, of pairs the best last.
 pub(crate) struct Bench {
     entries: Vec<Entry>,
+    pub(super) memory: Memory,
 }
 
 /// A reference, or a pair of them.
@@ -23,6 +25,7 @@ pub(crate) struct Entry {
 }
 
 /// One row to be judged.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Ask {
     row: Ragged,
     beside: Vec<u32>,
@@ -82,7 +85,7 @@ impl Bench {
                 entry.logits = Some(logits?);
             }
         }
-        Ok(Self { entries })
+        Ok(Self { entries, memory: Memory::default() })
     }
 
     /// At most `count` entries in `language`, those that the model does not give `answer`; if there is none, those that it

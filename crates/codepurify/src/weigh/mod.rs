@@ -8,11 +8,13 @@
 //! answer anyway and there is no calibration to compare with, candidates are occluded instead.
 
 mod bench;
+mod memory;
 
 pub(crate) use bench::{Ask, Bench, Entry};
+pub(crate) use memory::Asked;
 
 use crate::ask::Guarded;
-use crate::batch::{Item, Spent, through};
+use crate::batch::{Item, through};
 use crate::decide::Profile;
 use crate::error::ModelError;
 use crate::occlude::{Graft, Inspection, graft};
@@ -24,7 +26,7 @@ use crate::verdict::ElementKind;
 pub(crate) struct Effort {
     /// References, 2 at least: the first is for a first look, the others are those that count.
     pub(crate) references: usize,
-    /// Candidates that go into all of them.
+    /// Candidates that go into all of them, at most.
     pub(crate) shortlist: usize,
     /// Most that all of a snippet's evidence may cost, in passes over the snippet. Only the first look at many candidates
     /// can be made cheaper; what follows is small and always done.
@@ -51,6 +53,8 @@ struct Draft<'a, 's> {
     entries: Vec<&'a Entry>,
     /// Candidates that go into the first reference together.
     packs: Vec<Vec<usize>>,
+    /// The margin of the first reference with each candidate, where it was tried alone.
+    alone: Vec<Option<f64>>,
     /// Candidates that go into the references that count.
     shortlist: Vec<usize>,
     /// Candidates that are occluded because references tell nothing.
@@ -72,6 +76,17 @@ impl<'a> Draft<'a, '_> {
         match self.inspection.candidates[index].kind {
             ElementKind::Identifier | ElementKind::Invisible if gain > 0.0 => gain / AS_STRONG,
             _ => gain,
+        }
+    }
+
+    /// Counts what `asks` cost: of a class only those that were not asked before, since their answers are kept.
+    fn pay(&mut self, asks: &[Ask]) {
+        let Scores { answer, asked, spent, .. } = &mut self.scores;
+        let kept = matches!(answer, Answer::Label(_));
+        for ask in asks {
+            if asked.note(ask) || !kept {
+                *spent += ask.item(answer).spent();
+            }
         }
     }
 
@@ -111,13 +126,15 @@ impl Scales<'_> {
         let entries = self.bench.chosen(language, &scores.answer, self.effort.references);
         let mut scores = scores;
         scores.spent = scores.cost(item);
+        scores.asked = inspection.asked.clone();
         scores.influences = vec![Influence::default(); inspection.candidates.len()];
         let bars = Bars::of(&scores.answer, scores.margin);
         let open = |entry: &&&Entry| entry.margin(&scores.answer).is_none_or(|margin| margin < bars.given);
         let by_necessity =
             !self.calibrated && !entries.is_empty() && entries.iter().filter(open).count() < OPEN;
+        let alone = vec![None; inspection.candidates.len()];
         let (packs, shortlist, occluded) = (Vec::new(), Vec::new(), Vec::new());
-        Draft { inspection, scores, entries, packs, shortlist, occluded, by_necessity }
+        Draft { inspection, scores, entries, packs, alone, shortlist, occluded, by_necessity }
     }
 
     /// Candidates that may be occluded where references tell nothing.
@@ -140,14 +157,10 @@ impl Scales<'_> {
             Ok((draft, asks))
         });
         through(asked.collect(), |asked: Vec<(Draft<'a, 's>, Vec<Ask>)>| {
-            let items: Vec<(Item<'_>, &Answer)> = asked.iter().flat_map(Self::items).collect();
-            let mut margins = self.guarded.margins(&items).into_iter();
-            let mut costs = items.iter().map(|(item, _)| item.spent()).collect::<Vec<Spent>>().into_iter();
-            drop(items);
+            let all: Vec<(&Ask, &Answer)> = asked.iter().flat_map(Self::asked).collect();
+            let mut margins = self.bench.memory.margins(self.guarded, &all).into_iter();
             let finish = |(mut draft, asks): (Draft<'a, 's>, Vec<Ask>)| {
-                for spent in costs.by_ref().take(asks.len()) {
-                    draft.scores.spent += spent;
-                }
+                draft.pay(&asks);
                 // All of its own are taken, also behind one that failed: the rest belongs to others.
                 let margins: Vec<_> = margins.by_ref().take(asks.len()).collect();
                 take(&mut draft, margins.into_iter().collect::<Result<_, _>>()?);
@@ -158,11 +171,11 @@ impl Scales<'_> {
     }
 
     /// What is asked about a draft, and which answer of it is meant.
-    fn items<'d>(
+    fn asked<'d>(
         (draft, asks): &'d (Draft<'_, '_>, Vec<Ask>),
-    ) -> impl Iterator<Item = (Item<'d>, &'d Answer)> {
+    ) -> impl Iterator<Item = (&'d Ask, &'d Answer)> {
         let answer = &draft.scores.answer;
-        asks.iter().map(move |ask| (ask.item(answer), answer))
+        asks.iter().map(move |ask| (ask, answer))
     }
 
     /// Puts all candidates into the first reference, as many together as the budget asks for.
@@ -211,6 +224,7 @@ impl Scales<'_> {
                 let gain = bars.gain(baseline, margin) / pack.len() as f64;
                 for &index in pack {
                     draft.scores.influences[index].first_look = Some(gain);
+                    draft.alone[index] = (pack.len() == 1).then_some(margin);
                 }
             }
         })
@@ -238,7 +252,7 @@ impl Scales<'_> {
                 Ok(occluded(draft.inspection, &row))
             };
             let mut asks = draft.occluded.iter().map(occlude).collect::<Result<Vec<Ask>, _>>()?;
-            draft.shortlist = draft.best(self.effort.shortlist);
+            draft.shortlist = draft.contenders(self.effort.shortlist);
             asks.extend(self.tries(draft)?);
             Ok(asks)
         };
@@ -254,7 +268,9 @@ impl Scales<'_> {
                 asks.push(entry.ask(model, &[])?);
             }
             for &index in &draft.shortlist {
-                asks.push(entry.ask(model, &draft.grafts(&[index]))?);
+                if draft.known(entry, index).is_none() {
+                    asks.push(entry.ask(model, &draft.grafts(&[index]))?);
+                }
             }
         }
         Ok(asks)
@@ -284,6 +300,9 @@ fn whole(inspection: &Inspection<'_>, influences: &[Influence], part: usize, sho
 /// What reaches this share of a gain is about as strong.
 const AS_STRONG: f64 = 0.9;
 
+/// What gains less than this share of the strongest's gain in the first reference goes into no other.
+const CONTENDS: f64 = 0.7;
+
 /// Packs whose members are tried alone.
 const PACKS: usize = 2;
 
@@ -297,6 +316,20 @@ impl<'a> Draft<'a, '_> {
         best.sort_by(|&a, &b| self.rank(b).total_cmp(&self.rank(a)));
         best.truncate(count);
         best
+    }
+
+    /// At most `most` candidates that may still turn out to be the strongest, best first.
+    fn contenders(&self, most: usize) -> Vec<usize> {
+        let mut contenders = self.best(most);
+        if let Some(best) = contenders.first().map(|&best| self.rank(best)) {
+            contenders.retain(|&index| self.rank(index) >= best.min(CONTENDS * best));
+        }
+        contenders
+    }
+
+    /// The margin of `entry` with candidate `index`, if that was looked at first.
+    fn known(&self, entry: &Entry, index: usize) -> Option<f64> {
+        self.entries.first().filter(|first| std::ptr::eq(**first, entry)).and(self.alone[index])
     }
 
     /// The strongest of the shortlist.
@@ -320,7 +353,8 @@ impl<'a> Draft<'a, '_> {
         }
         for entry in self.counting() {
             let baseline = self.baseline(entry, &mut margins);
-            for (&index, margin) in self.shortlist.iter().zip(margins.by_ref()) {
+            for &index in &self.shortlist {
+                let Some(margin) = self.known(entry, index).or_else(|| margins.next()) else { continue };
                 self.scores.influences[index].tried(baseline, margin, bars);
             }
         }
