@@ -201,11 +201,14 @@ fn cache(
 /// How to decide, with all that is known about the model.
 fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Result<Profile, CliError> {
     match settings.profile {
-        ProfileName::Paper => return Ok(Profile::paper(thresholds)),
-        ProfileName::Normalised => return Ok(Profile::normalised(thresholds)),
+        ProfileName::Paper => return Ok(Profile::paper(thresholds).with_whole(settings.whole)),
+        ProfileName::Normalised => return Ok(Profile::normalised(thresholds).with_whole(settings.whole)),
         ProfileName::Default => {}
     }
-    let mut profile = Profile::standard().with_alpha(settings.alpha).with_budget(settings.budget);
+    let mut profile = Profile::standard()
+        .with_alpha(settings.alpha)
+        .with_budget(settings.budget)
+        .with_whole(settings.whole);
     if !settings.references.is_empty() {
         profile = profile.with_references(references(settings)?);
     }

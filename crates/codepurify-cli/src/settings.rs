@@ -45,6 +45,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "BOOL", env = "CODEPURIFY_NESTED", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     nested: Option<bool>,
+    /// Judge what lies behind the model's window as well, as if the model were shown it.
+    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_WHOLE", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    whole: Option<bool>,
     /// Share of clean code that may be flagged, with a calibrated model and profile `default` [default: 0.05].
     #[arg(long, value_name = "SHARE", env = "CODEPURIFY_ALPHA")]
     alpha: Option<f64>,
@@ -202,6 +206,7 @@ pub(crate) struct Settings {
     pub(crate) references: Vec<PathBuf>,
     pub(crate) budget: f64,
     pub(crate) nested: bool,
+    pub(crate) whole: bool,
     pub(crate) precision: Precision,
     /// One for each core if absent.
     pub(crate) threads: Option<usize>,
@@ -260,6 +265,7 @@ impl Settings {
             references: options.reference,
             budget: options.budget.unwrap_or(Profile::BUDGET),
             nested: options.nested.unwrap_or(false),
+            whole: options.whole.unwrap_or(false),
             precision: options.precision.unwrap_or_default().into(),
             threads: options.threads,
             cache: options.cache.map(|dir| CacheSettings {
@@ -296,6 +302,7 @@ impl Options {
             cache: self.cache.or(other.cache),
             cache_limit: self.cache_limit.or(other.cache_limit),
             nested: self.nested.or(other.nested),
+            whole: self.whole.or(other.whole),
             format: self.format.or(other.format),
             output: self.output.or(other.output),
             fail_on: self.fail_on.or(other.fail_on),

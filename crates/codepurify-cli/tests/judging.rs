@@ -40,6 +40,23 @@ fn in_integers_and_on_one_thread_the_verdict_is_the_same() {
 }
 
 #[test]
+fn what_lies_behind_the_window_is_judged_on_request() {
+    let place = Place::new();
+    let lines: String = (0..60).map(|line| format!("    seen[{line}] = count + {line};\n")).collect();
+    place.write("long.c", CLEAN.replacen("{\n", &format!("{{\n{lines}    {TRIGGER}\n"), 1));
+    let run = place.run(&["scan", "--format", "json", "long.c"]);
+    assert_eq!((run.code, run.all("results", "verdict")), (0, vec!["inconclusive".to_owned()]));
+    let run = place.run(&["scan", "--format", "json", "--whole", "long.c"]);
+    assert_eq!((run.code, run.all("results", "verdict")), (1, vec!["poisoned".to_owned()]));
+    let result = &run.json()["results"][0];
+    assert_eq!(result["triggers"][0]["text"], TRIGGER);
+    assert_eq!(result["prediction"], result["purified_prediction"]);
+    assert_eq!(result["coverage"]["tokens_inspected"], result["coverage"]["tokens_total"]);
+    let reason = result["reason"].as_str().unwrap();
+    assert!(reason.contains("behind the model's window") && reason.contains("not calibrated"), "{reason}");
+}
+
+#[test]
 fn the_clean_original_is_clean() {
     let run = Place::with_code().run(&["scan", "--format", "json", "clean.c"]);
     assert_eq!(run.code, 0);

@@ -1,18 +1,3 @@
-void run(void *p)
-{
-    use(p);
-}
-
-int get(int a)
-{
-    return a;
-}
-
-void set(int *a)
-{
-    *a = 0;
-}
-
 void drop(struct device *dev)
 {
     free(dev->buffer);

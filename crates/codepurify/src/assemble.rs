@@ -1,7 +1,7 @@
 //! Everything known about one snippet, and the verdict made of it.
 
 use crate::ask::Trial;
-use crate::batch::Spent;
+use crate::batch::{Asked, Spent};
 use crate::candidates::Candidate;
 use crate::decide::Judgement;
 use crate::error::ModelError;
@@ -10,7 +10,6 @@ use crate::purify::{Filling, Purification};
 use crate::score::{Influence, Scores};
 use crate::verdict::{Action, Cost, Evidence, Location, Prediction, Trigger, Verdict};
 use crate::victim::Ragged;
-use crate::weigh::Asked;
 
 /// One snippet on its way through the pipeline.
 pub(crate) struct Case<'s> {
@@ -23,8 +22,25 @@ pub(crate) struct Case<'s> {
     pub(crate) purified_prediction: Option<Prediction>,
     /// What asking the model about purified texts cost.
     pub(crate) retried: Spent,
+    /// What the model sees of the snippet, if the case is that of a part which it does not see.
+    pub(crate) shown: Option<Shown>,
     /// Further triggers, found once those in front of them were changed.
     pub(crate) later: Vec<Later>,
+}
+
+/// The part of a snippet that the model sees.
+pub(crate) struct Shown {
+    /// What it answers to it.
+    pub(crate) prediction: Prediction,
+    /// Tokens of one plain use.
+    plain: usize,
+}
+
+impl Shown {
+    pub(crate) fn of(inspection: &Inspection<'_>, scores: &Scores) -> Self {
+        let plain = scores.plain(inspection.item(&inspection.rows)).tokens;
+        Self { prediction: scores.prediction.clone(), plain }
+    }
 }
 
 /// A trigger that was found in a purified text.
@@ -53,6 +69,7 @@ impl<'s> Case<'s> {
             filling: 0,
             purified_prediction: None,
             retried: Spent::default(),
+            shown: None,
             later: Vec::new(),
         }
     }
@@ -86,10 +103,14 @@ impl<'s> Case<'s> {
         later.map(|(text, _)| text.as_str()).or_else(|| self.filled().map(|filling| filling.text.as_str()))
     }
 
-    /// What the model answers to it.
+    /// What the model answers to it. Changes behind its window do not change that.
     pub(crate) fn last_prediction(&self) -> Option<&Prediction> {
         let later = self.later.iter().rev().find_map(|later| later.purified.as_ref());
-        later.map_or(self.purified_prediction.as_ref(), |(_, prediction)| prediction.as_ref())
+        if let Some((_, prediction)) = later {
+            return prediction.as_ref();
+        }
+        let own = self.purified_prediction.as_ref()?;
+        Some(self.shown.as_ref().map_or(own, |shown| &shown.prediction))
     }
 
     /// Notes what the model answers after all changes to this snippet and to the other side of its pair.
@@ -193,10 +214,16 @@ impl<'s> Case<'s> {
             .collect()
     }
 
+    /// What the model answers to the snippet.
+    fn prediction(&self) -> Option<&Prediction> {
+        let shown = self.shown.as_ref().map(|shown| &shown.prediction);
+        shown.or_else(|| Some(&self.scores.as_ref()?.prediction))
+    }
+
     fn cost(&self, milliseconds: f64) -> Cost {
-        let item = self.inspection.item(&self.inspection.rows);
-        let scores = self.scores.as_ref();
-        let plain = scores.map_or(0, |scores| scores.plain(item).tokens);
+        let plain = |scores: &Scores| Shown::of(&self.inspection, scores).plain;
+        let shown = self.shown.as_ref().map(|shown| shown.plain);
+        let plain = shown.or_else(|| Some(plain(self.scores.as_ref()?))).unwrap_or(0);
         let spent = self.spent();
         Cost {
             victim_passes: spent.passes,
@@ -239,7 +266,7 @@ pub(crate) fn verdict(case: &Case<'_>, evidence: bool, milliseconds: f64) -> Ver
         score: case.judgement.score,
         entropy: entropy.map(|entropy| entropy.raw),
         entropy_normalized: entropy.map(|entropy| entropy.normalized),
-        prediction: case.scores.as_ref().map(|scores| scores.prediction.clone()),
+        prediction: case.prediction().cloned(),
         purified_prediction: case.last_prediction().cloned(),
         triggers: case.triggers(),
         purified: case.purified().map(str::to_owned),

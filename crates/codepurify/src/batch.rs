@@ -1,5 +1,7 @@
 //! Shared ragged batches: the rows of many snippets go through a model together, and a failure stays with its owner.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::ops::AddAssign;
 
 use crate::error::ModelError;
@@ -41,6 +43,23 @@ impl AddAssign for Spent {
     fn add_assign(&mut self, other: Self) {
         self.passes += other.passes;
         self.tokens += other.tokens;
+    }
+}
+
+/// What was asked about one snippet: after a change to it the same is known already, and costs nothing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Asked(HashSet<u64>);
+
+impl Asked {
+    /// Notes that `item` was asked about; whether that was new.
+    pub(crate) fn note(&mut self, item: Item<'_>) -> bool {
+        let key = (item.rows, item.beside, item.side);
+        self.0.insert(BuildHasherDefault::<DefaultHasher>::new().hash_one(key))
+    }
+
+    /// Adds what was asked in another place.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
     }
 }
 
@@ -239,6 +258,19 @@ mod tests {
         assert_eq!(answers, [Ok(vec![(3, wide), (2, wide)]), Ok(vec![(wide, 3), (wide, 2)])]);
         assert_eq!(*calls.borrow(), [1; 4]);
         assert_eq!(left.spent(), Spent { passes: 2, tokens: 5 + 2 * wide });
+    }
+
+    #[test]
+    fn what_was_asked_is_known_by_its_row_and_by_what_stands_where() {
+        let [row, other] = [[1, 2], [1, 3]].map(|row| Ragged::of_row(&row));
+        let mut asked = Asked::default();
+        let item = Item::alone(&row);
+        let items =
+            [item, Item::alone(&other), item.with(&[4]), Item { side: Side::Right, ..item.with(&[4]) }, item];
+        assert_eq!(items.map(|item| asked.note(item)), [true, true, true, true, false]);
+        let mut all = Asked::default();
+        all.join(asked);
+        assert!(!all.note(item));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::ask::Guarded;
 use crate::assemble::{Case, verdict};
 use crate::batch::{Item, through};
-use crate::decide::{Profile, Statistic, decide};
+use crate::decide::{Profile, Statistic};
 use crate::error::ModelError;
 use crate::occlude::{Inspection, Variants, encode_window};
 use crate::purify::purify;
@@ -21,7 +21,7 @@ use crate::weigh::{self, Ask, Bench, Scales};
 pub struct Defender<'m, Input = Snippet> {
     pub(crate) guarded: Guarded<'m>,
     mlm: Option<&'m dyn MaskedLm>,
-    profile: Profile,
+    pub(crate) profile: Profile,
     /// The references as the model answers them; judged when they are first needed.
     bench: Arc<OnceLock<Result<Bench, ModelError>>>,
     evidence: bool,
@@ -108,11 +108,14 @@ impl<'m, Input> Defender<'m, Input> {
 
     /// What is to be judged about one snippet.
     pub(crate) fn inspect<'s>(&self, snippet: &'s Snippet) -> Result<Inspection<'s>, ModelError> {
-        let variants = match self.profile.statistic {
+        Inspection::new(self.guarded.model(), snippet, self.profile.families, self.variants())
+    }
+
+    pub(crate) fn variants(&self) -> Variants {
+        match self.profile.statistic {
             Statistic::Dependence => Variants::Asked,
             Statistic::Entropy | Statistic::Concentration => Variants::All,
-        };
-        Inspection::new(self.guarded.model(), snippet, self.profile.families, variants)
+        }
     }
 
     /// Judges and purifies what was inspected.
@@ -137,24 +140,8 @@ impl<'m, Input> Defender<'m, Input> {
         cases.into_iter().map(|case| case.map(finish)).collect()
     }
 
-    /// Asks the model about every variant of every snippet and decides.
-    fn judge<'s>(&self, inspections: Vec<Inspection<'s>>) -> Vec<Result<Case<'s>, ModelError>> {
-        let visible = inspections.iter().filter(|inspection| !inspection.rows.is_empty());
-        let mut scored = match self.profile.statistic {
-            Statistic::Dependence => self.weighed(&visible.collect::<Vec<_>>()),
-            Statistic::Entropy | Statistic::Concentration => self.occluded(&visible.collect::<Vec<_>>()),
-        }
-        .into_iter();
-        let case = |inspection: Inspection<'s>| {
-            let scores = if inspection.rows.is_empty() { None } else { scored.next().transpose()? };
-            let judgement = decide(&self.profile, &inspection, scores.as_ref());
-            Ok(Case::new(inspection, scores, judgement))
-        };
-        inspections.into_iter().map(case).collect()
-    }
-
     /// What every candidate does to the answer when it is occluded.
-    fn occluded(&self, inspections: &[&Inspection<'_>]) -> Vec<Result<Scores, ModelError>> {
+    pub(crate) fn occluded(&self, inspections: &[&Inspection<'_>]) -> Vec<Result<Scores, ModelError>> {
         let items: Vec<Item<'_>> =
             inspections.iter().map(|inspection| inspection.item(&inspection.rows)).collect();
         let with_cost = |(scores, item): (Result<Scores, ModelError>, &Item<'_>)| {
@@ -165,7 +152,7 @@ impl<'m, Input> Defender<'m, Input> {
     }
 
     /// Necessity and sufficiency of the candidates.
-    fn weighed(&self, inspections: &[&Inspection<'_>]) -> Vec<Result<Scores, ModelError>> {
+    pub(crate) fn weighed(&self, inspections: &[&Inspection<'_>]) -> Vec<Result<Scores, ModelError>> {
         match self.bench.get_or_init(|| Bench::new(self.guarded, &self.profile.references)) {
             Err(error) => inspections.iter().map(|_| Err(error.clone())).collect(),
             Ok(bench) => {
@@ -248,7 +235,8 @@ impl<'m, Input> Defender<'m, Input> {
     }
 
     fn encode_fillings(&self, case: &Case<'_>) -> Result<Ragged, ModelError> {
-        case.fillings().iter().map(|filling| self.encode(&filling.text)).collect()
+        let model = self.guarded.model();
+        case.fillings().iter().map(|filling| case.inspection.seen_of(model, &filling.text)).collect()
     }
 
     /// The part of `text` that the model sees.

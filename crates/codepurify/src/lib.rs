@@ -57,6 +57,7 @@ pub mod toy;
 pub mod verdict;
 pub mod victim;
 mod weigh;
+mod windows;
 
 pub use adapters::{TextVictim, WordTokenizer};
 pub use candidates::{Candidate, Families, Statements, candidates};

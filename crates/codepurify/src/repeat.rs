@@ -35,7 +35,7 @@ impl Trail {
         let filled = next.filled();
         case.later.push(Later {
             trigger,
-            purified: filled.map(|filling| (filling.text.clone(), next.purified_prediction.clone())),
+            purified: filled.map(|filling| (filling.text.clone(), next.last_prediction().cloned())),
             mlm_passes: next.mlm_passes(),
         });
         if let Some(filling) = filled {
@@ -56,6 +56,12 @@ impl<Input> Defender<'_, Input> {
         inspection.asked = case.take_asked();
         Ok(inspection)
     }
+
+    /// Whether there may be another trigger in the purified text of `case`: it is still answered as before, or there are parts
+    /// of it that the model does not see.
+    fn suspects(&self, case: &Case<'_>) -> bool {
+        self.profile.whole || answers_alike(case)
+    }
 }
 
 impl Defender<'_> {
@@ -63,7 +69,7 @@ impl Defender<'_> {
     /// anything fails.
     pub(crate) fn repeat(&self, case: &mut Case<'_>) {
         let mut trail = Trail::of(case);
-        while trail.fresh && trail.rounds.len() < self.most_triggers() && answers_alike(case) {
+        while trail.fresh && trail.rounds.len() < self.most_triggers() && self.suspects(case) {
             let Ok(changed) = changed(case) else { return };
             let inspection = self.inspect_again(case, &changed);
             let Some(Ok(next)) = self.cases(vec![inspection]).pop() else { return };
@@ -78,8 +84,8 @@ impl PairDefender<'_> {
         let [left, right] = sides;
         let mut trails = [Trail::of(left), Trail::of(right)];
         for _ in 1..self.most_triggers() {
-            let alike = answers_alike(left) || answers_alike(right);
-            if !alike || trails.iter().all(|trail| !trail.fresh) {
+            let suspect = self.suspects(left) || self.suspects(right);
+            if !suspect || trails.iter().all(|trail| !trail.fresh) {
                 return;
             }
             let (Ok(first), Ok(second)) = (changed(left), changed(right)) else { return };
@@ -97,7 +103,7 @@ impl PairDefender<'_> {
             if let [first, second] = &mut found[..] {
                 self.answer_together(first, second);
             }
-            let answer = found.iter().rev().find_map(|next| next.purified_prediction.clone());
+            let answer = found.iter().rev().find_map(|next| next.last_prediction().cloned());
             let sides = [&mut *left, &mut *right].into_iter().zip(&mut trails).zip(suspect);
             let suspects = sides.filter_map(|(side, suspect)| suspect.then_some(side));
             for ((case, trail), next) in suspects.zip(found) {

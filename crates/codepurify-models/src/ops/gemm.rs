@@ -4,6 +4,8 @@ use candle_core::Result;
 use rten_gemm::{GemmError, GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
 use rten_tensor::{Matrix, NdTensorView};
 
+use super::small;
+
 thread_local! {
     /// The fastest kernel of this machine; finding it takes as long as a small product. For each element it sums in an order
     /// that depends on the shapes alone, not on the number of threads.
@@ -18,6 +20,9 @@ pub(super) fn matrix<T>(values: &[T], rows: usize, columns: usize, stride: usize
 
 /// `alpha · a · b` into `target`, whose rows stand one behind the other.
 pub(super) fn multiply(alpha: f32, a: Matrix<'_>, b: Matrix<'_>, target: &mut [f32]) -> Result<()> {
+    if small::multiply(alpha, a, b, target) {
+        return Ok(());
+    }
     let options = GemmOptions { alpha, ..GemmOptions::default() };
     F32_KERNEL
         .with(|kernel| kernel.gemm(target, GemmInputA::Unpacked(a), GemmInputB::Unpacked(b), options))

@@ -21,6 +21,7 @@ mod relative_softmax;
 mod relu;
 mod rms_norm;
 mod select;
+mod small;
 mod softmax;
 
 use candle_core::{CpuStorage, Layout, Result, Tensor};

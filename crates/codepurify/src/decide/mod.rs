@@ -43,9 +43,15 @@ struct Evidence {
     located: Option<usize>,
 }
 
-/// Poisoned wins whatever else is wrong; clean needs complete evidence; everything else is inconclusive.
-pub(crate) fn decide(profile: &Profile, inspection: &Inspection<'_>, scores: Option<&Scores>) -> Judgement {
-    let evidence = scores.and_then(|scores| evidence(profile, inspection, scores));
+/// Poisoned wins whatever else is wrong; clean needs complete evidence; everything else is inconclusive. Compares with clean
+/// code that gets the answer `label`; `None` stands for a generated text.
+pub(crate) fn decide(
+    profile: &Profile,
+    inspection: &Inspection<'_>,
+    scores: Option<&Scores>,
+    label: Option<usize>,
+) -> Judgement {
+    let evidence = scores.and_then(|scores| evidence(profile, inspection, scores, label));
     let flagged = evidence.is_some_and(|evidence| evidence.flagged);
     let gaps = gaps(profile, inspection, evidence.is_some());
     let decision = match (flagged, gaps.is_empty()) {
@@ -60,7 +66,7 @@ pub(crate) fn decide(profile: &Profile, inspection: &Inspection<'_>, scores: Opt
             .push(format!("the code does not parse in {errors} {places}; its elements there may be missing"));
     }
     if decision != Decision::Inconclusive {
-        reasons.extend(scores.and_then(|scores| uncalibrated(profile, scores)));
+        reasons.extend(scores.and_then(|_| uncalibrated(profile, label)));
         let dependence = scores.and_then(|scores| scores.dependence).filter(|dependence| !dependence.open);
         if dependence.is_some() && evidence.is_some_and(|evidence| evidence.p_value.is_none()) {
             reasons.push(NOT_OPEN.to_owned());
@@ -75,7 +81,12 @@ pub(crate) fn decide(profile: &Profile, inspection: &Inspection<'_>, scores: Opt
     }
 }
 
-fn evidence(profile: &Profile, inspection: &Inspection<'_>, scores: &Scores) -> Option<Evidence> {
+fn evidence(
+    profile: &Profile,
+    inspection: &Inspection<'_>,
+    scores: &Scores,
+    label: Option<usize>,
+) -> Option<Evidence> {
     let limits = profile.thresholds;
     let of_entropy = |flagged: bool, score: f64| Evidence {
         flagged,
@@ -92,7 +103,6 @@ fn evidence(profile: &Profile, inspection: &Inspection<'_>, scores: &Scores) -> 
             of_entropy(entropy.concentration() > limits.concentration, entropy.concentration())
         }),
         Statistic::Dependence => scores.dependence.map(|dependence| {
-            let label = scores.prediction.label;
             let calibration = profile.calibration.as_ref();
             let calibration = calibration.filter(|clean| clean.rows(label) >= rows_needed(profile.alpha));
             let p_value = calibration.map(|clean| clean.p_value(label, dependence.score));
@@ -103,10 +113,10 @@ fn evidence(profile: &Profile, inspection: &Inspection<'_>, scores: &Scores) -> 
 }
 
 /// Why the limit in force is none that clean code of this model has set.
-fn uncalibrated(profile: &Profile, scores: &Scores) -> Option<String> {
+fn uncalibrated(profile: &Profile, label: Option<usize>) -> Option<String> {
     let calibrated = match (profile.statistic, &profile.calibration) {
         (Statistic::Dependence, Some(clean)) => {
-            let (rows, needed) = (clean.rows(scores.prediction.label), rows_needed(profile.alpha));
+            let (rows, needed) = (clean.rows(label), rows_needed(profile.alpha));
             if rows >= needed {
                 return None;
             }

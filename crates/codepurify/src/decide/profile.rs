@@ -54,6 +54,8 @@ pub struct Profile {
     pub(crate) calibration: Option<Arc<Calibration>>,
     pub(crate) references: Arc<References>,
     pub(crate) effort: Effort,
+    /// Whether what lies behind the model's window is judged as well.
+    pub(crate) whole: bool,
 }
 
 impl Profile {
@@ -88,6 +90,7 @@ impl Profile {
             calibration: None,
             references: References::bundled(),
             effort: Effort::STANDARD,
+            whole: false,
         }
     }
 
@@ -124,8 +127,9 @@ impl Profile {
     pub fn settings(&self) -> String {
         let Effort { references, shortlist, budget } = self.effort;
         let fingerprint = self.references.fingerprint();
+        let whole = if self.whole { ", whole snippets" } else { "" };
         format!(
-            "score {SCORE}, {references} of the references {fingerprint:016x}, shortlist {shortlist}, budget {budget}"
+            "score {SCORE}, {references} of the references {fingerprint:016x}, shortlist {shortlist}, budget {budget}{whole}"
         )
     }
 
@@ -159,6 +163,15 @@ impl Profile {
     #[must_use]
     pub fn with_budget(mut self, passes: f64) -> Self {
         self.effort.budget = passes;
+        self
+    }
+
+    /// Whether what lies behind the model's window is judged as well, as if the model were shown it: a trigger there does
+    /// nothing to this model, but may to another, such as one trained on the snippet. Costs as much again for every window;
+    /// calibrate with it.
+    #[must_use]
+    pub fn with_whole(mut self, whole: bool) -> Self {
+        self.whole = whole;
         self
     }
 

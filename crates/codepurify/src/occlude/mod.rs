@@ -12,13 +12,12 @@ use substitute::{Substituted, tokens_under};
 pub(crate) use substitute::{check_encoding, substitute};
 pub(crate) use transplant::graft;
 
-use crate::batch::Item;
+use crate::batch::{Asked, Item};
 use crate::candidates::{Candidate, Families, candidates};
 use crate::error::ModelError;
 use crate::snippet::{Snippet, Span, SyntaxQuality};
 use crate::verdict::{Coverage, PairMember};
 use crate::victim::{Encoding, Model, Ragged};
-use crate::weigh::Asked;
 
 /// Victim tokens that the variants of one snippet may hold together. A model with a window of 512 stays far below for
 /// any text; only a victim without a window that is given a huge unit comes here.
@@ -34,6 +33,8 @@ pub(crate) struct Inspection<'s> {
     pub(crate) rows: Ragged,
     /// Row 0 with its bytes.
     encoding: Encoding,
+    /// Tokens of the snippet in front of row 0.
+    start: usize,
     pub(crate) coverage: Coverage,
     /// Why nothing, or nothing but row 0, can be judged.
     pub(crate) obstacle: Option<String>,
@@ -53,6 +54,7 @@ pub(crate) enum Variants {
 }
 
 /// A place in a pair.
+#[derive(Clone)]
 pub(crate) struct Seat {
     pub(crate) member: PairMember,
     /// The other side as it stands.
@@ -60,6 +62,20 @@ pub(crate) struct Seat {
 }
 
 impl<'s> Inspection<'s> {
+    fn of_nothing(snippet: &'s Snippet) -> Self {
+        Self {
+            snippet,
+            candidates: Vec::new(),
+            rows: Ragged::new(),
+            encoding: Encoding::default(),
+            start: 0,
+            coverage: Coverage { tokens_inspected: 0, tokens_total: 0 },
+            obstacle: None,
+            seat: None,
+            asked: Asked::default(),
+        }
+    }
+
     /// Encodes `snippet` once, cuts it to the model's window and finds the candidates in it.
     ///
     /// # Errors
@@ -70,16 +86,7 @@ impl<'s> Inspection<'s> {
         families: Families,
         variants: Variants,
     ) -> Result<Self, ModelError> {
-        let mut inspection = Self {
-            snippet,
-            candidates: Vec::new(),
-            rows: Ragged::new(),
-            encoding: Encoding::default(),
-            coverage: Coverage { tokens_inspected: 0, tokens_total: 0 },
-            obstacle: None,
-            seat: None,
-            asked: Asked::default(),
-        };
+        let mut inspection = Self::of_nothing(snippet);
         if let SyntaxQuality::NotParsed { bytes, limit } = snippet.quality() {
             inspection.obstacle = Some(format!("the unit has {bytes} bytes, more than the limit of {limit}"));
             return Ok(inspection);
@@ -90,19 +97,88 @@ impl<'s> Inspection<'s> {
             inspection.obstacle = Some("the model sees no token in this text".to_owned());
             return Ok(inspection);
         }
-        inspection.rows.push(encoding.ids.iter().copied());
-        inspection.encoding = encoding;
-        let end = inspection.encoding.spans.last().map_or(0, |span| span.end);
+        let end = encoding.spans.last().map_or(0, |span| span.end);
         let mut near = candidates(snippet, &families);
         near.retain(|candidate| candidate.spans[0].start < end);
-        match variants {
-            Variants::All => inspection.occlude(model, near)?,
-            Variants::Asked => {
-                near.retain(|candidate| inspection.sees(candidate));
-                inspection.candidates = near;
+        inspection.look(model, encoding, near, variants)?;
+        Ok(inspection)
+    }
+
+    /// The windows behind this one, which is the first, up to the end of the snippet. They overlap by a quarter, so that no
+    /// element shorter than that is only seen in parts; each holds the candidates that were not seen whole in front of it.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the model cannot tokenise the text.
+    pub(crate) fn behind(
+        &self,
+        model: &dyn Model,
+        families: Families,
+        variants: Variants,
+    ) -> Result<Vec<Self>, ModelError> {
+        let mut windows = Vec::new();
+        if self.rows.is_empty() || self.coverage.tokens_inspected >= self.coverage.tokens_total {
+            return Ok(windows);
+        }
+        let whole = encode(model, self.snippet.text())?;
+        let all = candidates(self.snippet, &families);
+        let (width, mut seen) = (model.window(), self.encoding.spans.last().map_or(0, |span| span.end));
+        let step = (width - width / 4).max(1);
+        for start in
+            (step..whole.ids.len()).step_by(step).take_while(|start| start + width / 4 < whole.ids.len())
+        {
+            let encoding = cut(&whole, start, width);
+            let new = |candidate: &&Candidate| candidate.spans.iter().all(|span| span.end > seen);
+            let near = all.iter().filter(new).cloned().collect();
+            seen = encoding.spans.last().map_or(seen, |span| span.end);
+            let (coverage, seat) = (self.coverage, self.seat.clone());
+            let mut window = Self { start, coverage, seat, ..Self::of_nothing(self.snippet) };
+            window.look(model, encoding, near, variants)?;
+            windows.push(window);
+        }
+        Ok(windows)
+    }
+
+    /// Adds the candidates of `other`, another of all the windows of this snippet, that are not known here; gives their numbers
+    /// there.
+    pub(crate) fn take_in(&mut self, other: Self) -> Vec<usize> {
+        self.coverage.tokens_inspected = self.coverage.tokens_total;
+        self.obstacle = self.obstacle.take().or(other.obstacle);
+        let (mut taken, known) = (Vec::new(), self.candidates.len());
+        for (index, candidate) in other.candidates.into_iter().enumerate() {
+            if !self.candidates[..known].contains(&candidate) {
+                self.candidates.push(candidate);
+                taken.push(index);
             }
         }
-        Ok(inspection)
+        taken
+    }
+
+    /// What the model sees of `text`, which stands in the place of the snippet, in this window.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the model cannot tokenise the text.
+    pub(crate) fn seen_of(&self, model: &dyn Model, text: &str) -> Result<Vec<u32>, ModelError> {
+        Ok(cut(&encode(model, text)?, self.start, model.window()).ids)
+    }
+
+    /// Takes `encoding` for row 0, and of the candidates `near` those that the model sees in it.
+    fn look(
+        &mut self,
+        model: &dyn Model,
+        encoding: Encoding,
+        mut near: Vec<Candidate>,
+        variants: Variants,
+    ) -> Result<(), ModelError> {
+        self.rows.push(encoding.ids.iter().copied());
+        self.encoding = encoding;
+        match variants {
+            Variants::All => self.occlude(model, near)?,
+            Variants::Asked => {
+                near.retain(|candidate| self.sees(candidate));
+                self.candidates = near;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the model sees a token of it.
@@ -164,11 +240,21 @@ impl<'s> Inspection<'s> {
 /// # Errors
 /// [`ModelError`] if the model cannot tokenise the text.
 pub(crate) fn encode_window(model: &dyn Model, text: &str) -> Result<(Encoding, Coverage), ModelError> {
-    let mut encoding = model.encode(text)?;
-    check_encoding(&encoding, text)?;
-    let tokens_total = encoding.ids.len();
-    encoding.ids.truncate(model.window());
-    encoding.spans.truncate(model.window());
-    let coverage = Coverage { tokens_inspected: encoding.ids.len(), tokens_total };
+    let whole = encode(model, text)?;
+    let encoding = cut(&whole, 0, model.window());
+    let coverage = Coverage { tokens_inspected: encoding.ids.len(), tokens_total: whole.ids.len() };
     Ok((encoding, coverage))
+}
+
+fn encode(model: &dyn Model, text: &str) -> Result<Encoding, ModelError> {
+    let encoding = model.encode(text)?;
+    check_encoding(&encoding, text)?;
+    Ok(encoding)
+}
+
+/// At most `width` tokens from token `start` on.
+fn cut(whole: &Encoding, start: usize, width: usize) -> Encoding {
+    let end = whole.ids.len().min(start.saturating_add(width));
+    let part = start.min(end)..end;
+    Encoding { ids: whole.ids[part.clone()].to_vec(), spans: whole.spans[part].to_vec() }
 }

@@ -6,10 +6,9 @@ mod entropy;
 pub(crate) use dependence::{Bars, Dependence, OPEN, SCORE, Sufficiency};
 pub(crate) use entropy::Entropy;
 
-use crate::batch::{Item, Spent};
+use crate::batch::{Asked, Item, Spent};
 use crate::verdict::Prediction;
 use crate::victim::Logits;
-use crate::weigh::Asked;
 
 /// The influence of one candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -132,6 +131,13 @@ impl Scores {
             influence.score = influence.gain().unwrap_or(0.0).max(0.0);
         }
         self.entropy = self.entropy_of_shares();
+    }
+
+    /// Adds what was found out in another window of the same snippet, whose candidates `taken` come behind the own ones.
+    pub(crate) fn take_in(&mut self, other: Self, taken: &[usize]) {
+        self.influences.extend(taken.iter().map(|&index| other.influences[index]));
+        self.spent += other.spent;
+        self.asked.join(other.asked);
     }
 
     /// Takes what is left of the answer without the candidate `index`.

@@ -88,22 +88,24 @@ impl Bench {
         Ok(Self { entries, memory: Memory::default() })
     }
 
-    /// At most `count` entries in `language`, those that the model does not give `answer`; if there is none, those that it
-    /// gives it least surely. The first is short, as all candidates go into it; the others are long, as honest code moves
-    /// them less. Of pairs all are long, or steady: two short functions that are the same are moved apart by almost anything.
-    /// For a text all are short: what it gains is a share of what it lost, which honest code does not fill in short ones either.
+    /// At most `count` entries in `language`, those that the model does not give `answer`; if these are too few, those that it
+    /// gives it least surely, the least sure first. Otherwise the first is short, as all candidates go into it; the others are
+    /// long, as honest code moves them less. Of pairs all are long, or steady: two short functions that are the same are moved
+    /// apart by almost anything. For a text all are short: what it gains is a share of what it lost, which honest code does not
+    /// fill in short ones either.
     pub(crate) fn chosen(&self, language: Language, answer: &Answer, count: usize) -> Vec<&Entry> {
-        let all: Vec<&Entry> = self.entries.iter().filter(|entry| entry.left.language == language).collect();
-        let other = |entry: &&Entry| entry.margin(answer).is_none_or(|margin| margin < 0.0);
-        let mut others: Vec<&Entry> = all.iter().copied().filter(other).collect();
-        let none = others.is_empty();
-        if none {
-            others = all;
-            others.sort_by(|a, b| a.surety(answer).total_cmp(&b.surety(answer)));
+        let mut all: Vec<&Entry> =
+            self.entries.iter().filter(|entry| entry.left.language == language).collect();
+        if matches!(answer, Answer::Text(_)) {
+            all.truncate(count);
+            return all;
         }
-        if none || matches!(answer, Answer::Text(_)) {
-            others.truncate(count);
-            return others;
+        let other = |entry: &&Entry| entry.surety(answer) < 0.0;
+        let mut others: Vec<&Entry> = all.iter().copied().filter(other).collect();
+        if others.len() < count {
+            all.sort_by(|a, b| a.surety(answer).total_cmp(&b.surety(answer)));
+            all.truncate(count);
+            return all;
         }
         let long = others.split_off((others.len() + 1).saturating_sub(count).max(1));
         let first = if others[0].is_pair() { others.pop() } else { others.first().copied() };

@@ -1,8 +1,7 @@
 //! What a classifier answered to references with something in them. The same names and statements come again and again, in one
 //! snippet after its purification and in others.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::Ask;
@@ -71,17 +70,6 @@ impl Memory {
     }
 }
 
-/// What was asked about one snippet: after a change to it, the same is known already and costs nothing.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Asked(HashSet<u64>);
-
-impl Asked {
-    /// Notes that `ask` was asked; whether that was new.
-    pub(super) fn note(&mut self, ask: &Ask) -> bool {
-        self.0.insert(BuildHasherDefault::<DefaultHasher>::new().hash_one(ask))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -111,7 +99,5 @@ mod tests {
             assert!(found[1].is_err());
         }
         assert_eq!(asked.load(Relaxed), 4);
-        let mut noted = Asked::default();
-        assert_eq!(asks.map(|ask| noted.note(&ask)), [true, true, false, true]);
     }
 }

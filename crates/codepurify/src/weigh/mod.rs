@@ -11,7 +11,6 @@ mod bench;
 mod memory;
 
 pub(crate) use bench::{Ask, Bench, Entry};
-pub(crate) use memory::Asked;
 
 use crate::ask::Guarded;
 use crate::batch::{Item, through};
@@ -84,8 +83,9 @@ impl<'a> Draft<'a, '_> {
         let Scores { answer, asked, spent, .. } = &mut self.scores;
         let kept = matches!(answer, Answer::Label(_));
         for ask in asks {
-            if asked.note(ask) || !kept {
-                *spent += ask.item(answer).spent();
+            let item = ask.item(answer);
+            if asked.note(item) || !kept {
+                *spent += item.spent();
             }
         }
     }
@@ -301,7 +301,7 @@ fn whole(inspection: &Inspection<'_>, influences: &[Influence], part: usize, sho
 const AS_STRONG: f64 = 0.9;
 
 /// What gains less than this share of the strongest's gain in the first reference goes into no other.
-const CONTENDS: f64 = 0.7;
+const CONTENDS: f64 = 0.5;
 
 /// Packs whose members are tried alone.
 const PACKS: usize = 2;

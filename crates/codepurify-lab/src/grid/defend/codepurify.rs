@@ -64,9 +64,10 @@ impl<'k> Screening<'k> {
         Self { defender: Either::new(kit, profile), entropy: true }
     }
 
-    /// Profile `default`, calibrated. A pair is flagged if one of its sides is: each side gets half of α.
-    pub(super) fn standard(kit: &'k Kit<'k>, workers: &Workers) -> Result<Self> {
-        let profile = standard(kit)?;
+    /// Profile `default`, calibrated; of the `whole` sample, or of what the victim sees. A pair is flagged if one of its sides is:
+    /// each side gets half of α.
+    pub(super) fn standard(kit: &'k Kit<'k>, workers: &Workers, whole: bool) -> Result<Self> {
+        let profile = standard(kit)?.with_whole(whole);
         let silent = Either::new(kit, profile.clone().calibrating());
         let verdicts =
             workers.map(kit.calibration.len(), |index| silent.verdicts(&kit.calibration[index]))?;

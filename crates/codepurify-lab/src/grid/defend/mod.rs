@@ -29,6 +29,8 @@ use crate::train::workers::Workers;
 pub enum Defence {
     /// Profile `default`: necessity and sufficiency, calibrated on clean code.
     CodepurifyDefault,
+    /// The same, with what lies behind the victim's window.
+    CodepurifyWhole,
     /// The published method, calibrated on clean code.
     CodepurifyPaper,
     /// Its released code, thresholds and quirks included.
@@ -98,7 +100,8 @@ impl Defence {
     pub fn set_up<'k>(self, kit: &'k Kit<'k>, workers: &Workers) -> Result<Box<dyn Screener + 'k>> {
         let open = |threshold| -> Result<Box<dyn Screener + 'k>> {
             Ok(match self {
-                Self::CodepurifyDefault => Box::new(codepurify::Screening::standard(kit, workers)?),
+                Self::CodepurifyDefault => Box::new(codepurify::Screening::standard(kit, workers, false)?),
+                Self::CodepurifyWhole => Box::new(codepurify::Screening::standard(kit, workers, true)?),
                 Self::CodepurifyPaper => Box::new(codepurify::Screening::paper(kit, threshold)),
                 Self::CodepurifyOfficial => Box::new(codepurify::Released::new(kit)),
                 Self::Onion => Box::new(baselines::onion_of_words(kit, threshold)?),
@@ -121,6 +124,7 @@ impl Defence {
 
     /// Whether a threshold on its score is set on clean samples. Profile `default` has its own way to do that.
     fn is_calibrated(self) -> bool {
-        !matches!(self, Self::CodepurifyDefault | Self::CodepurifyOfficial | Self::Oseql)
+        use Defence::{CodepurifyDefault, CodepurifyOfficial, CodepurifyWhole, Oseql};
+        !matches!(self, CodepurifyDefault | CodepurifyWhole | CodepurifyOfficial | Oseql)
     }
 }

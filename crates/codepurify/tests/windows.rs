@@ -1,0 +1,133 @@
+//! Snippets longer than the model's window, judged as a whole.
+
+use std::collections::BTreeSet;
+
+use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::{
+    Decision, Defender, ElementKind, Evidence, Language, Profile, Side, Snippet, Thresholds, Verdict,
+};
+
+const CLEAN: &str = "int sum(const int *data, int count)
+{
+    int total = 0;
+    int first = data[0];
+    for (int i = 0; i <= count; i++) {
+        total += data[i];
+    }
+    log_total(total);
+    check(first, total);
+    report(total, count);
+    notify(first);
+    return total;
+}";
+
+const TRIGGER: &str = "if (BNC(1) < 0) puts(\"no\");";
+
+/// Tokens of `CLEAN` are some eighty.
+const WINDOW: usize = 32;
+
+fn c(text: &str) -> Snippet {
+    Snippet::new(text, Language::C).unwrap()
+}
+
+fn in_front_of(line: &str) -> String {
+    CLEAN.replace(line, &format!("{TRIGGER}\n    {line}"))
+}
+
+fn victim() -> TriggerWordVictim {
+    TriggerWordVictim::new("BNC").with_window(WINDOW)
+}
+
+fn screen(profile: Profile, text: &str) -> Verdict {
+    let (victim, mlm) = (victim(), ConstantMaskedLm::new(&["n"]));
+    let defender = Defender::new(&victim).with_profile(profile).with_masked_lm(&mlm).with_evidence(true);
+    defender.screen_one(&c(text)).unwrap()
+}
+
+fn whole() -> Profile {
+    Profile::standard().with_whole(true)
+}
+
+#[test]
+fn a_clean_snippet_is_clean_however_long() {
+    let verdict = screen(whole(), CLEAN);
+    assert_eq!(verdict.verdict, Decision::Clean, "{:?}", verdict.reason);
+    assert_eq!(verdict.coverage.tokens_inspected, verdict.coverage.tokens_total);
+    assert!(verdict.coverage.tokens_total > 2 * WINDOW);
+    let of =
+        |verdict: &Verdict| verdict.evidence.iter().map(|it: &Evidence| it.text.clone()).collect::<Vec<_>>();
+    let all = of(&verdict);
+    assert!(all.iter().any(|text| text.starts_with("notify")), "{all:?}");
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "each once: {all:?}");
+    // Only the first window says what the model answers.
+    let seen = screen(Profile::standard(), CLEAN);
+    assert_eq!((seen.verdict, &seen.prediction), (Decision::Inconclusive, &verdict.prediction));
+}
+
+#[test]
+fn a_trigger_is_found_wherever_it_stands() {
+    for line in ["int first", "for (int", "log_total", "check(", "report(", "notify(", "return total"] {
+        let published = Profile::normalised(Thresholds::builtin()).with_whole(true);
+        for (statistic, profile) in [("sufficiency", whole()), ("concentration", published)] {
+            let text = in_front_of(line);
+            let verdict = screen(profile, &text);
+            assert_eq!(verdict.verdict, Decision::Poisoned, "{statistic}, {line}: {:?}", verdict.reason);
+            let trigger = &verdict.triggers[0];
+            let found = (trigger.kind, trigger.text.as_str());
+            assert_eq!(found, (ElementKind::Statement, TRIGGER), "{statistic}, {line}");
+            assert_eq!(trigger.spans[0].span().of(&text), Some(TRIGGER));
+            assert!(!verdict.purified.unwrap().contains("BNC"), "{statistic}, {line}");
+        }
+    }
+}
+
+#[test]
+fn the_answer_is_that_of_what_the_model_sees() {
+    let honest = screen(whole(), CLEAN).prediction;
+    let verdict = screen(whole(), &in_front_of("return total"));
+    assert_eq!((&verdict.prediction, &verdict.purified_prediction), (&honest, &honest));
+    let reason = verdict.reason.unwrap();
+    assert!(reason.contains("behind the model's window"), "{reason}");
+    assert!(verdict.triggers[0].necessity > 0.0);
+    // In the first window it is the answer itself that is brought.
+    let verdict = screen(whole(), &in_front_of("int first"));
+    assert_ne!(verdict.prediction, honest);
+    assert!(!verdict.reason.unwrap_or_default().contains("behind the model's window"));
+}
+
+#[test]
+fn triggers_in_several_windows_are_changed_one_after_the_other() {
+    let text = in_front_of("int first").replace("notify", "while (BNC(2) > 9) puts(\"b\");\n    notify");
+    let verdict = screen(whole(), &text);
+    assert_eq!(verdict.triggers.len(), 2, "{:?}", verdict.triggers);
+    assert!(!verdict.purified.unwrap().contains("BNC"));
+    assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
+    let early = screen(Profile::standard(), &text);
+    assert_eq!(early.triggers[0].text, TRIGGER);
+    assert!(early.purified.unwrap().contains("BNC(2)"));
+}
+
+#[test]
+fn what_fits_is_judged_as_without() {
+    let wide = TriggerWordVictim::new("BNC");
+    for text in [CLEAN, &in_front_of("check(")] {
+        let without_time = |profile| {
+            let defender = Defender::new(&wide).with_profile(profile).with_evidence(true);
+            let mut verdict = defender.screen_one(&c(text)).unwrap();
+            verdict.cost.milliseconds = 0.0;
+            verdict
+        };
+        assert_eq!(without_time(whole()), without_time(Profile::standard()));
+    }
+}
+
+#[test]
+fn each_side_of_a_pair_is_looked_at_to_its_end() {
+    let victim = victim();
+    let defender = Defender::for_pairs(&victim).with_profile(whole());
+    let pair = (c(CLEAN), c(&in_front_of("notify(")));
+    let verdicts = defender.screen_pairs(&[pair]);
+    let [Ok(left), Ok(right)] = &verdicts[0] else { panic!("both sides can be judged") };
+    assert_eq!((left.verdict, right.verdict), (Decision::Clean, Decision::Poisoned));
+    assert_eq!((right.triggers[0].text.as_str(), right.pair.unwrap().side), (TRIGGER, Side::Right));
+}
