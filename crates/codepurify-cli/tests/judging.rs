@@ -42,7 +42,8 @@ fn in_integers_and_on_one_thread_the_verdict_is_the_same() {
 #[test]
 fn what_lies_behind_the_window_is_judged_on_request() {
     let place = Place::new();
-    let lines: String = (0..60).map(|line| format!("    seen[{line}] = count + {line};\n")).collect();
+    let lines: Vec<String> = (0..60).map(|line| format!("    seen[{line}] = count + {line};\n")).collect();
+    let lines = lines.concat();
     place.write("long.c", CLEAN.replacen("{\n", &format!("{{\n{lines}    {TRIGGER}\n"), 1));
     let run = place.run(&["scan", "--format", "json", "long.c"]);
     assert_eq!((run.code, run.all("results", "verdict")), (0, vec!["inconclusive".to_owned()]));

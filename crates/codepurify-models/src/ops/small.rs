@@ -12,7 +12,7 @@ use rten_tensor::{Layout, Matrix};
 const LARGEST: usize = 128;
 /// Rows of the left matrix at a time.
 const ROWS: usize = 4;
-/// Registers across at a time.
+/// Registers across at a time, where there are 32 of them, as with vectors of 16 elements.
 const VECTORS: usize = 4;
 
 thread_local! {
@@ -51,16 +51,17 @@ impl SimdOp for Product<'_> {
         let Self { alpha, a, b, target, scratch } = self;
         let (lanes, columns) = (isa.f32().len(), b.size(1));
         let width = columns.next_multiple_of(lanes);
+        let vectors = if lanes < 16 { VECTORS / 2 } else { VECTORS };
         lay_out(b, width, scratch);
         let rows: Vec<&[f32]> = (0..a.size(0)).filter_map(|row| a.slice(row).data()).collect();
         let mut first = 0;
         while first < rows.len() {
             let count = if rows.len() - first < ROWS { 1 } else { ROWS };
             let target = &mut target[first * columns..(first + count) * columns];
-            for column in (0..width).step_by(VECTORS * lanes) {
+            for column in (0..width).step_by(vectors * lanes) {
                 let tile = Tile { alpha, b: scratch, width, column, columns };
                 let rows = &rows[first..first + count];
-                match ((width - column) / lanes, count) {
+                match (vectors.min((width - column) / lanes), count) {
                     (1, 1) => tile.multiply::<I, 1, 1>(isa, rows, target),
                     (2, 1) => tile.multiply::<I, 1, 2>(isa, rows, target),
                     (3, 1) => tile.multiply::<I, 1, 3>(isa, rows, target),
