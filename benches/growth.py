@@ -33,12 +33,12 @@ def arguments():
 
 
 def function(number, lines):
-    """A function of so many statements."""
+    """A function of so many statements, none of which stands in another function: answers to those are remembered."""
     kinds = [
         "    int v{n} = load(p, {n});", "    total += v{n} * {n};", "    if (v{n} > limit)\n        total -= {n};",
         "    store(p, {n}, total);",
     ]  # fmt: skip
-    body = "\n".join(kinds[at % len(kinds)].format(n=at // len(kinds) + number) for at in range(lines))
+    body = "\n".join(kinds[at % len(kinds)].format(n=100 * number + at // len(kinds)) for at in range(lines))
     return f"int f{number}(int *p, int limit)\n{{\n    int total = 0;\n{body}\n    return total;\n}}\n"
 
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use codepurify::victim::{Ragged, Victim};
 use codepurify::{Defender, Language, Limits, Profile, Snippet, SourceFile};
 use codepurify_models::{ModelFiles, Precision, load};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Int8];
 
@@ -56,8 +56,17 @@ fn screen(c: &mut Criterion) {
     group.throughput(Throughput::Elements(functions.len() as u64));
     for precision in PRECISIONS {
         let detector = detector(precision);
-        let defender = Defender::new(detector.as_ref()).with_profile(Profile::standard());
-        group.bench_function(format!("{precision:?}"), |b| b.iter(|| defender.screen(&functions)));
+        // A fresh one each time, since it remembers; the references as they stand are judged in advance.
+        let fresh = || {
+            let defender = Defender::new(detector.as_ref()).with_profile(Profile::standard());
+            let first = Snippet::new("int one(void) { return 1; }", Language::C).unwrap();
+            defender.screen_one(&first).unwrap();
+            defender
+        };
+        let screen = |defender: Defender<'_>| defender.screen(&functions);
+        group.bench_function(format!("{precision:?}"), |b| {
+            b.iter_batched(fresh, screen, BatchSize::PerIteration);
+        });
     }
     group.finish();
 }

@@ -40,27 +40,33 @@ fn main() -> Done<()> {
     match work {
         Work::Rows(rows) => {
             let rows: Ragged = rows.into_iter().collect();
-            answer(|| judge(model.as_ref(), &rows))
+            answer(|| Ok(()), |()| judge(model.as_ref(), &rows))
         }
         Work::Functions(functions) => {
             let snippets: Result<Vec<_>, _> =
                 functions.into_iter().map(|text| Snippet::new(text, Language::C)).collect();
             let (snippets, profile) = (snippets?, Profile::standard().calibrating());
-            let defender = Defender::new(model.as_ref()).with_profile(profile);
-            answer(|| guard(&defender, &snippets))
+            // A fresh one for each answer, since it remembers; the references as they stand are judged in advance.
+            let defender = || {
+                let defender = Defender::new(model.as_ref()).with_profile(profile.clone());
+                defender.screen_one(&Snippet::new("int one(void) { return 1; }", Language::C)?)?;
+                Ok(defender)
+            };
+            answer(defender, |defender| guard(&defender, &snippets))
         }
     }
 }
 
-/// Works once for each line on the standard input.
-fn answer(work: impl Fn() -> Done<Value>) -> Done<()> {
+/// Works once for each line on the standard input, with what was prepared before the clock starts.
+fn answer<T>(prepare: impl Fn() -> Done<T>, work: impl Fn(T) -> Done<Value>) -> Done<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "ready")?;
     out.flush()?;
     for line in std::io::stdin().lock().lines() {
         line?;
+        let prepared = prepare()?;
         let start = Instant::now();
-        let mut done = work()?;
+        let mut done = work(prepared)?;
         done["seconds"] = start.elapsed().as_secs_f64().into();
         writeln!(out, "{done}")?;
         out.flush()?;
