@@ -1,6 +1,6 @@
 //! Everything known about one snippet, and the verdict made of it.
 
-use crate::ask::Trial;
+use crate::ask::{Choice, Trial};
 use crate::batch::{Asked, Spent};
 use crate::candidates::Candidate;
 use crate::decide::Judgement;
@@ -103,14 +103,19 @@ impl<'s> Case<'s> {
         later.map(|(text, _)| text.as_str()).or_else(|| self.filled().map(|filling| filling.text.as_str()))
     }
 
-    /// What the model answers to it. Changes behind its window do not change that.
+    /// What the model answers to it.
     pub(crate) fn last_prediction(&self) -> Option<&Prediction> {
         let later = self.later.iter().rev().find_map(|later| later.purified.as_ref());
-        if let Some((_, prediction)) = later {
-            return prediction.as_ref();
-        }
-        let own = self.purified_prediction.as_ref()?;
-        Some(self.shown.as_ref().map_or(own, |shown| &shown.prediction))
+        later.map_or(self.purified_prediction.as_ref(), |(_, prediction)| prediction.as_ref())
+    }
+
+    /// Takes the filling that the model chose.
+    pub(crate) fn choose(&mut self, choice: Choice) {
+        self.filling = choice.filling;
+        // What is changed behind the model's window does not change what it answers.
+        let shown = self.shown.as_ref().map(|shown| shown.prediction.clone());
+        self.purified_prediction = shown.or(Some(choice.prediction));
+        self.retried += choice.spent;
     }
 
     /// Notes what the model answers after all changes to this snippet and to the other side of its pair.

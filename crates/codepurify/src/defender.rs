@@ -224,11 +224,7 @@ impl<'m, Input> Defender<'m, Input> {
         });
         for (case, choice) in cases.iter_mut().zip(choices) {
             match choice {
-                Ok(choice) => {
-                    case.filling = choice.filling;
-                    case.purified_prediction = Some(choice.prediction);
-                    case.retried += choice.spent;
-                }
+                Ok(choice) => case.choose(choice),
                 Err(error) => case.unjudged(&error),
             }
         }

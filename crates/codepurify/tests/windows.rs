@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
-    Decision, Defender, ElementKind, Evidence, Language, Profile, Side, Snippet, Thresholds, Verdict,
+    Decision, Defender, ElementKind, Evidence, Language, Prediction, Profile, Side, Snippet, Thresholds,
+    Verdict,
 };
 
 const CLEAN: &str = "int sum(const int *data, int count)
@@ -130,4 +131,18 @@ fn each_side_of_a_pair_is_looked_at_to_its_end() {
     let [Ok(left), Ok(right)] = &verdicts[0] else { panic!("both sides can be judged") };
     assert_eq!((left.verdict, right.verdict), (Decision::Clean, Decision::Poisoned));
     assert_eq!((right.triggers[0].text.as_str(), right.pair.unwrap().side), (TRIGGER, Side::Right));
+}
+
+#[test]
+fn changes_on_both_sides_are_answered_together_wherever_they_stand() {
+    let (victim, mlm) = (victim(), ConstantMaskedLm::new(&["n"]));
+    let defender = Defender::for_pairs(&victim).with_profile(whole()).with_masked_lm(&mlm);
+    let pair = (c(&in_front_of("int first")), c(&in_front_of("notify(")));
+    let verdicts = defender.screen_pairs(&[pair]);
+    let [Ok(left), Ok(right)] = &verdicts[0] else { panic!("both sides can be judged") };
+    let label = |prediction: &Option<Prediction>| prediction.as_ref().unwrap().label;
+    for side in [left, right] {
+        assert!(!side.purified.as_ref().unwrap().contains("BNC"), "{:?}", side.purified);
+        assert_eq!((label(&side.prediction), label(&side.purified_prediction)), (Some(0), Some(1)));
+    }
 }

@@ -1,7 +1,7 @@
 //! Products of 8-bit integers by the dot products of AVX-512 (VNNI).
 //!
 //! The inputs are read as they lie, four of a row at a time for 64 outputs, and nothing is laid out anew for each product; sums
-//! stay in registers until what they stand for is known. At the widths of a small encoder the laying out would take half as
+//! stay in registers until what they stand for is known. At the widths of a small encoder laying inputs out took a third as
 //! long as the product itself.
 
 use std::arch::x86_64::{__m512i, _mm512_dpbusd_epi32, _mm512_set1_epi32, _mm512_setzero_si512};
@@ -35,7 +35,7 @@ impl Panels {
         let known = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni");
         known.then(|| {
             let depth = inputs.div_ceil(4);
-            let outputs: Vec<&[i8]> = weights.chunks_exact(inputs).collect();
+            let outputs: Vec<&[i8]> = weights.chunks_exact(inputs.max(1)).collect();
             let weight =
                 |output: usize, input: usize| outputs.get(output).and_then(|row| row.get(input)).copied();
             let step = |panel: usize, step: usize| {
