@@ -27,10 +27,7 @@ pub(super) fn multiply(alpha: f32, a: Matrix<'_>, b: Matrix<'_>, target: &mut [f
     if !fits || b.size(0) != depth || target.len() != rows * columns {
         return false;
     }
-    // Taken, not borrowed: the thread may not come back here, but nothing has to prove it.
-    let mut scratch = SCRATCH.with_borrow_mut(std::mem::take);
-    Product { alpha, a, b, target, scratch: &mut scratch }.dispatch();
-    SCRATCH.set(scratch);
+    SCRATCH.with_borrow_mut(|scratch| Product { alpha, a, b, target, scratch }.dispatch());
     true
 }
 
@@ -53,7 +50,7 @@ impl SimdOp for Product<'_> {
         let width = columns.next_multiple_of(lanes);
         let vectors = if lanes < 16 { VECTORS / 2 } else { VECTORS };
         lay_out(b, width, scratch);
-        let rows: Vec<&[f32]> = (0..a.size(0)).filter_map(|row| a.slice(row).data()).collect();
+        let rows: Vec<&[f32]> = (0..a.size(0)).map(|row| beside(a, row)).collect();
         let mut first = 0;
         while first < rows.len() {
             let count = if rows.len() - first < ROWS { 1 } else { ROWS };
@@ -77,15 +74,19 @@ impl SimdOp for Product<'_> {
     }
 }
 
+/// A row of a matrix whose columns are one element apart.
+fn beside(matrix: Matrix<'_>, row: usize) -> &[f32] {
+    matrix.slice(row).data().expect("elements that are one apart lie beside each other")
+}
+
 /// Rows of `b` one behind the other, each filled up with zeros to `width`.
 fn lay_out(b: Matrix<'_>, width: usize, scratch: &mut Vec<f32>) {
     scratch.clear();
     scratch.resize(b.size(0) * width, 0.0);
     if b.stride(1) == 1 {
         for (row, target) in scratch.chunks_exact_mut(width).enumerate() {
-            if let Some(elements) = b.slice(row).data() {
-                target[..elements.len()].copy_from_slice(elements);
-            }
+            let elements = beside(b, row);
+            target[..elements.len()].copy_from_slice(elements);
         }
         return;
     }
