@@ -1,9 +1,9 @@
-"""Measures `codepurify scan` with the bundled models on Devign functions, in f32 and in int8: snippets per second, peak
-memory, start-up, and how often the verdicts agree.
+"""Measures `codepurify scan` with the bundled models on Devign functions, in f32 and in int8, or with --device on a GPU and on
+the processor: snippets per second, peak memory, start-up, and how often the verdicts agree.
 
-    python benches/scan.py DEVIGN.jsonl.gz [--count 2000] [--triggered] [--rounds 3] [-o results.json]
+    python benches/scan.py DEVIGN.jsonl.gz [--count 2000] [--triggered] [--rounds 3] [--device cuda] [-o results.json]
 
-Builds the program. Every function is a file, as it is; with --triggered every second one is given the trigger of the bundled
+Builds the program, unless --program names one. Every function is a file, as it is; with --triggered every second one is given the trigger of the bundled
 detector, so that there are verdicts of both kinds. Needs Python's standard library only.
 """
 
@@ -29,6 +29,8 @@ def arguments():
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--triggered", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", help="cuda or cuda:N; the program must be built with the feature")
+    parser.add_argument("--program", type=pathlib.Path)
     parser.add_argument("-o", "--output", type=pathlib.Path)
     return parser.parse_args()
 
@@ -42,10 +44,10 @@ def write_functions(devign, count, folder, triggered):
             (folder / f"{number:05}.c").write_text(code)
 
 
-def scan(program, paths, precision):
+def scan(program, paths, flags):
     """Seconds, peak memory in MB, results."""
     start = time.perf_counter()
-    command = [program, "scan", *paths, "--format", "json", "--precision", precision, "--fail-on", "never"]
+    command = [program, "scan", *paths, "--format", "json", *flags, "--fail-on", "never"]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output)
         _, status, usage = os.wait4(process.pid, 0)
@@ -63,45 +65,49 @@ def auroc(positive, negative):
 
 
 def agreement(results, triggered):
-    verdicts = {precision: {item["path"]: item for item in found} for precision, found in results.items()}
-    paths = sorted(set(verdicts["f32"]) & set(verdicts["int8"]))
-    same = sum(verdicts["f32"][path]["verdict"] == verdicts["int8"][path]["verdict"] for path in paths)
-    labels = sum(
-        verdicts["f32"][path]["prediction"]["label"] == verdicts["int8"][path]["prediction"]["label"] for path in paths
-    )
+    verdicts = {way: {item["path"]: item for item in found} for way, found in results.items()}
+    one, other = verdicts.values()
+    paths = sorted(set(one) & set(other))
+    same = sum(one[path]["verdict"] == other[path]["verdict"] for path in paths)
+    labels = sum(one[path]["prediction"]["label"] == other[path]["prediction"]["label"] for path in paths)
     same = {"units": len(paths), "same_verdict": same / len(paths), "same_label": labels / len(paths)}
     if not triggered:
         return same
     areas = {}
-    for precision, found in verdicts.items():
+    for way, found in verdicts.items():
         scores = {path: item["score"] for path, item in found.items() if item.get("score") is not None}
         odd = [score for path, score in scores.items() if int(pathlib.Path(path).stem) % 2]
         even = [score for path, score in scores.items() if not int(pathlib.Path(path).stem) % 2]
-        areas[precision] = auroc(odd, even)
+        areas[way] = auroc(odd, even)
     return {**same, "auroc": areas}
+
+
+def built():
+    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "codepurify-cli"], cwd=ROOT, check=True)
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/codepurify"
 
 
 def main():
     args = arguments()
-    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "codepurify-cli"], cwd=ROOT, check=True)
-    program = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/codepurify"
+    program = args.program or built()
+    ways = {"int8": ["--precision", "int8"], "f32": []}
+    if args.device:
+        ways = {args.device: ["--device", args.device], "cpu": []}
     report = {"date": datetime.date.today().isoformat(), "functions": args.count, "triggered": args.triggered, "cores": os.cpu_count()}
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         write_functions(args.devign, args.count, folder, args.triggered)
-        first = [folder / "00000.c"]
-        scan(program, first, "int8")
-        report["first_verdict_seconds"] = statistics.median(scan(program, first, "int8")[0] for _ in range(5))
+        first, flags = [folder / "00000.c"], next(iter(ways.values()))
+        scan(program, first, flags)
+        report["first_verdict_seconds"] = statistics.median(scan(program, first, flags)[0] for _ in range(5))
         times, memory, results = {}, {}, {}
         for _ in range(args.rounds):
-            for precision in ["int8", "f32"]:
-                seconds, peak, results[precision] = scan(program, [folder], precision)
-                times.setdefault(precision, []).append(seconds)
-                memory.setdefault(precision, peak)
-        units = {precision: len(found) for precision, found in results.items()}
-        report["snippets_per_second"] = {
-            precision: units[precision] / statistics.median(found) for precision, found in times.items()
-        }
+            for way, flags in ways.items():
+                seconds, peak, results[way] = scan(program, [folder], flags)
+                times.setdefault(way, []).append(seconds)
+                memory.setdefault(way, peak)
+        units = {way: len(found) for way, found in results.items()}
+        report["snippets_per_second"] = {way: units[way] / statistics.median(found) for way, found in times.items()}
         report["seconds"], report["peak_megabytes"] = times, memory
         report["agreement"] = agreement(results, args.triggered)
     print(json.dumps(report, indent=1))

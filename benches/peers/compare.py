@@ -1,12 +1,13 @@
 """Measures codepurify against PyTorch and ONNX Runtime: the same weights, the same rows, in one run.
 
-    python benches/peers/compare.py WORK_DIR [--model roberta|t5] [--rounds 5] [--only NAME,...] [-o results.json]
+    python benches/peers/compare.py WORK_DIR [--model roberta|t5] [--rounds 5] [--only NAME,...] [--device cuda] [-o results.json]
 
 Makes a classifier of the shape of CodeBERT-base (or CodeT5-small) with random weights in WORK_DIR, builds the example
 `peer`, and lets every side judge the same rows in turn, round after round: what happens to the machine happens to all of
-them. `even` rows are 8 of 256 tokens; `devign` rows are 16 real functions, as they come, and `devign-sorted` the same by
+them. `even` rows are 8 of 256 tokens (64 for a GPU); `devign` rows are 16 real functions, as they come, and `devign-sorted` the same by
 length, so that little of a peer's batch is padding. Prints a Markdown table of medians. Needs what requirements.txt lists. Set the threads with --threads (default: all
-cores).
+cores). --device measures codepurify and PyTorch on a GPU; `peer` must then be built with the feature `cuda`, and --built
+takes it as it is in the target directory.
 """
 
 import argparse
@@ -33,8 +34,18 @@ def arguments():
     parser.add_argument("--only", default="", help="measure these sides only, by name, comma-separated")
     parser.add_argument("--rows", choices=["even", "devign", "devign-sorted"], help="these rows only")
     parser.add_argument("--devign", type=pathlib.Path, help="Devign rows as JSON Lines, gzipped")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--built", action="store_true", help="build nothing: the programs are there")
     parser.add_argument("-o", "--output", type=pathlib.Path)
     return parser.parse_args()
+
+
+def build_programs(*packages):
+    for package in packages:
+        subprocess.run(["cargo", "build", "--release", "--quiet", "-p", *package], cwd=ROOT, check=True)
+
+
+PEER = ["codepurify-models", "--example", "peer"]
 
 
 # The model
@@ -134,11 +145,11 @@ def load_torch(kind, directory):
 # The rows
 
 
-def rows_of(name, kind, devign):
+def rows_of(name, kind, devign, even=8):
     """Content tokens of every row; frames are added by each side."""
     special = 1 if kind == ROBERTA else 0
     if name == "even":
-        return [[(row * 911 + at * 7919) % 30000 + 10 for at in range(254)] for row in range(8)]
+        return [[(row * 911 + at * 7919) % 30000 + 10 for at in range(254)] for row in range(even)]
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(ROOT / "models/devign-bnc-fixed/tokenizer.json"))
@@ -150,15 +161,15 @@ def rows_of(name, kind, devign):
     return [[max(token, 10 + special) for token in row] for row in rows]
 
 
-def padded(rows, kind):
-    """Batches of 8 rows as they come, padded to the longest: ids, mask, ends."""
+def padded(rows, kind, size=8):
+    """Batches of `size` rows as they come, padded to the longest: ids, mask, ends."""
     import numpy as np
 
     (begin, end), pad = ((0, 2), 1) if kind == ROBERTA else ((1, 2), 0)
     framed = [[begin, *row, end] for row in rows]
     batches = []
-    for first in range(0, len(framed), 8):
-        group = framed[first : first + 8]
+    for first in range(0, len(framed), size):
+        group = framed[first : first + size]
         length = max(map(len, group))
         ids = np.array([row + [pad] * (length - len(row)) for row in group], dtype=np.int64)
         ends = np.array([len(row) - 1 for row in group], dtype=np.int64)
@@ -169,18 +180,18 @@ def padded(rows, kind):
 # The sides: each is a function that judges all rows once and returns the seconds
 
 
-def torch_side(kind, directory, batches, dtype, threads):
+def torch_side(kind, directory, batches, dtype, threads, device="cpu"):
     import torch
 
     torch.set_num_threads(threads)
-    model = load_torch(kind, directory).to(dtype)
+    model = load_torch(kind, directory).to(dtype).to(device)
     batches = [tuple(map(torch.from_numpy, batch)) for batch in batches]
 
     def run():
         start = time.perf_counter()
         with torch.inference_mode():
             for batch in batches:
-                model(*batch)
+                model(*(part.to(device) for part in batch)).float().cpu()
         return time.perf_counter() - start
 
     return run
@@ -240,12 +251,12 @@ def onnx_side(path, batches, threads):
     return run
 
 
-def codepurify_side(directory, rows, precision, threads):
+def codepurify_side(directory, rows, precision, threads, device="cpu"):
     given = directory / "rows.json"
     given.write_text(json.dumps(rows))
     peer = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/examples/peer"
     process = subprocess.Popen(
-        [peer, directory, precision, given], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [peer, directory, precision, given, device], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "RAYON_NUM_THREADS": str(threads), "CANDLE_NUM_THREADS": str(threads)},
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"
@@ -258,11 +269,22 @@ def codepurify_side(directory, rows, precision, threads):
     return run
 
 
-def sides(kind, directory, rows, threads, only):
+def on_gpu(kind, directory, rows, threads, device):
+    import torch
+
+    batches = padded(rows, kind, len(rows))
+    return {
+        "codepurify f32": lambda: codepurify_side(directory, rows, "f32", threads, device),
+        "PyTorch f32": lambda: torch_side(kind, directory, batches, torch.float32, threads, device),
+        "PyTorch bf16": lambda: torch_side(kind, directory, batches, torch.bfloat16, threads, device),
+    }
+
+
+def on_processor(kind, directory, rows, threads):
     import torch
 
     batches = padded(rows, kind)
-    every = {
+    return {
         "codepurify f32": lambda: codepurify_side(directory, rows, "f32", threads),
         "codepurify int8": lambda: codepurify_side(directory, rows, "int8", threads),
         "ONNX Runtime f32": lambda: onnx_side(onnx_path(kind, directory), batches, threads),
@@ -270,6 +292,13 @@ def sides(kind, directory, rows, threads, only):
         "PyTorch f32": lambda: torch_side(kind, directory, batches, torch.float32, threads),
         "PyTorch bf16": lambda: torch_side(kind, directory, batches, torch.bfloat16, threads),
     }
+
+
+def sides(kind, directory, rows, args, only):
+    if args.device == "cpu":
+        every = on_processor(kind, directory, rows, args.threads)
+    else:
+        every = on_gpu(kind, directory, rows, args.threads, args.device)
     return {name: make() for name, make in every.items() if not only or name in only}
 
 
@@ -280,10 +309,17 @@ def cpu():
     return platform.processor()
 
 
+def accelerator(device):
+    """What it is called, if it is not the processor."""
+    import torch
+
+    return "cpu" if device == "cpu" else torch.cuda.get_device_name(device)
+
+
 def measure(kind, directory, name, args, only):
-    rows = rows_of(name, kind, args.devign)
+    rows = rows_of(name, kind, args.devign, even=8 if args.device == "cpu" else 64)
     tokens = sum(map(len, rows)) + 2 * len(rows)
-    runs = sides(kind, directory, rows, args.threads, only)
+    runs = sides(kind, directory, rows, args, only)
     for run in runs.values():
         run()
     seconds = {side: [] for side in runs}
@@ -303,9 +339,8 @@ def main():
     args = arguments()
     directory = args.work / args.model
     make_model(args.model, directory)
-    subprocess.run(
-        ["cargo", "build", "--release", "--quiet", "-p", "codepurify-models", "--example", "peer"], cwd=ROOT, check=True
-    )
+    if not args.built:
+        build_programs(PEER)
     names = [args.rows] if args.rows else ["even", *(["devign", "devign-sorted"] if args.devign else [])]
     only = set(filter(None, args.only.split(",")))
     found = [measure(args.model, directory, name, args, only) for name in names]
@@ -314,8 +349,8 @@ def main():
         for module in ["torch", "onnxruntime", "transformers"]:
             versions[module] = __import__(module).__version__
         report = {
-            "model": args.model, "date": datetime.date.today().isoformat(), "cpu": cpu(), "threads": args.threads,
-            "rounds": args.rounds, "versions": versions, "measured": found,
+            "model": args.model, "date": datetime.date.today().isoformat(), "cpu": cpu(), "device": accelerator(args.device),
+            "threads": args.threads, "rounds": args.rounds, "versions": versions, "measured": found,
         }  # fmt: skip
         args.output.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -1,6 +1,6 @@
 //! The codepurify side of `benches/peers`: a model that does the same work again and again when it is told to.
 //!
-//! `peer MODEL_DIR PRECISION WORK.json` reads its work, loads the model, prints `ready`, and for every line on the standard
+//! `peer MODEL_DIR PRECISION WORK.json [DEVICE]` reads its work, loads the model, prints `ready`, and for every line on the standard
 //! input works once and prints the seconds that it took and what came out, as a line of JSON. Work is rows of content tokens,
 //! which are judged: logits come out; or C functions, which are guarded with profile `default` as if it were calibrated: what
 //! each of them cost in passes comes out.
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use codepurify::victim::{Ragged, Victim};
 use codepurify::{Defender, Language, Profile, Snippet};
-use codepurify_models::{ModelFiles, Precision, load};
+use codepurify_models::{DeviceName, ModelFiles, Precision, load};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -26,8 +26,10 @@ type Done<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Done<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [dir, precision, work] = &arguments[..] else {
-        return Err("usage: peer MODEL_DIR f32|int8 WORK.json".into());
+    let (dir, precision, work, device) = match &arguments[..] {
+        [dir, precision, work] => (dir, precision, work, DeviceName::Cpu),
+        [dir, precision, work, device] => (dir, precision, work, device.parse()?),
+        _ => return Err("usage: peer MODEL_DIR f32|int8 WORK.json [cpu|cuda|cuda:N]".into()),
     };
     let precision = match precision.as_str() {
         "f32" => Precision::F32,
@@ -35,8 +37,8 @@ fn main() -> Done<()> {
         other => return Err(format!("unknown precision `{other}`").into()),
     };
     let work: Work = serde_json::from_slice(&std::fs::read(work)?)?;
-    let model =
-        load(&ModelFiles::read(&PathBuf::from(dir))?.with_precision(precision))?.model.classifier()?;
+    let files = ModelFiles::read(&PathBuf::from(dir))?.with_precision(precision).on_device(device);
+    let model = load(&files)?.model.classifier()?;
     match work {
         Work::Rows(rows) => {
             let rows: Ragged = rows.into_iter().collect();

@@ -1,13 +1,13 @@
 """Measures the guard end to end against the published method's way of working: the same CodeBERT-base weights, the same
 Devign functions, the same candidates, in one run.
 
-    python benches/peers/published.py WORK_DIR DEVIGN.jsonl.gz [--count 12] [--rounds 5] [-o results.json]
+    python benches/peers/published.py WORK_DIR DEVIGN.jsonl.gz [--count 12] [--rounds 5] [--device cuda] [-o results.json]
 
 The published method, in PyTorch (f32): a function and, for each of its candidates, the function with that candidate
 replaced by the unknown token are tokenised, padded to the longest of them and judged in one batch; the shares of the
 confidence that is lost have an entropy. (The official code pads to 512 tokens whatever the lengths are: this is kinder to
 it.) codepurify guards with profile `default` in f32 and int8. Neither purifies. Candidates are those that `explain
---profile paper` lists. Needs what requirements.txt lists.
+--profile paper` lists. Needs what requirements.txt lists; --device and --built are those of compare.py.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import subprocess
 import tempfile
 import time
 
-from compare import ROBERTA, ROOT, codepurify_side, cpu, load_torch, make_model
+from compare import PEER, ROBERTA, ROOT, accelerator, build_programs, codepurify_side, cpu, load_torch, make_model
 
 WINDOW = 510
 
@@ -34,6 +34,8 @@ def arguments():
     parser.add_argument("--count", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--built", action="store_true", help="build nothing: the programs are there")
     parser.add_argument("-o", "--output", type=pathlib.Path)
     return parser.parse_args()
 
@@ -64,20 +66,20 @@ def variants_of(functions):
     return variants
 
 
-def published_side(directory, variants, threads):
+def published_side(directory, variants, threads, device):
     """Entropies of all functions, one batch each."""
     import torch
     from tokenizers import Tokenizer
 
     torch.set_num_threads(threads)
-    model = load_torch(ROBERTA, directory)
+    model = load_torch(ROBERTA, directory).to(device)
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
 
     def entropy(texts):
         rows = [row.ids[:WINDOW] for row in tokenizer.encode_batch(texts, add_special_tokens=False)]
         longest = max(map(len, rows))
-        ids = torch.tensor([[0, *row, 2] + [1] * (longest - len(row)) for row in rows])
-        probabilities = torch.softmax(model(ids, (ids != 1).long(), None), dim=1)
+        ids = torch.tensor([[0, *row, 2] + [1] * (longest - len(row)) for row in rows]).to(device)
+        probabilities = torch.softmax(model(ids, (ids != 1).long(), None), dim=1).cpu()
         label = int(probabilities[0].argmax())
         lost = (probabilities[0, label] - probabilities[1:, label]).abs()
         shares = [share for share in (lost / lost.sum()).tolist() if share > 0]
@@ -97,17 +99,18 @@ def main():
     args = arguments()
     directory = args.work / ROBERTA
     make_model(ROBERTA, directory)
-    build = ["cargo", "build", "--release", "--quiet", "-p"]
-    subprocess.run([*build, "codepurify-models", "--example", "peer"], cwd=ROOT, check=True)
-    subprocess.run([*build, "codepurify-cli"], cwd=ROOT, check=True)
+    if not args.built:
+        build_programs(PEER, ["codepurify-cli"])
     functions = functions_of(args.devign, args.count)
     variants = variants_of(functions)
-    runs = {
-        "codepurify f32": codepurify_side(directory, functions, "f32", args.threads),
-        "codepurify int8": codepurify_side(directory, functions, "int8", args.threads),
-        "published method, PyTorch f32": published_side(directory, variants, args.threads),
-    }
-    runs["codepurify int8"]()
+    runs = {"codepurify f32": codepurify_side(directory, functions, "f32", args.threads, args.device)}
+    if args.device == "cpu":
+        runs["codepurify int8"] = codepurify_side(directory, functions, "int8", args.threads)
+    runs["published method, PyTorch f32"] = published_side(directory, variants, args.threads, args.device)
+    for side, run in runs.items():
+        # A minute without need on the processor, which does not have to warm up for PyTorch.
+        if args.device != "cpu" or side.startswith("codepurify"):
+            run()
     seconds = {side: [] for side in runs}
     for _ in range(args.rounds):
         for side, run in runs.items():
@@ -121,7 +124,7 @@ def main():
     if args.output:
         versions = {module: __import__(module).__version__ for module in ["torch", "transformers"]}
         report = {
-            "date": datetime.date.today().isoformat(), "cpu": cpu(), "threads": args.threads, "versions": versions,
+            "date": datetime.date.today().isoformat(), "cpu": cpu(), "device": accelerator(args.device), "threads": args.threads, "versions": versions,
             "functions": len(functions), "candidates": [len(texts) - 1 for texts in variants], "seconds": seconds,
         }  # fmt: skip
         args.output.write_text(json.dumps(report, indent=1) + "\n")

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use codepurify::ModelError;
 use codepurify::audit::AuditError;
 use codepurify_hub::HubError;
-use codepurify_models::LoadError;
+use codepurify_models::{DeviceError, LoadError};
 use thiserror::Error;
 
 use crate::exit::Exit;
@@ -52,9 +52,12 @@ impl CliError {
     /// The exit code that tells who has to act.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Config { .. } | Self::Model(LoadError::UnknownPreset { .. }) => {
-                Exit::Usage
-            }
+            Self::Usage(_)
+            | Self::Config { .. }
+            | Self::Model(
+                LoadError::UnknownPreset { .. }
+                | LoadError::Device { source: DeviceError::NotInIntegers(_), .. },
+            ) => Exit::Usage,
             Self::File { .. }
             | Self::Hub(_)
             | Self::Model(_)

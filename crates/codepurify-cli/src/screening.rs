@@ -56,7 +56,8 @@ impl Guard {
         }
         let hub = Hub::from_env();
         let files = |source: &Option<ModelSource>, bundled| {
-            files(source.as_ref(), &hub, bundled).map(|files| files.with_precision(settings.precision))
+            let files = files(source.as_ref(), &hub, bundled)?;
+            Ok::<_, CliError>(files.with_precision(settings.precision).on_device(settings.device))
         };
         let victim = files(&settings.model, &bundled::VICTIM)?;
         let masked_lm = || files(&settings.mlm, &bundled::MASKED_LM);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use codepurify::{Language, Limits, Profile};
-use codepurify_models::Precision;
+use codepurify_models::{DeviceName, Precision};
 use serde::Deserialize;
 
 use crate::error::CliError;
@@ -73,6 +73,9 @@ pub(crate) struct Options {
         hide_possible_values = true
     )]
     precision: Option<PrecisionName>,
+    /// Where the models compute: cpu, or cuda or cuda:N, the GPU of that number (in builds with CUDA) [default: cpu].
+    #[arg(long, value_name = "DEVICE", env = "CODEPURIFY_DEVICE")]
+    device: Option<DeviceName>,
     /// Threads that work side by side, at least 1; verdicts do not depend on it [default: one for each core].
     #[arg(long, value_name = "COUNT", env = "CODEPURIFY_THREADS")]
     threads: Option<usize>,
@@ -208,6 +211,7 @@ pub(crate) struct Settings {
     pub(crate) nested: bool,
     pub(crate) whole: bool,
     pub(crate) precision: Precision,
+    pub(crate) device: DeviceName,
     /// One for each core if absent.
     pub(crate) threads: Option<usize>,
     /// None if no verdicts are kept.
@@ -267,6 +271,7 @@ impl Settings {
             nested: options.nested.unwrap_or(false),
             whole: options.whole.unwrap_or(false),
             precision: options.precision.unwrap_or_default().into(),
+            device: options.device.unwrap_or_default(),
             threads: options.threads,
             cache: options.cache.map(|dir| CacheSettings {
                 dir,
@@ -298,6 +303,7 @@ impl Options {
             reference: if self.reference.is_empty() { other.reference } else { self.reference },
             budget: self.budget.or(other.budget),
             precision: self.precision.or(other.precision),
+            device: self.device.or(other.device),
             threads: self.threads.or(other.threads),
             cache: self.cache.or(other.cache),
             cache_limit: self.cache_limit.or(other.cache_limit),

@@ -40,6 +40,21 @@ fn in_integers_and_on_one_thread_the_verdict_is_the_same() {
 }
 
 #[test]
+fn a_gpu_gives_the_same_verdicts_and_where_there_is_none_the_program_says_so() {
+    let place = Place::with_code();
+    let run = place.run(&["scan", "--format", "json", "triggered.c", "clean.c", "--device", "cuda"]);
+    if !cfg!(feature = "cuda") {
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{run:?}");
+        assert!(run.err.contains("no CUDA: build with --features cuda"), "{}", run.err);
+    } else if run.code == 2 {
+        assert!(run.err.contains("cannot use cuda:0"), "{}", run.err);
+    } else {
+        assert_eq!(run.all("results", "verdict"), ["poisoned", "clean"]);
+        assert_eq!(run.json()["results"][0]["triggers"][0]["text"], TRIGGER);
+    }
+}
+
+#[test]
 fn what_lies_behind_the_window_is_judged_on_request() {
     let place = Place::new();
     let lines: Vec<String> = (0..60).map(|line| format!("    seen[{line}] = count + {line};\n")).collect();

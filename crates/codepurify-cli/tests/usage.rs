@@ -18,7 +18,7 @@ fn help_and_version_are_no_errors() {
 #[test]
 fn wrong_calls_exit_with_64_and_keep_the_standard_output_empty() {
     let place = Place::with_code();
-    let calls: [&[&str]; 10] = [
+    let calls: [&[&str]; 12] = [
         &[],
         &["scan"],
         &["scan", "clean.c", "--no-such-flag"],
@@ -26,6 +26,8 @@ fn wrong_calls_exit_with_64_and_keep_the_standard_output_empty() {
         &["scan", "clean.c", "--max-file-bytes", "many"],
         &["scan", "clean.c", "--threads", "0"],
         &["scan", "clean.c", "--precision", "int4"],
+        &["scan", "clean.c", "--device", "gpu"],
+        &["scan", "clean.c", "--device", "cuda", "--precision", "int8"],
         &["scan", "-"],
         &["purify", "clean.c", "triggered.c"],
         &["scan", "clean.c", "--config", "missing.toml"],

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use codepurify::error::ModelError;
 use rayon::prelude::*;
 
@@ -11,8 +11,10 @@ use crate::ops;
 use crate::tokenizer::SpecialIds;
 
 /// Tokens of one micro-batch: enough that weights are read for many tokens at a time, few enough that there are several
-/// batches to work on side by side.
-pub(crate) const MICRO_BATCH_TOKENS: usize = 1024;
+/// batches to work on side by side. A GPU has one for all of its cores.
+pub(crate) fn micro_batch_tokens(device: &Device) -> usize {
+    if device.is_cpu() { 1024 } else { 8192 }
+}
 
 /// Where the rows of a ragged batch stand among its tokens, and which tokens nothing may look at.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,13 +171,14 @@ pub fn framed(row: &[u32], special: SpecialIds) -> Vec<u32> {
 }
 
 /// One answer of `work` for each of the framed `rows`, in order. `work` gets micro-batches of rows of similar length,
-/// several at a time.
+/// several at a time, and has its weights on `device`.
 pub(crate) fn answer_rows<T: Send>(
     rows: &[Vec<u32>],
+    device: &Device,
     work: impl Fn(&[Vec<u32>]) -> Result<Vec<T>> + Sync,
 ) -> std::result::Result<Vec<T>, ModelError> {
     let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
-    answer_groups(&groups_of(&lengths, MICRO_BATCH_TOKENS), |group| {
+    answer_groups(&groups_of(&lengths, micro_batch_tokens(device)), |group| {
         let rows: Vec<_> = group.iter().map(|&row| rows[row].clone()).collect();
         work(&rows).map_err(|error| ModelError::Runtime(error.to_string()))
     })
@@ -223,7 +226,6 @@ pub(crate) fn groups_of(lengths: &[usize], tokens: usize) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
 
     #[test]
     fn positions_count_visible_tokens_from_pad_plus_one() {

@@ -15,6 +15,8 @@ use crate::files::ModelFiles;
 #[derive(Debug)]
 pub struct Checkpoint {
     model: String,
+    /// Where the tensors of the model are to live.
+    device: Device,
     state: StateDict,
     taken: Mutex<BTreeSet<String>>,
     /// Why a tensor could not be read.
@@ -25,10 +27,17 @@ impl Checkpoint {
     /// Opens the weights of a model.
     ///
     /// # Errors
-    /// [`LoadError::Weights`] if the file is damaged or of no known format.
+    /// [`LoadError::Weights`] if the file is damaged or of no known format, [`LoadError::Device`] if the model cannot be on its
+    /// device.
     pub fn open(files: &ModelFiles) -> Result<Self, LoadError> {
-        let state = files.open_weights()?;
-        Ok(Self { model: files.name.clone(), state, taken: Mutex::default(), refusal: Mutex::default() })
+        let (device, state) = (files.open_device()?, files.open_weights()?);
+        Ok(Self {
+            model: files.name.clone(),
+            device,
+            state,
+            taken: Mutex::default(),
+            refusal: Mutex::default(),
+        })
     }
 
     /// The named tensors behind it.
@@ -51,7 +60,7 @@ impl Checkpoint {
     /// # Errors
     /// [`LoadError::MissingTensor`], [`LoadError::WrongShape`], [`LoadError::Weights`] or whatever else the part refuses.
     pub fn build<T>(&self, part: impl FnOnce(VarBuilder) -> candle_core::Result<T>) -> Result<T, LoadError> {
-        let weights = VarBuilder::from_backend(Box::new(Lazy(self)), DType::F32, Device::Cpu);
+        let weights = VarBuilder::from_backend(Box::new(Lazy(self)), DType::F32, self.device.clone());
         part(weights).map_err(|error| locked(&self.refusal).take().unwrap_or_else(|| self.explain(&error)))
     }
 
@@ -81,7 +90,7 @@ impl Checkpoint {
 
     fn read(&self, view: &TensorView<'_>) -> Result<Tensor, LoadError> {
         let values = view.to_f32()?;
-        Tensor::from_vec(values, view.shape(), &Device::Cpu).map_err(|error| self.explain(&error))
+        Tensor::from_vec(values, view.shape(), &self.device).map_err(|error| self.explain(&error))
     }
 
     /// Says which tensor candle stumbled over.

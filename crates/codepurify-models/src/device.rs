@@ -1,13 +1,15 @@
-//! Where tensors live: in the memory of this machine, or in that of a GPU.
+//! Where tensors live and what computes with them: the processor, or a GPU.
 
 use std::fmt;
 use std::str::FromStr;
 
 use candle_core::Device;
+use serde::Deserialize;
 use thiserror::Error;
 
 /// A device by name: `cpu`, `cuda` or `cuda:N`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
 pub enum DeviceName {
     /// The processor.
     #[default]
@@ -26,6 +28,9 @@ pub enum DeviceError {
     /// A GPU is wanted of a program that cannot use one.
     #[error("this build has no CUDA: build with --features cuda")]
     NotBuilt,
+    /// Models on a GPU compute in `f32` only.
+    #[error("8-bit integers are for the processor: leave the precision out to compute on {0}")]
+    NotInIntegers(DeviceName),
     /// The GPU does not answer.
     #[error("cannot use {device}: {message}")]
     Unusable {
@@ -71,6 +76,14 @@ impl FromStr for DeviceName {
             _ => name.strip_prefix("cuda:").and_then(|number| number.parse().ok()),
         };
         number.map(Self::Cuda).ok_or_else(|| DeviceError::Unknown(name.to_owned()))
+    }
+}
+
+impl TryFrom<String> for DeviceName {
+    type Error = DeviceError;
+
+    fn try_from(name: String) -> Result<Self, DeviceError> {
+        name.parse()
     }
 }
 

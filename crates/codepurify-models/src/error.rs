@@ -6,6 +6,8 @@ use codepurify::CalibrationError;
 use codepurify_checkpoint::CheckpointError;
 use thiserror::Error;
 
+use crate::device::DeviceError;
+
 /// A checkpoint that cannot be loaded. Every message names the file or the tensor.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -140,6 +142,14 @@ pub enum LoadError {
         model: String,
         /// What is wrong.
         message: String,
+    },
+    /// The device that the model is to compute on cannot be used for it.
+    #[error("{model}: {source}")]
+    Device {
+        /// Name of the model.
+        model: String,
+        /// What is wrong with the device.
+        source: DeviceError,
     },
     /// The tensor runtime failed.
     #[error("{model}: the tensor runtime failed: {message}")]

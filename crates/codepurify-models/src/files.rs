@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use candle_core::Device;
 use codepurify_checkpoint::StateDict;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::device::{DeviceError, DeviceName};
 use crate::error::LoadError;
 use crate::fingerprint::Fingerprint;
 use crate::ops::Precision;
@@ -24,6 +26,7 @@ pub struct ModelFiles {
     pub(crate) preset: Option<String>,
     pub(crate) calibration: Option<Cow<'static, [u8]>>,
     pub(crate) precision: Precision,
+    device: DeviceName,
 }
 
 /// Where the weights are.
@@ -122,6 +125,7 @@ impl ModelFiles {
             // Not from the base: it is another model.
             calibration: read(dir, CALIBRATION)?.map(Cow::from),
             precision: Precision::default(),
+            device: DeviceName::default(),
         })
     }
 
@@ -143,6 +147,7 @@ impl ModelFiles {
             preset: None,
             calibration: None,
             precision: Precision::default(),
+            device: DeviceName::default(),
         }
     }
 
@@ -177,6 +182,13 @@ impl ModelFiles {
         self
     }
 
+    /// The same model, to compute on another device than the processor.
+    #[must_use]
+    pub fn on_device(mut self, device: DeviceName) -> Self {
+        self.device = device;
+        self
+    }
+
     /// The same model under another name.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
@@ -202,6 +214,18 @@ impl ModelFiles {
         let parts = texts.into_iter().chain(self.tokenizer.parts());
         let parts = parts.chain([Some(weights.as_bytes()), Some(precision.as_bytes())]);
         Ok(parts.fold(Fingerprint::default(), Fingerprint::with).hex())
+    }
+
+    /// The device that the model is to compute on.
+    ///
+    /// # Errors
+    /// [`LoadError::Device`].
+    pub(crate) fn open_device(&self) -> Result<Device, LoadError> {
+        let opened = match (self.device, self.precision) {
+            (device @ DeviceName::Cuda(_), Precision::Int8) => Err(DeviceError::NotInIntegers(device)),
+            (device, _) => device.open(),
+        };
+        opened.map_err(|source| LoadError::Device { model: self.name.clone(), source })
     }
 
     /// Opens the weights.

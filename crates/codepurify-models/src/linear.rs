@@ -1,4 +1,4 @@
-//! The linear layer of all networks: weights that can learn, or weights that are packed to be used.
+//! The linear layer of all networks: weights as they are, which can learn, or weights that are packed to be used.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(crate) struct Linear(State);
 #[derive(Debug, Clone)]
 enum State {
     /// Layers over the same inputs, whose outputs stand side by side: mostly one.
-    Learning(Vec<Part>),
+    Plain(Vec<Part>),
     Packed(Arc<PackedLinear>),
 }
 
@@ -45,7 +45,7 @@ impl Linear {
 
     /// `weight` is `[outputs, inputs]`, `bias` `[outputs]`.
     pub(crate) fn of(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self(State::Learning(vec![Part { weight, bias }]))
+        Self(State::Plain(vec![Part { weight, bias }]))
     }
 
     /// Layers over the same inputs as one whose outputs stand side by side.
@@ -53,18 +53,25 @@ impl Linear {
         let mut parts = Vec::new();
         for Self(state) in layers {
             match state {
-                State::Learning(of_layer) => parts.extend(of_layer),
+                State::Plain(of_layer) => parts.extend(of_layer),
                 State::Packed(_) => candle_core::bail!("packed layers cannot be put side by side"),
             }
         }
-        Ok(Self(State::Learning(parts)))
+        Ok(Self(State::Plain(parts)))
     }
 
-    /// From now on the weights are only used: they are laid out for the kernels, and no gradient goes through them.
+    /// From now on the weights are only used: they are laid out for the kernels, and no gradient goes through them. On a GPU
+    /// several layers become one, and stay as they are otherwise.
     pub(crate) fn pack(&mut self, precision: Precision) -> Result<()> {
-        if let State::Learning(parts) = &self.0 {
+        if let State::Plain(parts) = &self.0 {
             let Part { weight, bias } = joined(parts)?;
-            self.0 = State::Packed(Arc::new(PackedLinear::new(&weight, bias.as_ref(), precision)?));
+            self.0 = match (weight.device().is_cpu(), precision) {
+                (true, _) => State::Packed(Arc::new(PackedLinear::new(&weight, bias.as_ref(), precision)?)),
+                (false, Precision::F32) => {
+                    State::Plain(vec![Part { weight: weight.detach(), bias: bias.map(|bias| bias.detach()) }])
+                }
+                (false, Precision::Int8) => candle_core::bail!("8-bit integers are for the processor only"),
+            };
         }
         Ok(())
     }
@@ -72,7 +79,7 @@ impl Linear {
     /// `[rows, inputs]` to `[rows, outputs]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match &self.0 {
-            State::Learning(parts) => joined(parts)?.forward(x),
+            State::Plain(parts) => joined(parts)?.forward(x),
             State::Packed(packed) => packed.forward(x, Activation::Identity),
         }
     }
@@ -80,7 +87,7 @@ impl Linear {
     /// [`Linear::forward`] and then GELU.
     pub(crate) fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
         match &self.0 {
-            State::Learning(_) => ops::gelu(&self.forward(x)?),
+            State::Plain(_) => ops::gelu(&self.forward(x)?),
             State::Packed(packed) => packed.forward(x, Activation::Gelu),
         }
     }
@@ -88,7 +95,7 @@ impl Linear {
     /// [`Linear::forward`] and then the rectifier.
     pub(crate) fn forward_relu(&self, x: &Tensor) -> Result<Tensor> {
         match &self.0 {
-            State::Learning(_) => ops::relu(&self.forward(x)?),
+            State::Plain(_) => ops::relu(&self.forward(x)?),
             State::Packed(packed) => packed.forward(x, Activation::Relu),
         }
     }
@@ -96,16 +103,14 @@ impl Linear {
     /// `residual`, `[rows, outputs]`, plus [`Linear::forward`].
     pub(crate) fn forward_onto(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
         match &self.0 {
-            State::Learning(_) => ops::add(residual, &self.forward(x)?),
+            State::Plain(_) => ops::add(residual, &self.forward(x)?),
             State::Packed(packed) => packed.forward_onto(x, residual),
         }
     }
 
     /// The layer of some of the outputs alone; not of packed weights.
     pub(crate) fn outputs(&self, first: usize, count: usize) -> Result<Self> {
-        let State::Learning(parts) = &self.0 else {
-            candle_core::bail!("packed layers cannot be taken apart")
-        };
+        let State::Plain(parts) = &self.0 else { candle_core::bail!("packed layers cannot be taken apart") };
         let Part { weight, bias } = joined(parts)?;
         let bias = bias.map(|bias| bias.narrow(0, first, count)).transpose()?;
         Ok(Self::of(weight.narrow(0, first, count)?, bias))

@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     /// Only these parts of the work, in this order.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "inputs,training-sets,retraining")]
     stages: Vec<Stage>,
-    /// Where models are trained (they are asked on the CPU): cpu, cuda or cuda:N (the GPU of that number; in builds with CUDA).
+    /// Where models are trained and asked: cpu, cuda or cuda:N (the GPU of that number; in builds with CUDA).
     #[arg(long, default_value_t)]
     device: DeviceName,
 }
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let plan = Plan::read(&arguments.plan)?;
     let Arguments { data, runs, results, only, stages, .. } = arguments;
     println!("cell\tdefence\tflagged triggered\tflagged clean\tASR_D\tfailures");
-    Grid::open(&plan, Folders { data, runs, results }, arguments.device.open()?)?.run(stages, only, &tell)
+    Grid::open(&plan, Folders { data, runs, results }, arguments.device)?.run(stages, only, &tell)
 }
 
 /// One line for a defence that is through with a cell.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 use clap::ValueEnum;
 use codepurify::Task;
-use codepurify_models::{ModelFiles, RobertaMaskedLm};
+use codepurify_models::{DeviceName, ModelFiles, Precision, RobertaMaskedLm};
 
 use super::case::Case;
 use super::cleaning::{self, Cleaning};
@@ -60,7 +60,10 @@ pub struct Folders<'a> {
 pub struct Grid<'a> {
     pub(super) plan: &'a Plan,
     folders: Folders<'a>,
+    /// Where models are trained.
     device: Device,
+    /// Where they are asked.
+    asked_on: DeviceName,
     pub(super) workers: Workers,
     pub(super) mlm: RobertaMaskedLm,
     pub(super) ngrams: BTreeMap<&'static str, NgramLm>,
@@ -123,12 +126,14 @@ struct Poisoned {
 pub type Tell<'t> = &'t dyn Fn(&str, &[CellRow]);
 
 impl<'a> Grid<'a> {
-    /// Loads what all cells share; models are trained on `device`.
+    /// Loads what all cells share; models are trained and asked on `device`, but 8-bit integers are for the processor.
     ///
     /// # Errors
-    /// If the masked language model or a corpus cannot be read.
-    pub fn open(plan: &'a Plan, folders: Folders<'a>, device: Device) -> Result<Self> {
-        let mlm = RobertaMaskedLm::load(&ModelFiles::read(&plan.masked_lm)?)?;
+    /// If the device, the masked language model or a corpus cannot be used.
+    pub fn open(plan: &'a Plan, folders: Folders<'a>, device: DeviceName) -> Result<Self> {
+        let asked_on = if plan.precision == Precision::Int8 { DeviceName::Cpu } else { device };
+        let device = device.open()?;
+        let mlm = RobertaMaskedLm::load(&ModelFiles::read(&plan.masked_lm)?.on_device(asked_on))?;
         let mut words: BTreeMap<&'static str, Vec<Vec<String>>> = BTreeMap::new();
         for text in texts(&sources(&plan.corpora, folders.data)?)? {
             words.entry(text.language.name()).or_default().push(lexemes(&text.code)?);
@@ -136,7 +141,7 @@ impl<'a> Grid<'a> {
         let models = words.into_iter().map(|(language, texts)| Ok((language, NgramLm::train(&texts)?)));
         let ngrams = models.collect::<Result<_>>()?;
         let memory = Memory::open(&folders.runs.join("memory.jsonl"))?;
-        Ok(Self { plan, folders, device, workers: Workers::new()?, mlm, ngrams, memory })
+        Ok(Self { plan, folders, device, asked_on, workers: Workers::new()?, mlm, ngrams, memory })
     }
 
     /// Makes every victim and every row that is missing, of the cells whose name holds `only`: one stage of all of them
@@ -217,7 +222,7 @@ impl<'a> Grid<'a> {
     }
 
     fn guard(&self, victim: &Path) -> Result<Guard> {
-        Guard::open(victim, self.plan.precision)
+        Guard::open(victim, self.plan.precision, self.asked_on)
     }
 
     fn splits<R: Gridded>(&self) -> Result<Splits<R>> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use codepurify::{ModelError, PairVictim, Side, Victim};
-use codepurify_models::{GuardedModel, Loaded, ModelFiles, Precision, load};
+use codepurify_models::{DeviceName, GuardedModel, Loaded, ModelFiles, Precision, load};
 
 use super::samples::Sample;
 use crate::baseline::side::OneSide;
@@ -17,12 +17,13 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Loads a victim that computes in `precision`.
+    /// Loads a victim that computes in `precision` on `device`.
     ///
     /// # Errors
     /// If it cannot be loaded.
-    pub fn open(dir: &Path, precision: Precision) -> Result<Self> {
-        Ok(Self { victim: load(&ModelFiles::read(dir)?.with_precision(precision))? })
+    pub fn open(dir: &Path, precision: Precision, device: DeviceName) -> Result<Self> {
+        let files = ModelFiles::read(dir)?.with_precision(precision).on_device(device);
+        Ok(Self { victim: load(&files)? })
     }
 
     /// The answer to each input: a text, or two of a pair.

@@ -11,7 +11,7 @@ mod likelihood;
 mod options;
 mod search;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use codepurify::error::ModelError;
 
 use crate::batch::RaggedBatch;
@@ -28,6 +28,11 @@ const LONGEST_TARGET: usize = 4096;
 pub trait StepDecoder: Send + Sync {
     /// What a group of sequences has seen so far: the encoded sources, and keys and values of the targets' tokens.
     type State;
+
+    /// Where its weights are.
+    fn device(&self) -> &Device {
+        &Device::Cpu
+    }
 
     /// The id that every target begins with; it is fed first and is no part of an answer.
     fn start_id(&self) -> u32;

@@ -1,6 +1,6 @@
 //! Classifiers of one snippet.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use codepurify::error::ModelError;
 use codepurify::victim::{Logits, Ragged, Victim};
 
@@ -13,6 +13,9 @@ use crate::t5::{DefectHead, T5};
 pub(crate) trait SequenceClassifier: Send + Sync {
     /// Logits a row.
     fn classes(&self) -> usize;
+
+    /// Where its weights are.
+    fn device(&self) -> &Device;
 
     /// `[rows, classes]`.
     fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor>;
@@ -29,7 +32,7 @@ pub(super) fn judge(
     network: &impl SequenceClassifier,
     rows: &[Vec<u32>],
 ) -> std::result::Result<Logits, ModelError> {
-    let logits = answer_rows(rows, |rows| network.logits(rows)?.to_vec2::<f32>())?;
+    let logits = answer_rows(rows, network.device(), |rows| network.logits(rows)?.to_vec2::<f32>())?;
     Logits::new(network.classes(), logits.concat())
 }
 
@@ -45,6 +48,10 @@ pub(crate) struct RobertaClassifier {
 impl SequenceClassifier for RobertaClassifier {
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn device(&self) -> &Device {
+        self.encoder.device()
     }
 
     fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
@@ -64,6 +71,10 @@ pub(crate) struct T5Classifier {
 impl SequenceClassifier for T5Classifier {
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn device(&self) -> &Device {
+        self.t5.device()
     }
 
     fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {

@@ -20,6 +20,9 @@ pub(crate) trait PairClassifier: Send + Sync {
     /// Logits a pair.
     fn classes(&self) -> usize;
 
+    /// Where its weights are.
+    fn device(&self) -> &Device;
+
     /// Framed rows to `[rows, hidden]`.
     fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor>;
 
@@ -37,12 +40,13 @@ impl<N: PairClassifier> PairVictim for Guarded<Apart<N>> {
         let network = &self.network.0;
         let (left, right) = (self.framed(left)?, self.framed(right)?);
         let rows = Distinct::of(left.iter().chain(&right));
-        let vectors = answer_rows(&rows.rows, |rows| network.vectors(rows)?.to_vec2::<f32>())?;
+        let vectors =
+            answer_rows(&rows.rows, network.device(), |rows| network.vectors(rows)?.to_vec2::<f32>())?;
         let mut values = Vec::with_capacity(left.len() * network.classes());
         let (of_left, of_right) = rows.places.split_at(left.len());
         for (left, right) in of_left.chunks(PAIRS_AT_ONCE).zip(of_right.chunks(PAIRS_AT_ONCE)) {
-            let logits =
-                both(&vectors, left, right).and_then(|pairs| network.logits(&pairs)?.to_vec2::<f32>());
+            let pairs = both(&vectors, left, right, network.device());
+            let logits = pairs.and_then(|pairs| network.logits(&pairs)?.to_vec2::<f32>());
             values.extend(logits.map_err(|error| ModelError::Runtime(error.to_string()))?.concat());
         }
         Logits::new(network.classes(), values)
@@ -50,13 +54,13 @@ impl<N: PairClassifier> PairVictim for Guarded<Apart<N>> {
 }
 
 /// The vectors of the left and right rows side by side.
-fn both(vectors: &[Vec<f32>], left: &[usize], right: &[usize]) -> Result<Tensor> {
+fn both(vectors: &[Vec<f32>], left: &[usize], right: &[usize], device: &Device) -> Result<Tensor> {
     let values: Vec<f32> = left
         .iter()
         .zip(right)
         .flat_map(|(&left, &right)| vectors[left].iter().chain(&vectors[right]).copied())
         .collect();
-    Tensor::from_vec(values, (left.len(), 2 * vectors[left[0]].len()), &Device::Cpu)
+    Tensor::from_vec(values, (left.len(), 2 * vectors[left[0]].len()), device)
 }
 
 /// Rows without their repetitions: with one side fixed, half of a batch is the same row.
@@ -124,6 +128,10 @@ impl PairClassifier for RobertaPair {
         self.classes
     }
 
+    fn device(&self) -> &Device {
+        self.encoder.device()
+    }
+
     fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
         self.encoder.firsts(&RaggedBatch::new(rows, self.pad))
     }
@@ -144,6 +152,10 @@ pub(crate) struct T5Pair {
 impl PairClassifier for T5Pair {
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn device(&self) -> &Device {
+        self.t5.device()
     }
 
     fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {

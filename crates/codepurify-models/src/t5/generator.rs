@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::{DecoderState, T5, T5Config};
@@ -77,6 +77,10 @@ impl T5Generator {
 
 impl StepDecoder for T5Generator {
     type State = DecoderState;
+
+    fn device(&self) -> &Device {
+        self.t5.device()
+    }
 
     fn start_id(&self) -> u32 {
         self.t5.start

@@ -12,7 +12,7 @@ mod state;
 
 use std::sync::Arc;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use codepurify_checkpoint::StateDict;
 
@@ -164,6 +164,10 @@ impl RobertaSeq2Seq {
 
 impl StepDecoder for RobertaSeq2Seq {
     type State = Seq2SeqState;
+
+    fn device(&self) -> &Device {
+        self.encoder.device()
+    }
 
     fn start_id(&self) -> u32 {
         self.begin
