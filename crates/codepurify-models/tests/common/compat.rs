@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use codepurify::victim::{Logits, MaskedLm, Model, Ragged};
-use codepurify_models::{GuardedModel, ModelFiles, RobertaMaskedLm, inspect, load};
+use codepurify_models::{DeviceName, GuardedModel, ModelFiles, RobertaMaskedLm, inspect, load};
 use serde::Deserialize;
 
 /// The folders of a head, each with its weights in another format.
@@ -71,7 +71,7 @@ pub(crate) struct Parity {
 /// Compares the model in `head/format`, whose configuration and tokenizer are in `head`.
 pub(crate) fn compare(head: &Path, format: &str) -> Result<Parity> {
     let expected: Expected = serde_json::from_slice(&std::fs::read(head.join("expected.json"))?)?;
-    let files = ModelFiles::read_with_base(&head.join(format), Some(head))?;
+    let files = ModelFiles::read_with_base(&head.join(format), Some(head))?.on_device(device()?);
     let inspection = inspect(&files)?;
     let (difference, same_answers) = match &expected.answers {
         Answers::Classifier { ids, logits } => {
@@ -98,6 +98,14 @@ pub(crate) fn compare(head: &Path, format: &str) -> Result<Parity> {
     };
     let (format, architecture, head) = (inspection.format, inspection.architecture, inspection.head);
     Ok(Parity { format, architecture, head, difference, same_answers })
+}
+
+/// The device that the variable `CODEPURIFY_TEST_DEVICE` names.
+fn device() -> Result<DeviceName> {
+    match std::env::var("CODEPURIFY_TEST_DEVICE") {
+        Ok(name) => Ok(name.parse()?),
+        Err(_) => Ok(DeviceName::Cpu),
+    }
 }
 
 fn ragged(rows: &[Vec<u32>]) -> Ragged {
