@@ -154,12 +154,16 @@ pub(crate) mod finite_difference {
             std::iter::once(value).chain(vars.iter().map(gradient)).collect::<Vec<_>>()
         };
         for (which, (one, other)) in of(&one).iter().zip(of(&other)).enumerate() {
-            assert_eq!(one.dims(), other.dims(), "{which}");
-            let size = one.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap().max(1.0);
-            let difference = (one - &other).unwrap().abs().unwrap().max_all().unwrap();
-            let difference = difference.to_scalar::<f32>().unwrap();
-            assert!(difference < 1e-5 * size, "value and gradients, number {which}: {difference} of {size}");
+            close(one, &other, &format!("value and gradients, number {which}"));
         }
+    }
+
+    /// Whether two tensors are the same up to rounding; `what` they are.
+    pub(crate) fn close(one: &Tensor, other: &Tensor, what: &str) {
+        assert_eq!(one.dims(), other.dims(), "{what}");
+        let largest = |tensor: &Tensor| tensor.abs()?.max_all()?.to_scalar::<f32>();
+        let (size, difference) = (largest(one).unwrap().max(1.0), largest(&(one - other).unwrap()).unwrap());
+        assert!(difference < 1e-5 * size, "{what}: {difference} of {size}");
     }
 
     /// Deterministic values in (-1.5, 1.5), no two alike.
