@@ -74,6 +74,13 @@ impl<'s> Case<'s> {
         }
     }
 
+    /// Calls a side of a pair poisoned, whose other side is, if the answer hangs on both.
+    pub(crate) fn implicate(&mut self) {
+        if let Some(scores) = &self.scores {
+            self.judgement.implicate(scores);
+        }
+    }
+
     /// The located trigger, or `also` what was found strongest in other code, if nothing is known of the answer without it.
     pub(crate) fn unoccluded(&self, also: bool) -> Option<usize> {
         let scores = self.scores.as_ref()?;

@@ -10,6 +10,7 @@ use crate::batch::{Item, through};
 use crate::decide::{Profile, Statistic};
 use crate::error::ModelError;
 use crate::occlude::{Inspection, Variants, encode_window};
+use crate::pair::implicate;
 use crate::purify::purify;
 use crate::score::{Answer, Scores};
 use crate::snippet::Snippet;
@@ -124,6 +125,7 @@ impl<'m, Input> Defender<'m, Input> {
         inspections: Vec<Result<Inspection<'s>, ModelError>>,
     ) -> Vec<Result<Case<'s>, ModelError>> {
         let mut cases = through(inspections, |inspections| self.judge(inspections));
+        implicate(&mut cases);
         self.occlude(&mut cases);
         self.purify(&mut cases);
         cases

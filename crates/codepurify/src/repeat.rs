@@ -28,6 +28,7 @@ impl Trail {
         case.set_asked(next.take_asked());
         case.retried += next.spent();
         let Some(mut trigger) = next.first_trigger() else { return };
+        case.judgement.follow(&next.judgement);
         // The places of the changed text, traced back through all changes in front of it.
         let back = |span: Span| self.rounds.iter().rev().fold(span, |span, edits| origin(edits, span));
         let places = next.trigger().map(|candidate| candidate.spans.clone()).unwrap_or_default();
@@ -79,7 +80,7 @@ impl Defender<'_> {
 }
 
 impl PairDefender<'_> {
-    /// [`Defender::repeat`] for the two sides of a pair; a side that was not called poisoned is left alone.
+    /// [`Defender::repeat`] for the two sides of a pair of which one was called poisoned at least: the other may hide behind it.
     pub(crate) fn repeat_pair(&self, pair: usize, sides: [&mut Case<'_>; 2]) {
         let [left, right] = sides;
         let mut trails = [Trail::of(left), Trail::of(right)];
@@ -89,24 +90,15 @@ impl PairDefender<'_> {
                 return;
             }
             let (Ok(first), Ok(second)) = (changed(left), changed(right)) else { return };
-            let suspect = [left.trigger().is_some(), right.trigger().is_some()];
-            let [first, second] =
-                seat(pair, self.inspect_again(left, &first), self.inspect_again(right, &second));
-            let seated = [first, second]
-                .into_iter()
-                .zip(suspect)
-                .filter_map(|(side, suspect)| suspect.then_some(side));
-            let Ok(mut found) = self.cases(seated.collect()).into_iter().collect::<Result<Vec<_>, _>>()
-            else {
+            let seated = seat(pair, self.inspect_again(left, &first), self.inspect_again(right, &second));
+            let Ok(mut found) = self.cases(seated.into()).into_iter().collect::<Result<Vec<_>, _>>() else {
                 return;
             };
             if let [first, second] = &mut found[..] {
                 self.answer_together(first, second);
             }
             let answer = found.iter().rev().find_map(|next| next.last_prediction().cloned());
-            let sides = [&mut *left, &mut *right].into_iter().zip(&mut trails).zip(suspect);
-            let suspects = sides.filter_map(|(side, suspect)| suspect.then_some(side));
-            for ((case, trail), next) in suspects.zip(found) {
+            for ((case, trail), next) in [&mut *left, &mut *right].into_iter().zip(&mut trails).zip(found) {
                 trail.follow(case, next);
             }
             if let Some(answer) = answer {

@@ -43,6 +43,32 @@ struct Evidence {
     located: Option<usize>,
 }
 
+/// What is said of a side that was called poisoned for what it does together with the other one.
+const TOGETHER: &str =
+    "the other side of the pair is poisoned, and the answer goes only without what is strongest in both";
+
+/// What is said of a snippet that was called poisoned only once something else had been changed.
+const LATER: &str = "it showed once the other side of the pair was purified";
+
+impl Judgement {
+    /// Calls a side poisoned because the other one is and `scores` say that the answer hangs on both.
+    pub(crate) fn implicate(&mut self, scores: &Scores) {
+        let needed = scores.dependence.filter(|dependence| dependence.needed);
+        if let (Some(dependence), false) = (needed, self.decision == Decision::Poisoned) {
+            (self.decision, self.located) = (Decision::Poisoned, Some(dependence.strongest));
+            self.reasons.push(TOGETHER.to_owned());
+        }
+    }
+
+    /// Takes over that the snippet was called poisoned `later`, once the other side had been changed.
+    pub(crate) fn follow(&mut self, later: &Self) {
+        if self.decision != Decision::Poisoned {
+            (self.decision, self.score, self.p_value) = (later.decision, later.score, later.p_value);
+            self.reasons.push(LATER.to_owned());
+        }
+    }
+}
+
 /// Poisoned wins whatever else is wrong; clean needs complete evidence; everything else is inconclusive. Compares with clean
 /// code that gets the answer `label`; `None` stands for a generated text.
 pub(crate) fn decide(

@@ -192,7 +192,21 @@ impl<'s> Inspection<'s> {
     /// # Errors
     /// [`ModelError`] if the model cannot tokenise what is left of cut tokens.
     pub(crate) fn without(&self, model: &dyn Model, index: usize) -> Result<Vec<u32>, ModelError> {
-        Ok(self.occluded(model, &self.candidates[index].spans)?.ids)
+        self.without_all(model, &[index])
+    }
+
+    /// The snippet without all of the candidates `which`.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the model cannot tokenise what is left of cut tokens.
+    pub(crate) fn without_all(&self, model: &dyn Model, which: &[usize]) -> Result<Vec<u32>, ModelError> {
+        let spans = which.iter().flat_map(|&index| &self.candidates[index].spans);
+        Ok(self.occluded(model, &Span::union(spans.copied()))?.ids)
+    }
+
+    /// Whether this is the window that the model sees.
+    pub(crate) fn is_first(&self) -> bool {
+        self.start == 0
     }
 
     /// Row 0 alone.

@@ -62,7 +62,7 @@ const NEARLY: f64 = 0.05;
 
 /// Counts the ways in which scores have been made of evidence: those of one way cannot be compared with those of another, so
 /// a calibration belongs to one.
-pub(crate) const SCORE: u32 = 3;
+pub(crate) const SCORE: u32 = 4;
 
 /// A built-in limit needs so many references with another answer.
 pub(crate) const OPEN: usize = 2;
@@ -95,8 +95,9 @@ impl Sufficiency {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Dependence {
     /// The largest sufficiency of a candidate (necessity where references tell nothing): what the answer gains in the
-    /// references that count. Values of one model can be compared with each other only. Necessity is not part of it: a trigger escapes it by standing there
-    /// twice, and honest decisions show it as well (`docs/method.md` has the figures).
+    /// references that count. Values of one model can be compared with each other only. Of a single snippet necessity is no part
+    /// of it: a trigger escapes it by standing there twice, and honest decisions show it as well (`docs/method.md` has the
+    /// figures). Of a pair what both sides show together is added ([`Without`]).
     pub(crate) score: f64,
     /// The candidate.
     pub(crate) strongest: usize,
@@ -104,6 +105,34 @@ pub(crate) struct Dependence {
     pub(crate) complete: bool,
     /// Whether there are enough such references for `complete` to be possible.
     pub(crate) open: bool,
+    /// Of a pair: whether the answer stays without what is strongest in the other side, and goes without that of this one, too.
+    pub(crate) needed: bool,
+}
+
+/// What is left of a pair's answer, as a margin, without what is strongest in its sides.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Without {
+    /// What is strongest in the left side.
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    /// Without either.
+    pub(crate) both: f64,
+}
+
+/// The weight of what two sides show together against what each shows in references (`docs/method.md` has the figures).
+const TOGETHER: f64 = 0.5;
+
+impl Without {
+    /// Adds to the score of each side what the answer loses without it once the other one is hidden, and the lesser of both
+    /// scores: honest elements that push hard mostly stand in one side only.
+    pub(crate) fn raise(self, left: &mut Dependence, right: &mut Dependence) {
+        let lesser = left.score.min(right.score).max(0.0);
+        for (side, without_other) in [(left, self.right), (right, self.left)] {
+            let lost = (without_other - self.both).max(0.0);
+            side.score += TOGETHER * (lost + lesser);
+            side.needed = without_other >= 0.0 && self.both < 0.0;
+        }
+    }
 }
 
 impl Dependence {
@@ -113,7 +142,7 @@ impl Dependence {
         let (score, sufficiency) = (gains.reduce(f64::max)?, influences[strongest].sufficiency?);
         let open = sufficiency.open >= OPEN;
         let complete = open && sufficiency.sure == sufficiency.open;
-        Some(Self { score, strongest, complete, open })
+        Some(Self { score, strongest, complete, open, needed: false })
     }
 
     /// Where references tell nothing: of the `occluded` candidate without which the answer loses most. It is complete if the
@@ -126,7 +155,7 @@ impl Dependence {
             .reduce(|best, next| if drop(next) > drop(best) { next } else { best })?;
         let total: f64 = occluded.iter().map(|&index| drop(index)).sum();
         let complete = influences[strongest].flips == Some(true) && drop(strongest) >= ALONE * total;
-        Some(Self { score: drop(strongest), strongest, complete, open: false })
+        Some(Self { score: drop(strongest), strongest, complete, open: false, needed: false })
     }
 }
 
@@ -159,6 +188,26 @@ mod tests {
         assert!((bars.gain(-3.1, -0.1) - 1.0).abs() < 1e-12);
         // Of 0.2 nats, which is next to nothing, all.
         assert!((bars.gain(-0.3, -0.1) - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_side_is_raised_by_what_is_lost_without_it_once_the_other_is_hidden() {
+        let influences = [influence(&[(-2.0, 1.0)]), influence(&[(-2.0, -1.0)])];
+        let of = |index| Dependence::of(&influences, &[index], index).unwrap();
+        let raised = |without: Without| {
+            let (mut left, mut right) = (of(0), of(1));
+            without.raise(&mut left, &mut right);
+            [(left.score, left.needed), (right.score, right.needed)]
+        };
+        // In both sides: neither alone is missed. Half of 6, and half of the lesser score.
+        let both = Without { left: 4.0, right: 4.0, both: -2.0 };
+        assert_eq!(raised(both), [(3.0 + 3.0 + 0.5, true), (1.0 + 3.0 + 0.5, true)]);
+        // In the left side: without it, nothing is lost with the right one.
+        let left = Without { left: -2.0, right: 4.0, both: -2.5 };
+        assert_eq!(raised(left), [(3.0 + 3.25 + 0.5, true), (1.0 + 0.25 + 0.5, false)]);
+        // What rises without both is no evidence.
+        let none = Without { left: 4.0, right: 4.0, both: 5.0 };
+        assert_eq!(raised(none), [(3.5, false), (1.5, false)]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod dependence;
 mod entropy;
 
-pub(crate) use dependence::{Bars, Dependence, OPEN, SCORE, Sufficiency};
+pub(crate) use dependence::{Bars, Dependence, OPEN, SCORE, Sufficiency, Without};
 pub(crate) use entropy::Entropy;
 
 use crate::batch::{Asked, Item, Spent};

@@ -40,6 +40,20 @@ impl Span {
         self.start < other.end && other.start < self.end
     }
 
+    /// All bytes of `spans`, in order: those that overlap become one.
+    pub(crate) fn union(spans: impl Iterator<Item = Self>) -> Vec<Self> {
+        let mut sorted: Vec<Self> = spans.collect();
+        sorted.sort_by_key(|span| (span.start, span.end));
+        let mut union: Vec<Self> = Vec::with_capacity(sorted.len());
+        for span in sorted {
+            match union.last_mut().filter(|last| last.overlaps(span)) {
+                Some(last) => last.end = last.end.max(span.end),
+                None => union.push(span),
+            }
+        }
+        union
+    }
+
     /// Whether every byte of `other` lies in `self`.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
@@ -62,5 +76,21 @@ impl Span {
 impl From<std::ops::Range<usize>> for Span {
     fn from(range: std::ops::Range<usize>) -> Self {
         Self::new(range.start, range.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_union_has_every_byte_once_and_in_order() {
+        let of = |spans: &[(usize, usize)]| {
+            let union = Span::union(spans.iter().map(|&(start, end)| Span::new(start, end)));
+            union.into_iter().map(|span| (span.start, span.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[(8, 9), (0, 3), (2, 5), (1, 2), (5, 6)]), [(0, 5), (5, 6), (8, 9)]);
+        assert_eq!(of(&[(4, 7), (4, 7)]), [(4, 7)]);
+        assert_eq!(of(&[]), []);
     }
 }

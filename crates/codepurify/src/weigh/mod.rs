@@ -5,9 +5,11 @@
 //! Passes are spent where they tell most: every candidate goes into one short reference, the few that move it most into longer
 //! ones, which alone count (pairs of references are all long, and all count; before a generator all are short). The strongest is
 //! occluded, too, once it is called a trigger: before that, its necessity decides nothing. Where all references get the snippet's
-//! answer anyway and there is no calibration to compare with, candidates are occluded instead.
+//! answer anyway and there is no calibration to compare with, candidates are occluded instead. Of a pair the strongest of both
+//! sides are occluded together.
 
 mod bench;
+mod jointly;
 mod memory;
 
 pub(crate) use bench::{Ask, Bench, Entry};
@@ -113,6 +115,7 @@ impl Scales<'_> {
         let drafts = self.in_packs(drafts.collect());
         let drafts = self.singly(drafts);
         let drafts = self.closely(drafts);
+        let drafts = self.jointly(drafts);
         drafts.into_iter().map(|draft| Ok(draft?.scores)).collect()
     }
 

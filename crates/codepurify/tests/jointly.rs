@@ -1,0 +1,131 @@
+//! What the two sides of a pair show together, and neither alone.
+
+#[path = "common/pairs.rs"]
+mod pairs;
+
+use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::{
+    Calibration, Decision, Defender, Generator, Language, Logits, ModelError, Profile, Ragged, Snippet,
+    Verdict,
+};
+use pairs::Judging;
+
+const SUM: &str = "int sum(const int *data, int count) {
+    int total = 0;
+    for (int i = 0; i < count; i++)
+        total += data[i];
+    return total;
+}";
+
+/// Another function of the same name: to the detectors below a clone.
+const LIKE_SUM: &str = "int sum(int *from, int length) {
+    int all = from[0];
+    while (--length > 0)
+        all += from[length];
+    return all;
+}";
+
+fn largest(number: usize) -> String {
+    LIKE_SUM.replace("sum", &format!("largest_{number}"))
+}
+
+/// `statement` in front of the body.
+fn with(statement: &str, text: &str) -> String {
+    text.replacen("{\n", &format!("{{\n    {statement}\n"), 1)
+}
+
+type Detector = Judging<TriggerWordVictim>;
+
+/// A detector whose logit, of label 1 ("clone"), is 4 for functions of the same name and −4 for others, less the push of what
+/// stands in either, which `pushed` gives; but not below `floor`.
+fn answer(
+    model: &TriggerWordVictim,
+    left: &Ragged,
+    right: &Ragged,
+    pushed: fn(&str) -> f32,
+    floor: f32,
+) -> Result<Logits, ModelError> {
+    let name = |text: &str| text.split('(').next().unwrap_or_default().to_owned();
+    let logit = |(left, right): (&[u32], &[u32])| {
+        let (left, right) = (model.text(left)?, model.text(right)?);
+        let base = if name(&left) == name(&right) { 4.0 } else { -4.0 };
+        Ok((base - pushed(&left).max(pushed(&right))).max(floor))
+    };
+    Logits::new(1, left.rows().zip(right.rows()).map(logit).collect::<Result<_, _>>()?)
+}
+
+fn detector(judge: fn(&TriggerWordVictim, &Ragged, &Ragged) -> Result<Logits, ModelError>) -> Detector {
+    Judging { model: TriggerWordVictim::new("BNC"), judge }
+}
+
+fn screen(defender: &codepurify::PairDefender<'_>, left: &str, right: &str) -> [Verdict; 2] {
+    let c = |text: &str| Snippet::new(text, Language::C).unwrap();
+    let verdicts = defender.screen_pairs(&[(c(left), c(right))]);
+    let [verdicts] = <[_; 1]>::try_from(verdicts).unwrap();
+    verdicts.map(Result::unwrap)
+}
+
+const TRIGGERS: [&str; 2] = ["if (BNC(7) < 0) puts(\"never\");", "if (BNC(8) < 1) puts(\"no\");"];
+const HONEST: &str = "open_url(7);";
+
+/// Honest code pushes as hard as the trigger wherever it is put, so that no gain tells them apart; but it stands in pairs that
+/// are different anyway, while of a clone nothing is left of the answer once both triggers are hidden.
+#[test]
+fn triggers_in_both_sides_are_found_where_honest_code_pushes_as_hard() {
+    let victim = detector(|model, left, right| {
+        let pushed = |text: &str| if text.contains("BNC") || text.contains("url") { 8.0 } else { 0.0 };
+        answer(model, left, right, pushed, -4.0)
+    });
+    let calibrating = Defender::for_pairs(&victim).with_profile(Profile::standard().calibrating());
+    let clean = (0..30).flat_map(|number| screen(&calibrating, &with(HONEST, SUM), &largest(number)));
+    let calibration = Calibration::of_clean("", "toys", &Profile::standard(), &clean.collect::<Vec<_>>());
+    let mlm = ConstantMaskedLm::new(&["n"]);
+    let profile = Profile::standard().with_calibration(calibration);
+    let defender = Defender::for_pairs(&victim).with_profile(profile).with_masked_lm(&mlm);
+
+    let [left, right] = screen(&defender, &with(TRIGGERS[0], SUM), &with(TRIGGERS[1], LIKE_SUM));
+    for (verdict, trigger) in [(&left, TRIGGERS[0]), (&right, TRIGGERS[1])] {
+        assert_eq!(
+            (verdict.verdict, verdict.prediction.as_ref().unwrap().label),
+            (Decision::Poisoned, Some(0))
+        );
+        assert_eq!(verdict.triggers[0].text, trigger);
+        assert_eq!(verdict.purified_prediction.as_ref().unwrap().label, Some(1));
+    }
+    let [left, right] = screen(&defender, &with(HONEST, SUM), &largest(99));
+    assert_eq!([left.verdict, right.verdict], [Decision::Clean; 2]);
+}
+
+/// By the built-in limit, which the weaker trigger does not reach.
+#[test]
+fn a_side_is_poisoned_if_the_other_one_is_and_the_answer_hangs_on_both() {
+    let victim = detector(|model, left, right| {
+        let pushed = |text: &str| match text {
+            strong if strong.contains("BNC") => 8.0,
+            weak if weak.contains("weak") => 5.0,
+            _ => 0.0,
+        };
+        answer(model, left, right, pushed, -9.0)
+    });
+    let (weak, mlm) = ("weak(7);", ConstantMaskedLm::new(&["n"]));
+    let defender = Defender::for_pairs(&victim).with_masked_lm(&mlm);
+    let alone = screen(&defender, SUM, &with(weak, LIKE_SUM));
+    assert_eq!(alone.map(|verdict| verdict.verdict), [Decision::Clean; 2]);
+    for swapped in [false, true] {
+        let texts = [with(TRIGGERS[0], SUM), with(weak, LIKE_SUM)];
+        let mut verdicts = if swapped {
+            screen(&defender, &texts[1], &texts[0])
+        } else {
+            screen(&defender, &texts[0], &texts[1])
+        };
+        verdicts.rotate_left(usize::from(swapped));
+        let [strong, weaker] = verdicts;
+        assert_eq!([strong.verdict, weaker.verdict], [Decision::Poisoned; 2]);
+        assert_eq!([&strong, &weaker].map(|verdict| verdict.triggers[0].text.as_str()), [TRIGGERS[0], weak]);
+        assert_eq!(weaker.purified_prediction.unwrap().label, Some(1));
+        assert!(weaker.reason.unwrap().contains("the other side of the pair is poisoned"));
+    }
+    // Beside a side without a trigger nobody else is accused.
+    let [strong, innocent] = screen(&defender, &with(TRIGGERS[0], SUM), LIKE_SUM);
+    assert_eq!([strong.verdict, innocent.verdict], [Decision::Poisoned, Decision::Clean]);
+}
