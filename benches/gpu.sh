@@ -17,7 +17,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 say() { echo "$@" | tee -a "$out/summary.txt"; }
 : > "$out/summary.txt"
-say "$(date -u +%F), $(nvidia-smi -L | head -n 1), $(nproc) cores"
+say "$(date -u +%F), $(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1), $(nproc) cores"
 
 # cut NAME FILE COUNT: the first rows of a file. (zcat is stopped when head has enough.)
 cut_rows() { { zcat "$data/$2" || true; } 2>/dev/null | head -n "$3" > "$work/$1.jsonl"; }

@@ -9,12 +9,8 @@ use codepurify_models::{ModelFiles, Precision, load};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let precision = match arguments.first().map(String::as_str) {
-        Some("f32") => Precision::F32,
-        Some("int8") => Precision::Int8,
-        _ => return Err("usage: hot f32|int8 TIMES".into()),
-    };
-    let times: usize = arguments.get(1).ok_or("how many times?")?.parse()?;
+    let [precision, times] = &arguments[..] else { return Err("usage: hot f32|int8 TIMES".into()) };
+    let (precision, times): (Precision, usize) = (precision.parse()?, times.parse()?);
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/devign-bnc-fixed");
     let detector = load(&ModelFiles::read(&dir)?.with_precision(precision))?.model.classifier()?;
     let row = |length: usize| (0..length).map(|at| 10 + (at * 7919 % 8000) as u32).collect::<Vec<_>>();

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use codepurify::victim::{Ragged, Victim};
 use codepurify::{Defender, Language, Profile, Snippet};
-use codepurify_models::{DeviceName, ModelFiles, Precision, load};
+use codepurify_models::{DeviceName, ModelFiles, load};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -31,11 +31,7 @@ fn main() -> Done<()> {
         [dir, precision, work, device] => (dir, precision, work, device.parse()?),
         _ => return Err("usage: peer MODEL_DIR f32|int8 WORK.json [cpu|cuda|cuda:N]".into()),
     };
-    let precision = match precision.as_str() {
-        "f32" => Precision::F32,
-        "int8" => Precision::Int8,
-        other => return Err(format!("unknown precision `{other}`").into()),
-    };
+    let precision = precision.parse()?;
     let work: Work = serde_json::from_slice(&std::fs::read(work)?)?;
     let files = ModelFiles::read(&PathBuf::from(dir))?.with_precision(precision).on_device(device);
     let model = load(&files)?.model.classifier()?;

@@ -65,14 +65,8 @@ pub(crate) struct Options {
     budget: Option<f64>,
     /// How the models compute: `f32`, or `int8`, which is faster and rounds weights and activations to 8 bits
     /// [default: f32].
-    #[arg(
-        long,
-        value_enum,
-        value_name = "PRECISION",
-        env = "CODEPURIFY_PRECISION",
-        hide_possible_values = true
-    )]
-    precision: Option<PrecisionName>,
+    #[arg(long, value_name = "PRECISION", env = "CODEPURIFY_PRECISION")]
+    precision: Option<Precision>,
     /// Where the models compute: cpu, or cuda or cuda:N, the GPU of that number (in builds with CUDA) [default: cpu].
     #[arg(long, value_name = "DEVICE", env = "CODEPURIFY_DEVICE")]
     device: Option<DeviceName>,
@@ -139,26 +133,6 @@ pub(crate) enum ProfileName {
     Normalised,
     /// Raw entropy, as published.
     Paper,
-}
-
-/// Precisions by the names that flags and files use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum PrecisionName {
-    /// 32-bit floating point.
-    #[default]
-    F32,
-    /// 8-bit integers.
-    Int8,
-}
-
-impl From<PrecisionName> for Precision {
-    fn from(name: PrecisionName) -> Self {
-        match name {
-            PrecisionName::F32 => Self::F32,
-            PrecisionName::Int8 => Self::Int8,
-        }
-    }
 }
 
 /// Output formats.
@@ -270,7 +244,7 @@ impl Settings {
             budget: options.budget.unwrap_or(Profile::BUDGET),
             nested: options.nested.unwrap_or(false),
             whole: options.whole.unwrap_or(false),
-            precision: options.precision.unwrap_or_default().into(),
+            precision: options.precision.unwrap_or_default(),
             device: options.device.unwrap_or_default(),
             threads: options.threads,
             cache: options.cache.map(|dir| CacheSettings {

@@ -34,5 +34,5 @@ pub use guarded::Guarded;
 pub use inspect::{Inspection, inspect};
 pub use load::{GuardedModel, Loaded, load};
 pub use masked_lm::RobertaMaskedLm;
-pub use ops::Precision;
+pub use ops::{Precision, UnknownPrecision};
 pub use reading::Reading;

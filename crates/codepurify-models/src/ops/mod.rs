@@ -35,7 +35,7 @@ pub use cross_entropy::cross_entropy;
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::{linear, project};
-pub use packed::{Activation, PackedLinear, Precision};
+pub use packed::{Activation, PackedLinear, Precision, UnknownPrecision};
 pub use relative_softmax::relative_softmax;
 pub use relu::relu;
 pub use rms_norm::rms_norm;

@@ -4,6 +4,7 @@ mod int8;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
@@ -12,6 +13,7 @@ use rten_gemm::{BiasVector, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_simd::SimdUnaryOp;
 use rten_vecmath::Gelu;
 use serde::Deserialize;
+use thiserror::Error;
 
 use super::elements;
 use super::gemm::{F32_KERNEL, matrix, refused};
@@ -30,6 +32,23 @@ pub enum Precision {
     /// 8-bit integers, with a scale for each output of a layer; what goes in is rounded to 8 bits row by row, with the
     /// scale and the zero of each row. Embeddings, norms, attention and heads stay as they are.
     Int8,
+}
+
+/// A precision that there is not.
+#[derive(Debug, Error)]
+#[error("there is no precision `{0}`: say f32 or int8")]
+pub struct UnknownPrecision(String);
+
+impl FromStr for Precision {
+    type Err = UnknownPrecision;
+
+    fn from_str(name: &str) -> std::result::Result<Self, UnknownPrecision> {
+        match name {
+            "f32" => Ok(Self::F32),
+            "int8" => Ok(Self::Int8),
+            _ => Err(UnknownPrecision(name.to_owned())),
+        }
+    }
 }
 
 /// What is done to the outputs of a linear layer.
