@@ -255,6 +255,32 @@ fn references_of_the_field_are_those_that_honest_code_moves_least_and_come_with_
     assert!(Calibration::from_json(&broken).unwrap_err().to_string().contains("no statement stands there"));
 }
 
+/// Takes all pairs for the same, but is half as sure where it sees a URL, unless the function is `long`.
+fn stubborn(model: &TriggerWordVictim, left: &Ragged, _: &Ragged) -> Result<Logits, ModelError> {
+    let sure = |row: &[u32]| {
+        let text = codepurify::Generator::text(model, row)?;
+        Ok([0.0, if text.contains("url") && !text.contains("long") { 2.0 } else { 4.0 }])
+    };
+    let logits: Result<Vec<_>, ModelError> = left.rows().map(sure).collect();
+    Logits::new(2, logits?.concat())
+}
+
+/// They would be the steadiest, and no trigger would show in them either.
+#[test]
+fn functions_that_nothing_moves_are_no_references() {
+    let victim = Judging { model: TriggerWordVictim::new("BNC"), judge: stubborn };
+    let function = |count: usize| {
+        let returned = if count.is_multiple_of(2) { "int" } else { "long" };
+        let told = if count > 40 { "url(); url(1); url(2);\n" } else { "" };
+        c(&format!("{returned} f{count}() {{ {}{told}}}", "step();\n".repeat(count)))
+    };
+    let functions: Vec<Snippet> = (1..60).map(function).collect();
+    let references = References::of_field(&victim, &functions).unwrap();
+    let calibration =
+        Calibration::of_clean("", "", &Profile::standard().with_references(references), []).to_json();
+    assert!(calibration.contains("int f") && !calibration.contains("long"), "{calibration}");
+}
+
 #[test]
 fn where_references_get_the_answer_anyway_necessity_decides_and_the_verdict_says_so() {
     let victim = TriggerWordVictim::new("BNC");

@@ -20,6 +20,8 @@ const ELEMENTS: usize = 64;
 const KEPT: usize = 4;
 /// Share of the surest one's margin that a reference must have: one that is hardly what it is moves by anything or is stuck.
 const SURE: f64 = 0.5;
+/// Share of its margin that the worst honest element takes from a reference: what nothing moves, a trigger does not move either.
+const MOVED: f64 = 0.35;
 
 /// A function of the field.
 struct Function<'s> {
@@ -32,8 +34,8 @@ struct Function<'s> {
 impl References {
     /// Of `snippets`, clean functions of the field of `victim`, a model of pairs: at most 4 of each language for each answer
     /// that functions beside themselves are given. Those with a body whose length is near 90 tokens are tried: elements of
-    /// the others are put into both sides, and of the functions whose answer is sure those are kept that suffer least from
-    /// the worst of them (`docs/method.md` has the figures).
+    /// the others are put into both sides, and of the functions whose answer is sure, but not immovable, those are kept that
+    /// suffer least from the worst of them (`docs/method.md` has the figures).
     ///
     /// # Errors
     /// [`ModelError`] if one cannot be tokenised or judged.
@@ -75,6 +77,8 @@ struct Tried<'f> {
     margin: f64,
     /// What the margin loses by the worst tenth of honest elements, on average, as a share of it.
     loss: f64,
+    /// What it loses by the worst of all, likewise.
+    most: f64,
 }
 
 /// Of the first of `functions`, all in one language, those that elements of the others move least, for each answer; the
@@ -92,6 +96,9 @@ fn steadiest(victim: &dyn PairVictim, functions: &[&Function<'_>]) -> Result<Vec
     for tried in of_answer.values_mut() {
         let surest = tried.iter().map(|tried| tried.margin).fold(0.0, f64::max);
         tried.retain(|tried| tried.margin >= SURE * surest);
+        if tried.iter().filter(|tried| tried.most >= MOVED).count() >= KEPT {
+            tried.retain(|tried| tried.most >= MOVED);
+        }
         tried.sort_by(|a, b| b.loss.total_cmp(&a.loss));
         let steady = tried.iter().skip(tried.len().saturating_sub(KEPT));
         kept.extend(steady.map(|tried| tried.reference.clone()));
@@ -128,6 +135,8 @@ impl<'f> Tried<'f> {
         losses.sort_by(|a, b| b.total_cmp(a));
         losses.truncate(losses.len().div_ceil(10));
         let mean = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
-        Ok(Self { reference, answer, margin, loss: mean.max(0.0) / margin.max(f64::MIN_POSITIVE) })
+        let share = |loss: f64| loss.max(0.0) / margin.max(f64::MIN_POSITIVE);
+        let most = share(losses.first().copied().unwrap_or_default());
+        Ok(Self { reference, answer, margin, loss: share(mean), most })
     }
 }
