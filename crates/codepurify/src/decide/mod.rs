@@ -213,3 +213,26 @@ fn within(inner: &Candidate, outer: &Candidate) -> bool {
     let statements = inner.kind == ElementKind::Statement && outer.kind == ElementKind::Statement;
     statements && outer.spans[0].contains(inner.spans[0])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(decision: Decision, p_value: f64) -> Judgement {
+        Judgement { decision, score: Some(1.0), p_value: Some(p_value), located: None, reasons: Vec::new() }
+    }
+
+    #[test]
+    fn what_shows_later_makes_a_clean_side_poisoned_and_says_so() {
+        let later = Judgement { located: Some(3), ..judged(Decision::Poisoned, 0.01) };
+        let mut clean = judged(Decision::Clean, 0.4);
+        clean.follow(&later);
+        assert_eq!((clean.decision, clean.p_value), (Decision::Poisoned, Some(0.01)));
+        // Its place is that in the changed text, which the verdict gets by another way.
+        assert_eq!((clean.located, clean.reasons), (None, vec![LATER.to_owned()]));
+
+        let mut poisoned = judged(Decision::Poisoned, 0.02);
+        poisoned.follow(&later);
+        assert_eq!(poisoned, judged(Decision::Poisoned, 0.02));
+    }
+}
