@@ -3,8 +3,9 @@ the processor: snippets per second, peak memory, start-up, and how often the ver
 
     python benches/scan.py DEVIGN.jsonl.gz [--count 2000] [--triggered] [--rounds 3] [--device cuda] [-o results.json]
 
-Builds the program, unless --program names one. Every function is a file, as it is; with --triggered every second one is given the trigger of the bundled
-detector, so that there are verdicts of both kinds. Needs Python's standard library only.
+Builds the program (with the feature `cuda` for a GPU), unless --program names one. Every function is a file, as it is; with
+--triggered every second one is given the trigger of the bundled detector, so that there are verdicts of both kinds. Needs
+Python's standard library only.
 """
 
 import argparse
@@ -29,7 +30,7 @@ def arguments():
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--triggered", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--device", help="cuda or cuda:N; the program must be built with the feature")
+    parser.add_argument("--device", help="cuda or cuda:N")
     parser.add_argument("--program", type=pathlib.Path)
     parser.add_argument("-o", "--output", type=pathlib.Path)
     return parser.parse_args()
@@ -82,14 +83,15 @@ def agreement(results, triggered):
     return {**same, "auroc": areas}
 
 
-def built():
-    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "codepurify-cli"], cwd=ROOT, check=True)
+def built(device):
+    features = ["--features", "cuda"] if device else []
+    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "codepurify-cli", *features], cwd=ROOT, check=True)
     return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/codepurify"
 
 
 def main():
     args = arguments()
-    program = args.program or built()
+    program = args.program or built(args.device)
     ways = {"int8": ["--precision", "int8"], "f32": []}
     if args.device:
         ways = {args.device: ["--device", args.device], "cpu": []}

@@ -6,8 +6,8 @@ Makes a classifier of the shape of CodeBERT-base (or CodeT5-small) with random w
 `peer`, and lets every side judge the same rows in turn, round after round: what happens to the machine happens to all of
 them. `even` rows are 8 of 256 tokens (64 for a GPU); `devign` rows are 16 real functions, as they come, and `devign-sorted` the same by
 length, so that little of a peer's batch is padding. Prints a Markdown table of medians. Needs what requirements.txt lists. Set the threads with --threads (default: all
-cores). --device measures codepurify and PyTorch on a GPU; `peer` must then be built with the feature `cuda`, and --built
-takes it as it is in the target directory.
+cores). --device measures codepurify and PyTorch on a GPU, with the feature `cuda`; --built takes `peer` as it is in the target
+directory.
 """
 
 import argparse
@@ -45,7 +45,9 @@ def build_programs(*packages):
         subprocess.run(["cargo", "build", "--release", "--quiet", "-p", *package], cwd=ROOT, check=True)
 
 
-PEER = ["codepurify-models", "--example", "peer"]
+def peer_package(device):
+    """The package to build for codepurify's side."""
+    return ["codepurify-models", "--example", "peer", *([] if device == "cpu" else ["--features", "cuda"])]
 
 
 # The model
@@ -340,7 +342,7 @@ def main():
     directory = args.work / args.model
     make_model(args.model, directory)
     if not args.built:
-        build_programs(PEER)
+        build_programs(peer_package(args.device))
     names = [args.rows] if args.rows else ["even", *(["devign", "devign-sorted"] if args.devign else [])]
     only = set(filter(None, args.only.split(",")))
     found = [measure(args.model, directory, name, args, only) for name in names]

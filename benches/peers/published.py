@@ -22,7 +22,7 @@ import subprocess
 import tempfile
 import time
 
-from compare import PEER, ROBERTA, ROOT, accelerator, build_programs, codepurify_side, cpu, load_torch, make_model
+from compare import ROBERTA, ROOT, accelerator, build_programs, codepurify_side, cpu, load_torch, make_model, peer_package
 
 WINDOW = 510
 
@@ -100,7 +100,7 @@ def main():
     directory = args.work / ROBERTA
     make_model(ROBERTA, directory)
     if not args.built:
-        build_programs(PEER, ["codepurify-cli"])
+        build_programs(peer_package(args.device), ["codepurify-cli"])
     functions = functions_of(args.devign, args.count)
     variants = variants_of(functions)
     runs = {"codepurify f32": codepurify_side(directory, functions, "f32", args.threads, args.device)}

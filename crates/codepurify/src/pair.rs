@@ -98,15 +98,13 @@ impl<'m> PairDefender<'m> {
     }
 }
 
-/// Where the answer hangs on both sides of a pair and one of them is called poisoned, so is the other.
+/// Where the answer hangs on both sides of a pair and one of them is called poisoned, so is the other. Sides of a pair are
+/// judged one after the other; of single snippets no answer hangs on two.
 pub(crate) fn implicate(cases: &mut [Result<Case<'_>, ModelError>]) {
-    let mut rest = cases.iter_mut().flatten().peekable();
-    while let Some(left) = rest.next() {
-        let index = left.inspection.seat.as_ref().map(|seat| seat.member.index);
-        let beside =
-            |right: &&mut Case<'_>| right.inspection.seat.as_ref().map(|seat| seat.member.index) == index;
-        let Some(right) = index.and_then(|_| rest.next_if(beside)) else { continue };
-        if left.trigger().is_some() || right.trigger().is_some() {
+    for sides in cases.chunks_exact_mut(2) {
+        if let [Ok(left), Ok(right)] = sides
+            && (left.trigger().is_some() || right.trigger().is_some())
+        {
             left.implicate();
             right.implicate();
         }

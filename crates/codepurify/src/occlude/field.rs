@@ -96,8 +96,9 @@ fn steadiest(victim: &dyn PairVictim, functions: &[&Function<'_>]) -> Result<Vec
     for tried in of_answer.values_mut() {
         let surest = tried.iter().map(|tried| tried.margin).fold(0.0, f64::max);
         tried.retain(|tried| tried.margin >= SURE * surest);
-        if tried.iter().filter(|tried| tried.most >= MOVED).count() >= KEPT {
-            tried.retain(|tried| tried.most >= MOVED);
+        let moved = |tried: &Tried<'_>| tried.most >= MOVED;
+        if tried.iter().filter(|tried| moved(tried)).count() >= KEPT {
+            tried.retain(moved);
         }
         tried.sort_by(|a, b| b.loss.total_cmp(&a.loss));
         let steady = tried.iter().skip(tried.len().saturating_sub(KEPT));
