@@ -7,7 +7,7 @@ use codepurify::error::ModelError;
 use codepurify::verdict::{InputError, ModelInfo, Report, SCHEMA_VERSION, ToolInfo, Verdict};
 use codepurify::{Calibration, Defender, Profile, References, Snippet, SnippetError, SourceFile, Thresholds};
 use codepurify_hub::Hub;
-use codepurify_models::{GuardedModel, Loaded, ModelFiles, RobertaMaskedLm};
+use codepurify_models::{GuardedModel, Loaded, ModelFiles, Precision, RobertaMaskedLm};
 use rayon::prelude::*;
 
 use crate::bundled::{self, Bundled};
@@ -54,13 +54,8 @@ impl Guard {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
             pool.map_err(|error| CliError::Usage(format!("--threads {threads}: {error}")))?;
         }
-        let hub = Hub::from_env();
-        let files = |source: &Option<ModelSource>, bundled| {
-            let files = files(source.as_ref(), &hub, bundled)?;
-            Ok::<_, CliError>(files.with_precision(settings.precision).on_device(settings.device))
-        };
-        let victim = files(&settings.model, &bundled::VICTIM)?;
-        let masked_lm = || files(&settings.mlm, &bundled::MASKED_LM);
+        let victim = files(&settings.model, &bundled::VICTIM, settings)?;
+        let masked_lm = || files(&settings.mlm, &bundled::MASKED_LM, settings);
         let masked_lm = purify.then(masked_lm).transpose()?;
         let cache =
             settings.cache.as_ref().map(|kept| cache(kept, &victim, masked_lm.as_ref())).transpose()?;
@@ -75,12 +70,24 @@ impl Guard {
     }
 
     /// The same guard, if its model judges pairs with references taken from `inputs`: every `EVERY`th of them is thereby used
-    /// up. The calibration remembers them.
-    pub(crate) fn with_references_from(mut self, inputs: &mut Inputs) -> Result<Self, CliError> {
+    /// up. The calibration remembers them. `settings` are those that the guard was loaded with.
+    pub(crate) fn with_references_from(
+        mut self,
+        inputs: &mut Inputs,
+        settings: &Settings,
+    ) -> Result<Self, CliError> {
         let GuardedModel::Pair(victim) = &self.victim else { return Ok(self) };
         let taken = inputs.take_pairs(EVERY);
         let functions: Vec<Snippet> = taken.iter().filter_map(|file| file.whole().ok()).collect();
-        let references = References::of_field(victim.as_ref(), &functions)?;
+        // Some functions do nearly as well as others, and rounding would choose others: the same ones in every precision.
+        let references = match settings.precision {
+            Precision::F32 => References::of_field(victim.as_ref(), &functions)?,
+            Precision::Int8 => {
+                let exact = files(&settings.model, &bundled::VICTIM, settings)?;
+                let exact = codepurify_models::load(&exact.with_precision(Precision::F32))?;
+                References::of_field(exact.model.pair()?.as_ref(), &functions)?
+            }
+        };
         if references.is_empty() {
             return Err(CliError::Usage(format!(
                 "one of {EVERY} pairs is set aside, to try candidates in its functions: there are none with a body among \
@@ -313,6 +320,13 @@ pub(crate) fn inline(path: &str, text: &str) -> SourceFile {
         .expect("the text is compiled into the program")
 }
 
-fn files(source: Option<&ModelSource>, hub: &Hub, bundled: &Bundled) -> Result<ModelFiles, CliError> {
-    source.map_or_else(|| Ok(bundled.files()), |source| source.files(hub))
+/// The files of a model, to be loaded as `settings` say.
+fn files(
+    source: &Option<ModelSource>,
+    bundled: &Bundled,
+    settings: &Settings,
+) -> Result<ModelFiles, CliError> {
+    let found = source.as_ref().map(|source| source.files(&Hub::from_env())).transpose()?;
+    let found = found.unwrap_or_else(|| bundled.files());
+    Ok(found.with_precision(settings.precision).on_device(settings.device))
 }

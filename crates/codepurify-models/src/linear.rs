@@ -76,6 +76,13 @@ impl Linear {
         Ok(())
     }
 
+    /// The weights laid out for the kernels of a processor.
+    pub(crate) fn laid_out(&self, precision: Precision) -> Result<PackedLinear> {
+        let State::Plain(parts) = &self.0 else { candle_core::bail!("packed layers are laid out already") };
+        let Part { weight, bias } = joined(parts)?;
+        PackedLinear::new(&weight, bias.as_ref(), precision)
+    }
+
     /// `[rows, inputs]` to `[rows, outputs]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match &self.0 {

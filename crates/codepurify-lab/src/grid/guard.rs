@@ -14,6 +14,8 @@ use crate::train::workers::Workers;
 /// A victim of any task.
 pub struct Guard {
     victim: Loaded,
+    /// The same model in f32, where it judges pairs and `victim` computes in another precision.
+    exact: Option<Loaded>,
 }
 
 impl Guard {
@@ -22,8 +24,11 @@ impl Guard {
     /// # Errors
     /// If it cannot be loaded.
     pub fn open(dir: &Path, precision: Precision, device: DeviceName) -> Result<Self> {
-        let files = ModelFiles::read(dir)?.with_precision(precision).on_device(device);
-        Ok(Self { victim: load(&files)? })
+        let files = ModelFiles::read(dir)?.on_device(device);
+        let victim = load(&files.clone().with_precision(precision))?;
+        let rounded = precision != Precision::F32 && matches!(victim.model, GuardedModel::Pair(_));
+        let exact = rounded.then(|| load(&files)).transpose()?;
+        Ok(Self { victim, exact })
     }
 
     /// The answer to each input: a text, or two of a pair.
@@ -61,10 +66,20 @@ impl Guard {
     /// The model of pairs, if it is one.
     #[must_use]
     pub fn pair(&self) -> Option<&dyn PairVictim> {
-        match self.model() {
-            GuardedModel::Pair(victim) => Some(victim.as_ref()),
-            _ => None,
-        }
+        pair(self.model())
+    }
+
+    /// The same model in f32, which chooses references: some do nearly as well as others, and rounding would choose others.
+    #[must_use]
+    pub fn exact_pair(&self) -> Option<&dyn PairVictim> {
+        pair(self.exact.as_ref().map_or(self.model(), |exact| &exact.model))
+    }
+}
+
+fn pair(model: &GuardedModel) -> Option<&dyn PairVictim> {
+    match model {
+        GuardedModel::Pair(victim) => Some(victim.as_ref()),
+        _ => None,
     }
 }
 

@@ -60,6 +60,16 @@ fn moments(row: &[f32], eps: f32) -> (f32, f32) {
     (mean, (variance + eps).sqrt().recip())
 }
 
+/// [`layer_norm`] of rows where they stand.
+pub(super) fn normalise(rows: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+    for row in rows.chunks_mut(weight.len()) {
+        let (mean, scale) = moments(row, eps);
+        for ((value, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
+            *value = (*value - mean) * scale * weight + bias;
+        }
+    }
+}
+
 impl CustomOp3 for LayerNorm {
     fn name(&self) -> &'static str {
         "layer-norm"
@@ -75,14 +85,7 @@ impl CustomOp3 for LayerNorm {
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (x, weight, bias) = (elements(x, lx)?, elements(weight, lw)?, elements(bias, lb)?);
-        let result = fill_rows(x, weight.len(), |_, rows| {
-            for row in rows.chunks_mut(weight.len()) {
-                let (mean, scale) = moments(row, self.eps);
-                for ((value, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
-                    *value = (*value - mean) * scale * weight + bias;
-                }
-            }
-        });
+        let result = fill_rows(x, weight.len(), |_, rows| normalise(rows, weight, bias, self.eps));
         Ok((CpuStorage::F32(result), lx.shape().clone()))
     }
 

@@ -9,6 +9,7 @@
 
 mod add;
 mod attention;
+mod block;
 mod causal_softmax;
 mod cross_entropy;
 mod gelu;
@@ -30,6 +31,7 @@ use rten_simd::{Isa, SimdOp};
 
 pub use add::add;
 pub use attention::Attention;
+pub use block::{Block, Norm};
 pub use causal_softmax::causal_softmax;
 pub use cross_entropy::cross_entropy;
 pub use gelu::gelu;

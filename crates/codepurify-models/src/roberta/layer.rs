@@ -10,8 +10,49 @@ use crate::batch::Rows;
 use crate::linear::Linear;
 use crate::ops::{self, Precision};
 
+/// A block, which can learn or is only used.
 #[derive(Debug, Clone)]
-pub(super) struct Layer {
+pub(super) enum Layer {
+    Parts(Parts),
+    Whole(Arc<ops::Block>),
+}
+
+impl Layer {
+    pub(super) fn new(config: &RobertaConfig, weights: &VarBuilder) -> Result<Self> {
+        Parts::new(config, weights).map(Self::Parts)
+    }
+
+    /// From now on the block is only used: on a processor as a whole. Only the `last` one is asked for first positions.
+    pub(super) fn pack(&mut self, precision: Precision, last: bool) -> Result<()> {
+        let Self::Parts(parts) = self else { return Ok(()) };
+        if parts.norm.weight.device().is_cpu() {
+            *self = Self::Whole(Arc::new(parts.whole(precision, last)?));
+            return Ok(());
+        }
+        parts.pack(precision)
+    }
+
+    /// `[tokens, hidden]` to the same shape.
+    pub(super) fn forward(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
+        match self {
+            Self::Parts(parts) => parts.feed(&parts.attention.forward_onto(x, rows)?),
+            Self::Whole(block) => block.forward(x, rows),
+        }
+    }
+
+    /// What [`Layer::forward`] gives at the first position of every row, `[rows, hidden]`, at less than half of its cost:
+    /// nothing else is asked, so nothing else is fed forward.
+    pub(super) fn firsts(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
+        match self {
+            Self::Parts(parts) => parts.feed(&parts.attention.firsts_onto(x, rows)?),
+            Self::Whole(block) => block.firsts(x, rows),
+        }
+    }
+}
+
+/// The parts of a block, each an operation with a gradient.
+#[derive(Debug, Clone)]
+pub(super) struct Parts {
     attention: Attention,
     attention_norm: LayerNorm,
     widen: Linear,
@@ -19,8 +60,8 @@ pub(super) struct Layer {
     norm: LayerNorm,
 }
 
-impl Layer {
-    pub(super) fn new(config: &RobertaConfig, weights: &VarBuilder) -> Result<Self> {
+impl Parts {
+    fn new(config: &RobertaConfig, weights: &VarBuilder) -> Result<Self> {
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         Ok(Self {
             attention: Attention::new(config, &weights.pp("attention"))?,
@@ -31,20 +72,27 @@ impl Layer {
         })
     }
 
-    pub(super) fn pack(&mut self, precision: Precision) -> Result<()> {
+    fn pack(&mut self, precision: Precision) -> Result<()> {
         let Self { attention: Attention { inward, output, .. }, widen, narrow, .. } = self;
         [inward, output, widen, narrow].into_iter().try_for_each(|linear| linear.pack(precision))
     }
 
-    /// `[tokens, hidden]` to the same shape.
-    pub(super) fn forward(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
-        self.feed(&self.attention.forward_onto(x, rows)?)
-    }
-
-    /// What [`Layer::forward`] gives at the first position of every row, `[rows, hidden]`, at less than half of its cost:
-    /// nothing else is asked, so nothing else is fed forward.
-    pub(super) fn firsts(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
-        self.feed(&self.attention.firsts_onto(x, rows)?)
+    /// All parts in one.
+    fn whole(&self, precision: Precision, last: bool) -> Result<ops::Block> {
+        let Self { attention: Attention { inward, output, of }, attention_norm, widen, narrow, norm } = self;
+        let hidden = norm.weight.elem_count();
+        let seen = || inward.outputs(hidden, 2 * hidden)?.laid_out(precision);
+        let packed = |norm: &LayerNorm| ops::Norm::new(&norm.weight, &norm.bias, norm.eps);
+        Ok(ops::Block {
+            attention: *of,
+            inward: inward.laid_out(precision)?,
+            seen: last.then(seen).transpose()?,
+            output: output.laid_out(precision)?,
+            attention_norm: packed(attention_norm)?,
+            widen: widen.laid_out(precision)?,
+            narrow: narrow.laid_out(precision)?,
+            norm: packed(norm)?,
+        })
     }
 
     /// What comes behind attention.

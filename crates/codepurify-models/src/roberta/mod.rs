@@ -50,7 +50,9 @@ impl RobertaEncoder {
     /// # Errors
     /// If the tensor runtime fails.
     pub fn packed(mut self, precision: Precision) -> Result<Self> {
-        self.layers.iter_mut().try_for_each(|layer| layer.pack(precision))?;
+        for (left, layer) in self.layers.iter_mut().rev().enumerate() {
+            layer.pack(precision, left == 0)?;
+        }
         Ok(self)
     }
 

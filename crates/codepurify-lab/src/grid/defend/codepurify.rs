@@ -83,7 +83,7 @@ impl<'k> Screening<'k> {
 /// Profile `default` as it is used before the victim: a model of pairs gets references of its own field.
 fn standard(kit: &Kit<'_>) -> Result<Profile> {
     let profile = Profile::standard();
-    let Some(victim) = kit.guard.pair() else { return Ok(profile) };
+    let Some(victim) = kit.guard.exact_pair() else { return Ok(profile) };
     let texts = kit.field.iter().flat_map(|sample| sample.texts.iter().map(|text| (text, sample.language)));
     let snippets = texts.filter_map(|(text, language)| Snippet::new(text.as_str(), language).ok());
     let references = References::of_field(victim, &snippets.collect::<Vec<_>>())?;

@@ -17,32 +17,32 @@ const QUERIES: usize = 128;
 
 /// Queries, keys or values: some columns of rows of `stride` elements, from column `first` on.
 #[derive(Clone, Copy)]
-pub(super) struct Columns<'a> {
-    pub(super) elements: &'a [f32],
-    pub(super) stride: usize,
-    pub(super) first: usize,
+pub(in crate::ops) struct Columns<'a> {
+    pub(in crate::ops) elements: &'a [f32],
+    pub(in crate::ops) stride: usize,
+    pub(in crate::ops) first: usize,
 }
 
 /// A learned bias for each distance of key and query, `[heads, 2 · longest − 1]`.
 #[derive(Clone, Copy)]
-pub(super) struct Bias<'a> {
-    pub(super) elements: &'a [f32],
-    pub(super) longest: usize,
+pub(in crate::ops) struct Bias<'a> {
+    pub(in crate::ops) elements: &'a [f32],
+    pub(in crate::ops) longest: usize,
 }
 
 /// Who looks at what.
-pub(super) struct Sides<'a> {
-    pub(super) of: Attention,
+pub(in crate::ops) struct Sides<'a> {
+    pub(in crate::ops) of: Attention,
     /// Columns of the queries, of all heads together.
-    pub(super) inner: usize,
-    pub(super) queries: Columns<'a>,
-    pub(super) keys: Columns<'a>,
-    pub(super) values: Columns<'a>,
-    pub(super) bias: Option<Bias<'a>>,
+    pub(in crate::ops) inner: usize,
+    pub(in crate::ops) queries: Columns<'a>,
+    pub(in crate::ops) keys: Columns<'a>,
+    pub(in crate::ops) values: Columns<'a>,
+    pub(in crate::ops) bias: Option<Bias<'a>>,
     /// The rows of the queries.
-    pub(super) rows: &'a Rows,
+    pub(in crate::ops) rows: &'a Rows,
     /// Those of keys and values.
-    pub(super) others: &'a Rows,
+    pub(in crate::ops) others: &'a Rows,
 }
 
 /// Gradients of one row: `[tokens, inner]` each, and that of the bias.
@@ -74,10 +74,9 @@ impl Sides<'_> {
         self.inner / self.of.heads
     }
 
-    /// `[tokens, inner]`.
-    pub(super) fn mixtures(&self) -> Result<Vec<f32>> {
-        let mut target = vec![0.0; self.rows.tokens() * self.inner];
-        let (mut blocks, mut rest) = (Vec::new(), &mut target[..]);
+    /// `[tokens, inner]`, in place of what `target` holds.
+    pub(in crate::ops) fn mix_into(&self, target: &mut [f32]) -> Result<()> {
+        let (mut blocks, mut rest) = (Vec::new(), target);
         for (row, tokens) in self.rows.ranges().enumerate() {
             for start in (0..tokens.len()).step_by(QUERIES) {
                 let queries = start..tokens.len().min(start + QUERIES);
@@ -86,8 +85,7 @@ impl Sides<'_> {
                 rest = behind;
             }
         }
-        blocks.into_par_iter().try_for_each(|(row, queries, block)| self.mix(row, queries, block))?;
-        Ok(target)
+        blocks.into_par_iter().try_for_each(|(row, queries, block)| self.mix(row, queries, block))
     }
 
     /// The mixtures of some queries of a row, counted from its start.
@@ -97,6 +95,7 @@ impl Sides<'_> {
             seen.end = seen.end.min(seen.start + queries.end);
         }
         if seen.is_empty() {
+            target.fill(0.0);
             return Ok(());
         }
         let mut weights = vec![0.0; queries.len() * seen.len()];

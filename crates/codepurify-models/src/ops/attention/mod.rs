@@ -11,7 +11,8 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, S
 
 use super::elements;
 use crate::batch::Rows;
-use kernel::{Bias, Columns, RowGradients, Sides};
+pub(super) use kernel::{Columns, Sides};
+use kernel::{Bias, RowGradients};
 
 /// How the positions of rows look at each other: `softmax(scale · q kᵀ + bias + mask) · v`, each head for itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,7 +121,10 @@ impl Within {
 
 /// The mixtures of all sides.
 fn mixtures(sides: &Sides) -> Result<(CpuStorage, Shape)> {
-    Ok((CpuStorage::F32(sides.mixtures()?), Shape::from((sides.rows.tokens(), sides.inner))))
+    let shape = (sides.rows.tokens(), sides.inner);
+    let mut target = vec![0.0; shape.0 * shape.1];
+    sides.mix_into(&mut target)?;
+    Ok((CpuStorage::F32(target), Shape::from(shape)))
 }
 
 /// Query, key and value gradients of every token side by side.

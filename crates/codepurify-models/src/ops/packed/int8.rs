@@ -53,15 +53,22 @@ impl Int8Weights {
         Ok(Self { product: Product::new(&rounded, outputs, inputs)?, scales, sums })
     }
 
-    /// Adds the products of the rows of `x`, of `width` elements, and the bias to `target`.
-    pub(super) fn add(&self, x: &[f32], width: usize, bias: &[f32], target: &mut [f32]) -> Result<()> {
+    /// The products of the rows of `x`, of `width` elements, and the bias, in place of what `target` holds or `onto` it.
+    pub(super) fn multiply(
+        &self,
+        x: &[f32],
+        width: usize,
+        bias: &[f32],
+        target: &mut [f32],
+        onto: bool,
+    ) -> Result<()> {
         // Taken, not borrowed: while the product waits for its parts, this thread may begin another block.
         let mut scratch = SCRATCH.with_borrow_mut(std::mem::take);
         scratch.rows.fill(x, width);
-        let scales = Scales { of_weights: &self.scales, sums: &self.sums, bias };
+        let scales = Scales { of_weights: &self.scales, sums: &self.sums, bias, onto };
         match &self.product {
             #[cfg(target_arch = "x86_64")]
-            Product::Vnni(panels) => panels.add(&scratch.rows, &scales, target),
+            Product::Vnni(panels) => panels.multiply(&scratch.rows, &scales, target),
             Product::Portable(weights) => {
                 let Scratch { rows, sums } = &mut scratch;
                 sums.resize(target.len(), 0);
@@ -76,7 +83,7 @@ impl Int8Weights {
                     let origin = rows.origin(row);
                     wide(
                         #[inline(always)]
-                        || scales.add(sums, origin, 0, target),
+                        || scales.put(sums, origin, 0, target),
                     );
                 }
             }
@@ -92,6 +99,8 @@ pub(super) struct Scales<'a> {
     /// Of the weights of each output.
     sums: &'a [i32],
     bias: &'a [f32],
+    /// Whether outputs are added to what is there.
+    onto: bool,
 }
 
 impl Scales<'_> {
@@ -99,17 +108,22 @@ impl Scales<'_> {
         self.bias.len()
     }
 
-    /// Adds to `target` what `sums` of a row stand for; `first` is the output of the first of them. Inlined, to be compiled for
-    /// the vectors of whoever calls.
+    /// Puts what `sums` of a row stand for into `target`, or onto it; `first` is the output of the first of them. Inlined, to be
+    /// compiled for the vectors of whoever calls.
     #[expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide vectors")]
     #[inline(always)]
-    pub(super) fn add(&self, sums: &[i32], origin: Origin, first: usize, target: &mut [f32]) {
-        let Self { of_weights, sums: shifted, bias } = self;
+    pub(super) fn put(&self, sums: &[i32], origin: Origin, first: usize, target: &mut [f32]) {
+        let Self { of_weights, sums: shifted, bias, onto } = self;
         let count = target.len();
         let of_outputs = of_weights[first..][..count].iter().zip(&shifted[first..][..count]);
-        let outputs = target.iter_mut().zip(sums).zip(of_outputs).zip(&bias[first..][..count]);
-        for (((target, &sum), (of_weights, shifted)), bias) in outputs {
-            *target += (sum - origin.zero * shifted) as f32 * (origin.scale * of_weights) + bias;
+        let outputs = sums.iter().zip(of_outputs).zip(&bias[first..][..count]);
+        let outputs = outputs.map(|((&sum, (of_weights, shifted)), bias)| {
+            (sum - origin.zero * shifted) as f32 * (origin.scale * of_weights) + bias
+        });
+        if *onto {
+            target.iter_mut().zip(outputs).for_each(|(target, output)| *target += output);
+        } else {
+            target.iter_mut().zip(outputs).for_each(|(target, output)| *target = output);
         }
     }
 }
@@ -261,8 +275,8 @@ mod tests {
             let (weights, bias) = (values([outputs, inputs]), values([1, outputs]));
             let expected = by_integers(&x, inputs, &weights, &bias);
             let found = |weights: &Int8Weights| {
-                let mut found = vec![0.0; rows * outputs];
-                weights.add(&x, inputs, &bias, &mut found).unwrap();
+                let mut found = vec![9.0; rows * outputs];
+                weights.multiply(&x, inputs, &bias, &mut found, false).unwrap();
                 found
             };
             let mut layer = Int8Weights::new(&weights, outputs, inputs).unwrap();

@@ -20,7 +20,7 @@ use super::gemm::{F32_KERNEL, matrix, refused};
 use int8::Int8Weights;
 
 /// Rows that are worked on at a time: what comes out of the product is still in the cache when the rest is done to it.
-const BLOCK: usize = 128;
+pub(super) const BLOCK: usize = 128;
 
 /// What the weights of a model in use are held in, and with it the arithmetic of its linear layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -113,7 +113,11 @@ impl PackedLinear {
         x.apply_op2(residual, Forward { layer: self.clone(), activation: Activation::Identity })
     }
 
-    fn outputs(&self) -> usize {
+    pub(super) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    pub(super) fn outputs(&self) -> usize {
         self.bias.len()
     }
 
@@ -126,9 +130,9 @@ impl PackedLinear {
         Ok(rows)
     }
 
-    /// Adds the products of the rows of `x` and the bias to `target`, zeros unless it holds something to add `onto`; block by
-    /// block, each then to be finished.
-    fn fill(
+    /// The products of the rows of `x` and the bias, in place of what `target` holds or `onto` it; block by block, each then to
+    /// be finished.
+    pub(super) fn fill(
         &self,
         x: &[f32],
         target: &mut [f32],
@@ -137,22 +141,18 @@ impl PackedLinear {
     ) -> Result<()> {
         let rows = x.par_chunks(BLOCK * self.inputs.max(1));
         rows.zip(target.par_chunks_mut(BLOCK * self.outputs().max(1))).try_for_each(|(x, target)| {
-            match &self.weights {
-                Weights::F32(weights) => self.multiply(weights, x, target, onto)?,
-                Weights::Int8(weights) => weights.add(x, self.inputs, &self.bias, target)?,
-            }
+            self.multiply(x, target, onto)?;
             finish(target);
             Ok(())
         })
     }
 
-    fn multiply(
-        &self,
-        weights: &PackedBMatrix<f32>,
-        x: &[f32],
-        target: &mut [f32],
-        onto: bool,
-    ) -> Result<()> {
+    /// [`PackedLinear::fill`] of one block.
+    pub(super) fn multiply(&self, x: &[f32], target: &mut [f32], onto: bool) -> Result<()> {
+        let weights = match &self.weights {
+            Weights::F32(weights) => weights,
+            Weights::Int8(weights) => return weights.multiply(x, self.inputs, &self.bias, target, onto),
+        };
         let x = matrix(x, x.len() / self.inputs, self.inputs, self.inputs)?;
         let options = GemmOptions {
             beta: f32::from(u8::from(onto)),
@@ -181,7 +181,7 @@ struct Forward {
 }
 
 impl Activation {
-    fn apply(self, values: &mut [f32]) {
+    pub(super) fn apply(self, values: &mut [f32]) {
         match self {
             Self::Identity => {}
             Self::Gelu => {

@@ -51,15 +51,15 @@ impl Panels {
         })
     }
 
-    /// Adds what the products of `rows` stand for to `target`, `[rows, outputs]`.
+    /// Puts what the products of `rows` stand for into `target`, `[rows, outputs]`, or onto it.
     #[allow(unsafe_code)]
-    pub(super) fn add(&self, rows: &Rounded, scales: &Scales<'_>, target: &mut [f32]) {
+    pub(super) fn multiply(&self, rows: &Rounded, scales: &Scales<'_>, target: &mut [f32]) {
         // SAFETY: there are no panels without the instructions (`Panels::new`).
-        unsafe { self.add_by_vnni(rows, scales, target) }
+        unsafe { self.multiply_by_vnni(rows, scales, target) }
     }
 
     #[target_feature(enable = "avx512f,avx512vnni")]
-    fn add_by_vnni(&self, rows: &Rounded, scales: &Scales<'_>, target: &mut [f32]) {
+    fn multiply_by_vnni(&self, rows: &Rounded, scales: &Scales<'_>, target: &mut [f32]) {
         for (panel, steps) in self.steps.chunks_exact(self.depth.max(1)).enumerate() {
             let mut first = 0;
             while first < rows.count() {
@@ -102,6 +102,6 @@ fn tile<const R: usize>(
         let start = row * scales.outputs();
         let target = &mut target[start + outputs.start..start + outputs.end];
         let sums: [i32; OUTPUTS] = bytemuck::cast(sums);
-        scales.add(&sums, rows.origin(row), outputs.start, target);
+        scales.put(&sums, rows.origin(row), outputs.start, target);
     }
 }

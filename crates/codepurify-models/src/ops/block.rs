@@ -1,0 +1,209 @@
+//! A whole transformer block whose weights do not change any more, as one operation.
+//!
+//! As operations of their own the parts of a block write their results to memory that is cleared before and fetched after;
+//! here what stands between them lies in one workspace, which a thread keeps from block to block, and the feed-forward part
+//! is done for so few tokens at a time that what is widened never leaves the nearest caches. Nothing is summed up in another
+//! order: answers are, to the last bit, those of the parts.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::attention::{Attention, Columns, Sides};
+use super::elements;
+use super::layer_norm::normalise;
+use super::packed::{Activation, BLOCK, PackedLinear};
+use crate::batch::Rows;
+
+thread_local! {
+    static WORKSPACE: RefCell<Workspace> = RefCell::default();
+    static WIDE: RefCell<Vec<f32>> = RefCell::default();
+}
+
+/// What stands between the parts of attention; kept from block to block.
+#[derive(Default)]
+struct Workspace {
+    queries: Vec<f32>,
+    projected: Vec<f32>,
+    mixed: Vec<f32>,
+}
+
+/// The parts of a post-norm block: self-attention and feed-forward, each with a residual and a layer norm behind it.
+#[derive(Debug)]
+pub struct Block {
+    /// How positions look at each other.
+    pub attention: Attention,
+    /// Query, key and value side by side.
+    pub inward: PackedLinear,
+    /// Key and value alone, of a block that is asked for first positions.
+    pub seen: Option<PackedLinear>,
+    /// From what heads found back to the hidden size.
+    pub output: PackedLinear,
+    /// Behind attention.
+    pub attention_norm: Norm,
+    /// The hidden size to a larger one; then GELU.
+    pub widen: PackedLinear,
+    /// And back.
+    pub narrow: PackedLinear,
+    /// Behind that.
+    pub norm: Norm,
+}
+
+/// The weights of a layer norm.
+#[derive(Debug)]
+pub struct Norm {
+    /// One for each column.
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    eps: f32,
+}
+
+impl Norm {
+    /// `weight` and `bias` are `[width]`.
+    ///
+    /// # Errors
+    /// If a tensor is something else, or their sizes differ.
+    pub fn new(weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Self> {
+        let (weight, bias) = (weight.to_vec1::<f32>()?, bias.to_vec1::<f32>()?);
+        if weight.len() != bias.len() {
+            candle_core::bail!("a layer norm of {} weights and {} biases", weight.len(), bias.len());
+        }
+        Ok(Self { weight, bias, eps })
+    }
+
+    fn apply(&self, rows: &mut [f32]) {
+        normalise(rows, &self.weight, &self.bias, self.eps);
+    }
+}
+
+impl Block {
+    /// `[tokens, hidden]` to the same shape.
+    ///
+    /// # Errors
+    /// If the shapes do not fit or `x` is not contiguous `f32` in CPU memory.
+    pub fn forward(self: &Arc<Self>, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
+        x.apply_op1(Forward { block: self.clone(), rows: rows.clone(), firsts: false })
+    }
+
+    /// What [`Block::forward`] gives at the first position of every row, `[rows, hidden]`, at less than half of its cost:
+    /// nothing else is asked, so nothing else is fed forward.
+    ///
+    /// # Errors
+    /// As [`Block::forward`], or if a row is empty, or the block was made without `seen`.
+    pub fn firsts(self: &Arc<Self>, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
+        x.apply_op1(Forward { block: self.clone(), rows: rows.clone(), firsts: true })
+    }
+
+    fn hidden(&self) -> usize {
+        self.inward.inputs()
+    }
+
+    /// Of every position.
+    fn all(&self, x: &[f32], rows: &Rows, space: &mut Workspace) -> Result<Vec<f32>> {
+        let Workspace { projected, mixed, .. } = space;
+        let hidden = self.hidden();
+        self.inward.fill(x, sized(projected, 3 * x.len()), false, |_| {})?;
+        let part = |part: usize| Columns { elements: &projected[..3 * x.len()], stride: 3 * hidden, first: part * hidden };
+        let sides = Sides {
+            of: self.attention,
+            inner: hidden,
+            queries: part(0),
+            keys: part(1),
+            values: part(2),
+            bias: None,
+            rows,
+            others: rows,
+        };
+        let mixed = sized(mixed, x.len());
+        sides.mix_into(mixed)?;
+        self.behind(mixed, x.to_vec())
+    }
+
+    /// Of the first position of every row.
+    fn of_firsts(&self, x: &[f32], rows: &Rows, space: &mut Workspace) -> Result<Vec<f32>> {
+        let Workspace { queries, projected, mixed } = space;
+        let Some(seen) = &self.seen else { candle_core::bail!("this block is not for first positions") };
+        let hidden = self.hidden();
+        let mut target = Vec::with_capacity(rows.count() * hidden);
+        for row in rows.ranges() {
+            if row.is_empty() {
+                candle_core::bail!("an empty row has no first position");
+            }
+            target.extend_from_slice(&x[row.start * hidden..][..hidden]);
+        }
+        // Of a token each, so that all of what is projected costs little.
+        self.inward.fill(&target, sized(queries, 3 * target.len()), false, |_| {})?;
+        seen.fill(x, sized(projected, 2 * x.len()), false, |_| {})?;
+        let part = |part: usize| Columns { elements: &projected[..2 * x.len()], stride: 2 * hidden, first: part * hidden };
+        let sides = Sides {
+            of: self.attention,
+            inner: hidden,
+            queries: Columns { elements: &queries[..3 * target.len()], stride: 3 * hidden, first: 0 },
+            keys: part(0),
+            values: part(1),
+            bias: None,
+            rows: &Rows::of_single_tokens(rows.count()),
+            others: rows,
+        };
+        let mixed = sized(mixed, target.len());
+        sides.mix_into(mixed)?;
+        self.behind(mixed, target)
+    }
+
+    /// What comes behind the mixtures; `x` is what went into the block at the same positions.
+    fn behind(&self, mixed: &[f32], mut x: Vec<f32>) -> Result<Vec<f32>> {
+        let size = (BLOCK * self.hidden()).max(1);
+        x.par_chunks_mut(size).zip(mixed.par_chunks(size)).try_for_each(|(x, mixed)| {
+            self.output.multiply(mixed, x, true)?;
+            self.attention_norm.apply(x);
+            // Taken, not borrowed: while a product waits for its parts, this thread may begin another block.
+            let mut wide = WIDE.take();
+            let widened = sized(&mut wide, x.len() / self.hidden() * self.widen.outputs());
+            self.widen.multiply(x, widened, false)?;
+            Activation::Gelu.apply(widened);
+            self.narrow.multiply(widened, x, true)?;
+            WIDE.set(wide);
+            self.norm.apply(x);
+            Ok::<_, candle_core::Error>(())
+        })?;
+        Ok(x)
+    }
+}
+
+/// Room for `length` elements, with whatever stands there.
+fn sized(room: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    if room.len() < length {
+        room.resize(length, 0.0);
+    }
+    &mut room[..length]
+}
+
+struct Forward {
+    block: Arc<Block>,
+    rows: Arc<Rows>,
+    firsts: bool,
+}
+
+impl CustomOp1 for Forward {
+    fn name(&self) -> &'static str {
+        "transformer-block"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let Self { block, rows, firsts } = self;
+        let (tokens, hidden) = layout.shape().dims2()?;
+        if tokens != rows.tokens() || hidden != block.hidden() {
+            candle_core::bail!("{tokens} x {hidden} is not {} x {}", rows.tokens(), block.hidden());
+        }
+        let x = elements(x, layout)?;
+        let mut space = WORKSPACE.take();
+        let found =
+            if *firsts { block.of_firsts(x, rows, &mut space) } else { block.all(x, rows, &mut space) };
+        WORKSPACE.set(space);
+        let found = found?;
+        let shape = (found.len() / hidden.max(1), hidden);
+        Ok((CpuStorage::F32(found), Shape::from(shape)))
+    }
+}
