@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use codepurify::error::ModelError;
 use rayon::prelude::*;
 
@@ -11,9 +11,23 @@ use crate::ops;
 use crate::tokenizer::SpecialIds;
 
 /// Tokens of one micro-batch: enough that weights are read for many tokens at a time, few enough that there are several
-/// batches to work on side by side. A GPU has one for all of its cores.
-pub(crate) fn micro_batch_tokens(device: &Device) -> usize {
-    if device.is_cpu() { 1024 } else { 8192 }
+/// batches to work on side by side.
+pub(crate) const MICRO_BATCH: usize = 1024;
+/// The same of a narrow network: its weights are in the nearest caches anyway, and so few tokens are there as well.
+const OF_NARROW: usize = 256;
+/// The widest hidden states that are narrow.
+const NARROW: usize = 384;
+/// The same for a GPU: one batch for all of its cores.
+const OF_GPU: usize = 8192;
+
+/// Tokens of one micro-batch for a network with these word embeddings, `[vocabulary, hidden]`.
+pub(crate) fn micro_batch_tokens(words: &Tensor) -> usize {
+    let narrow = words.dims().last().is_some_and(|&hidden| hidden <= NARROW);
+    match (words.device().is_cpu(), narrow) {
+        (false, _) => OF_GPU,
+        (true, true) => OF_NARROW,
+        (true, false) => MICRO_BATCH,
+    }
 }
 
 /// Where the rows of a ragged batch stand among its tokens, and which tokens nothing may look at.
@@ -171,14 +185,14 @@ pub fn framed(row: &[u32], special: SpecialIds) -> Vec<u32> {
 }
 
 /// One answer of `work` for each of the framed `rows`, in order. `work` gets micro-batches of rows of similar length,
-/// several at a time, and has its weights on `device`.
+/// several at a time; `words` are its word embeddings.
 pub(crate) fn answer_rows<T: Send>(
     rows: &[Vec<u32>],
-    device: &Device,
+    words: &Tensor,
     work: impl Fn(&[Vec<u32>]) -> Result<Vec<T>> + Sync,
 ) -> std::result::Result<Vec<T>, ModelError> {
     let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
-    answer_groups(&groups_of(&lengths, micro_batch_tokens(device)), |group| {
+    answer_groups(&groups_of(&lengths, micro_batch_tokens(words)), |group| {
         let rows: Vec<_> = group.iter().map(|&row| rows[row].clone()).collect();
         work(&rows).map_err(|error| ModelError::Runtime(error.to_string()))
     })
@@ -225,6 +239,8 @@ pub(crate) fn groups_of(lengths: &[usize], tokens: usize) -> Vec<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
 
     #[test]

@@ -79,7 +79,8 @@ impl RobertaMaskedLm {
     ) -> std::result::Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
         check_rows(batch, self.window)?;
         let rows: Vec<Vec<u32>> = batch.rows().map(|row| self.tokenizer.frame(row)).collect();
-        let filled = answer_rows(&rows, self.encoder.device(), |rows| self.fill_framed(rows, &wanted, top))?;
+        let filled =
+            answer_rows(&rows, self.encoder.word_embeddings(), |rows| self.fill_framed(rows, &wanted, top))?;
         // One bad score makes the normalisation, and so every probability of its place, NaN.
         if filled.iter().flatten().flatten().any(|proposal| !proposal.log_probability.is_finite()) {
             return Err(ModelError::Output("a masked-LM score is not finite".to_owned()));
@@ -189,7 +190,7 @@ impl MaskedLm for RobertaMaskedLm {
             .map(|(row, hidden)| hidden.iter().map(|&at| (first + at, row[at])).collect())
             .collect();
         let lengths: Vec<usize> = framed.iter().map(Vec::len).collect();
-        let tokens = micro_batch_tokens(self.encoder.device());
+        let tokens = micro_batch_tokens(self.encoder.word_embeddings());
         let surprisals = answer_groups(&groups_of(&lengths, tokens), |group| {
             let rows: Vec<Vec<u32>> = group.iter().map(|&row| framed[row].clone()).collect();
             let wanted: Vec<&[(usize, u32)]> = group.iter().map(|&row| &wanted[row][..]).collect();

@@ -20,7 +20,8 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
     let guard = Guard::load(&settings, false)?;
     let mut inputs = args.rows.gather(&guard, &settings)?;
     let chosen = !settings.references.is_empty();
-    let guard = if chosen { guard } else { guard.with_references_from(&mut inputs, &settings)? }.calibrating();
+    let guard =
+        if chosen { guard } else { guard.with_references_from(&mut inputs, &settings)? }.calibrating();
     let screened = guard.screen(inputs, false);
     note_errors(&screened.report.errors, Format::Text);
     let verdicts = &screened.report.results;

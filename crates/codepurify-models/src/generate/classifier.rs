@@ -8,7 +8,7 @@ use codepurify::victim::{Logits, Ragged, Victim};
 use super::generator::{Decoding, picked};
 use super::likelihood::{ForcedTarget, compared};
 use super::{StepDecoder, TextGenerator};
-use crate::batch::{answer_groups, groups_of, micro_batch_tokens};
+use crate::batch::{answer_groups, groups_of};
 use crate::error::LoadError;
 use crate::guarded::Guarded;
 
@@ -77,7 +77,7 @@ impl<D: StepDecoder> Victim for TextClassifier<D> {
         let ByAnswers { decoder, answers } = &self.network;
         let held: usize = answers.iter().map(|answer| answer.input.len()).sum();
         let lengths: Vec<usize> = sources.iter().map(|source| source.len() + held).collect();
-        let logits = answer_groups(&groups_of(&lengths, micro_batch_tokens(decoder.device())), |rows| {
+        let logits = answer_groups(&groups_of(&lengths, decoder.micro_batch()), |rows| {
             let sums = compared(decoder, &picked(&sources, rows), answers)?;
             Ok(sums.chunks(answers.len()).map(<[f64]>::to_vec).collect())
         })?;

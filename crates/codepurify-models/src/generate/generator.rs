@@ -5,7 +5,7 @@ use codepurify::victim::{Generator, Ragged, VictimCard};
 
 use super::likelihood::{self, ForcedTarget, prompt};
 use super::{DecodeOptions, Dialect, StepDecoder, search};
-use crate::batch::{answer_groups, groups_of, micro_batch_tokens};
+use crate::batch::{answer_groups, groups_of};
 use crate::error::LoadError;
 use crate::guarded::Guarded;
 use crate::reading::check_rows;
@@ -74,7 +74,7 @@ impl<D: StepDecoder> Generator for TextGenerator<D> {
         let Decoding { decoder, options } = &self.network;
         let held = (options.beams * options.steps()).div_ceil(HELD_PER_ENCODED);
         let lengths: Vec<usize> = sources.iter().map(|source| source.len() + held).collect();
-        let answers = answer_groups(&groups_of(&lengths, micro_batch_tokens(decoder.device())), |rows| {
+        let answers = answer_groups(&groups_of(&lengths, decoder.micro_batch()), |rows| {
             search::decode(decoder, &picked(&sources, rows), end, *options)
         })?;
         Ok(answers.into_iter().map(|answer| self.content(answer)).collect())
@@ -92,7 +92,7 @@ impl<D: StepDecoder> Generator for TextGenerator<D> {
             targets.rows().map(|target| ForcedTarget::new(decoder, target, special)).collect();
         let lengths: Vec<usize> =
             sources.iter().zip(&forced).map(|(source, target)| source.len() + target.input.len()).collect();
-        answer_groups(&groups_of(&lengths, micro_batch_tokens(decoder.device())), |rows| {
+        answer_groups(&groups_of(&lengths, decoder.micro_batch()), |rows| {
             let targets: Vec<&ForcedTarget> = rows.iter().map(|&row| &forced[row]).collect();
             let sums = likelihood::forced(decoder, &picked(&sources, rows), &targets)?;
             Ok(sums.iter().zip(&targets).map(|(sum, target)| sum / target.labels.len() as f64).collect())

@@ -11,10 +11,10 @@ mod likelihood;
 mod options;
 mod search;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use codepurify::error::ModelError;
 
-use crate::batch::RaggedBatch;
+use crate::batch::{MICRO_BATCH, RaggedBatch};
 
 pub use classifier::{ByAnswers, TextClassifier};
 pub use generator::{Decoding, TextGenerator};
@@ -29,9 +29,9 @@ pub trait StepDecoder: Send + Sync {
     /// What a group of sequences has seen so far: the encoded sources, and keys and values of the targets' tokens.
     type State;
 
-    /// Where its weights are.
-    fn device(&self) -> &Device {
-        &Device::Cpu
+    /// Source tokens that are encoded at a time.
+    fn micro_batch(&self) -> usize {
+        MICRO_BATCH
     }
 
     /// The id that every target begins with; it is fed first and is no part of an answer.

@@ -1,6 +1,6 @@
 //! Classifiers of one snippet.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use codepurify::error::ModelError;
 use codepurify::victim::{Logits, Ragged, Victim};
 
@@ -14,8 +14,8 @@ pub(crate) trait SequenceClassifier: Send + Sync {
     /// Logits a row.
     fn classes(&self) -> usize;
 
-    /// Where its weights are.
-    fn device(&self) -> &Device;
+    /// Its word embeddings, `[vocabulary, hidden]`: they say where it computes and how wide it is.
+    fn words(&self) -> &Tensor;
 
     /// `[rows, classes]`.
     fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor>;
@@ -32,7 +32,7 @@ pub(super) fn judge(
     network: &impl SequenceClassifier,
     rows: &[Vec<u32>],
 ) -> std::result::Result<Logits, ModelError> {
-    let logits = answer_rows(rows, network.device(), |rows| network.logits(rows)?.to_vec2::<f32>())?;
+    let logits = answer_rows(rows, network.words(), |rows| network.logits(rows)?.to_vec2::<f32>())?;
     Logits::new(network.classes(), logits.concat())
 }
 
@@ -50,8 +50,8 @@ impl SequenceClassifier for RobertaClassifier {
         self.classes
     }
 
-    fn device(&self) -> &Device {
-        self.encoder.device()
+    fn words(&self) -> &Tensor {
+        self.encoder.word_embeddings()
     }
 
     fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
@@ -73,8 +73,8 @@ impl SequenceClassifier for T5Classifier {
         self.classes
     }
 
-    fn device(&self) -> &Device {
-        self.t5.device()
+    fn words(&self) -> &Tensor {
+        self.t5.word_embeddings()
     }
 
     fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {

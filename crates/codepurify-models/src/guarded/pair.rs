@@ -20,8 +20,8 @@ pub(crate) trait PairClassifier: Send + Sync {
     /// Logits a pair.
     fn classes(&self) -> usize;
 
-    /// Where its weights are.
-    fn device(&self) -> &Device;
+    /// Its word embeddings, `[vocabulary, hidden]`: they say where it computes and how wide it is.
+    fn words(&self) -> &Tensor;
 
     /// Framed rows to `[rows, hidden]`.
     fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor>;
@@ -41,11 +41,11 @@ impl<N: PairClassifier> PairVictim for Guarded<Apart<N>> {
         let (left, right) = (self.framed(left)?, self.framed(right)?);
         let rows = Distinct::of(left.iter().chain(&right));
         let vectors =
-            answer_rows(&rows.rows, network.device(), |rows| network.vectors(rows)?.to_vec2::<f32>())?;
+            answer_rows(&rows.rows, network.words(), |rows| network.vectors(rows)?.to_vec2::<f32>())?;
         let mut values = Vec::with_capacity(left.len() * network.classes());
         let (of_left, of_right) = rows.places.split_at(left.len());
         for (left, right) in of_left.chunks(PAIRS_AT_ONCE).zip(of_right.chunks(PAIRS_AT_ONCE)) {
-            let pairs = both(&vectors, left, right, network.device());
+            let pairs = both(&vectors, left, right, network.words().device());
             let logits = pairs.and_then(|pairs| network.logits(&pairs)?.to_vec2::<f32>());
             values.extend(logits.map_err(|error| ModelError::Runtime(error.to_string()))?.concat());
         }
@@ -128,8 +128,8 @@ impl PairClassifier for RobertaPair {
         self.classes
     }
 
-    fn device(&self) -> &Device {
-        self.encoder.device()
+    fn words(&self) -> &Tensor {
+        self.encoder.word_embeddings()
     }
 
     fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
@@ -154,8 +154,8 @@ impl PairClassifier for T5Pair {
         self.classes
     }
 
-    fn device(&self) -> &Device {
-        self.t5.device()
+    fn words(&self) -> &Tensor {
+        self.t5.word_embeddings()
     }
 
     fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {

@@ -12,9 +12,9 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::attention::{Attention, Columns, Sides};
-use super::elements;
 use super::layer_norm::normalise;
 use super::packed::{Activation, BLOCK, PackedLinear};
+use super::{elements, sized};
 use crate::batch::Rows;
 
 thread_local! {
@@ -105,7 +105,11 @@ impl Block {
         let Workspace { projected, mixed, .. } = space;
         let hidden = self.hidden();
         self.inward.fill(x, sized(projected, 3 * x.len()), false, |_| {})?;
-        let part = |part: usize| Columns { elements: &projected[..3 * x.len()], stride: 3 * hidden, first: part * hidden };
+        let part = |part: usize| Columns {
+            elements: &projected[..3 * x.len()],
+            stride: 3 * hidden,
+            first: part * hidden,
+        };
         let sides = Sides {
             of: self.attention,
             inner: hidden,
@@ -136,7 +140,11 @@ impl Block {
         // Of a token each, so that all of what is projected costs little.
         self.inward.fill(&target, sized(queries, 3 * target.len()), false, |_| {})?;
         seen.fill(x, sized(projected, 2 * x.len()), false, |_| {})?;
-        let part = |part: usize| Columns { elements: &projected[..2 * x.len()], stride: 2 * hidden, first: part * hidden };
+        let part = |part: usize| Columns {
+            elements: &projected[..2 * x.len()],
+            stride: 2 * hidden,
+            first: part * hidden,
+        };
         let sides = Sides {
             of: self.attention,
             inner: hidden,
@@ -170,14 +178,6 @@ impl Block {
         })?;
         Ok(x)
     }
-}
-
-/// Room for `length` elements, with whatever stands there.
-fn sized(room: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    if room.len() < length {
-        room.resize(length, 0.0);
-    }
-    &mut room[..length]
 }
 
 struct Forward {

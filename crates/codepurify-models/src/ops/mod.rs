@@ -52,6 +52,17 @@ fn elements<'s>(storage: &'s CpuStorage, layout: &Layout) -> Result<&'s [f32]> {
     Ok(&storage.as_slice::<f32>()?[start..end])
 }
 
+/// Elements of the widest registers.
+const WIDEST: usize = 16;
+
+/// Room for `length` elements, with whatever stands there.
+fn sized(room: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    if room.len() < length {
+        room.resize(length, 0.0);
+    }
+    &mut room[..length]
+}
+
 /// Runs `work`, a loop over elements that is inlined here, compiled for the widest vectors of this machine. Results do
 /// not depend on these: nothing is summed up in another order.
 #[expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide vectors")]

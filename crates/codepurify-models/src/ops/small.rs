@@ -8,10 +8,14 @@ use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 use rten_tensor::{Layout, Matrix};
 
+use super::{WIDEST, sized};
+
 /// Most rows and columns of the right matrix: all of it then stays in the nearest caches.
 const LARGEST: usize = 128;
 /// Rows of the left matrix at a time.
 const ROWS: usize = 4;
+/// Columns that are turned into rows at a time.
+const TURNED: usize = 8;
 /// Registers across at a time, where there are 32 of them, as with vectors of 16 elements.
 const VECTORS: usize = 4;
 
@@ -20,10 +24,11 @@ thread_local! {
 }
 
 /// `alpha · a · b` into `target`, whose rows stand one behind the other; nothing is done, and the answer is false, if the
-/// matrices are not small, or the elements of a row of `a` not beside each other.
+/// matrices are not small, or the elements of a row of `a`, or of a row or a column of `b`, not beside each other.
 pub(super) fn multiply(alpha: f32, a: Matrix<'_>, b: Matrix<'_>, target: &mut [f32]) -> bool {
     let (rows, depth, columns) = (a.size(0), a.size(1), b.size(1));
-    let fits = a.stride(1) == 1 && (1..=LARGEST).contains(&depth) && (1..=LARGEST).contains(&columns);
+    let beside = a.stride(1) == 1 && (b.stride(0) == 1 || b.stride(1) == 1);
+    let fits = beside && (1..=LARGEST).contains(&depth) && (1..=LARGEST).contains(&columns);
     if !fits || b.size(0) != depth || target.len() != rows * columns {
         return false;
     }
@@ -49,14 +54,20 @@ impl SimdOp for Product<'_> {
         let (lanes, columns) = (isa.f32().len(), b.size(1));
         let width = columns.next_multiple_of(lanes);
         let vectors = if lanes < 16 { VECTORS / 2 } else { VECTORS };
-        lay_out(b, width, scratch);
         let rows: Vec<&[f32]> = (0..a.size(0)).map(|row| beside(a, row)).collect();
+        let b: Vec<&[f32]> = if b.stride(1) == 1 && columns == width {
+            (0..b.size(0)).map(|row| beside(b, row)).collect()
+        } else {
+            let scratch = sized(scratch, b.size(0) * width);
+            lay_out(b, width, scratch);
+            scratch.chunks_exact(width).collect()
+        };
         let mut first = 0;
         while first < rows.len() {
             let count = if rows.len() - first < ROWS { 1 } else { ROWS };
             let target = &mut target[first * columns..(first + count) * columns];
             for column in (0..width).step_by(vectors * lanes) {
-                let tile = Tile { alpha, b: scratch, width, column, columns };
+                let tile = Tile { alpha, b: &b, column, columns };
                 let rows = &rows[first..first + count];
                 match (vectors.min((width - column) / lanes), count) {
                     (1, 1) => tile.multiply::<I, 1, 1>(isa, rows, target),
@@ -79,10 +90,8 @@ fn beside(matrix: Matrix<'_>, row: usize) -> &[f32] {
     matrix.slice(row).data().expect("elements that are one apart lie beside each other")
 }
 
-/// Rows of `b` one behind the other, each filled up with zeros to `width`.
-fn lay_out(b: Matrix<'_>, width: usize, scratch: &mut Vec<f32>) {
-    scratch.clear();
-    scratch.resize(b.size(0) * width, 0.0);
+/// Rows of `b` one behind the other, each filled up to `width` with whatever stands there.
+fn lay_out(b: Matrix<'_>, width: usize, scratch: &mut [f32]) {
     if b.stride(1) == 1 {
         for (row, target) in scratch.chunks_exact_mut(width).enumerate() {
             let elements = beside(b, row);
@@ -90,19 +99,26 @@ fn lay_out(b: Matrix<'_>, width: usize, scratch: &mut Vec<f32>) {
         }
         return;
     }
-    let columns = b.transposed();
-    for column in 0..columns.size(0) {
+    // Some columns at a time, so that what is written lies beside each other.
+    let columns: Vec<&[f32]> = (0..b.size(1)).map(|column| beside(b.transposed(), column)).collect();
+    let (groups, rest) = columns.as_chunks::<TURNED>();
+    for (group, columns) in groups.iter().enumerate() {
+        for (row, target) in scratch.chunks_exact_mut(width).enumerate() {
+            let elements: [f32; TURNED] = from_fn(|column| columns[column][row]);
+            target[group * TURNED..][..TURNED].copy_from_slice(&elements);
+        }
+    }
+    for (column, elements) in (groups.len() * TURNED..).zip(rest) {
         let places = scratch[column..].iter_mut().step_by(width);
-        places.zip(columns.slice(column).iter()).for_each(|(place, &element)| *place = element);
+        places.zip(*elements).for_each(|(place, &element)| *place = element);
     }
 }
 
 /// Some columns of the right matrix.
 struct Tile<'a> {
     alpha: f32,
-    b: &'a [f32],
-    /// Elements from row to row of `b`.
-    width: usize,
+    /// Its rows.
+    b: &'a [&'a [f32]],
     /// The first of the columns.
     column: usize,
     /// Columns of the target.
@@ -117,7 +133,7 @@ impl Tile<'_> {
         let (ops, lanes) = (isa.f32(), isa.f32().len());
         let rows: [&[f32]; R] = from_fn(|row| rows[row]);
         let mut sums = [[ops.zero(); V]; R];
-        for (depth, b) in self.b.chunks_exact(self.width).enumerate() {
+        for (depth, b) in self.b.iter().enumerate() {
             let b: [I::F32; V] = ops.load_many(&b[self.column..]);
             for (sums, row) in sums.iter_mut().zip(&rows) {
                 let element = ops.splat(row[depth]);
@@ -127,8 +143,7 @@ impl Tile<'_> {
             }
         }
         let alpha = ops.splat(self.alpha);
-        // The widest registers hold 16.
-        let mut held = [0.0; 16 * VECTORS];
+        let mut held = [0.0; WIDEST * VECTORS];
         for (sums, target) in sums.into_iter().zip(target.chunks_exact_mut(self.columns)) {
             for (sum, held) in sums.into_iter().zip(held.chunks_exact_mut(lanes)) {
                 ops.store(ops.mul(sum, alpha), held);

@@ -138,3 +138,84 @@ impl Attention {
         self.output.forward_onto(&self.of.across(&queries, &firsts, &seen, rows)?, &rows.firsts(x)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use candle_nn::VarMap;
+
+    use super::*;
+    use crate::ops::finite_difference::ramp;
+
+    const HIDDEN: usize = 72;
+
+    fn layer() -> Layer {
+        let config = serde_json::json!({
+            "model_type": "roberta", "vocab_size": 9, "hidden_size": HIDDEN, "num_hidden_layers": 1, "num_attention_heads": 3,
+            "intermediate_size": 100, "max_position_embeddings": 9, "type_vocab_size": 1, "layer_norm_eps": 1e-5,
+            "pad_token_id": 1, "initializer_range": 0.2,
+        });
+        let config: RobertaConfig = serde_json::from_value(config).unwrap();
+        let variables = VarMap::new();
+        Layer::new(&config, &VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu)).unwrap()
+    }
+
+    /// More tokens than a block holds, a row longer than one, a hidden token.
+    fn rows() -> Arc<Rows> {
+        let rows = Rows::of_lengths([3, 150, 1, 20]);
+        let tokens = rows.tokens();
+        Arc::new(rows.hiding((0..tokens).map(|token| token == 5)))
+    }
+
+    fn values(x: &Tensor) -> Vec<f32> {
+        x.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn a_block_as_a_whole_gives_what_its_parts_give_to_the_last_bit() {
+        for precision in [Precision::F32, Precision::Int8] {
+            let Layer::Parts(parts) = layer() else { unreachable!("it was not packed") };
+            let mut whole = Layer::Parts(parts.clone());
+            whole.pack(precision, true).unwrap();
+            assert!(matches!(whole, Layer::Whole(_)));
+            let mut parts = parts;
+            parts.pack(precision).unwrap();
+            let parts = Layer::Parts(parts);
+            let (rows, x) = (rows(), ramp(&[174, HIDDEN]));
+            let all = whole.forward(&x, &rows).unwrap();
+            assert_eq!(values(&all), values(&parts.forward(&x, &rows).unwrap()));
+            let firsts = whole.firsts(&x, &rows).unwrap();
+            assert_eq!(values(&firsts), values(&parts.firsts(&x, &rows).unwrap()));
+            let first = all.get(3).unwrap();
+            let difference = (firsts.get(1).unwrap() - first).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(difference.to_scalar::<f32>().unwrap() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn what_is_left_in_the_workspace_does_not_matter() {
+        let (mut whole, rows) = (layer(), rows());
+        whole.pack(Precision::F32, true).unwrap();
+        let x = ramp(&[174, HIDDEN]);
+        let [all, firsts] = [whole.forward(&x, &rows).unwrap(), whole.firsts(&x, &rows).unwrap()];
+        let spoilt = (x.ones_like().unwrap() * f64::NAN).unwrap();
+        assert!(values(&whole.forward(&spoilt, &rows).unwrap()).iter().all(|value| value.is_nan()));
+        assert_eq!(values(&whole.forward(&x, &rows).unwrap()), values(&all));
+        assert_eq!(values(&whole.firsts(&x, &rows).unwrap()), values(&firsts));
+    }
+
+    #[test]
+    fn what_a_block_is_not_for_is_refused() {
+        let (mut inner, mut last) = (layer(), layer());
+        inner.pack(Precision::F32, false).unwrap();
+        last.pack(Precision::F32, true).unwrap();
+        let (rows, x) = (rows(), ramp(&[174, HIDDEN]));
+        let refused = |result: Result<Tensor>| result.unwrap_err().to_string();
+        assert!(refused(inner.firsts(&x, &rows)).contains("not for first positions"));
+        assert!(refused(last.forward(&ramp(&[173, HIDDEN]), &rows)).contains("173 x 72"));
+        let empty = Arc::new(Rows::of_lengths([0, 2]));
+        assert!(refused(last.firsts(&ramp(&[2, HIDDEN]), &empty)).contains("empty row"));
+        let x = candle_core::Var::from_tensor(&x).unwrap();
+        assert!(last.forward(&x, &rows).unwrap().sum_all().unwrap().backward().is_err());
+    }
+}

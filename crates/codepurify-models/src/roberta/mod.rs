@@ -10,7 +10,7 @@ mod heads;
 mod layer;
 mod seq2seq;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use crate::batch::RaggedBatch;
@@ -104,11 +104,6 @@ impl RobertaEncoder {
     /// The embedding block alone, which a decoder may share: ids and positions to `[tokens, hidden]`.
     pub(crate) fn embed(&self, ids: &[u32], positions: &[u32]) -> Result<Tensor> {
         self.embeddings.forward(ids, positions)
-    }
-
-    /// Where the weights are.
-    pub(crate) fn device(&self) -> &Device {
-        self.word_embeddings().device()
     }
 
     /// The word embeddings `[vocabulary, hidden]`, to which a masked-LM decoder is tied.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::{DecoderState, T5, T5Config};
-use crate::batch::{RaggedBatch, Rows};
+use crate::batch::{RaggedBatch, Rows, micro_batch_tokens};
 use crate::generate::{StepDecoder, check_targets};
 use crate::linear::Linear;
 use crate::ops::Precision;
@@ -78,8 +78,8 @@ impl T5Generator {
 impl StepDecoder for T5Generator {
     type State = DecoderState;
 
-    fn device(&self) -> &Device {
-        self.t5.device()
+    fn micro_batch(&self) -> usize {
+        micro_batch_tokens(self.t5.word_embeddings())
     }
 
     fn start_id(&self) -> u32 {

@@ -12,7 +12,7 @@ mod generator;
 mod heads;
 mod position;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
 use crate::batch::RaggedBatch;
@@ -112,11 +112,6 @@ impl T5 {
     #[must_use]
     pub fn word_embeddings(&self) -> &Tensor {
         &self.words
-    }
-
-    /// Where the weights are.
-    pub(crate) fn device(&self) -> &Device {
-        self.words.device()
     }
 
     /// The encoder's hidden states over word embeddings, both `[tokens, hidden]`.

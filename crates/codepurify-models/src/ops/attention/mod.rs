@@ -11,8 +11,8 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, S
 
 use super::elements;
 use crate::batch::Rows;
-pub(super) use kernel::{Columns, Sides};
 use kernel::{Bias, RowGradients};
+pub(super) use kernel::{Columns, Sides};
 
 /// How the positions of rows look at each other: `softmax(scale · q kᵀ + bias + mask) · v`, each head for itself.
 #[derive(Debug, Clone, Copy, PartialEq)]

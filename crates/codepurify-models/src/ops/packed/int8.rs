@@ -4,13 +4,13 @@ use std::cell::RefCell;
 
 use candle_core::Result;
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
-use rten_simd::SimdOp;
-use rten_vecmath::{MinMax, Sum};
+use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::{Isa, SimdOp};
 
 #[cfg(target_arch = "x86_64")]
 use super::vnni::Panels;
 use crate::ops::gemm::{matrix, refused};
-use crate::ops::wide;
+use crate::ops::{WIDEST, wide};
 
 /// The weights of a layer as integers.
 pub(super) struct Int8Weights {
@@ -95,12 +95,12 @@ impl Int8Weights {
 
 /// What turns the sums of integers into outputs.
 pub(super) struct Scales<'a> {
-    of_weights: &'a [f32],
+    pub(super) of_weights: &'a [f32],
     /// Of the weights of each output.
-    sums: &'a [i32],
-    bias: &'a [f32],
+    pub(super) sums: &'a [i32],
+    pub(super) bias: &'a [f32],
     /// Whether outputs are added to what is there.
-    onto: bool,
+    pub(super) onto: bool,
 }
 
 impl Scales<'_> {
@@ -132,9 +132,9 @@ impl Scales<'_> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin {
     /// What stands for 0.
-    zero: i32,
+    pub(super) zero: i32,
     /// What they are multiples of.
-    scale: f32,
+    pub(super) scale: f32,
 }
 
 /// Weights as multiples of a scale for each row of `width`, the scale such that the largest weight fits.
@@ -232,13 +232,42 @@ fn round(row: &[f32], inverse: f32, zero: f32, rounded: &mut [u8]) {
 /// that is not finite, so that nothing that comes of it looks like an answer.
 #[expect(clippy::cast_sign_loss, reason = "the lowest value is not positive, the step not negative")]
 fn scale_and_zero(row: &[f32]) -> (f32, u8) {
-    let (lowest, highest) = MinMax::new(row).dispatch();
-    let (lowest, highest) = (lowest.min(0.0), highest.max(0.0));
-    if !Sum::new(row).dispatch().is_finite() {
+    let [lowest, highest, nothing] = Extremes(row).dispatch();
+    if nothing != 0.0 {
         return (f32::NAN, 0);
     }
     let scale = (highest - lowest) / 255.0;
     (scale, if scale > 0.0 { (-lowest / scale).round() as u8 } else { 0 })
+}
+
+/// The lowest element or 0, the highest or 0, and 0, which is NaN if an element is not finite: all in one go.
+struct Extremes<'a>(&'a [f32]);
+
+impl SimdOp for Extremes<'_> {
+    type Output = [f32; 3];
+
+    #[expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide vectors")]
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) -> [f32; 3] {
+        let ops = isa.f32();
+        let zero = ops.zero();
+        let (mut lowest, mut highest, mut nothing) = (zero, zero, zero);
+        let chunks = self.0.chunks_exact(ops.len());
+        let mut last = [0.0; WIDEST];
+        last[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+        for chunk in chunks.chain([&last[..ops.len()]]) {
+            let elements = ops.load(chunk);
+            lowest = ops.min(lowest, elements);
+            highest = ops.max(highest, elements);
+            nothing = ops.mul_add(elements, zero, nothing);
+        }
+        let mut held = [0.0; WIDEST];
+        let mut fold = |vector, with: fn(f32, f32) -> f32| {
+            ops.store(vector, &mut held[..ops.len()]);
+            held[..ops.len()].iter().copied().fold(0.0, with)
+        };
+        [fold(lowest, f32::min), fold(highest, f32::max), fold(nothing, |sum, lane| sum + lane)]
+    }
 }
 
 #[cfg(test)]

@@ -12,12 +12,12 @@ mod state;
 
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use codepurify_checkpoint::StateDict;
 
 use super::{RobertaConfig, RobertaEncoder};
-use crate::batch::{RaggedBatch, Rows};
+use crate::batch::{RaggedBatch, Rows, micro_batch_tokens};
 use crate::generate::{StepDecoder, check_targets};
 use crate::linear::Linear;
 use crate::ops::Precision;
@@ -165,8 +165,8 @@ impl RobertaSeq2Seq {
 impl StepDecoder for RobertaSeq2Seq {
     type State = Seq2SeqState;
 
-    fn device(&self) -> &Device {
-        self.encoder.device()
+    fn micro_batch(&self) -> usize {
+        micro_batch_tokens(self.encoder.word_embeddings())
     }
 
     fn start_id(&self) -> u32 {
