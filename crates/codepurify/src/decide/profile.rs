@@ -125,11 +125,12 @@ impl Profile {
     /// What scores depend on besides model and snippet, for people and for comparison.
     #[must_use]
     pub fn settings(&self) -> String {
-        let Effort { references, shortlist, budget } = self.effort;
+        let Effort { references, further, shortlist, budget } = self.effort;
         let fingerprint = self.references.fingerprint();
         let whole = if self.whole { ", whole snippets" } else { "" };
         format!(
-            "score {SCORE}, {references} of the references {fingerprint:016x}, shortlist {shortlist}, budget {budget}{whole}"
+            "score {SCORE}, {references} and {further} of the references {fingerprint:016x}, shortlist {shortlist}, budget \
+             {budget}{whole}"
         )
     }
 

@@ -62,7 +62,7 @@ const NEARLY: f64 = 0.05;
 
 /// Counts the ways in which scores have been made of evidence: those of one way cannot be compared with those of another, so
 /// a calibration belongs to one.
-pub(crate) const SCORE: u32 = 4;
+pub(crate) const SCORE: u32 = 5;
 
 /// A built-in limit needs so many references with another answer.
 pub(crate) const OPEN: usize = 2;
@@ -83,6 +83,11 @@ impl Sufficiency {
     /// gain. A trigger works anywhere; what is honest works in some code (`docs/method.md` has the figures).
     pub(crate) fn gain(&self) -> f64 {
         f64::midpoint(self.gained / self.tried.max(1) as f64, self.least)
+    }
+
+    /// Whether it flips all references tried, and these are two or more.
+    pub(crate) fn turns_all(self) -> bool {
+        self.tried >= OPEN && self.flipped == self.tried
     }
 
     /// Share of the references with another answer that it flips, in [0, 1]; `None` if there is no such reference.

@@ -111,6 +111,23 @@ impl Bench {
         let first = if others[0].is_pair() { others.pop() } else { others.first().copied() };
         first.into_iter().chain(long).collect()
     }
+
+    /// At most `count` single entries in `language` besides the `chosen` ones that the model does not give `answer`: the longest.
+    pub(crate) fn further(
+        &self,
+        language: Language,
+        answer: &Answer,
+        chosen: &[&Entry],
+        count: usize,
+    ) -> Vec<&Entry> {
+        let is_chosen = |entry: &&Entry| chosen.iter().any(|chosen| std::ptr::eq(*chosen, *entry));
+        let fits = |entry: &&Entry| {
+            let other = entry.margin(answer).is_some_and(|margin| margin < 0.0);
+            entry.left.language == language && other && !entry.is_pair() && !is_chosen(entry)
+        };
+        let mut others: Vec<&Entry> = self.entries.iter().filter(fits).collect();
+        others.split_off(others.len().saturating_sub(count))
+    }
 }
 
 impl Entry {

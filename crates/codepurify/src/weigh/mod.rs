@@ -3,10 +3,10 @@
 //! none of its places and sufficient in each.
 //!
 //! Passes are spent where they tell most: every candidate goes into one short reference, the few that move it most into longer
-//! ones, which alone count (pairs of references are all long, and all count; before a generator all are short). The strongest is
-//! occluded, too, once it is called a trigger: before that, its necessity decides nothing. Where all references get the snippet's
-//! answer anyway and there is no calibration to compare with, candidates are occluded instead. Of a pair the strongest of both
-//! sides are occluded together.
+//! ones, which alone count (pairs of references are all long, and all count; before a generator all are short). What turns all of
+//! these goes into further ones, which then count, too. The strongest is occluded, too, once it is called a trigger: before that,
+//! its necessity decides nothing. Where all references get the snippet's answer anyway and there is no calibration to compare with,
+//! candidates are occluded instead. Of a pair the strongest of both sides are occluded together.
 
 mod bench;
 mod jointly;
@@ -19,7 +19,7 @@ use crate::batch::{Item, through};
 use crate::decide::Profile;
 use crate::error::ModelError;
 use crate::occlude::{Graft, Inspection, graft};
-use crate::score::{Answer, Bars, Dependence, Influence, OPEN, Scores};
+use crate::score::{Answer, Bars, Dependence, Influence, OPEN, Scores, Sufficiency};
 use crate::verdict::ElementKind;
 
 /// How passes are spent.
@@ -29,13 +29,17 @@ pub(crate) struct Effort {
     pub(crate) references: usize,
     /// Candidates that go into all of them, at most.
     pub(crate) shortlist: usize,
+    /// References that a candidate goes into as well which turned all that count: honest code turns two as surely as a trigger
+    /// does, where the model is not sure of much, but hardly eight.
+    pub(crate) further: usize,
     /// Most that all of a snippet's evidence may cost, in passes over the snippet. Only the first look at many candidates
     /// can be made cheaper; what follows is small and always done.
     pub(crate) budget: f64,
 }
 
 impl Effort {
-    pub(crate) const STANDARD: Self = Self { references: 3, shortlist: 3, budget: Profile::BUDGET };
+    pub(crate) const STANDARD: Self =
+        Self { references: 3, shortlist: 3, further: 6, budget: Profile::BUDGET };
 }
 
 /// Weighs candidates.
@@ -52,12 +56,16 @@ struct Draft<'a, 's> {
     inspection: &'a Inspection<'s>,
     scores: Scores,
     entries: Vec<&'a Entry>,
+    /// Those for candidates that turn all of these that count.
+    further: Vec<&'a Entry>,
     /// Candidates that go into the first reference together.
     packs: Vec<Vec<usize>>,
     /// The margin of the first reference with each candidate, where it was tried alone.
     alone: Vec<Option<f64>>,
     /// Candidates that go into the references that count.
     shortlist: Vec<usize>,
+    /// Those of them that turned all of these.
+    turning: Vec<usize>,
     /// Candidates that are occluded because references tell nothing.
     occluded: Vec<usize>,
     /// Whether references can tell nothing: too few are answered otherwise, and there is no clean code to compare with.
@@ -115,6 +123,7 @@ impl Scales<'_> {
         let drafts = self.in_packs(drafts.collect());
         let drafts = self.singly(drafts);
         let drafts = self.closely(drafts);
+        let drafts = self.further(drafts);
         let drafts = self.jointly(drafts);
         drafts.into_iter().map(|draft| Ok(draft?.scores)).collect()
     }
@@ -127,6 +136,7 @@ impl Scales<'_> {
     ) -> Draft<'a, 's> {
         let language = inspection.snippet.language();
         let entries = self.bench.chosen(language, &scores.answer, self.effort.references);
+        let further = self.bench.further(language, &scores.answer, &entries, self.effort.further);
         let mut scores = scores;
         scores.spent = scores.cost(item);
         scores.asked = inspection.asked.clone();
@@ -136,8 +146,18 @@ impl Scales<'_> {
         let by_necessity =
             !self.calibrated && !entries.is_empty() && entries.iter().filter(open).count() < OPEN;
         let alone = vec![None; inspection.candidates.len()];
-        let (packs, shortlist, occluded) = (Vec::new(), Vec::new(), Vec::new());
-        Draft { inspection, scores, entries, packs, alone, shortlist, occluded, by_necessity }
+        Draft {
+            inspection,
+            scores,
+            entries,
+            further,
+            packs: Vec::new(),
+            alone,
+            shortlist: Vec::new(),
+            turning: Vec::new(),
+            occluded: Vec::new(),
+            by_necessity,
+        }
     }
 
     /// Candidates that may be occluded where references tell nothing.
@@ -259,6 +279,20 @@ impl Scales<'_> {
             asks.extend(self.tries(draft)?);
             Ok(asks)
         };
+        self.ask(drafts, asks, Draft::compare)
+    }
+
+    /// Puts what turned all references that count into further ones.
+    fn further<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
+        let asks = |draft: &mut Draft<'a, 's>| {
+            draft.turning = draft.turning();
+            let turning = draft.turning.iter().map(|&index| draft.grafts(&[index]));
+            let turning: Vec<_> = turning.collect();
+            let model = self.guarded.model();
+            let asks =
+                draft.further.iter().flat_map(|entry| turning.iter().map(|grafts| entry.ask(model, grafts)));
+            asks.collect()
+        };
         self.ask(drafts, asks, Draft::conclude)
     }
 
@@ -348,8 +382,17 @@ impl<'a> Draft<'a, '_> {
         self.entries[usize::from(short)..].to_vec()
     }
 
+    /// Those of the shortlist that turned every reference that counts, of two or more.
+    fn turning(&self) -> Vec<usize> {
+        let turns = |&index: &usize| {
+            let sufficiency = self.scores.influences[index].sufficiency;
+            !self.by_necessity && sufficiency.is_some_and(Sufficiency::turns_all)
+        };
+        self.shortlist.iter().copied().filter(turns).collect()
+    }
+
     /// Takes the margins of [`Scales::closely`] apart.
-    fn conclude(&mut self, margins: Vec<f64>) {
+    fn compare(&mut self, margins: Vec<f64>) {
         let (mut margins, bars) = (margins.into_iter(), self.bars());
         for (&index, margin) in self.occluded.iter().zip(margins.by_ref()) {
             self.scores.occluded(index, margin);
@@ -358,6 +401,17 @@ impl<'a> Draft<'a, '_> {
             let baseline = self.baseline(entry, &mut margins);
             for &index in &self.shortlist {
                 let Some(margin) = self.known(entry, index).or_else(|| margins.next()) else { continue };
+                self.scores.influences[index].tried(baseline, margin, bars);
+            }
+        }
+    }
+
+    /// Takes the margins of [`Scales::further`] apart, and draws the conclusion.
+    fn conclude(&mut self, margins: Vec<f64>) {
+        let (mut margins, bars) = (margins.into_iter(), self.bars());
+        for entry in self.further.clone() {
+            let Some(baseline) = entry.margin(&self.scores.answer) else { continue };
+            for (&index, margin) in self.turning.iter().zip(margins.by_ref()) {
                 self.scores.influences[index].tried(baseline, margin, bars);
             }
         }
