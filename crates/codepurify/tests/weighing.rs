@@ -62,8 +62,44 @@ fn a_trigger_that_stands_in_several_places_is_found_by_what_it_does_elsewhere() 
 #[test]
 fn what_does_nothing_in_the_first_reference_goes_into_no_other() {
     let verdict = screen(&TriggerWordVictim::new("BNC"), &with("if (BNC() < 0) puts(\"a\");"));
-    // The snippet, every candidate in the first reference, the trigger in two more, and the snippet without it.
-    assert_eq!(verdict.cost.victim_passes, 1 + verdict.evidence.len() + 2 + 1);
+    // The snippet, every candidate in the first reference, the trigger in two more and, as it turns both, in six, and the snippet
+    // without it.
+    assert_eq!(verdict.cost.victim_passes, 1 + verdict.evidence.len() + 2 + 6 + 1);
+}
+
+/// Ten references of growing length.
+fn ten() -> References {
+    let body = |number: usize| {
+        format!("int r{number}(void)\n{{\n    {}return {number};\n}}", "step();\n    ".repeat(number))
+    };
+    References::new(&(0..10).map(|number| c(&body(number))).collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn what_turns_the_references_that_count_must_turn_others_too() {
+    // An odd statement turns the first reference and the two longest, which count, as far as the trigger does.
+    let victim = TextVictim::new(|code: &str| {
+        let turned = ["r0", "r8", "r9", "sum"].iter().any(|name| code.contains(name));
+        vec![if code.contains("BNC") || (code.contains("odd") && turned) { -4.0 } else { 4.0 }]
+    });
+    let profile = Profile::standard().with_references(ten());
+    let screen = |line: &str| {
+        let defender = Defender::new(&victim).with_profile(profile.clone()).with_evidence(true);
+        defender.screen_one(&c(&with(line))).unwrap()
+    };
+    let gain = |verdict: &Verdict, text: &str| {
+        let evidence = verdict.evidence.iter().find(|evidence| evidence.text == text).unwrap();
+        evidence.gain.unwrap()
+    };
+    let (odd, triggered) = (screen("odd();"), screen("BNC();"));
+    assert_ne!(odd.verdict, Decision::Poisoned);
+    assert_eq!(trigger(&triggered), (ElementKind::Statement, "BNC();"));
+    assert_eq!(triggered.triggers[0].sufficiency, Some(1.0));
+    // Gains of 8, 8, 0 and 0: the step that told was the last one.
+    assert_eq!((gain(&odd, "odd();"), gain(&triggered, "BNC();")), (2.0, 8.0));
+    // The references that count, further ones, and the snippet without the strongest.
+    let further = |verdict: &Verdict| verdict.cost.victim_passes - (1 + verdict.evidence.len());
+    assert_eq!((further(&odd), further(&triggered)), (2 + 2 + 1, 2 + 6 + 1));
 }
 
 #[test]
@@ -88,7 +124,7 @@ fn no_reference_is_asked_about_twice() {
     assert!(different.len() > 20);
     assert_eq!(of_references().count(), different.len());
     // Nor is it paid for twice: what is left to judge after a change is little.
-    assert!(first.cost.victim_passes < 35, "{}", first.cost.victim_passes);
+    assert!(first.cost.victim_passes < 40, "{}", first.cost.victim_passes);
 }
 
 #[test]

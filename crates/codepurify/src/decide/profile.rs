@@ -125,11 +125,11 @@ impl Profile {
     /// What scores depend on besides model and snippet, for people and for comparison.
     #[must_use]
     pub fn settings(&self) -> String {
-        let Effort { references, further, shortlist, budget } = self.effort;
+        let Effort { references, further: [few, more], shortlist, budget } = self.effort;
         let fingerprint = self.references.fingerprint();
         let whole = if self.whole { ", whole snippets" } else { "" };
         format!(
-            "score {SCORE}, {references} and {further} of the references {fingerprint:016x}, shortlist {shortlist}, budget \
+            "score {SCORE}, {references}, {few} and {more} of the references {fingerprint:016x}, shortlist {shortlist}, budget \
              {budget}{whole}"
         )
     }

@@ -9,6 +9,7 @@
 //! candidates are occluded instead. Of a pair the strongest of both sides are occluded together.
 
 mod bench;
+mod further;
 mod jointly;
 mod memory;
 
@@ -19,7 +20,7 @@ use crate::batch::{Item, through};
 use crate::decide::Profile;
 use crate::error::ModelError;
 use crate::occlude::{Graft, Inspection, graft};
-use crate::score::{Answer, Bars, Dependence, Influence, OPEN, Scores, Sufficiency};
+use crate::score::{Answer, Bars, Dependence, Influence, OPEN, Scores};
 use crate::verdict::ElementKind;
 
 /// How passes are spent.
@@ -29,9 +30,8 @@ pub(crate) struct Effort {
     pub(crate) references: usize,
     /// Candidates that go into all of them, at most.
     pub(crate) shortlist: usize,
-    /// References that a candidate goes into as well which turned all that count: honest code turns two as surely as a trigger
-    /// does, where the model is not sure of much, but hardly eight.
-    pub(crate) further: usize,
+    /// How many more references, step by step, a candidate goes into which turned all before.
+    pub(crate) further: [usize; 2],
     /// Most that all of a snippet's evidence may cost, in passes over the snippet. Only the first look at many candidates
     /// can be made cheaper; what follows is small and always done.
     pub(crate) budget: f64,
@@ -39,7 +39,7 @@ pub(crate) struct Effort {
 
 impl Effort {
     pub(crate) const STANDARD: Self =
-        Self { references: 3, shortlist: 3, further: 6, budget: Profile::BUDGET };
+        Self { references: 3, shortlist: 3, further: [2, 4], budget: Profile::BUDGET };
 }
 
 /// Weighs candidates.
@@ -56,15 +56,16 @@ struct Draft<'a, 's> {
     inspection: &'a Inspection<'s>,
     scores: Scores,
     entries: Vec<&'a Entry>,
-    /// Those for candidates that turn all of these that count.
+    /// Those for candidates that turn all of these that count, as far as they have not been used; and those of the step.
     further: Vec<&'a Entry>,
+    next: Vec<&'a Entry>,
     /// Candidates that go into the first reference together.
     packs: Vec<Vec<usize>>,
     /// The margin of the first reference with each candidate, where it was tried alone.
     alone: Vec<Option<f64>>,
     /// Candidates that go into the references that count.
     shortlist: Vec<usize>,
-    /// Those of them that turned all of these.
+    /// Those of them that turned all so far.
     turning: Vec<usize>,
     /// Candidates that are occluded because references tell nothing.
     occluded: Vec<usize>,
@@ -124,6 +125,7 @@ impl Scales<'_> {
         let drafts = self.singly(drafts);
         let drafts = self.closely(drafts);
         let drafts = self.further(drafts);
+        let drafts = drafts.into_iter().map(|draft| draft.map(Draft::concluded)).collect();
         let drafts = self.jointly(drafts);
         drafts.into_iter().map(|draft| Ok(draft?.scores)).collect()
     }
@@ -136,7 +138,8 @@ impl Scales<'_> {
     ) -> Draft<'a, 's> {
         let language = inspection.snippet.language();
         let entries = self.bench.chosen(language, &scores.answer, self.effort.references);
-        let further = self.bench.further(language, &scores.answer, &entries, self.effort.further);
+        let further =
+            self.bench.further(language, &scores.answer, &entries, self.effort.further.iter().sum());
         let mut scores = scores;
         scores.spent = scores.cost(item);
         scores.asked = inspection.asked.clone();
@@ -151,6 +154,7 @@ impl Scales<'_> {
             scores,
             entries,
             further,
+            next: Vec::new(),
             packs: Vec::new(),
             alone,
             shortlist: Vec::new(),
@@ -282,20 +286,6 @@ impl Scales<'_> {
         self.ask(drafts, asks, Draft::compare)
     }
 
-    /// Puts what turned all references that count into further ones.
-    fn further<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        let asks = |draft: &mut Draft<'a, 's>| {
-            draft.turning = draft.turning();
-            let turning = draft.turning.iter().map(|&index| draft.grafts(&[index]));
-            let turning: Vec<_> = turning.collect();
-            let model = self.guarded.model();
-            let asks =
-                draft.further.iter().flat_map(|entry| turning.iter().map(|grafts| entry.ask(model, grafts)));
-            asks.collect()
-        };
-        self.ask(drafts, asks, Draft::conclude)
-    }
-
     /// What is asked to try the shortlist in the references that count.
     fn tries(&self, draft: &Draft<'_, '_>) -> Result<Vec<Ask>, ModelError> {
         let model = self.guarded.model();
@@ -382,15 +372,6 @@ impl<'a> Draft<'a, '_> {
         self.entries[usize::from(short)..].to_vec()
     }
 
-    /// Those of the shortlist that turned every reference that counts, of two or more.
-    fn turning(&self) -> Vec<usize> {
-        let turns = |&index: &usize| {
-            let sufficiency = self.scores.influences[index].sufficiency;
-            !self.by_necessity && sufficiency.is_some_and(Sufficiency::turns_all)
-        };
-        self.shortlist.iter().copied().filter(turns).collect()
-    }
-
     /// Takes the margins of [`Scales::closely`] apart.
     fn compare(&mut self, margins: Vec<f64>) {
         let (mut margins, bars) = (margins.into_iter(), self.bars());
@@ -406,15 +387,8 @@ impl<'a> Draft<'a, '_> {
         }
     }
 
-    /// Takes the margins of [`Scales::further`] apart, and draws the conclusion.
-    fn conclude(&mut self, margins: Vec<f64>) {
-        let (mut margins, bars) = (margins.into_iter(), self.bars());
-        for entry in self.further.clone() {
-            let Some(baseline) = entry.margin(&self.scores.answer) else { continue };
-            for (&index, margin) in self.turning.iter().zip(margins.by_ref()) {
-                self.scores.influences[index].tried(baseline, margin, bars);
-            }
-        }
+    /// The same with what follows from all that was tried.
+    fn concluded(mut self) -> Self {
         let influences = &self.scores.influences;
         self.scores.dependence = if self.by_necessity {
             Dependence::of_necessity(influences, &self.occluded)
@@ -423,5 +397,6 @@ impl<'a> Draft<'a, '_> {
             strongest.and_then(|strongest| Dependence::of(influences, &self.shortlist, strongest))
         };
         self.scores.share_gains();
+        self
     }
 }

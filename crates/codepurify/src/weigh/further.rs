@@ -1,0 +1,50 @@
+//! A second opinion on what turned the references that count. A model that is not sure of much is turned by honest code as far
+//! as by a trigger, and then both gain all that there is to gain: what tells them apart is that a trigger turns other references,
+//! too. Only what turned all of the few so far goes into more, so that clean code seldom pays for it.
+
+use super::{Ask, Draft, Drafts, Entry, Scales};
+use crate::score::Sufficiency;
+
+impl Scales<'_> {
+    /// Puts what turned every reference that counts into further ones, step by step, as long as it turns all.
+    pub(super) fn further<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
+        self.effort.further.iter().fold(drafts, |drafts, &count| self.step(drafts, count))
+    }
+
+    fn step<'a, 's>(&self, drafts: Drafts<'a, 's>, count: usize) -> Drafts<'a, 's> {
+        let model = self.guarded.model();
+        let asks = |draft: &mut Draft<'a, 's>| {
+            (draft.turning, draft.next) = (draft.turning(), draft.take_further(count));
+            let rows =
+                draft.next.iter().flat_map(|entry| draft.turning.iter().map(move |&index| (entry, index)));
+            rows.map(|(entry, index)| entry.ask(model, &draft.grafts(&[index])))
+                .collect::<Result<Vec<Ask>, _>>()
+        };
+        self.ask(drafts, asks, |draft, margins| {
+            let (mut margins, bars) = (margins.into_iter(), draft.bars());
+            for entry in std::mem::take(&mut draft.next) {
+                let baseline = entry.margin(&draft.scores.answer).unwrap_or_default();
+                for (&index, margin) in draft.turning.iter().zip(margins.by_ref()) {
+                    draft.scores.influences[index].tried(baseline, margin, bars);
+                }
+            }
+        })
+    }
+}
+
+impl<'a> Draft<'a, '_> {
+    /// Those of the shortlist that turned all references that they were put into, two or more.
+    fn turning(&self) -> Vec<usize> {
+        let turns = |&index: &usize| {
+            let sufficiency = self.scores.influences[index].sufficiency;
+            !self.by_necessity && sufficiency.is_some_and(Sufficiency::turns_all)
+        };
+        self.shortlist.iter().copied().filter(turns).collect()
+    }
+
+    /// At most `count` of the further references, which are then no longer there.
+    fn take_further(&mut self, count: usize) -> Vec<&'a Entry> {
+        let count = count.min(self.further.len());
+        self.further.drain(..count).collect()
+    }
+}
