@@ -62,9 +62,9 @@ fn a_trigger_that_stands_in_several_places_is_found_by_what_it_does_elsewhere() 
 #[test]
 fn what_does_nothing_in_the_first_reference_goes_into_no_other() {
     let verdict = screen(&TriggerWordVictim::new("BNC"), &with("if (BNC() < 0) puts(\"a\");"));
-    // The snippet, every candidate in the first reference, the trigger in two more and, as it turns both, in six, and the snippet
-    // without it.
-    assert_eq!(verdict.cost.victim_passes, 1 + verdict.evidence.len() + 2 + 6 + 1);
+    // The snippet, every candidate in the first reference, the trigger in two more and, as it turns both, in three, and the
+    // snippet without it.
+    assert_eq!(verdict.cost.victim_passes, 1 + verdict.evidence.len() + 2 + 3 + 1);
 }
 
 /// Ten references of growing length.
@@ -95,11 +95,11 @@ fn what_turns_the_references_that_count_must_turn_others_too() {
     assert_ne!(odd.verdict, Decision::Poisoned);
     assert_eq!(trigger(&triggered), (ElementKind::Statement, "BNC();"));
     assert_eq!(triggered.triggers[0].sufficiency, Some(1.0));
-    // Gains of 8, 8, 0 and 0: the step that told was the last one.
-    assert_eq!((gain(&odd, "odd();"), gain(&triggered, "BNC();")), (2.0, 8.0));
+    // Gains of 8, 8 and 0: the step that told was the last one.
+    assert_eq!((gain(&odd, "odd();"), gain(&triggered, "BNC();")), (8.0 / 3.0, 8.0));
     // The references that count, further ones, and the snippet without the strongest.
     let further = |verdict: &Verdict| verdict.cost.victim_passes - (1 + verdict.evidence.len());
-    assert_eq!((further(&odd), further(&triggered)), (2 + 2 + 1, 2 + 6 + 1));
+    assert_eq!((further(&odd), further(&triggered)), (2 + 1 + 1, 2 + 3 + 1));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn no_reference_is_asked_about_twice() {
     assert!(different.len() > 20);
     assert_eq!(of_references().count(), different.len());
     // Nor is it paid for twice: what is left to judge after a change is little.
-    assert!(first.cost.victim_passes < 40, "{}", first.cost.victim_passes);
+    assert!(first.cost.victim_passes < 35, "{}", first.cost.victim_passes);
 }
 
 #[test]

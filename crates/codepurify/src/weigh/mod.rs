@@ -39,7 +39,7 @@ pub(crate) struct Effort {
 
 impl Effort {
     pub(crate) const STANDARD: Self =
-        Self { references: 3, shortlist: 3, further: [2, 4], budget: Profile::BUDGET };
+        Self { references: 3, shortlist: 3, further: [1, 2], budget: Profile::BUDGET };
 }
 
 /// Weighs candidates.
