@@ -106,12 +106,12 @@ fn tile<const R: usize>(
     }
     let outputs = panel * OUTPUTS..scales.outputs().min((panel + 1) * OUTPUTS);
     let whole = scales.vectors(outputs.start);
-    for row in 0..R {
-        let (origin, start) = (rows.origin(first + row), (first + row) * scales.outputs());
+    for (row, sums) in (first..).zip(&sums) {
+        let (origin, start) = (rows.origin(row), row * scales.outputs());
         let target = &mut target[start + outputs.start..start + outputs.end];
         match &whole {
-            Some(scales) => put(&sums[row], origin, scales, target),
-            None => scales.put(&cast::<_, [i32; OUTPUTS]>(sums[row]), origin, outputs.start, target),
+            Some(scales) => put(sums, origin, scales, target),
+            None => scales.put(&cast::<_, [i32; OUTPUTS]>(*sums), origin, outputs.start, target),
         }
     }
 }
