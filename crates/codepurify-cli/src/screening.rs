@@ -54,8 +54,8 @@ impl Guard {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
             pool.map_err(|error| CliError::Usage(format!("--threads {threads}: {error}")))?;
         }
-        let victim = files(&settings.model, &bundled::VICTIM, settings)?;
-        let masked_lm = || files(&settings.mlm, &bundled::MASKED_LM, settings);
+        let victim = files(settings.model.as_ref(), &bundled::VICTIM, settings)?;
+        let masked_lm = || files(settings.mlm.as_ref(), &bundled::MASKED_LM, settings);
         let masked_lm = purify.then(masked_lm).transpose()?;
         let cache =
             settings.cache.as_ref().map(|kept| cache(kept, &victim, masked_lm.as_ref())).transpose()?;
@@ -83,7 +83,7 @@ impl Guard {
         let references = match settings.precision {
             Precision::F32 => References::of_field(victim.as_ref(), &functions)?,
             Precision::Int8 => {
-                let exact = files(&settings.model, &bundled::VICTIM, settings)?;
+                let exact = files(settings.model.as_ref(), &bundled::VICTIM, settings)?;
                 let exact = codepurify_models::load(&exact.with_precision(Precision::F32))?;
                 References::of_field(exact.model.pair()?.as_ref(), &functions)?
             }
@@ -322,11 +322,11 @@ pub(crate) fn inline(path: &str, text: &str) -> SourceFile {
 
 /// The files of a model, to be loaded as `settings` say.
 fn files(
-    source: &Option<ModelSource>,
+    source: Option<&ModelSource>,
     bundled: &Bundled,
     settings: &Settings,
 ) -> Result<ModelFiles, CliError> {
-    let found = source.as_ref().map(|source| source.files(&Hub::from_env())).transpose()?;
+    let found = source.map(|source| source.files(&Hub::from_env())).transpose()?;
     let found = found.unwrap_or_else(|| bundled.files());
     Ok(found.with_precision(settings.precision).on_device(settings.device))
 }
