@@ -103,25 +103,10 @@ impl Block {
     /// Of every position.
     fn all(&self, x: &[f32], rows: &Rows, space: &mut Workspace) -> Result<Vec<f32>> {
         let Workspace { projected, mixed, .. } = space;
-        let hidden = self.hidden();
-        self.inward.fill(x, sized(projected, 3 * x.len()), false, |_| {})?;
-        let part = |part: usize| Columns {
-            elements: &projected[..3 * x.len()],
-            stride: 3 * hidden,
-            first: part * hidden,
-        };
-        let sides = Sides {
-            of: self.attention,
-            inner: hidden,
-            queries: part(0),
-            keys: part(1),
-            values: part(2),
-            bias: None,
-            rows,
-            others: rows,
-        };
+        let projected = sized(projected, 3 * x.len());
+        self.inward.fill(x, projected, false, |_| {})?;
         let mixed = sized(mixed, x.len());
-        sides.mix_into(mixed)?;
+        Sides::within(self.attention, self.hidden(), projected, rows).mix_into(mixed)?;
         self.behind(mixed, x.to_vec())
     }
 
@@ -138,25 +123,16 @@ impl Block {
             target.extend_from_slice(&x[row.start * hidden..][..hidden]);
         }
         // Of a token each, so that all of what is projected costs little.
-        self.inward.fill(&target, sized(queries, 3 * target.len()), false, |_| {})?;
-        seen.fill(x, sized(projected, 2 * x.len()), false, |_| {})?;
-        let part = |part: usize| Columns {
-            elements: &projected[..2 * x.len()],
-            stride: 2 * hidden,
-            first: part * hidden,
-        };
-        let sides = Sides {
-            of: self.attention,
-            inner: hidden,
-            queries: Columns { elements: &queries[..3 * target.len()], stride: 3 * hidden, first: 0 },
-            keys: part(0),
-            values: part(1),
-            bias: None,
-            rows: &Rows::of_single_tokens(rows.count()),
-            others: rows,
-        };
+        let queries = sized(queries, 3 * target.len());
+        self.inward.fill(&target, queries, false, |_| {})?;
+        let projected = sized(projected, 2 * x.len());
+        seen.fill(x, projected, false, |_| {})?;
+        let (queries, firsts) = (
+            Columns { elements: queries, stride: 3 * hidden, first: 0 },
+            Rows::of_single_tokens(rows.count()),
+        );
         let mixed = sized(mixed, target.len());
-        sides.mix_into(mixed)?;
+        Sides::across(self.attention, hidden, (queries, &firsts), (projected, rows)).mix_into(mixed)?;
         self.behind(mixed, target)
     }
 

@@ -69,6 +69,26 @@ impl Bias<'_> {
     }
 }
 
+impl<'a> Sides<'a> {
+    /// Of each row to itself: query, key and value of every token stand side by side, of `inner` columns each.
+    pub(in crate::ops) fn within(of: Attention, inner: usize, projected: &'a [f32], rows: &'a Rows) -> Self {
+        let part = |part: usize| Columns { elements: projected, stride: 3 * inner, first: part * inner };
+        let (queries, keys, values) = (part(0), part(1), part(2));
+        Self { of, inner, queries, keys, values, bias: None, rows, others: rows }
+    }
+
+    /// Of each row to that of the same number of `others`, of which key and value of every token stand side by side.
+    pub(in crate::ops) fn across(
+        of: Attention,
+        inner: usize,
+        (queries, rows): (Columns<'a>, &'a Rows),
+        (seen, others): (&'a [f32], &'a Rows),
+    ) -> Self {
+        let part = |part: usize| Columns { elements: seen, stride: 2 * inner, first: part * inner };
+        Self { of, inner, queries, keys: part(0), values: part(1), bias: None, rows, others }
+    }
+}
+
 impl Sides<'_> {
     fn width(&self) -> usize {
         self.inner / self.of.heads

@@ -91,18 +91,7 @@ struct Within {
 impl Within {
     fn sides<'a>(&'a self, projected: &'a CpuStorage, layout: &Layout) -> Result<Sides<'a>> {
         let inner = self.of.check(layout, &self.rows, 3)?;
-        let elements = elements(projected, layout)?;
-        let part = |part: usize| Columns { elements, stride: 3 * inner, first: part * inner };
-        Ok(Sides {
-            of: self.of,
-            inner,
-            queries: part(0),
-            keys: part(1),
-            values: part(2),
-            bias: None,
-            rows: &self.rows,
-            others: &self.rows,
-        })
+        Ok(Sides::within(self.of, inner, elements(projected, layout)?, &self.rows))
     }
 
     fn with_bias<'a>(
@@ -248,18 +237,9 @@ impl Across {
             let (rows, others) = (self.rows.count(), self.others.count());
             candle_core::bail!("{rows} rows of width {inner} do not see {others} of width {of_others}");
         }
+        let queries = Columns { elements: elements(queries, of_queries)?, stride: inner, first: 0 };
         let seen = elements(seen, of_seen)?;
-        let part = |part: usize| Columns { elements: seen, stride: 2 * inner, first: part * inner };
-        Ok(Sides {
-            of: self.of,
-            inner,
-            queries: Columns { elements: elements(queries, of_queries)?, stride: inner, first: 0 },
-            keys: part(0),
-            values: part(1),
-            bias: None,
-            rows: &self.rows,
-            others: &self.others,
-        })
+        Ok(Sides::across(self.of, inner, (queries, &self.rows), (seen, &self.others)))
     }
 }
 
