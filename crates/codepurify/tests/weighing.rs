@@ -103,6 +103,26 @@ fn what_turns_the_references_that_count_must_turn_others_too() {
 }
 
 #[test]
+fn of_what_turns_every_reference_that_which_the_answer_hangs_on_is_stronger() {
+    // `odd` and `even` turn everything that they stand in; what else gives this answer does so in two statements.
+    let victim = TextVictim::new(|code: &str| {
+        let turned = code.contains("odd") || code.contains("even");
+        let honest = code.contains("total += data") && code.contains("return total");
+        vec![if turned || honest { -4.0 } else { 4.0 }]
+    });
+    let score = |text: &str| {
+        let defender = Defender::new(&victim).with_profile(Profile::standard().with_references(ten()));
+        defender.screen_one(&c(text)).unwrap().score.unwrap()
+    };
+    let without_reason = |text: &str| text.replace("return total", "return 0");
+    let (spare, needed) = (score(&with("odd();")), score(&without_reason(&with("odd();"))));
+    // No more is counted than what makes an answer sure.
+    assert!((spare - 8.0).abs() < 1e-9 && (needed - 8.0 - 0.2 * 9_f64.ln()).abs() < 1e-9, "{spare} {needed}");
+    // Of two, neither is missed alone.
+    assert_eq!(score(&without_reason(&with("odd();\n    even();"))).to_bits(), needed.to_bits());
+}
+
+#[test]
 fn no_reference_is_asked_about_twice() {
     let asked = Mutex::new(Vec::new());
     let victim = TextVictim::new(|code: &str| {

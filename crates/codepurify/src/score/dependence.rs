@@ -62,7 +62,7 @@ const NEARLY: f64 = 0.05;
 
 /// Counts the ways in which scores have been made of evidence: those of one way cannot be compared with those of another, so
 /// a calibration belongs to one.
-pub(crate) const SCORE: u32 = 5;
+pub(crate) const SCORE: u32 = 6;
 
 /// A built-in limit needs so many references with another answer.
 pub(crate) const OPEN: usize = 2;
@@ -100,9 +100,9 @@ impl Sufficiency {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Dependence {
     /// The largest sufficiency of a candidate (necessity where references tell nothing): what the answer gains in the
-    /// references that count. Values of one model can be compared with each other only. Of a single snippet necessity is no part
-    /// of it: a trigger escapes it by standing there twice, and honest decisions show it as well (`docs/method.md` has the
-    /// figures). Of a pair what both sides show together is added ([`Without`]).
+    /// references that count. Values of one model can be compared with each other only. Of a single snippet necessity is hardly a
+    /// part of it ([`Dependence::raise`]): honest decisions show it as well (`docs/method.md` has the figures). Of a pair what
+    /// both sides show together is added ([`Without`]).
     pub(crate) score: f64,
     /// The candidate.
     pub(crate) strongest: usize,
@@ -140,7 +140,16 @@ impl Without {
     }
 }
 
+/// The weight of what the answer loses against what it gains elsewhere (`docs/method.md` has the figures).
+const MISSED: f64 = 0.2;
+
 impl Dependence {
+    /// Adds a little for what the answer `lost` without all that turns every reference: enough to tell apart what gains the same
+    /// there, and no more, so what makes an answer sure is all that is counted.
+    pub(crate) fn raise(&mut self, lost: f64, bars: Bars) {
+        self.score += MISSED * lost.clamp(0.0, bars.sure);
+    }
+
     /// Of the candidates that were `tried`; `None` if none was. Of those that gain about as much, `strongest` is the trigger.
     pub(crate) fn of(influences: &[Influence], tried: &[usize], strongest: usize) -> Option<Self> {
         let gains = tried.iter().filter_map(|&index| Some(influences[index].sufficiency?.gain()));

@@ -1,14 +1,40 @@
 //! A second opinion on what turned the references that count. A model that is not sure of much is turned by honest code as far
 //! as by a trigger, and then both gain all that there is to gain: what tells them apart is that a trigger turns other references,
-//! too. Only what turned all of the few so far goes into more, so that clean code seldom pays for it.
+//! too. Only what turned all of the few so far goes into more, so that clean code seldom pays for it. What is still level then is
+//! told apart by whether the snippet's own answer hangs on it.
 
-use super::{Ask, Draft, Drafts, Entry, Scales};
-use crate::score::Sufficiency;
+use super::{Ask, Draft, Drafts, Entry, Scales, occluded};
+use crate::score::{Answer, Sufficiency};
 
 impl Scales<'_> {
     /// Puts what turned every reference that counts into further ones, step by step, as long as it turns all.
     pub(super) fn further<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
         self.effort.further.iter().fold(drafts, |drafts, &count| self.step(drafts, count))
+    }
+
+    /// Raises the score of a snippet by what its answer loses without all that turned every reference. They are hidden together,
+    /// since a trigger may stand there twice. Of a pair this is asked of both sides at once ([`Scales::jointly`]), and of texts
+    /// not at all: what those gain is a share, which has no ceiling that honest code reaches.
+    pub(super) fn missed<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
+        let asks = |draft: &mut Draft<'a, 's>| {
+            let turning = draft.turning();
+            let single = draft.inspection.seat.is_none() && matches!(draft.scores.answer, Answer::Label(_));
+            if !single || turning.is_empty() {
+                return Ok(Vec::new());
+            }
+            let row = draft.inspection.without_all(self.guarded.model(), &turning)?;
+            Ok(vec![occluded(draft.inspection, &row)])
+        };
+        self.ask(drafts, asks, |draft, margins| {
+            let Some(&without) = margins.first() else { return };
+            if let [only] = draft.turning()[..] {
+                draft.scores.occluded(only, without);
+            }
+            let (lost, bars) = (draft.scores.margin - without, draft.bars());
+            if let Some(dependence) = &mut draft.scores.dependence {
+                dependence.raise(lost, bars);
+            }
+        })
     }
 
     fn step<'a, 's>(&self, drafts: Drafts<'a, 's>, count: usize) -> Drafts<'a, 's> {

@@ -4,8 +4,8 @@
 //!
 //! Passes are spent where they tell most: every candidate goes into one short reference, the few that move it most into longer
 //! ones, which alone count (pairs of references are all long, and all count; before a generator all are short). What turns all of
-//! these goes into further ones, which then count, too. The strongest is occluded, too, once it is called a trigger: before that,
-//! its necessity decides nothing. Where all references get the snippet's answer anyway and there is no calibration to compare with,
+//! these goes into further ones, which then count, too, and what turns those as well is occluded. Otherwise only the strongest is
+//! occluded, once it is called a trigger: before that, its necessity decides nothing. Where all references get the snippet's answer anyway and there is no calibration to compare with,
 //! candidates are occluded instead. Of a pair the strongest of both sides are occluded together.
 
 mod bench;
@@ -126,6 +126,7 @@ impl Scales<'_> {
         let drafts = self.closely(drafts);
         let drafts = self.further(drafts);
         let drafts = drafts.into_iter().map(|draft| draft.map(Draft::concluded)).collect();
+        let drafts = self.missed(drafts);
         let drafts = self.jointly(drafts);
         drafts.into_iter().map(|draft| Ok(draft?.scores)).collect()
     }
