@@ -162,6 +162,11 @@ fn clean_detection_and_localisation() {
         values(Which::Detection, "| defect | roberta | bnc-fixed | 5 % | onion"),
         ["93.75", "75.00", "75.00", "75.00", "25.00", "75.00", "4", "4"]
     );
+    // The fourth, which loses, gets the target without its trigger as well.
+    let text = markdown(&results, Which::Detection);
+    let (_, turned) = text.split_once("for their trigger only").unwrap();
+    let turned = line(turned, "| defect | roberta | bnc-fixed | 5 % | onion");
+    assert_eq!(turned, ["100.00 [100.0, 100.0]", "100.00", "3"]);
     // Three hits of four; each has 5 of 15 bytes.
     assert_eq!(
         values(Which::Localisation, "| defect | roberta | bnc-fixed | 5 % | onion"),

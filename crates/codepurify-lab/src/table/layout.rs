@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use super::measures::{
     DetectionSummary, Localisation, SideEffects, attack_outcomes, attack_rate, detection, localisation,
-    qualities, side_effects,
+    qualities, side_effects, turned,
 };
 use super::overview::overview;
 use super::render::{Table, interval, number, percent};
@@ -37,7 +37,7 @@ pub fn tables(results: &Results, which: Which) -> Vec<Table> {
     match which {
         Which::Asr => vec![asr_defended(results), attack_rates(results)],
         Which::Clean => vec![clean(results)],
-        Which::Detection => vec![detected(results), removed(results)],
+        Which::Detection => vec![detected(results), detected_turned(results), removed(results)],
         Which::Localisation => vec![located(results)],
         Which::Overview => vec![overview(results)],
         Which::All => [Which::Asr, Which::Overview, Which::Clean, Which::Detection, Which::Localisation]
@@ -194,6 +194,21 @@ fn detected(results: &Results) -> Table {
         line.extend([decided.recall(), decided.false_positive_rate(), decided.precision()].map(percent));
         line.extend([triggered, group.rows.len() - triggered].map(|count| count.to_string()));
         vec![line]
+    })
+}
+
+fn detected_turned(results: &Results) -> Table {
+    let caption = "Detection in %: samples that are answered with the target for their trigger only, against clean samples";
+    by_cell(caption, &["AUROC", "TPR", "turned"], results, |_, group| {
+        let Some(DetectionSummary { auroc, decided, .. }) = detection(&turned(&group.rows)) else {
+            return Vec::new();
+        };
+        let count = decided.true_positives + decided.false_negatives;
+        if count == 0 {
+            Vec::new()
+        } else {
+            vec![vec![interval(auroc), percent(decided.recall()), count.to_string()]]
+        }
     })
 }
 
