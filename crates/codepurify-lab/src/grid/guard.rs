@@ -14,7 +14,7 @@ use crate::train::workers::Workers;
 /// A victim of any task.
 pub struct Guard {
     victim: Loaded,
-    /// The same model in f32, where it judges pairs and `victim` computes in another precision.
+    /// The same model in f32, where `victim` computes in another precision.
     exact: Option<Loaded>,
 }
 
@@ -26,8 +26,7 @@ impl Guard {
     pub fn open(dir: &Path, precision: Precision, device: DeviceName) -> Result<Self> {
         let files = ModelFiles::read(dir)?.on_device(device);
         let victim = load(&files.clone().with_precision(precision))?;
-        let rounded = precision != Precision::F32 && matches!(victim.model, GuardedModel::Pair(_));
-        let exact = rounded.then(|| load(&files)).transpose()?;
+        let exact = (precision != Precision::F32).then(|| load(&files)).transpose()?;
         Ok(Self { victim, exact })
     }
 
@@ -69,14 +68,17 @@ impl Guard {
         pair(self.model())
     }
 
-    /// The same model in f32, which chooses references: some do nearly as well as others, and rounding would choose others.
+    /// The same model in f32. It chooses references, as some do nearly as well as others and rounding would choose others, and it
+    /// calibrates, as a limit is a rank among few scores: one calibration serves in every precision.
     #[must_use]
-    pub fn exact_pair(&self) -> Option<&dyn PairVictim> {
-        pair(self.exact.as_ref().map_or(self.model(), |exact| &exact.model))
+    pub fn exact(&self) -> &GuardedModel {
+        self.exact.as_ref().map_or(self.model(), |exact| &exact.model)
     }
 }
 
-fn pair(model: &GuardedModel) -> Option<&dyn PairVictim> {
+/// `model`, if it judges pairs.
+#[must_use]
+pub fn pair(model: &GuardedModel) -> Option<&dyn PairVictim> {
     match model {
         GuardedModel::Pair(victim) => Some(victim.as_ref()),
         _ => None,

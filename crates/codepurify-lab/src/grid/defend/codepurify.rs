@@ -11,6 +11,7 @@ use super::{Finding, Kit, Screener};
 use crate::baseline::official::{Guarded, Official, Rewriting, Settings};
 use crate::baseline::side::OneSide;
 use crate::baseline::{InputDefence, Screened};
+use crate::grid::guard::pair;
 use crate::grid::samples::Sample;
 use crate::train::workers::Workers;
 
@@ -28,11 +29,11 @@ enum Either<'k> {
 }
 
 impl<'k> Either<'k> {
-    fn new(kit: &'k Kit<'k>, profile: Profile) -> Self {
+    fn new(kit: &'k Kit<'k>, model: &'k GuardedModel, profile: Profile) -> Self {
         let one = |defender: Defender<'k>, profile| {
             Self::One(defender.with_masked_lm(kit.mlm).with_profile(profile))
         };
-        match kit.guard.model() {
+        match model {
             GuardedModel::Classifier(victim) => one(Defender::new(victim.as_ref()), profile),
             GuardedModel::Generator(generator) => one(Defender::for_generator(generator.as_ref()), profile),
             GuardedModel::Pair(victim) => {
@@ -61,14 +62,14 @@ impl<'k> Screening<'k> {
     pub(super) fn paper(kit: &'k Kit<'k>, threshold: f64) -> Self {
         let thresholds = Thresholds { entropy: -threshold, ..Thresholds::builtin() };
         let profile = Profile::paper(Thresholds { calibrated: true, ..thresholds });
-        Self { defender: Either::new(kit, profile), entropy: true }
+        Self { defender: Either::new(kit, kit.guard.model(), profile), entropy: true }
     }
 
     /// Profile `default`, calibrated; of the `whole` sample, or of what the victim sees. A pair is flagged if one of its sides is:
     /// each side gets half of α.
     pub(super) fn standard(kit: &'k Kit<'k>, workers: &Workers, whole: bool) -> Result<Self> {
         let profile = standard(kit)?.with_whole(whole);
-        let silent = Either::new(kit, profile.clone().calibrating());
+        let silent = Either::new(kit, kit.guard.exact(), profile.clone().calibrating());
         let verdicts =
             workers.map(kit.calibration.len(), |index| silent.verdicts(&kit.calibration[index]))?;
         let sha256 = &kit.guard.model().model().card().sha256;
@@ -76,14 +77,14 @@ impl<'k> Screening<'k> {
         let calibration = Calibration::of_clean(sha256, "calibration samples", &profile, clean);
         let sides = if kit.guard.pair().is_some() { 2.0 } else { 1.0 };
         let profile = profile.with_alpha(kit.alpha / sides).with_calibration(calibration);
-        Ok(Self { defender: Either::new(kit, profile), entropy: false })
+        Ok(Self { defender: Either::new(kit, kit.guard.model(), profile), entropy: false })
     }
 }
 
 /// Profile `default` as it is used before the victim: a model of pairs gets references of its own field.
 fn standard(kit: &Kit<'_>) -> Result<Profile> {
     let profile = Profile::standard();
-    let Some(victim) = kit.guard.exact_pair() else { return Ok(profile) };
+    let Some(victim) = pair(kit.guard.exact()) else { return Ok(profile) };
     let texts = kit.field.iter().flat_map(|sample| sample.texts.iter().map(|text| (text, sample.language)));
     let snippets = texts.filter_map(|(text, language)| Snippet::new(text.as_str(), language).ok());
     let references = References::of_field(victim, &snippets.collect::<Vec<_>>())?;
