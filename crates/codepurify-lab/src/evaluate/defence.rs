@@ -1,7 +1,7 @@
 //! The defence sample by sample: one row for each screened snippet, from which every table can be made again.
 
 use anyhow::Result;
-use codepurify::{Decision, Defender, Language, Prediction, Snippet, SyntaxQuality, Verdict};
+use codepurify::{Decision, Defender, Language, Location, Prediction, Snippet, Span, SyntaxQuality, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::data::defect::DefectRow;
@@ -158,7 +158,7 @@ fn judged(row: &DefectRow, snippet: &Snippet, verdict: &Verdict) -> SampleRow {
         purified_parses: purified.map(|text| {
             Snippet::new(text, Language::C).is_ok_and(|snippet| snippet.quality() == SyntaxQuality::Clean)
         }),
-        outside_untouched: purified.map(|text| outside_untouched(snippet.text(), text, edited(verdict))),
+        outside_untouched: purified.map(|text| outside_untouched(snippet.text(), text, &edited(verdict))),
         candidates: verdict.evidence.len(),
         pass_equivalents: verdict.cost.pass_equivalents,
         milliseconds: verdict.cost.milliseconds,
@@ -166,23 +166,17 @@ fn judged(row: &DefectRow, snippet: &Snippet, verdict: &Verdict) -> SampleRow {
     }
 }
 
-/// First byte and end of every place that was changed.
-fn edited(verdict: &Verdict) -> Vec<[usize; 2]> {
-    let places = verdict.triggers.iter().flat_map(|trigger| &trigger.spans);
-    places.map(|place| [place.start_byte, place.end_byte]).collect()
+/// Every place that was changed; a name lies in a statement, for example, that was changed as well.
+fn edited(verdict: &Verdict) -> Vec<Span> {
+    Span::union(verdict.triggers.iter().flat_map(|trigger| &trigger.spans).map(Location::span))
 }
 
 /// Whether the pieces of `original` around the `places` stand in `purified`, in order, with nothing else before the first, behind
-/// the last, or lost. Places may lie in each other, as a name does in a statement. White space at the ends of a piece is left
-/// out: a deleted statement takes that of its line along.
-fn outside_untouched(original: &str, purified: &str, mut places: Vec<[usize; 2]>) -> bool {
-    places.sort_unstable();
-    let ends = places.iter().map(|&[start, _]| start).chain([original.len()]);
-    let furthest = places.iter().scan(0, |furthest, &[_, end]| {
-        *furthest = end.max(*furthest);
-        Some(*furthest)
-    });
-    let starts = std::iter::once(0).chain(furthest);
+/// the last, or lost. The places are in order and do not overlap. White space at the ends of a piece is left out: a deleted
+/// statement takes that of its line along.
+fn outside_untouched(original: &str, purified: &str, places: &[Span]) -> bool {
+    let ends = places.iter().map(|place| place.start).chain([original.len()]);
+    let starts = std::iter::once(0).chain(places.iter().map(|place| place.end));
     let pieces: Vec<&str> =
         starts.zip(ends).filter_map(|(start, end)| original.get(start..end).map(str::trim)).collect();
     let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return false };
@@ -203,8 +197,9 @@ mod tests {
 
     #[test]
     fn a_name_that_is_changed_within_a_changed_statement_is_no_stray_edit() {
-        let (original, places) = ("f(a); g(a, b); h(a);", [[2, 3], [6, 14], [8, 9], [17, 18]]);
-        let untouched = |purified: &str| outside_untouched(original, purified, places.to_vec());
+        let places = [(2, 3), (6, 14), (8, 9), (17, 18)].map(|(start, end)| Span::new(start, end));
+        let places = Span::union(places.into_iter());
+        let untouched = |purified: &str| outside_untouched("f(a); g(a, b); h(a);", purified, &places);
         assert!(untouched("f(x); g(y, z); h(x);") && untouched("f(x); h(x);"));
         assert!(!untouched("f(x); g(y, z); k(x);") && !untouched("f(x); g(y, z); h(x"));
     }

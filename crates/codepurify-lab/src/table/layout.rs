@@ -189,7 +189,7 @@ fn detected(results: &Results) -> Table {
         let Some(DetectionSummary { auroc, tpr_at_1, tpr_at_5, decided }) = detection(&group.rows) else {
             return Vec::new();
         };
-        let triggered = decided.true_positives + decided.false_negatives;
+        let triggered = decided.positives();
         let mut line = vec![interval(auroc), percent(tpr_at_1), percent(tpr_at_5)];
         line.extend([decided.recall(), decided.false_positive_rate(), decided.precision()].map(percent));
         line.extend([triggered, group.rows.len() - triggered].map(|count| count.to_string()));
@@ -203,11 +203,9 @@ fn detected_turned(results: &Results) -> Table {
         let Some(DetectionSummary { auroc, decided, .. }) = detection(&turned(&group.rows)) else {
             return Vec::new();
         };
-        let count = decided.true_positives + decided.false_negatives;
-        if count == 0 {
-            Vec::new()
-        } else {
-            vec![vec![interval(auroc), percent(decided.recall()), count.to_string()]]
+        match decided.positives() {
+            0 => Vec::new(),
+            count => vec![vec![interval(auroc), percent(decided.recall()), count.to_string()]],
         }
     })
 }

@@ -41,7 +41,8 @@ impl Span {
     }
 
     /// All bytes of `spans`, in order: those that overlap become one.
-    pub(crate) fn union(spans: impl Iterator<Item = Self>) -> Vec<Self> {
+    #[must_use]
+    pub fn union(spans: impl Iterator<Item = Self>) -> Vec<Self> {
         let mut sorted: Vec<Self> = spans.collect();
         sorted.sort_by_key(|span| (span.start, span.end));
         let mut union: Vec<Self> = Vec::with_capacity(sorted.len());

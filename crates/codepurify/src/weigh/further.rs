@@ -17,17 +17,17 @@ impl Scales<'_> {
     /// not at all: what those gain is a share, which has no ceiling that honest code reaches.
     pub(super) fn missed<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
         let asks = |draft: &mut Draft<'a, 's>| {
-            let turning = draft.turning();
+            draft.turning = draft.turning();
             let single = draft.inspection.seat.is_none() && matches!(draft.scores.answer, Answer::Label(_));
-            if !single || turning.is_empty() {
+            if !single || draft.turning.is_empty() {
                 return Ok(Vec::new());
             }
-            let row = draft.inspection.without_all(self.guarded.model(), &turning)?;
+            let row = draft.inspection.without_all(self.guarded.model(), &draft.turning)?;
             Ok(vec![occluded(draft.inspection, &row)])
         };
         self.ask(drafts, asks, |draft, margins| {
             let Some(&without) = margins.first() else { return };
-            if let [only] = draft.turning()[..] {
+            if let [only] = draft.turning[..] {
                 draft.scores.occluded(only, without);
             }
             let (lost, bars) = (draft.scores.margin - without, draft.bars());

@@ -5,8 +5,9 @@
 //! Passes are spent where they tell most: every candidate goes into one short reference, the few that move it most into longer
 //! ones, which alone count (pairs of references are all long, and all count; before a generator all are short). What turns all of
 //! these goes into further ones, which then count, too, and what turns those as well is occluded. Otherwise only the strongest is
-//! occluded, once it is called a trigger: before that, its necessity decides nothing. Where all references get the snippet's answer anyway and there is no calibration to compare with,
-//! candidates are occluded instead. Of a pair the strongest of both sides are occluded together.
+//! occluded, once it is called a trigger: before that, its necessity decides nothing. Where all references get the snippet's
+//! answer anyway and there is no calibration to compare with, candidates are occluded instead. Of a pair the strongest of both
+//! sides are occluded together.
 
 mod bench;
 mod further;

@@ -45,10 +45,16 @@ impl Confusion {
         Self::of(poisoned.iter().enumerate().map(|(row, &poisoned)| (poisoned, removed.contains(&row))))
     }
 
+    /// TP + FN.
+    #[must_use]
+    pub fn positives(&self) -> usize {
+        self.true_positives + self.false_negatives
+    }
+
     /// TP / (TP + FN): recall, TPR.
     #[must_use]
     pub fn recall(&self) -> Option<f64> {
-        ratio(self.true_positives, self.true_positives + self.false_negatives)
+        ratio(self.true_positives, self.positives())
     }
 
     /// FP / (FP + TN).
