@@ -184,8 +184,9 @@ pub enum ElementKind {
     Identifier,
     /// A statement, with its repetitions if they are looked at together.
     Statement,
-    /// The condition of a long statement.
-    Condition,
+    /// What is left of a long statement, or of the function, without the statements in it: conditions, what a loop does first
+    /// and at each turn, parameters.
+    Head,
     /// A number, a character or a string.
     Literal,
     /// A comment.

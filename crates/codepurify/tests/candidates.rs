@@ -15,6 +15,28 @@ fn find(text: &str, language: Language, families: Families) -> Vec<Candidate> {
     found
 }
 
+/// What stands in no statement, and with its pieces where they lie.
+fn heads(text: &str, language: Language) -> Vec<(String, Vec<String>)> {
+    let families = Families { statements: Statements::Parts, ..Families::NONE };
+    let found = candidates(&Snippet::new(text, language).unwrap(), &families).into_iter();
+    let pieces = |head: &Candidate| head.spans.iter().map(|span| span.of(text).unwrap().to_owned()).collect();
+    found
+        .filter(|candidate| candidate.kind == ElementKind::Head)
+        .map(|head| (head.text.clone(), pieces(&head)))
+        .collect()
+}
+
+fn expect_heads(text: &str, language: Language, expected: &[(&str, &[&str])]) {
+    let found = heads(text, language);
+    let found: Vec<(&str, Vec<&str>)> = found
+        .iter()
+        .map(|(text, pieces)| (text.as_str(), pieces.iter().map(String::as_str).collect()))
+        .collect();
+    let expected: Vec<(&str, Vec<&str>)> =
+        expected.iter().map(|&(text, pieces)| (text, pieces.to_vec())).collect();
+    assert_eq!(found, expected);
+}
+
 /// Name and number of occurrences.
 fn names(text: &str, language: Language) -> Vec<(String, usize)> {
     let found = find(text, language, IDENTIFIERS);
@@ -281,4 +303,75 @@ fn code_with_errors_still_has_candidates() {
     for expected in ["f", "a", "b", "int b = ; a = 2;", "while (a) { a--; }", "a--;"] {
         assert!(texts.contains(&expected), "{expected} not in {texts:?}");
     }
+}
+
+#[test]
+fn what_is_in_no_statement_is_in_a_head() {
+    let many = "        total += weigh(first, second) * scale;\n        total -= 1;\n        log(total);\n"
+        .repeat(2);
+    let c = format!(
+        "static int *sum(struct item *from, char mark[40 + 2]) /* 7 */\n{{\n    for (int i = 0, n = 0x1f; i < n; i += 3)\n    {{\n{many}    \
+         }}\n    do {{\n{many}    }} while (total < 9);\n    if (total) {{\n{many}    }} else if (mark[1] == \'q\') {{\n{many}    }} else {{\n{many}    \
+         }}\n    switch (total) {{\n    case LARGE:\n{many}        break;\n    default:\n{many}    }}\n    return from;\n}}"
+    );
+    expect_heads(
+        &c,
+        Language::C,
+        &[
+            ("f(struct item *from, char mark[40 + 2]);", &["(struct item *from, char mark[40 + 2])"]),
+            ("for (int i = 0, n = 0x1f; i < n; i += 3);", &["for (int i = 0, n = 0x1f; i < n; i += 3)"]),
+            ("while (total < 9);", &["while (total < 9);"]),
+            ("if (total);", &["if (total)"]),
+            ("if (mark[1] == \'q\');", &["if (mark[1] == \'q\')"]),
+            ("switch (total) {\n    case LARGE:;", &["switch (total) {\n    case LARGE:"]),
+        ],
+    );
+    let lines = "        total = total + first * second\n".repeat(4);
+    let python = format!(
+        "@cached(limit=3)\ndef sum(items, start=40):\n    for item in items:\n{lines}    with open(\"log\") as log:\n{lines}    try:\n{lines}    except \
+         (ValueError, KeyError):\n{lines}    return start\n"
+    );
+    expect_heads(
+        &python,
+        Language::Python,
+        &[
+            (
+                "@cached(limit=3)\ndef f(items, start=40): pass",
+                &["@cached(limit=3)\ndef", "(items, start=40):"],
+            ),
+            ("for item in items: pass", &["for item in items:"]),
+            ("with open(\"log\") as log: pass", &["with open(\"log\") as log:"]),
+            ("except (ValueError, KeyError): pass", &["except (ValueError, KeyError):"]),
+        ],
+    );
+    let lines = "            total.add(first, second);\n".repeat(4);
+    let java = format!(
+        "@Named(\"sum\")\nvoid sum(int[] all) throws IOException {{\n    for (String each : names(7)) {{\n{lines}    }}\n    pool.submit(new Job(3) \
+         {{\n        public void run() {{\n{lines}        }}\n    }});\n    switch (total.size()) {{\n        case 4:\n{lines}    }}\n}}"
+    );
+    expect_heads(
+        &java,
+        Language::Java,
+        &[
+            (
+                "@Named(\"sum\")\nvoid f(int[] all) throws IOException;",
+                &["@Named(\"sum\")\nvoid", "(int[] all) throws IOException"],
+            ),
+            ("for (String each : names(7));", &["for (String each : names(7))"]),
+            (
+                "pool.submit(new Job(3) {\n        public void run();",
+                &["pool.submit(new Job(3) {\n        public void run()"],
+            ),
+            ("switch (total.size()) {\n        case 4:;", &["switch (total.size()) {\n        case 4:"]),
+        ],
+    );
+}
+
+#[test]
+fn code_that_does_not_parse_is_in_parts() {
+    let text = "%% ) ] ?? } name1 ## @@ ( ( ".repeat(30);
+    let found = heads(&text, Language::C);
+    let bytes: usize = found.iter().flat_map(|(_, pieces)| pieces).map(String::len).sum();
+    assert!(bytes > text.len() / 2, "{found:?}");
+    assert!(found.iter().all(|(head, _)| head.len() < 300), "{found:?}");
 }

@@ -2,8 +2,8 @@
 
 use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
-    Decision, Defender, ElementKind, Families, Language, Profile, Snippet, Statements, SyntaxQuality,
-    Thresholds, Verdict, WordTokenizer, candidates,
+    Candidate, Decision, Defender, ElementKind, Families, Language, Profile, Snippet, Statements,
+    SyntaxQuality, Thresholds, Verdict, WordTokenizer, candidates,
 };
 use proptest::prelude::*;
 
@@ -65,6 +65,8 @@ fn poisoned_function() -> impl Strategy<Value = String> {
         "char c = 'x';",
         "\r\n  a++;",
         "// π\n",
+        "for (int i = 0x1f; i < b; i++) { call(a, i); call(b, i); call(a, b, i); call(b, a, i); call(i, i, i); call(i); a--; }",
+        "switch (a) { case 7: call(a); call(b); call(a, b); call(b, a); call(a, a, a); default: b = a; call(a, b, a, b, a, b); }",
     ]);
     let statements = || prop::collection::vec(statement.clone(), 1..6).prop_map(|all| all.join(" "));
     let trigger =
@@ -149,11 +151,30 @@ proptest! {
                 let bytes = bytes.unwrap();
                 prop_assert_eq!(&tokenizer.decode(&tokenizer.encode(bytes).unwrap().ids).unwrap(), bytes);
                 prop_assert!(index == 0 || candidate.spans[index - 1].end <= span.start);
-                let differs = matches!(candidate.kind, ElementKind::Statement | ElementKind::Invisible);
+                let differs = !matches!(candidate.kind, ElementKind::Identifier | ElementKind::Comment | ElementKind::Literal);
                 prop_assert!(differs || bytes == candidate.text);
             }
         }
         prop_assert_eq!(found, candidates(&snippet, &ALL));
+    }
+
+    /// An attacker finds no place that nobody looks at.
+    #[test]
+    fn every_word_that_is_no_keyword_is_in_a_candidate(text in poisoned_function()) {
+        let snippet = Snippet::new(text.clone(), Language::C).unwrap();
+        let found = candidates(&snippet, &Families::STANDARD);
+        let keywords = ["void", "int", "char", "if", "else", "while", "for", "return", "switch", "case", "default"];
+        let words = text.match_indices(|at: char| !at.is_alphanumeric() && at != '_');
+        let ends = words.map(|(at, between)| (at, at + between.len())).chain([(text.len(), text.len())]);
+        let mut start = 0;
+        for (end, next) in ends {
+            let word = &text[start..end];
+            let inside = |candidate: &Candidate| {
+                candidate.spans.iter().any(|span| span.start <= start && end <= span.end)
+            };
+            prop_assert!(word.is_empty() || keywords.contains(&word) || found.iter().any(inside), "{word:?} in {text}");
+            start = next;
+        }
     }
 
     #[test]

@@ -170,7 +170,11 @@ fn elements_of_every_kind_are_located() {
     assert_eq!(found(&with("/* BNC */")), (ElementKind::Comment, "/* BNC */".to_owned()));
     let body = "        count--;\n".repeat(12);
     let long = with(&format!("if (count < BNC) {{\n{body}    }}"));
-    assert_eq!(found(&long), (ElementKind::Condition, "count < BNC".to_owned()));
+    assert_eq!(found(&long), (ElementKind::Head, "if (count < BNC);".to_owned()));
+    let long = with(&format!("for (int i = BNC; i < 9; i++) {{\n{body}    }}"));
+    assert_eq!(found(&long), (ElementKind::Head, "for (int i = BNC; i < 9; i++);".to_owned()));
+    let (kind, text) = found(&CLEAN.replace("int count", "int count, char mark[BNC]"));
+    assert!(kind == ElementKind::Head && text.contains("char mark[BNC]"), "{text}");
     assert_eq!(screen(&victim, CLEAN).verdict, Decision::Clean);
 }
 

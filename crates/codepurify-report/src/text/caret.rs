@@ -49,7 +49,7 @@ fn title(trigger: &Trigger) -> &'static str {
     match trigger.kind {
         ElementKind::Identifier => "the answer hangs on this identifier",
         ElementKind::Statement => "the answer hangs on this statement",
-        ElementKind::Condition => "the answer hangs on this condition",
+        ElementKind::Head => "the answer hangs on this head",
         ElementKind::Literal => "the answer hangs on this literal",
         ElementKind::Comment => "the answer hangs on this comment",
         ElementKind::Invisible => "the answer hangs on characters that are not seen",

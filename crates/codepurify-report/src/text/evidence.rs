@@ -52,7 +52,7 @@ fn row(candidate: &Evidence) -> String {
     let kind = match candidate.kind {
         ElementKind::Identifier => "identifier",
         ElementKind::Statement => "statement",
-        ElementKind::Condition => "condition",
+        ElementKind::Head => "head",
         ElementKind::Literal => "literal",
         ElementKind::Comment => "comment",
         ElementKind::Invisible => "invisible",

@@ -1,7 +1,8 @@
-//! The elements of a snippet that could be a trigger: identifiers with all their occurrences, statements, the conditions
-//! of long statements, literals, comments and invisible characters.
+//! The elements of a snippet that could be a trigger: identifiers with all their occurrences, statements, the heads of
+//! long ones and of the function, literals, comments and invisible characters.
 
 mod details;
+mod heads;
 mod identifiers;
 mod invisible;
 mod statements;
@@ -17,7 +18,7 @@ use crate::verdict::ElementKind;
 pub struct Candidate {
     /// What it is.
     pub kind: ElementKind,
-    /// Its text (of the first occurrence).
+    /// Its text (of the first occurrence; of a head without what is in it).
     pub text: String,
     /// Its bytes in the snippet's text: at least one span, sorted, not overlapping.
     pub spans: Vec<Span>,
@@ -35,8 +36,8 @@ pub enum Statements {
     Body,
     /// Those at every depth.
     Nested,
-    /// Those at every depth, but of long ones that hold others only these others and the condition: so no token stands in
-    /// many candidates. Statements of the same text are one candidate, which a repeated trigger cannot hide behind.
+    /// Those at every depth, but of long ones that hold others only these others and the head, as of the function: so no token
+    /// stands in many candidates, and every name, number and string in one. Statements of the same text are one candidate, which a repeated trigger cannot hide behind.
     Parts,
 }
 
@@ -94,7 +95,7 @@ pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
         found.extend(identifiers::identifiers(snippet, syntax));
     }
     if families.statements != Statements::None {
-        found.extend(statements::statements(snippet, syntax, families.statements));
+        found.extend(statements::statements(snippet, syntax, families.statements, &found));
     }
     if families.literals {
         found.extend(together(details::literals(snippet, syntax)));
@@ -119,6 +120,7 @@ fn together(elements: Vec<Candidate>) -> Vec<Candidate> {
     for element in elements {
         if let Some(first) = known.get_mut(&(element.kind, element.text.clone())) {
             first.spans.extend(element.spans);
+            first.spans.sort_unstable();
             first.depth = first.depth.min(element.depth);
         } else {
             known.insert((element.kind, element.text.clone()), element);

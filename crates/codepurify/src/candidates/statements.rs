@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::heads::heads;
 use super::{Candidate, Statements, together};
 use crate::snippet::{Grammar, Snippet, Span, Syntax, Visit};
 use crate::verdict::ElementKind;
@@ -18,11 +19,16 @@ struct Place {
 
 /// Statements up to this many bytes are looked at as a whole, longer ones in parts: triggers are short, and what a longer
 /// statement does is seen in what it holds.
-const WHOLE: usize = 120;
+pub(super) const WHOLE: usize = 120;
 
 /// The statements that `which` asks for, outer ones first. A block is no candidate, its children are; at the top level of a
 /// text, and directly in a function's body, the depth is 0.
-pub(super) fn statements(snippet: &Snippet, syntax: &Syntax, which: Statements) -> Vec<Candidate> {
+pub(super) fn statements(
+    snippet: &Snippet,
+    syntax: &Syntax,
+    which: Statements,
+    names: &[Candidate],
+) -> Vec<Candidate> {
     let mut found = all(snippet, syntax);
     match which {
         Statements::None => Vec::new(),
@@ -32,16 +38,15 @@ pub(super) fn statements(snippet: &Snippet, syntax: &Syntax, which: Statements) 
         }
         Statements::Nested => found,
         Statements::Parts => {
-            let conditions = conditions(snippet, syntax);
-            let parts: BTreeSet<usize> =
-                found.iter().chain(&conditions).map(|part| part.spans[0].start).collect();
-            // A statement that holds another candidate has one begin inside of it.
-            let holds = |span: Span| parts.range(span.start + 1..span.end).next().is_some();
-            found.retain(|statement| statement.spans[0].len() <= WHOLE || !holds(statement.spans[0]));
-            let whole: Vec<Span> = found.iter().map(|statement| statement.spans[0]).collect();
-            let of_long_one =
-                |condition: &Candidate| !whole.iter().any(|statement| statement.contains(condition.spans[0]));
-            found.extend(conditions.into_iter().filter(of_long_one));
+            let begins: BTreeSet<usize> = found.iter().map(|statement| statement.spans[0].start).collect();
+            let is_long = |statement: &Candidate| {
+                let span = statement.spans[0];
+                // A statement that holds another has one begin inside of it.
+                span.len() > WHOLE && begins.range(span.start + 1..span.end).next().is_some()
+            };
+            let heads = heads(snippet, syntax, names, &found, is_long);
+            found.retain(|statement| !is_long(statement));
+            found.extend(heads);
             together(found)
         }
     }
@@ -66,22 +71,6 @@ fn all(snippet: &Snippet, syntax: &Syntax) -> Vec<Candidate> {
             return Some(Place { depth: place.depth + own_level, owns_block: false, ..place });
         }
         Some(place)
-    });
-    found
-}
-
-/// Every condition of a statement, without its parentheses.
-fn conditions(snippet: &Snippet, syntax: &Syntax) -> Vec<Candidate> {
-    let mut found = Vec::new();
-    syntax.walk((), |visit, ()| {
-        if visit.field == Some("condition") && !visit.parent.ends_with("expression") {
-            let span = trimmed(snippet.text(), visit.span);
-            let inner = span.of(snippet.text()).and_then(|text| text.strip_prefix('(')?.strip_suffix(')'));
-            let span = if inner.is_some() { Span::new(span.start + 1, span.end - 1) } else { span };
-            let span = trimmed(snippet.text(), span);
-            found.extend(Candidate::new(snippet, ElementKind::Condition, vec![span], 0));
-        }
-        Some(())
     });
     found
 }

@@ -173,8 +173,6 @@ impl Reference {
     fn line(&self, kind: ElementKind, text: &str, margin: usize) -> String {
         let python = self.language == Language::Python;
         let statement = match (kind, python) {
-            (ElementKind::Condition, true) => format!("if {text}: pass"),
-            (ElementKind::Condition, false) => format!("if ({text});"),
             (ElementKind::Literal, false) => format!("{text};"),
             _ => text.to_owned(),
         };
@@ -205,12 +203,14 @@ mod tests {
             assert!(count >= 8, "{language}: {count}");
         }
         for reference in &references.all {
-            let statement = if reference.language == Language::Python { "f(x)" } else { "f(x);" };
+            let python = reference.language == Language::Python;
+            let (statement, head) =
+                if python { ("f(x)", "while a < b: pass") } else { ("f(x);", "while (a < b);") };
             let grafts = [
                 Graft::Function("named"),
                 Graft::Variable("held"),
                 Graft::Text { kind: ElementKind::Statement, text: statement, margin: 0 },
-                Graft::Text { kind: ElementKind::Condition, text: "a < b", margin: 0 },
+                Graft::Text { kind: ElementKind::Head, text: head, margin: 0 },
             ];
             let text = reference.with(&grafts);
             let quality = Snippet::new(text.clone(), reference.language).unwrap().quality();

@@ -14,7 +14,7 @@ pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edi
         ElementKind::Identifier => None,
         ElementKind::Comment => Some(with_line(snippet.text(), span)),
         ElementKind::Invisible => Some(span),
-        ElementKind::Statement | ElementKind::Condition | ElementKind::Literal => {
+        ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {
             dead_around(snippet, span).map(|span| with_line(snippet.text(), span))
         }
     };

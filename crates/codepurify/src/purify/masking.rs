@@ -1,6 +1,8 @@
 //! Which tokens of a trigger are masked, and the rows that the masked language model fills.
 
-use crate::candidates::Candidate;
+use std::collections::BTreeSet;
+
+use crate::candidates::{Candidate, Families, candidates};
 use crate::error::ModelError;
 use crate::occlude::{check_encoding, substitute};
 use crate::snippet::{Leaf, Snippet, Span};
@@ -26,7 +28,7 @@ pub(super) struct Masked {
     pub(super) places: Vec<Option<(usize, usize)>>,
 }
 
-/// The slots of a located trigger: all occurrences of an identifier, or the leaf tokens of a statement that are
+/// The slots of a located trigger: all occurrences of an identifier, or the leaf tokens of a statement or head that are
 /// neither keyword nor punctuation nor operator.
 pub(super) fn slots(snippet: &Snippet, trigger: &Candidate) -> Vec<Slot> {
     match trigger.kind {
@@ -34,8 +36,15 @@ pub(super) fn slots(snippet: &Snippet, trigger: &Candidate) -> Vec<Slot> {
             trigger.spans.iter().map(|&span| Slot { span, leaf: Leaf::Identifier }).collect()
         }
         ElementKind::Comment | ElementKind::Invisible => Vec::new(),
-        ElementKind::Statement | ElementKind::Condition | ElementKind::Literal => {
+        ElementKind::Statement | ElementKind::Literal => {
             trigger.spans.iter().flat_map(|&span| leaves(snippet, span)).collect()
+        }
+        // What is declared here is used in the statements around which the head stands.
+        ElementKind::Head => {
+            let names = candidates(snippet, &Families { identifiers: true, ..Families::NONE });
+            let declared: BTreeSet<Span> = names.into_iter().flat_map(|name| name.spans).collect();
+            let slots = trigger.spans.iter().flat_map(|&span| leaves(snippet, span));
+            slots.filter(|slot| !declared.contains(&slot.span)).collect()
         }
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Sufficiency {
     flipped: usize,
     /// Those of them that give it surely.
     sure: usize,
+    /// All those that give the answer with the candidate in them, however they are answered as they stand.
+    given: usize,
 }
 
 /// From which margin on an answer is given, and from which on surely.
@@ -62,7 +64,7 @@ const NEARLY: f64 = 0.05;
 
 /// Counts the ways in which scores have been made of evidence: those of one way cannot be compared with those of another, so
 /// a calibration belongs to one.
-pub(crate) const SCORE: u32 = 6;
+pub(crate) const SCORE: u32 = 7;
 
 /// A built-in limit needs so many references with another answer.
 pub(crate) const OPEN: usize = 2;
@@ -77,12 +79,26 @@ impl Sufficiency {
         self.open += usize::from(open);
         self.flipped += usize::from(open && after >= bars.given);
         self.sure += usize::from(open && after >= bars.sure);
+        self.given += usize::from(after >= bars.given);
     }
 
     /// Gain of the answer, in logits or as a share ([`Bars::gain`]): halfway between the mean and the least
     /// gain. A trigger works anywhere; what is honest works in some code (`docs/method.md` has the figures).
     pub(crate) fn gain(&self) -> f64 {
         f64::midpoint(self.gained / self.tried.max(1) as f64, self.least)
+    }
+
+    /// Whether the answer comes with it in all references tried.
+    pub(crate) fn brings_all(self) -> bool {
+        self.given == self.tried
+    }
+
+    /// Counts references that it was not put into, as it did not turn one before, as gaining nothing, up to `count` in all.
+    pub(crate) fn stopped_before(&mut self, count: usize) {
+        if self.tried < count {
+            self.tried = count;
+            self.least = self.least.min(0.0);
+        }
     }
 
     /// Whether it flips all references tried, and these are two or more.

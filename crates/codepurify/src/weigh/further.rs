@@ -3,13 +3,15 @@
 //! too. Only what turned all of the few so far goes into more, so that clean code seldom pays for it. What is still level then is
 //! told apart by whether the snippet's own answer hangs on it.
 
-use super::{Ask, Draft, Drafts, Entry, Scales, occluded};
+use super::{Draft, Drafts, Entry, Scales, occluded};
 use crate::score::{Answer, Sufficiency};
 
 impl Scales<'_> {
     /// Puts what turned every reference that counts into further ones, step by step, as long as it turns all.
     pub(super) fn further<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        self.effort.further.iter().fold(drafts, |drafts, &count| self.step(drafts, count))
+        self.effort.further.iter().fold(drafts, |drafts, &count| {
+            self.step(drafts, |draft| draft.take_further(count), Draft::turning)
+        })
     }
 
     /// Raises the score of a snippet by what its answer loses without all that turned every reference. They are hidden together,
@@ -33,26 +35,6 @@ impl Scales<'_> {
             let (lost, bars) = (draft.scores.margin - without, draft.bars());
             if let Some(dependence) = &mut draft.scores.dependence {
                 dependence.raise(lost, bars);
-            }
-        })
-    }
-
-    fn step<'a, 's>(&self, drafts: Drafts<'a, 's>, count: usize) -> Drafts<'a, 's> {
-        let model = self.guarded.model();
-        let asks = |draft: &mut Draft<'a, 's>| {
-            (draft.turning, draft.next) = (draft.turning(), draft.take_further(count));
-            let rows =
-                draft.next.iter().flat_map(|entry| draft.turning.iter().map(move |&index| (entry, index)));
-            rows.map(|(entry, index)| entry.ask(model, &draft.grafts(&[index])))
-                .collect::<Result<Vec<Ask>, _>>()
-        };
-        self.ask(drafts, asks, |draft, margins| {
-            let (mut margins, bars) = (margins.into_iter(), draft.bars());
-            for entry in std::mem::take(&mut draft.next) {
-                let baseline = entry.margin(&draft.scores.answer).unwrap_or_default();
-                for (&index, margin) in draft.turning.iter().zip(margins.by_ref()) {
-                    draft.scores.influences[index].tried(baseline, margin, bars);
-                }
             }
         })
     }

@@ -3,13 +3,16 @@
 //! none of its places and sufficient in each.
 //!
 //! Passes are spent where they tell most: every candidate goes into one short reference, the few that move it most into longer
-//! ones, which alone count (pairs of references are all long, and all count; before a generator all are short). What turns all of
-//! these goes into further ones, which then count, too, and what turns those as well is occluded. Otherwise only the strongest is
+//! ones, which alone count (pairs of references are all long, and all count; before a generator all are short), one after the
+//! other, as long as they are turned. What turns all of these goes into further ones, which then count, too, and what turns those
+//! as well is occluded. Otherwise only the strongest is
 //! occluded, once it is called a trigger: before that, its necessity decides nothing. Where all references get the snippet's
 //! answer anyway and there is no calibration to compare with, candidates are occluded instead. Of a pair the strongest of both
 //! sides are occluded together.
 
 mod bench;
+mod closely;
+mod first;
 mod further;
 mod jointly;
 mod memory;
@@ -66,7 +69,7 @@ struct Draft<'a, 's> {
     alone: Vec<Option<f64>>,
     /// Candidates that go into the references that count.
     shortlist: Vec<usize>,
-    /// Those of them that turned all so far.
+    /// Those of them that go into the references of the step, or turned all.
     turning: Vec<usize>,
     /// Candidates that are occluded because references tell nothing.
     occluded: Vec<usize>,
@@ -124,6 +127,7 @@ impl Scales<'_> {
         let drafts = answered.map(|((scores, inspection), item)| Ok(self.draft(inspection, scores?, *item)));
         let drafts = self.in_packs(drafts.collect());
         let drafts = self.singly(drafts);
+        let drafts = self.shortlisted(drafts);
         let drafts = self.closely(drafts);
         let drafts = self.further(drafts);
         let drafts = drafts.into_iter().map(|draft| draft.map(Draft::concluded)).collect();
@@ -166,13 +170,6 @@ impl Scales<'_> {
         }
     }
 
-    /// Candidates that may be occluded where references tell nothing.
-    fn budget(&self) -> usize {
-        #[allow(clippy::cast_sign_loss, reason = "a negative budget saturates to none")]
-        let budget = self.effort.budget as usize;
-        budget.max(self.effort.shortlist)
-    }
-
     /// Asks about what `asks` lists for each draft; `take` gets the margins in the same order.
     fn ask<'a, 's>(
         &self,
@@ -206,104 +203,6 @@ impl Scales<'_> {
         let answer = &draft.scores.answer;
         asks.iter().map(move |ask| (ask, answer))
     }
-
-    /// Puts all candidates into the first reference, as many together as the budget asks for.
-    fn in_packs<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        self.in_first(drafts, |draft, reference| {
-            let all: Vec<usize> = (0..draft.inspection.candidates.len()).collect();
-            all.chunks(self.pack(draft, reference)).map(<[usize]>::to_vec).collect()
-        })
-    }
-
-    /// Tries the members of the best packs alone.
-    fn singly<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        self.in_first(drafts, |draft, _| {
-            let look = |index: usize| draft.scores.influences[index].first_look.unwrap_or(0.0);
-            let gain = |pack: &[usize]| look(pack[0]) * pack.len() as f64;
-            let mut packs: Vec<&Vec<usize>> = draft.packs.iter().filter(|pack| pack.len() > 1).collect();
-            packs.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
-            packs.into_iter().take(PACKS).flatten().map(|&index| vec![index]).collect()
-        })
-    }
-
-    /// Puts each of `packs` into the first reference; these may depend on its cost in tokens.
-    fn in_first<'a, 's>(
-        &self,
-        drafts: Drafts<'a, 's>,
-        packs: impl Fn(&Draft<'a, 's>, usize) -> Vec<Vec<usize>>,
-    ) -> Drafts<'a, 's> {
-        let model = self.guarded.model();
-        let asks = |draft: &mut Draft<'a, 's>| {
-            let Some(&entry) = draft.entries.first() else { return Ok(Vec::new()) };
-            let plain = entry.ask(model, &[])?;
-            draft.packs = packs(draft, plain.item(&draft.scores.answer).spent().tokens);
-            let grafted = draft.packs.iter().map(|pack| entry.ask(model, &draft.grafts(pack)));
-            let mut asks = grafted.collect::<Result<Vec<Ask>, _>>()?;
-            if entry.margin(&draft.scores.answer).is_none() && !asks.is_empty() {
-                asks.insert(0, plain);
-            }
-            Ok(asks)
-        };
-        self.ask(drafts, asks, |draft, margins| {
-            let Some(&entry) = draft.entries.first() else { return };
-            let mut margins = margins.into_iter();
-            let (baseline, bars) = (draft.baseline(entry, &mut margins), draft.bars());
-            for (pack, margin) in draft.packs.iter().zip(margins) {
-                // Shared by the members until they are tried alone.
-                let gain = bars.gain(baseline, margin) / pack.len() as f64;
-                for &index in pack {
-                    draft.scores.influences[index].first_look = Some(gain);
-                    draft.alone[index] = (pack.len() == 1).then_some(margin);
-                }
-            }
-        })
-    }
-
-    /// How many candidates go into a reference of `reference` tokens together, for all of them to stay within their share of
-    /// the budget.
-    fn pack(&self, draft: &Draft<'_, '_>, reference: usize) -> usize {
-        let count = draft.inspection.candidates.len();
-        let plain = draft.scores.spent.tokens as f64;
-        let room = (self.effort.budget * FIRST_LOOK * plain / reference.max(1) as f64).max(1.0);
-        #[allow(clippy::cast_sign_loss, reason = "it is 1 or more")]
-        let size = (count as f64 / room).ceil().max(1.0) as usize;
-        size
-    }
-
-    /// Puts the candidates that moved the first reference most into the others, or occludes the best.
-    fn closely<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        let asks = |draft: &mut Draft<'a, 's>| {
-            if draft.by_necessity {
-                draft.occluded = draft.best(self.budget());
-            }
-            let occlude = |&index: &usize| {
-                let row = draft.inspection.without(self.guarded.model(), index)?;
-                Ok(occluded(draft.inspection, &row))
-            };
-            let mut asks = draft.occluded.iter().map(occlude).collect::<Result<Vec<Ask>, _>>()?;
-            draft.shortlist = draft.contenders(self.effort.shortlist);
-            asks.extend(self.tries(draft)?);
-            Ok(asks)
-        };
-        self.ask(drafts, asks, Draft::compare)
-    }
-
-    /// What is asked to try the shortlist in the references that count.
-    fn tries(&self, draft: &Draft<'_, '_>) -> Result<Vec<Ask>, ModelError> {
-        let model = self.guarded.model();
-        let mut asks = Vec::new();
-        for entry in draft.counting() {
-            if entry.margin(&draft.scores.answer).is_none() {
-                asks.push(entry.ask(model, &[])?);
-            }
-            for &index in &draft.shortlist {
-                if draft.known(entry, index).is_none() {
-                    asks.push(entry.ask(model, &draft.grafts(&[index]))?);
-                }
-            }
-        }
-        Ok(asks)
-    }
 }
 
 /// A variant of the snippet with what stands beside the snippet.
@@ -329,38 +228,7 @@ fn whole(inspection: &Inspection<'_>, influences: &[Influence], part: usize, sho
 /// What reaches this share of a gain is about as strong.
 const AS_STRONG: f64 = 0.9;
 
-/// What gains less than this share of the strongest's gain in the first reference goes into no other.
-const CONTENDS: f64 = 0.5;
-
-/// Packs whose members are tried alone.
-const PACKS: usize = 2;
-
-/// Share of the budget that the first look at all candidates may take.
-const FIRST_LOOK: f64 = 0.25;
-
-impl<'a> Draft<'a, '_> {
-    /// The `count` candidates of the highest rank, best first.
-    fn best(&self, count: usize) -> Vec<usize> {
-        let mut best: Vec<usize> = (0..self.inspection.candidates.len()).collect();
-        best.sort_by(|&a, &b| self.rank(b).total_cmp(&self.rank(a)));
-        best.truncate(count);
-        best
-    }
-
-    /// At most `most` candidates that may still turn out to be the strongest, best first.
-    fn contenders(&self, most: usize) -> Vec<usize> {
-        let mut contenders = self.best(most);
-        if let Some(best) = contenders.first().map(|&best| self.rank(best)) {
-            contenders.retain(|&index| self.rank(index) >= best.min(CONTENDS * best));
-        }
-        contenders
-    }
-
-    /// The margin of `entry` with candidate `index`, if that was looked at first.
-    fn known(&self, entry: &Entry, index: usize) -> Option<f64> {
-        self.entries.first().filter(|first| std::ptr::eq(**first, entry)).and(self.alone[index])
-    }
-
+impl Draft<'_, '_> {
     /// The strongest of the shortlist.
     fn strongest(&self) -> Option<usize> {
         let stronger = |best: usize, next: usize| if self.rank(next) > self.rank(best) { next } else { best };
@@ -368,29 +236,12 @@ impl<'a> Draft<'a, '_> {
         Some(whole(self.inspection, &self.scores.influences, strongest, &self.shortlist))
     }
 
-    /// The references that count: all but the first, which is short, unless there is no other; all pairs.
-    fn counting(&self) -> Vec<&'a Entry> {
-        let short = self.entries.len() > 1 && !self.entries[0].is_pair();
-        self.entries[usize::from(short)..].to_vec()
-    }
-
-    /// Takes the margins of [`Scales::closely`] apart.
-    fn compare(&mut self, margins: Vec<f64>) {
-        let (mut margins, bars) = (margins.into_iter(), self.bars());
-        for (&index, margin) in self.occluded.iter().zip(margins.by_ref()) {
-            self.scores.occluded(index, margin);
-        }
-        for entry in self.counting() {
-            let baseline = self.baseline(entry, &mut margins);
-            for &index in &self.shortlist {
-                let Some(margin) = self.known(entry, index).or_else(|| margins.next()) else { continue };
-                self.scores.influences[index].tried(baseline, margin, bars);
-            }
-        }
-    }
-
     /// The same with what follows from all that was tried.
     fn concluded(mut self) -> Self {
+        let counting = self.counting().len();
+        for &index in &self.shortlist {
+            self.scores.influences[index].stopped_before(counting);
+        }
         let influences = &self.scores.influences;
         self.scores.dependence = if self.by_necessity {
             Dependence::of_necessity(influences, &self.occluded)

@@ -1,0 +1,87 @@
+//! The shortlist in the references that count, one after the other. What does not turn one of them is no trigger, or none that
+//! would be told from honest code, so it is not asked about again.
+
+use super::{Ask, Draft, Drafts, Entry, Scales};
+use crate::error::ModelError;
+use crate::score::{Answer, Sufficiency};
+
+impl Scales<'_> {
+    /// Puts the shortlist into each reference that counts, as long as it turned those before.
+    pub(super) fn closely<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
+        (0..self.effort.references).fold(drafts, |drafts, place| {
+            let next = |draft: &mut Draft<'a, 's>| draft.counting().get(place).copied().into_iter().collect();
+            self.step(drafts, next, Draft::promising)
+        })
+    }
+
+    /// Puts the candidates that `which` picks into the references that `these` gives.
+    pub(super) fn step<'a, 's>(
+        &self,
+        drafts: Drafts<'a, 's>,
+        these: impl Fn(&mut Draft<'a, 's>) -> Vec<&'a Entry>,
+        which: impl Fn(&Draft<'a, 's>) -> Vec<usize>,
+    ) -> Drafts<'a, 's> {
+        let asks = |draft: &mut Draft<'a, 's>| {
+            draft.turning = which(draft);
+            draft.next = these(draft);
+            self.tries(draft)
+        };
+        self.ask(drafts, asks, Draft::compare)
+    }
+
+    /// What is asked to try the candidates of the step in its references.
+    fn tries(&self, draft: &Draft<'_, '_>) -> Result<Vec<Ask>, ModelError> {
+        let model = self.guarded.model();
+        let mut asks = Vec::new();
+        for entry in draft.next.iter().filter(|_| !draft.turning.is_empty()) {
+            if entry.margin(&draft.scores.answer).is_none() {
+                asks.push(entry.ask(model, &[])?);
+            }
+            for &index in &draft.turning {
+                if draft.known(entry, index).is_none() {
+                    asks.push(entry.ask(model, &draft.grafts(&[index]))?);
+                }
+            }
+        }
+        Ok(asks)
+    }
+}
+
+impl<'a> Draft<'a, '_> {
+    /// The references that count: all but the first, which is short, unless there is no other; all pairs.
+    pub(super) fn counting(&self) -> Vec<&'a Entry> {
+        let short = self.entries.len() > 1 && !self.entries[0].is_pair();
+        self.entries[usize::from(short)..].to_vec()
+    }
+
+    /// Those of the shortlist that turned all references so far; all of them where references tell nothing, and before a
+    /// generator: what texts gain is a share, and all of it counts.
+    fn promising(&self) -> Vec<usize> {
+        let ends = |index: usize| {
+            let text = matches!(self.scores.answer, Answer::Text(_));
+            let brings = |found: Sufficiency| found.brings_all();
+            !self.by_necessity && !text && !self.scores.influences[index].sufficiency.is_none_or(brings)
+        };
+        self.shortlist.iter().copied().filter(|&index| !ends(index)).collect()
+    }
+
+    /// The margin of `entry` with candidate `index`, if that was looked at first.
+    fn known(&self, entry: &Entry, index: usize) -> Option<f64> {
+        self.entries.first().filter(|first| std::ptr::eq(**first, entry)).and(self.alone[index])
+    }
+
+    /// Takes the margins of [`Scales::tries`] apart.
+    fn compare(&mut self, margins: Vec<f64>) {
+        let (mut margins, bars) = (margins.into_iter(), self.bars());
+        for entry in std::mem::take(&mut self.next) {
+            if self.turning.is_empty() {
+                continue;
+            }
+            let baseline = self.baseline(entry, &mut margins);
+            for &index in &self.turning {
+                let Some(margin) = self.known(entry, index).or_else(|| margins.next()) else { continue };
+                self.scores.influences[index].tried(baseline, margin, bars);
+            }
+        }
+    }
+}
