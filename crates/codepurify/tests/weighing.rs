@@ -103,6 +103,37 @@ fn what_turns_the_references_that_count_must_turn_others_too() {
 }
 
 #[test]
+fn what_does_not_turn_a_reference_goes_into_no_other() {
+    // The first reference is `r0`, those that count are `r8` and `r9`; `odd` and `even` bring the answer to the snippet itself.
+    let victim = TextVictim::new(|code: &str| {
+        let has = |word: &str| code.contains(word);
+        vec![match () {
+            () if has("even") && (has("r0") || has("r8")) || has("odd") && has("r0") => -2.0,
+            () if has("sum") && (has("odd") || has("even")) => -2.0,
+            () if has("odd") && has("r8") => 1.0,
+            () if has("weak") && has("r0") => 0.5,
+            () => 4.0,
+        }]
+    });
+    let defender =
+        Defender::new(&victim).with_profile(Profile::standard().with_references(ten())).with_evidence(true);
+    let tried = |lines: &str, text: &str| {
+        let verdict = defender.screen_one(&c(&with(lines))).unwrap();
+        let found = verdict.evidence.iter().find(|evidence| evidence.text == text).unwrap();
+        // The snippet, every candidate in `r0`, and, as evidence is wanted, the snippet without the strongest.
+        // `r8` and `r9` are answered otherwise, so they tell something, asked or not.
+        assert!(!verdict.reason.unwrap().contains("references"));
+        (verdict.cost.victim_passes - (1 + verdict.evidence.len() + 1), found.gain)
+    };
+    // Gains 3 in `r8`, and counts as gaining nothing in `r9`.
+    assert_eq!(tried("odd();", "odd();"), (1, Some(0.75)));
+    // Turns `r8`, and gains nothing in `r9`.
+    assert_eq!(tried("even();", "even();"), (2, Some(1.5)));
+    // Gains more than half as much as the strongest in `r0`, but does not turn it.
+    assert_eq!(tried("odd();\n    weak();", "odd();").0, 1);
+}
+
+#[test]
 fn of_what_turns_every_reference_that_which_the_answer_hangs_on_is_stronger() {
     // `odd` and `even` turn everything that they stand in; what else gives this answer does so in two statements.
     let victim = TextVictim::new(|code: &str| {

@@ -93,12 +93,9 @@ impl Sufficiency {
         self.given == self.tried
     }
 
-    /// Counts references that it was not put into, as it did not turn one before, as gaining nothing, up to `count` in all.
-    pub(crate) fn stopped_before(&mut self, count: usize) {
-        if self.tried < count {
-            self.tried = count;
-            self.least = self.least.min(0.0);
-        }
+    /// References that it was put into.
+    pub(crate) fn tried(self) -> usize {
+        self.tried
     }
 
     /// Whether it flips all references tried, and these are two or more.

@@ -37,13 +37,6 @@ impl Influence {
         self.sufficiency.get_or_insert_default().add(before, after, bars);
     }
 
-    /// Notes that it was put into fewer than `count` references, as it did not turn them.
-    pub(crate) fn stopped_before(&mut self, count: usize) {
-        if let Some(sufficiency) = &mut self.sufficiency {
-            sufficiency.stopped_before(count);
-        }
-    }
-
     /// What references gain, as far as is known; absent if none was tried.
     pub(crate) fn gain(&self) -> Option<f64> {
         self.sufficiency.map(|sufficiency| sufficiency.gain()).or(self.first_look)

@@ -70,6 +70,17 @@ impl<'a> Draft<'a, '_> {
         self.entries.first().filter(|first| std::ptr::eq(**first, entry)).and(self.alone[index])
     }
 
+    /// What did not turn a reference, and so went into no other, gains nothing there.
+    pub(super) fn close(&mut self) {
+        let (counting, bars) = (self.counting(), self.bars());
+        for &index in &self.shortlist {
+            let influence = &mut self.scores.influences[index];
+            let tried = influence.sufficiency.map_or(0, Sufficiency::tried);
+            let left = counting.iter().skip(tried).filter_map(|entry| entry.margin(&self.scores.answer));
+            left.for_each(|margin| influence.tried(margin, margin, bars));
+        }
+    }
+
     /// Takes the margins of [`Scales::tries`] apart.
     fn compare(&mut self, margins: Vec<f64>) {
         let (mut margins, bars) = (margins.into_iter(), self.bars());

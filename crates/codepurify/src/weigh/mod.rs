@@ -238,10 +238,7 @@ impl Draft<'_, '_> {
 
     /// The same with what follows from all that was tried.
     fn concluded(mut self) -> Self {
-        let counting = self.counting().len();
-        for &index in &self.shortlist {
-            self.scores.influences[index].stopped_before(counting);
-        }
+        self.close();
         let influences = &self.scores.influences;
         self.scores.dependence = if self.by_necessity {
             Dependence::of_necessity(influences, &self.occluded)
