@@ -202,15 +202,18 @@ impl ModelFiles {
         &self.name
     }
 
-    /// SHA-256 of all that the model's answers depend on, in hexadecimal: weights and how they are held, configuration,
-    /// tokenizer and what stands in its `codepurify.json`. Its name and its calibration are no part of it.
+    /// SHA-256 of all that the model's answers depend on, in hexadecimal: weights and how they are held, whether a GPU rounds
+    /// its sums, configuration, tokenizer and what stands in its `codepurify.json`. Its name and its calibration are no part of
+    /// it.
     ///
     /// # Errors
     /// [`LoadError`] if the weights cannot be read.
     pub fn fingerprint(&self) -> Result<String, LoadError> {
         let texts = [self.sidecar.as_deref(), self.preset.as_deref().map(str::as_bytes), Some(&self.config)];
         let weights = self.open_weights()?.sha256();
-        let precision = format!("{:?}", self.precision);
+        // One GPU is like another.
+        let device = if self.device == DeviceName::Cpu { "processor" } else { "GPU" };
+        let precision = format!("{:?} on a {device}", self.precision);
         let parts = texts.into_iter().chain(self.tokenizer.parts());
         let parts = parts.chain([Some(weights.as_bytes()), Some(precision.as_bytes())]);
         Ok(parts.fold(Fingerprint::default(), Fingerprint::with).hex())

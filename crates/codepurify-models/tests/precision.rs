@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use codepurify::victim::{Logits, MaskedLm, Ragged, Victim};
 use codepurify::{Language, Limits, Snippet, SourceFile};
-use codepurify_models::{ModelFiles, Precision, RobertaMaskedLm, load};
+use codepurify_models::{DeviceName, ModelFiles, Precision, RobertaMaskedLm, load};
 use common::{golden, model};
 
 const SAMPLES: [(&str, Language); 3] =
@@ -106,4 +106,16 @@ fn every_classifier_can_be_rounded() {
         }
     }
     assert_eq!(model(&golden("tiny-classifier")).name(), "tiny-classifier");
+}
+
+/// What a GPU answers differs in the last bits, so a cache must not take it for the processor's; one GPU is like another.
+#[test]
+fn the_fingerprint_knows_how_answers_are_rounded() {
+    let files = || ModelFiles::read(&bundled("codepurify-mlm-mini")).unwrap();
+    let print = |files: ModelFiles| files.fingerprint().unwrap();
+    let plain = print(files());
+    assert_eq!(plain, print(files()));
+    let [first, second] = [0, 1].map(|number| print(files().on_device(DeviceName::Cuda(number))));
+    assert!(first == second && first != plain);
+    assert_ne!(plain, print(files().with_precision(Precision::Int8)));
 }

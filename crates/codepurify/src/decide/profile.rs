@@ -137,7 +137,7 @@ impl Profile {
     /// All that verdicts depend on besides models and snippet, for comparison with that of another profile of this version.
     #[must_use]
     pub fn identity(&self) -> String {
-        format!("{self:?}")
+        format!("score {SCORE}: {self:?}")
     }
 
     /// The share of clean code that may be flagged, in (0, 1); a calibration is needed for it to mean anything.

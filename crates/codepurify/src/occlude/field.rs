@@ -14,8 +14,8 @@ use crate::victim::{PairVictim, Ragged};
 const TOKENS: usize = 90;
 /// Functions of about this length that are tried as references.
 const TRIED: usize = 32;
-/// Honest elements that are put into each of them.
-const ELEMENTS: usize = 64;
+/// Honest elements that are put into each of them: enough for the worst tenth not to be a matter of luck.
+const ELEMENTS: usize = 256;
 /// References that are kept for each answer: three are tried, and so many stand beside a next one.
 const KEPT: usize = 4;
 /// Share of the surest one's margin that a reference must have: one that is hardly what it is moves by anything or is stuck.

@@ -54,15 +54,19 @@ impl<'a> Draft<'a, '_> {
         self.entries[usize::from(short)..].to_vec()
     }
 
-    /// Those of the shortlist that turned all references so far; all of them where references tell nothing, and before a
-    /// generator: what texts gain is a share, and all of it counts.
+    /// Those of the shortlist that turned all references so far. All of them where references tell nothing; before a generator,
+    /// as what texts gain is a share, and all of it counts; and before a model of pairs, one of whose references is often deaf.
     fn promising(&self) -> Vec<usize> {
-        let ends = |index: usize| {
-            let text = matches!(self.scores.answer, Answer::Text(_));
-            let brings = |found: Sufficiency| found.brings_all();
-            !self.by_necessity && !text && !self.scores.influences[index].sufficiency.is_none_or(brings)
-        };
-        self.shortlist.iter().copied().filter(|&index| !ends(index)).collect()
+        let text = matches!(self.scores.answer, Answer::Text(_));
+        if self.by_necessity || text || self.inspection.seat.is_some() {
+            return self.shortlist.clone();
+        }
+        let turned = |index: usize| self.scores.influences[index].sufficiency;
+        self.shortlist
+            .iter()
+            .copied()
+            .filter(|&index| turned(index).is_none_or(Sufficiency::brings_all))
+            .collect()
     }
 
     /// The margin of `entry` with candidate `index`, if that was looked at first.
