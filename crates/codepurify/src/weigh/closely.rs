@@ -23,7 +23,7 @@ impl Scales<'_> {
     ) -> Drafts<'a, 's> {
         let asks = |draft: &mut Draft<'a, 's>| {
             draft.turning = which(draft);
-            draft.next = these(draft);
+            draft.next = if draft.turning.is_empty() { Vec::new() } else { these(draft) };
             self.tries(draft)
         };
         self.ask(drafts, asks, Draft::compare)
@@ -33,7 +33,7 @@ impl Scales<'_> {
     fn tries(&self, draft: &Draft<'_, '_>) -> Result<Vec<Ask>, ModelError> {
         let model = self.guarded.model();
         let mut asks = Vec::new();
-        for entry in draft.next.iter().filter(|_| !draft.turning.is_empty()) {
+        for entry in &draft.next {
             if entry.margin(&draft.scores.answer).is_none() {
                 asks.push(entry.ask(model, &[])?);
             }
@@ -61,12 +61,9 @@ impl<'a> Draft<'a, '_> {
         if self.by_necessity || text || self.inspection.seat.is_some() {
             return self.shortlist.clone();
         }
-        let turned = |index: usize| self.scores.influences[index].sufficiency;
-        self.shortlist
-            .iter()
-            .copied()
-            .filter(|&index| turned(index).is_none_or(Sufficiency::brings_all))
-            .collect()
+        let turned =
+            |&index: &usize| self.scores.influences[index].sufficiency.is_none_or(Sufficiency::brings_all);
+        self.shortlist.iter().copied().filter(turned).collect()
     }
 
     /// The margin of `entry` with candidate `index`, if that was looked at first.
@@ -89,9 +86,6 @@ impl<'a> Draft<'a, '_> {
     fn compare(&mut self, margins: Vec<f64>) {
         let (mut margins, bars) = (margins.into_iter(), self.bars());
         for entry in std::mem::take(&mut self.next) {
-            if self.turning.is_empty() {
-                continue;
-            }
             let baseline = self.baseline(entry, &mut margins);
             for &index in &self.turning {
                 let Some(margin) = self.known(entry, index).or_else(|| margins.next()) else { continue };
