@@ -216,7 +216,8 @@ fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Resu
     let mut profile = Profile::standard()
         .with_alpha(settings.alpha)
         .with_budget(settings.budget)
-        .with_whole(settings.whole);
+        .with_whole(settings.whole)
+        .with_naming(settings.naming);
     if !settings.references.is_empty() {
         profile = profile.with_references(references(settings)?);
     }

@@ -49,6 +49,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "BOOL", env = "CODEPURIFY_WHOLE", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     whole: Option<bool>,
+    /// Also ask what all names of a function do together, with a model that was calibrated so: finds styles of naming.
+    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_NAMING", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    naming: Option<bool>,
     /// Share of clean code that may be flagged, with a calibrated model and profile `default` [default: 0.05].
     #[arg(long, value_name = "SHARE", env = "CODEPURIFY_ALPHA")]
     alpha: Option<f64>,
@@ -184,6 +188,7 @@ pub(crate) struct Settings {
     pub(crate) budget: f64,
     pub(crate) nested: bool,
     pub(crate) whole: bool,
+    pub(crate) naming: bool,
     pub(crate) precision: Precision,
     pub(crate) device: DeviceName,
     /// One for each core if absent.
@@ -244,6 +249,7 @@ impl Settings {
             budget: options.budget.unwrap_or(Profile::BUDGET),
             nested: options.nested.unwrap_or(false),
             whole: options.whole.unwrap_or(false),
+            naming: options.naming.unwrap_or(false),
             precision: options.precision.unwrap_or_default(),
             device: options.device.unwrap_or_default(),
             threads: options.threads,
@@ -283,6 +289,7 @@ impl Options {
             cache_limit: self.cache_limit.or(other.cache_limit),
             nested: self.nested.or(other.nested),
             whole: self.whole.or(other.whole),
+            naming: self.naming.or(other.naming),
             format: self.format.or(other.format),
             output: self.output.or(other.output),
             fail_on: self.fail_on.or(other.fail_on),

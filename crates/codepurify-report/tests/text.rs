@@ -78,6 +78,7 @@ fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
         reason: None,
         p_value: None,
         score: Some(0.981),
+        naming: None,
         entropy: Some(0.0412),
         entropy_normalized: Some(0.019),
         prediction: Some(label(0, 0.998)),

@@ -276,6 +276,7 @@ pub(crate) fn verdict(case: &Case<'_>, evidence: bool, milliseconds: f64) -> Ver
         reason: case.reason(),
         p_value: case.judgement.p_value,
         score: case.judgement.score,
+        naming: case.scores.as_ref().and_then(|scores| scores.naming).map(|naming| naming.score),
         entropy: entropy.map(|entropy| entropy.raw),
         entropy_normalized: entropy.map(|entropy| entropy.normalized),
         prediction: case.prediction().cloned(),

@@ -83,6 +83,10 @@ pub struct Verdict {
     pub p_value: Option<f64>,
     /// The statistic that was compared with the threshold; the larger, the more suspicious.
     pub score: Option<f64>,
+    /// What all names that the unit declares do together, in logits: what a reference gains with them and the answer loses without
+    /// them. Absent where they do not turn that reference, and where nobody asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub naming: Option<f64>,
     /// H = −Σ qᵢ ln qᵢ over the candidates' shares of all confidence change, in nats (paper, section on detection); in
     /// profile `default` over their shares of what references gain.
     pub entropy: Option<f64>,
@@ -193,6 +197,8 @@ pub enum ElementKind {
     Comment,
     /// Characters that are not seen.
     Invisible,
+    /// All variables and parameters that the unit declares, together: how it names things.
+    Names,
 }
 
 /// A place in the file.
@@ -235,7 +241,7 @@ pub enum Action {
 pub struct Trigger {
     /// What it is.
     pub kind: ElementKind,
-    /// Its text (of the first occurrence).
+    /// Its text (of the first occurrence); of all names the first twelve of them.
     pub text: String,
     /// All its places, in source order.
     pub spans: Vec<Location>,
@@ -245,7 +251,7 @@ pub struct Trigger {
     pub sufficiency: Option<f64>,
     /// What was done about it.
     pub action: Action,
-    /// The text that stands in its first place now; empty if nothing does.
+    /// The text that stands in its first place now, of all names the new ones; empty if nothing does.
     pub replacement: String,
 }
 

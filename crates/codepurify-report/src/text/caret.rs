@@ -53,6 +53,7 @@ fn title(trigger: &Trigger) -> &'static str {
         ElementKind::Literal => "the answer hangs on this literal",
         ElementKind::Comment => "the answer hangs on this comment",
         ElementKind::Invisible => "the answer hangs on characters that are not seen",
+        ElementKind::Names => "the answer hangs on how everything is named",
     }
 }
 

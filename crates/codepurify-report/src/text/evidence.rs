@@ -56,6 +56,7 @@ fn row(candidate: &Evidence) -> String {
         ElementKind::Literal => "literal",
         ElementKind::Comment => "comment",
         ElementKind::Invisible => "invisible",
+        ElementKind::Names => "names",
     };
     let Evidence { depth, score, share, .. } = candidate;
     let score = candidate.gain.unwrap_or(*score);

@@ -1,14 +1,17 @@
-//! The elements of a snippet that could be a trigger: identifiers with all their occurrences, statements, the heads of
-//! long ones and of the function, literals, comments and invisible characters.
+//! The elements of a snippet that could be a trigger: identifiers with all their occurrences, one by one and together,
+//! statements, the heads of long ones and of the function, literals, comments and invisible characters.
 
 mod details;
 mod heads;
 mod identifiers;
 mod invisible;
+mod names;
 mod statements;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+
+pub(crate) use names::SEPARATOR;
 
 use crate::snippet::{Snippet, Span};
 use crate::verdict::ElementKind;
@@ -18,7 +21,7 @@ use crate::verdict::ElementKind;
 pub struct Candidate {
     /// What it is.
     pub kind: ElementKind,
-    /// Its text (of the first occurrence; of a head without what is in it).
+    /// Its text (of the first occurrence; of a head without what is in it; of all names the first twelve of them).
     pub text: String,
     /// Its bytes in the snippet's text: at least one span, sorted, not overlapping.
     pub spans: Vec<Span>,
@@ -56,6 +59,9 @@ pub struct Families {
     pub comments: bool,
     /// Characters that are not seen: zero-width ones, directional controls and the like. All of them are one candidate.
     pub invisible: bool,
+    /// All variables and parameters that the snippet declares together, where these are two or more: one candidate, which stands
+    /// behind all others.
+    pub names: bool,
 }
 
 impl Default for Families {
@@ -73,15 +79,17 @@ impl Families {
         literals: false,
         comments: false,
         invisible: false,
+        names: false,
     };
 
-    /// All that [`crate::Profile::standard`] looks at: everything but literals.
+    /// All single elements that [`crate::Profile::standard`] looks at: everything but literals.
     pub const STANDARD: Self = Self {
         identifiers: true,
         statements: Statements::Parts,
         literals: false,
         comments: true,
         invisible: true,
+        names: false,
     };
 }
 
@@ -91,8 +99,14 @@ impl Families {
 pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
     let Some(syntax) = snippet.syntax() else { return Vec::new() };
     let mut found = Vec::new();
+    let identifiers = if families.identifiers || families.names {
+        identifiers::identifiers(snippet, syntax)
+    } else {
+        Vec::new()
+    };
+    let names = names::together(snippet, &identifiers).filter(|_| families.names);
     if families.identifiers {
-        found.extend(identifiers::identifiers(snippet, syntax));
+        found.extend(identifiers);
     }
     if families.statements != Statements::None {
         found.extend(statements::statements(snippet, syntax, families.statements, &found));
@@ -111,6 +125,7 @@ pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
         (candidate.spans[0].start, Reverse(candidate.spans[0].end), candidate.kind == ElementKind::Identifier)
     });
     found.dedup_by(|later, earlier| later.spans == earlier.spans);
+    found.extend(names);
     found
 }
 

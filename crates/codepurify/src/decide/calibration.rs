@@ -39,6 +39,9 @@ struct Clean {
     scores: Vec<f64>,
     /// How many had no score; they count as the least suspicious.
     unscored: usize,
+    /// What their names do together ([`Verdict::naming`]), ascending; those without count as the least suspicious.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    naming: Vec<f64>,
 }
 
 /// A calibration that must not be used: the fault of whoever chose the file.
@@ -91,6 +94,7 @@ impl Calibration {
                 Some(score) => clean.scores.push(score),
                 None => clean.unscored += 1,
             }
+            clean.naming.extend(verdict.naming.filter(|naming| naming.is_finite()));
         }
         sort(&mut answers);
         let (model_sha256, source, settings) = (model_sha256.into(), source.into(), profile.settings());
@@ -161,11 +165,26 @@ impl Calibration {
     /// The p-value of a snippet with this answer and score, in (0, 1]; the fewer clean snippets there are, the larger.
     #[must_use]
     pub fn p_value(&self, label: Option<usize>, score: f64) -> f64 {
-        let higher = self
-            .answers
-            .get(&key(label))
-            .map_or(0, |clean| clean.scores.len() - clean.scores.partition_point(|&other| other < score));
+        self.rarity(label, |clean| &clean.scores, score)
+    }
+
+    /// The same of what its names do together.
+    pub(crate) fn naming_p_value(&self, label: Option<usize>, naming: f64) -> f64 {
+        self.rarity(label, |clean| &clean.naming, naming)
+    }
+
+    fn rarity(&self, label: Option<usize>, of: impl Fn(&Clean) -> &[f64], value: f64) -> f64 {
+        let clean = self.answers.get(&key(label)).map_or(&[][..], of);
+        let higher = clean.len() - clean.partition_point(|&other| other < value);
         (1 + higher) as f64 / (1 + self.rows(label)) as f64
+    }
+
+    /// The clean score whose p-value is at most `p`, the largest there is if none is that rare; `None` without clean scores.
+    pub(crate) fn as_rare(&self, label: Option<usize>, p: f64) -> Option<f64> {
+        let scores = &self.answers.get(&key(label))?.scores;
+        #[allow(clippy::cast_sign_loss, reason = "neither is negative")]
+        let higher = (p * (1 + self.rows(label)) as f64 + 1e-9) as usize;
+        scores.get(scores.len().checked_sub(higher.saturating_sub(1).max(1))?).copied()
     }
 }
 
@@ -180,6 +199,7 @@ pub fn rows_needed(alpha: f64) -> usize {
 fn sort(answers: &mut BTreeMap<String, Clean>) {
     for clean in answers.values_mut() {
         clean.scores.sort_by(f64::total_cmp);
+        clean.naming.sort_by(f64::total_cmp);
     }
 }
 
@@ -194,7 +214,7 @@ mod tests {
     use super::*;
 
     fn calibration(scores: Vec<f64>, unscored: usize) -> Calibration {
-        let answers = BTreeMap::from([("1".to_owned(), Clean { scores, unscored })]);
+        let answers = BTreeMap::from([("1".to_owned(), Clean { scores, unscored, naming: Vec::new() })]);
         let clean = Calibration::of_clean("abc", "mine", &Profile::standard(), []);
         let calibration = Calibration { answers, ..clean };
         Calibration::from_json(&calibration.to_json()).unwrap()
@@ -210,6 +230,18 @@ mod tests {
         // Nothing is known about another answer.
         assert!((calibration.p_value(Some(0), 9.0) - 1.0).abs() < 1e-12);
         assert_eq!((calibration.rows(Some(1)), calibration.rows(None)), (9, 0));
+    }
+
+    /// Of 9 rows p is a number of tenths: 2/10 is that of the highest score, 4/10 that of the third.
+    #[test]
+    fn a_score_is_found_that_is_as_rare() {
+        let calibration = calibration(vec![3.0, -1.0, 2.0, 0.0], 5);
+        let as_rare = |p| calibration.as_rare(Some(1), p);
+        assert_eq!([0.05, 0.2, 0.3, 0.4].map(as_rare), [3.0, 3.0, 2.0, 0.0].map(Some));
+        assert_eq!((as_rare(0.5), as_rare(0.9), calibration.as_rare(Some(0), 0.2)), (Some(-1.0), None, None));
+        for p in [0.2, 0.3, 0.4, 0.5] {
+            assert!((calibration.p_value(Some(1), as_rare(p).unwrap()) - p).abs() < 1e-12);
+        }
     }
 
     #[test]

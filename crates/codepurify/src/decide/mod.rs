@@ -1,6 +1,7 @@
 //! From the statistics of a snippet to a decision.
 
 mod calibration;
+mod dependence;
 mod profile;
 
 pub use calibration::{Calibration, CalibrationError, rows_needed};
@@ -128,13 +129,7 @@ fn evidence(
         Statistic::Concentration => scores.entropy.map(|entropy| {
             of_entropy(entropy.concentration() > limits.concentration, entropy.concentration())
         }),
-        Statistic::Dependence => scores.dependence.map(|dependence| {
-            let calibration = profile.calibration.as_ref();
-            let calibration = calibration.filter(|clean| clean.rows(label) >= rows_needed(profile.alpha));
-            let p_value = calibration.map(|clean| clean.p_value(label, dependence.score));
-            let flagged = p_value.map_or(dependence.complete, |p_value| p_value <= profile.alpha);
-            Evidence { flagged, score: dependence.score, p_value, located: Some(dependence.strongest) }
-        }),
+        Statistic::Dependence => dependence::evidence(profile, inspection, scores, label),
     }
 }
 

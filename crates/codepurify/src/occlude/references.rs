@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::candidates::{Families, Statements, candidates};
+use crate::candidates::{Families, SEPARATOR, Statements, candidates};
 use crate::error::SnippetError;
 use crate::purify::splice::{Edit, apply};
 use crate::snippet::{Language, Limits, Snippet, SourceFile, Span};
@@ -174,6 +174,8 @@ impl Reference {
         let python = self.language == Language::Python;
         let statement = match (kind, python) {
             (ElementKind::Literal, false) => format!("{text};"),
+            (ElementKind::Names, false) => text.replace(SEPARATOR, "; ") + ";",
+            (ElementKind::Names, true) => text.replace(SEPARATOR, "; "),
             _ => text.to_owned(),
         };
         // Its lines keep their distance from each other, not from the margin.

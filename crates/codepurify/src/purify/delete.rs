@@ -11,7 +11,7 @@ use crate::verdict::ElementKind;
 /// and so does a line that would be left empty.
 pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edit>> {
     let removable = |span: Span| match trigger.kind {
-        ElementKind::Identifier => None,
+        ElementKind::Identifier | ElementKind::Names => None,
         ElementKind::Comment => Some(with_line(snippet.text(), span)),
         ElementKind::Invisible => Some(span),
         ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {

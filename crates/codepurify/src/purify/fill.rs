@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::masking::{Masked, Slot};
+use super::masking::{MASKS_PER_NAME, Place, Slot};
 use crate::batch::Fills;
 use crate::snippet::{Grammar, Leaf};
 use crate::victim::{MaskedLm, Proposal};
@@ -13,26 +13,26 @@ const BEAM: usize = 12;
 /// The proposals for one mask, best first.
 type Proposals<'a> = &'a [Proposal];
 
-/// The proposals for the `masks` masks of every slot that the model saw.
-fn by_slot<'a>(masked: &'a Masked, fills: &'a [Fills], masks: usize) -> Vec<Option<&'a [Vec<Proposal>]>> {
-    let at = |&(row, first): &(usize, usize)| fills.get(row)?.get(first..first + masks);
-    masked.places.iter().map(|place| place.as_ref().and_then(at)).collect()
+/// The proposals for the `masks` masks at each of `places`, if the model saw it.
+fn by_slot<'a>(places: &[Place], fills: &'a [Fills], masks: usize) -> Vec<Option<&'a [Vec<Proposal>]>> {
+    let at = |(row, first): (usize, usize)| fills.get(row)?.get(first..first + masks);
+    places.iter().map(|place| place.and_then(at)).collect()
 }
 
-/// New names for an identifier, best first: one to three tokens that together make a name which is not in `taken`.
+/// New names for the identifier at `places`, best first: one to three tokens that together make a name which is not in `taken`.
 /// The log-probabilities are summed over all occurrences; names of different length are compared by their mean.
 pub(super) fn names(
     mlm: &dyn MaskedLm,
-    masked: &Masked,
+    places: &[Place],
     fills: &[Fills],
-    taken: &BTreeSet<&str>,
+    taken: &BTreeSet<String>,
     grammar: &Grammar,
 ) -> Vec<String> {
     let occurrences: Vec<&[Vec<Proposal>]> =
-        by_slot(masked, fills, super::masking::MASKS_PER_NAME).into_iter().flatten().collect();
+        by_slot(places, fills, MASKS_PER_NAME).into_iter().flatten().collect();
     let mut combined: Vec<(f64, String)> = Vec::new();
     let mut prefixes = vec![(0.0, String::new())];
-    for position in 0..super::masking::MASKS_PER_NAME {
+    for position in 0..MASKS_PER_NAME {
         let proposals: Vec<Proposals<'_>> =
             occurrences.iter().map(|masks| masks[position].as_slice()).collect();
         let parts = name_parts(mlm, &summed(&proposals), position == 0);
@@ -85,7 +85,7 @@ fn name_parts(mlm: &dyn MaskedLm, tokens: &[(f64, u32)], first: bool) -> Vec<(f6
 /// For each slot, what may stand there instead of `text`'s bytes, best first; empty if nothing fits.
 pub(super) fn infills(
     mlm: &dyn MaskedLm,
-    masked: &Masked,
+    places: &[Place],
     fills: &[Fills],
     slots: &[Slot],
     text: &str,
@@ -101,7 +101,7 @@ pub(super) fn infills(
         let texts = proposals.iter().filter_map(|proposal| mlm.token_text(proposal.id));
         texts.map(|new| new.trim().to_owned()).filter(fits).collect()
     };
-    slots.iter().zip(by_slot(masked, fills, 1)).map(choices).collect()
+    slots.iter().zip(by_slot(places, fills, 1)).map(choices).collect()
 }
 
 /// Whether `new` may stand where a leaf of this class stood.

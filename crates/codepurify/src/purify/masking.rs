@@ -24,15 +24,18 @@ pub(super) struct Slot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Masked {
     pub(super) rows: Ragged,
-    /// For each slot its row and which mask of that row is its first; `None` if the model sees no token there.
-    pub(super) places: Vec<Option<(usize, usize)>>,
+    /// One for each slot.
+    pub(super) places: Vec<Place>,
 }
 
-/// The slots of a located trigger: all occurrences of an identifier, or the leaf tokens of a statement or head that are
+/// The row of a slot and which mask of that row is its first; `None` if the model sees no token there.
+pub(super) type Place = Option<(usize, usize)>;
+
+/// The slots of a located trigger: all occurrences of an identifier, or of all, or the leaf tokens of a statement or head that are
 /// neither keyword nor punctuation nor operator.
 pub(super) fn slots(snippet: &Snippet, trigger: &Candidate) -> Vec<Slot> {
     match trigger.kind {
-        ElementKind::Identifier => {
+        ElementKind::Identifier | ElementKind::Names => {
             trigger.spans.iter().map(|&span| Slot { span, leaf: Leaf::Identifier }).collect()
         }
         ElementKind::Comment | ElementKind::Invisible => Vec::new(),

@@ -7,15 +7,15 @@ mod fill;
 mod masking;
 pub mod splice;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::batch;
-use crate::candidates::Candidate;
+use crate::candidates::{Candidate, SEPARATOR};
 use crate::error::ModelError;
 use crate::snippet::{Leaf, Snippet, Syntax, SyntaxQuality};
 use crate::verdict::{Action, ElementKind};
 use crate::victim::MaskedLm;
-use masking::{MASKS_PER_NAME, Masked, Slot};
+use masking::{MASKS_PER_NAME, Masked, Place, Slot};
 use splice::Edit;
 
 /// Proposals asked for at each mask.
@@ -129,7 +129,10 @@ impl<'a> Plan<'a> {
                 "not purified: the trigger holds nothing but keywords and punctuation",
             ));
         }
-        let masks = if trigger.kind == ElementKind::Identifier { MASKS_PER_NAME } else { 1 };
+        let masks = match trigger.kind {
+            ElementKind::Identifier | ElementKind::Names => MASKS_PER_NAME,
+            _ => 1,
+        };
         match masking::mask(mlm, snippet.text(), &slots, masks) {
             Err(error) => Err(Purification::failed(&error)),
             Ok(None) => Err(Purification::unchanged(
@@ -142,7 +145,7 @@ impl<'a> Plan<'a> {
     /// Takes the best fillings that parse as well as the original did.
     fn complete(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills], most: usize) -> Purification {
         let (action, attempts) = match self.trigger.kind {
-            ElementKind::Identifier => (Action::Rename, self.renamings(mlm, fills)),
+            ElementKind::Identifier | ElementKind::Names => (Action::Rename, self.renamings(mlm, fills)),
             _ => (Action::Infill, self.infillings(mlm, fills)),
         };
         let mlm_passes = self.masked.rows.len();
@@ -159,21 +162,42 @@ impl<'a> Plan<'a> {
         Purification { mlm_passes, ..Purification::unchanged(reason) }
     }
 
-    /// One consistent new name for all occurrences, in each attempt another.
+    /// One consistent new name for all occurrences of each old one, in each attempt others.
     fn renamings(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills]) -> Vec<Vec<Edit>> {
-        let taken = names_in(self.snippet);
-        let names = fill::names(mlm, &self.masked, fills, &taken, self.snippet.grammar());
-        let rename = |name: String| {
-            let edit = |slot: &Slot| Edit { span: slot.span, replacement: name.clone() };
-            self.slots.iter().map(edit).collect()
+        let (old, mut places) = (self.old_names(), BTreeMap::<&str, Vec<Place>>::new());
+        for (name, place) in old.iter().zip(&self.masked.places) {
+            places.entry(name).or_default().push(*place);
+        }
+        let mut taken = names_in(self.snippet);
+        let proposals = places.into_iter().map(|(old, places)| {
+            let new = fill::names(mlm, &places, fills, &taken, self.snippet.grammar());
+            let new: Vec<String> = new.into_iter().take(ATTEMPTS).collect();
+            taken.extend(new.iter().cloned());
+            (old, new)
+        });
+        let proposals: BTreeMap<&str, Vec<String>> = proposals.collect();
+        // Where one name has too few proposals it gets its last again.
+        let attempts = proposals.values().map(Vec::len).max().unwrap_or(0);
+        let rename = |attempt: usize| {
+            let edit = |(slot, old): (&Slot, &&str)| {
+                let new = proposals.get(old)?;
+                Some(Edit { span: slot.span, replacement: new.get(attempt).or(new.last())?.clone() })
+            };
+            self.slots.iter().zip(&old).filter_map(edit).collect()
         };
-        names.into_iter().take(ATTEMPTS).map(rename).collect()
+        (0..attempts).map(rename).collect()
+    }
+
+    /// What stands in each slot.
+    fn old_names(&self) -> Vec<&'a str> {
+        let text = self.snippet.text();
+        self.slots.iter().map(|slot| slot.span.of(text).unwrap_or_default()).collect()
     }
 
     /// Attempt k takes the k-th choice of each slot, or its last.
     fn infillings(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills]) -> Vec<Vec<Edit>> {
         let (text, grammar) = (self.snippet.text(), self.snippet.grammar());
-        let choices = fill::infills(mlm, &self.masked, fills, &self.slots, text, grammar);
+        let choices = fill::infills(mlm, &self.masked.places, fills, &self.slots, text, grammar);
         let attempts = choices.iter().map(Vec::len).max().unwrap_or(0).min(ATTEMPTS);
         let infill = |attempt: usize| {
             let edit = |(slot, choices): (&Slot, &Vec<String>)| {
@@ -191,6 +215,15 @@ impl<'a> Plan<'a> {
         if !parses_as_well(self.snippet, &text) {
             return None;
         }
+        let replacement = match self.trigger.kind {
+            ElementKind::Names => new_names(edits),
+            _ => self.first_place(edits)?,
+        };
+        Some(Filling { text, edits: edits.to_vec(), replacement })
+    }
+
+    /// What stands in the trigger's first place after `edits`.
+    fn first_place(&self, edits: &[Edit]) -> Option<String> {
         let place = self.trigger.spans[0];
         let within: Vec<Edit> = edits
             .iter()
@@ -200,18 +233,24 @@ impl<'a> Plan<'a> {
                 replacement: edit.replacement.clone(),
             })
             .collect();
-        let replacement = splice::apply(place.of(self.snippet.text())?, &within).ok()?;
-        Some(Filling { text, edits: edits.to_vec(), replacement })
+        splice::apply(place.of(self.snippet.text())?, &within).ok()
     }
 }
 
+/// The new names in the order in which they stand, each once.
+fn new_names(edits: &[Edit]) -> String {
+    let mut seen = BTreeSet::new();
+    let new = edits.iter().map(|edit| edit.replacement.as_str()).filter(|name| seen.insert(*name));
+    new.collect::<Vec<_>>().join(SEPARATOR)
+}
+
 /// Every name of any sort in the snippet.
-fn names_in(snippet: &Snippet) -> BTreeSet<&str> {
+fn names_in(snippet: &Snippet) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     if let Some(syntax) = snippet.syntax() {
         syntax.walk((), |visit, ()| {
             if Leaf::of_kind(visit.kind) == Some(Leaf::Identifier) {
-                names.extend(visit.span.of(snippet.text()));
+                names.extend(visit.span.of(snippet.text()).map(str::to_owned));
             }
             Some(())
         });

@@ -43,6 +43,15 @@ impl Influence {
     }
 }
 
+/// What all names of a snippet do together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Naming {
+    /// What a reference gains with them, and the answer loses without them: logits.
+    pub(crate) score: f64,
+    /// The candidate that they are.
+    pub(crate) names: usize,
+}
+
 /// What the model answered for the snippet as it stands. All that follows is measured on this answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -74,6 +83,8 @@ pub(crate) struct Scores {
     pub(crate) entropy: Option<Entropy>,
     /// Absent where candidates were only occluded.
     pub(crate) dependence: Option<Dependence>,
+    /// Absent where all names together do not turn the first reference, and where they were not looked at.
+    pub(crate) naming: Option<Naming>,
     /// What all of this cost.
     pub(crate) spent: Spent,
     /// What was asked of references.
@@ -114,8 +125,17 @@ impl Scores {
 
     fn new(answer: Answer, prediction: Prediction, margin: f64, influences: Vec<Influence>) -> Self {
         let (spent, asked) = (Spent::default(), Asked::default());
-        let mut scores =
-            Self { answer, prediction, margin, influences, entropy: None, dependence: None, spent, asked };
+        let mut scores = Self {
+            answer,
+            prediction,
+            margin,
+            influences,
+            entropy: None,
+            dependence: None,
+            naming: None,
+            spent,
+            asked,
+        };
         scores.entropy = scores.entropy_of_shares();
         scores
     }
@@ -135,6 +155,11 @@ impl Scores {
 
     /// Adds what was found out in another window of the same snippet, whose candidates `taken` come behind the own ones.
     pub(crate) fn take_in(&mut self, other: Self, taken: &[usize]) {
+        if let Some(Naming { score, names }) = other.naming
+            && let Some(place) = taken.iter().position(|&index| index == names)
+        {
+            self.naming = Some(Naming { score, names: self.influences.len() + place });
+        }
         self.influences.extend(taken.iter().map(|&index| other.influences[index]));
         self.spent += other.spent;
         self.asked.join(other.asked);

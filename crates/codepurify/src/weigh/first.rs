@@ -1,4 +1,5 @@
-//! The first look at all candidates, in one short reference. It only says which of them go on.
+//! The first look at all candidates, in one short reference. It only says which of them go on. All names together
+//! ([`super::naming`]) go into it beside them.
 
 use super::{Ask, Draft, Drafts, Scales, occluded};
 
@@ -15,8 +16,9 @@ impl Scales<'_> {
     /// Puts all candidates into the first reference, as many together as the budget asks for.
     pub(super) fn in_packs<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
         self.in_first(drafts, |draft, reference| {
-            let all: Vec<usize> = (0..draft.inspection.candidates.len()).collect();
-            all.chunks(self.pack(draft, reference)).map(<[usize]>::to_vec).collect()
+            let all: Vec<usize> = draft.elements().collect();
+            let packs = all.chunks(self.pack(all.len(), draft, reference)).map(<[usize]>::to_vec);
+            packs.chain(self.all_names(draft).map(|names| vec![names])).collect()
         })
     }
 
@@ -64,10 +66,9 @@ impl Scales<'_> {
         })
     }
 
-    /// How many candidates go into a reference of `reference` tokens together, for all of them to stay within their share of
+    /// How many of `count` candidates go into a reference of `reference` tokens together, for all of them to stay within their share of
     /// the budget. With more than √(n / 2) of n in each, the rows saved are fewer than those of two packs taken apart.
-    fn pack(&self, draft: &Draft<'_, '_>, reference: usize) -> usize {
-        let count = draft.inspection.candidates.len();
+    fn pack(&self, count: usize, draft: &Draft<'_, '_>, reference: usize) -> usize {
         let plain = draft.scores.spent.tokens as f64;
         let room = (self.effort.budget * FIRST_LOOK * plain / reference.max(1) as f64).max(1.0);
         #[allow(clippy::cast_sign_loss, reason = "neither is negative")]
@@ -107,7 +108,7 @@ impl Scales<'_> {
 impl Draft<'_, '_> {
     /// The `count` candidates of the highest rank, best first.
     fn best(&self, count: usize) -> Vec<usize> {
-        let mut best: Vec<usize> = (0..self.inspection.candidates.len()).collect();
+        let mut best: Vec<usize> = self.elements().collect();
         best.sort_by(|&a, &b| self.rank(b).total_cmp(&self.rank(a)));
         best.truncate(count);
         best

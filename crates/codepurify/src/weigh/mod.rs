@@ -8,7 +8,7 @@
 //! as well is occluded. Otherwise only the strongest is
 //! occluded, once it is called a trigger: before that, its necessity decides nothing. Where all references get the snippet's
 //! answer anyway and there is no calibration to compare with, candidates are occluded instead. Of a pair the strongest of both
-//! sides are occluded together.
+//! sides are occluded together. How a single snippet names things is a question of its own.
 
 mod bench;
 mod closely;
@@ -16,6 +16,7 @@ mod first;
 mod further;
 mod jointly;
 mod memory;
+mod naming;
 
 pub(crate) use bench::{Ask, Bench, Entry};
 
@@ -132,6 +133,7 @@ impl Scales<'_> {
         let drafts = self.further(drafts);
         let drafts = drafts.into_iter().map(|draft| draft.map(Draft::concluded)).collect();
         let drafts = self.missed(drafts);
+        let drafts = self.named(drafts);
         let drafts = self.jointly(drafts);
         drafts.into_iter().map(|draft| Ok(draft?.scores)).collect()
     }

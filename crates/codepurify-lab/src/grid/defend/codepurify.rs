@@ -65,10 +65,9 @@ impl<'k> Screening<'k> {
         Self { defender: Either::new(kit, kit.guard.model(), profile), entropy: true }
     }
 
-    /// Profile `default`, calibrated; of the `whole` sample, or of what the victim sees. A pair is flagged if one of its sides is:
-    /// each side gets half of α.
-    pub(super) fn standard(kit: &'k Kit<'k>, workers: &Workers, whole: bool) -> Result<Self> {
-        let profile = standard(kit)?.with_whole(whole);
+    /// `profile`, which is a form of `default`, calibrated. A pair is flagged if one of its sides is: each side gets half of α.
+    pub(super) fn standard(kit: &'k Kit<'k>, workers: &Workers, profile: Profile) -> Result<Self> {
+        let profile = fitted(profile, kit)?;
         let silent = Either::new(kit, kit.guard.exact(), profile.clone().calibrating());
         let verdicts =
             workers.map(kit.calibration.len(), |index| silent.verdicts(&kit.calibration[index]))?;
@@ -81,9 +80,8 @@ impl<'k> Screening<'k> {
     }
 }
 
-/// Profile `default` as it is used before the victim: a model of pairs gets references of its own field.
-fn standard(kit: &Kit<'_>) -> Result<Profile> {
-    let profile = Profile::standard();
+/// `profile` as it is used before the victim: a model of pairs gets references of its own field.
+fn fitted(profile: Profile, kit: &Kit<'_>) -> Result<Profile> {
     let Some(victim) = pair(kit.guard.exact()) else { return Ok(profile) };
     let texts = kit.field.iter().flat_map(|sample| sample.texts.iter().map(|text| (text, sample.language)));
     let snippets = texts.filter_map(|(text, language)| Snippet::new(text.as_str(), language).ok());

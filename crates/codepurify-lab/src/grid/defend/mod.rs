@@ -8,6 +8,7 @@ mod sides;
 
 use std::collections::BTreeMap;
 
+use ::codepurify::Profile;
 use anyhow::Result;
 use clap::ValueEnum;
 use codepurify_models::RobertaMaskedLm;
@@ -31,6 +32,8 @@ pub enum Defence {
     CodepurifyDefault,
     /// The same, with what lies behind the victim's window.
     CodepurifyWhole,
+    /// The same, with what all names do together.
+    CodepurifyNaming,
     /// The published method, calibrated on clean code.
     CodepurifyPaper,
     /// Its released code, thresholds and quirks included.
@@ -98,10 +101,14 @@ impl Defence {
     /// # Errors
     /// If a model fails, or there is no n-gram model of the samples' language.
     pub fn set_up<'k>(self, kit: &'k Kit<'k>, workers: &Workers) -> Result<Box<dyn Screener + 'k>> {
+        let standard = |profile| -> Result<Box<dyn Screener + 'k>> {
+            Ok(Box::new(codepurify::Screening::standard(kit, workers, profile)?))
+        };
         let open = |threshold| -> Result<Box<dyn Screener + 'k>> {
             Ok(match self {
-                Self::CodepurifyDefault => Box::new(codepurify::Screening::standard(kit, workers, false)?),
-                Self::CodepurifyWhole => Box::new(codepurify::Screening::standard(kit, workers, true)?),
+                Self::CodepurifyDefault => standard(Profile::standard())?,
+                Self::CodepurifyWhole => standard(Profile::standard().with_whole(true))?,
+                Self::CodepurifyNaming => standard(Profile::standard().with_naming(true))?,
                 Self::CodepurifyPaper => Box::new(codepurify::Screening::paper(kit, threshold)),
                 Self::CodepurifyOfficial => Box::new(codepurify::Released::new(kit)),
                 Self::Onion => Box::new(baselines::onion_of_words(kit, threshold)?),
@@ -124,7 +131,7 @@ impl Defence {
 
     /// Whether a threshold on its score is set on clean samples. Profile `default` has its own way to do that.
     fn is_calibrated(self) -> bool {
-        use Defence::{CodepurifyDefault, CodepurifyOfficial, CodepurifyWhole, Oseql};
-        !matches!(self, CodepurifyDefault | CodepurifyWhole | CodepurifyOfficial | Oseql)
+        use Defence::{CodepurifyDefault, CodepurifyNaming, CodepurifyOfficial, CodepurifyWhole, Oseql};
+        !matches!(self, CodepurifyDefault | CodepurifyWhole | CodepurifyNaming | CodepurifyOfficial | Oseql)
     }
 }
