@@ -41,8 +41,8 @@ fn in_either_way(
     dependence: Dependence,
     label: Option<usize>,
 ) -> Evidence {
-    let element = clean.p_value(label, dependence.score) / (1.0 - NAMING);
-    let of_element = Evidence { p_value: Some(element.min(1.0)), ..Evidence::of(dependence) };
+    let element = (clean.p_value(label, dependence.score) / (1.0 - NAMING)).min(1.0);
+    let of_element = Evidence { p_value: Some(element), ..Evidence::of(dependence) };
     let Some(naming) = scores.naming else { return of_element };
     let together = clean.naming_p_value(label, naming.score) / NAMING;
     if together >= element {
@@ -62,5 +62,44 @@ impl Evidence {
     fn of(dependence: Dependence) -> Self {
         let Dependence { score, strongest, .. } = dependence;
         Self { flagged: false, score, p_value: None, located: Some(strongest) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::score::Naming;
+    use crate::victim::Logits;
+
+    /// Against eight clean snippets with scores from 1 to 8, two of which have names that do something: 3 and 5.
+    fn judged(score: f64, naming: Option<f64>) -> Evidence {
+        let clean = r#"{"schema_version":1,"model_sha256":"","source":"","settings":"","answers":
+            {"0":{"scores":[1,2,3,4,5,6,7,8],"unscored":0,"naming":[3,5]}}}"#;
+        let mut scores = Scores::of_logits(&Logits::new(2, vec![1.0, 0.0]).unwrap());
+        scores.naming = naming.map(|score| Naming { score, names: 7 });
+        let dependence = Dependence { score, strongest: 2, complete: false, open: true, needed: false };
+        in_either_way(&Calibration::from_json(clean).unwrap(), &scores, dependence, Some(0))
+    }
+
+    #[test]
+    fn what_is_rarer_for_its_part_decides_and_is_ranked_like_an_element_as_rare() {
+        let close = |evidence: Evidence, p: f64| (evidence.p_value.unwrap() - p).abs() < 1e-12;
+        // One of nine in each: the element has four times the part.
+        let element = judged(9.0, Some(6.0));
+        assert!(close(element, 1.0 / 9.0 / 0.8));
+        assert_eq!((element.located, element.score), (Some(2), 9.0));
+        // Eight of nine and one of nine, which is as rare for its part as four of nine for an element: the third highest score.
+        let names = judged(1.5, Some(6.0));
+        assert!(close(names, 1.0 / 9.0 / 0.2));
+        assert_eq!((names.located, names.score), (Some(7), 6.0));
+    }
+
+    #[test]
+    fn no_p_value_is_above_one() {
+        // Nine of nine for the element; two of nine for the names, which is more than their part allows.
+        for naming in [None, Some(4.0), Some(1.0)] {
+            let evidence = judged(0.5, naming);
+            assert_eq!((evidence.p_value, evidence.located, evidence.score), (Some(1.0), Some(2), 0.5));
+        }
     }
 }

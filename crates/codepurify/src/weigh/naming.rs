@@ -23,7 +23,8 @@ impl Scales<'_> {
             .filter(|_| self.calibrated && single && inspection.is_first())
     }
 
-    /// Hides all names together where they turned the first reference: an honest answer seldom hangs on them.
+    /// Asks what is left of the answer once nothing is called as it is, where all names together turned the first reference: an
+    /// honest answer seldom hangs on them.
     pub(super) fn named<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
         let turning = |draft: &Draft<'a, 's>| {
             let names = self.all_names(draft)?;
@@ -54,7 +55,7 @@ fn renamed(inspection: &Inspection<'_>, names: usize) -> String {
         Edit { span, replacement: format!("v{number}") }
     };
     let edits: Vec<Edit> = inspection.candidates[names].spans.iter().map(edit).collect();
-    apply(text, &edits).unwrap_or_else(|_| text.to_owned())
+    apply(text, &edits).expect("the places of a candidate are apart and in the text")
 }
 
 impl Draft<'_, '_> {
