@@ -104,7 +104,7 @@ pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
     } else {
         Vec::new()
     };
-    let names = names::together(snippet, &identifiers).filter(|_| families.names);
+    let names = if families.names { names::together(snippet, &identifiers) } else { None };
     if families.identifiers {
         found.extend(identifiers);
     }

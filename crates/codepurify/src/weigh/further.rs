@@ -4,7 +4,7 @@
 //! told apart by whether the snippet's own answer hangs on it.
 
 use super::{Draft, Drafts, Entry, Scales, occluded};
-use crate::score::{Answer, Sufficiency};
+use crate::score::Sufficiency;
 
 impl Scales<'_> {
     /// Puts what turned every reference that counts into further ones, step by step, as long as it turns all.
@@ -20,8 +20,7 @@ impl Scales<'_> {
     pub(super) fn missed<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
         let asks = |draft: &mut Draft<'a, 's>| {
             draft.turning = draft.turning();
-            let single = draft.inspection.seat.is_none() && matches!(draft.scores.answer, Answer::Label(_));
-            if !single || draft.turning.is_empty() {
+            if !draft.is_single() || draft.turning.is_empty() {
                 return Ok(Vec::new());
             }
             let row = draft.inspection.without_all(self.guarded.model(), &draft.turning)?;

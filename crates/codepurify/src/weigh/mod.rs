@@ -106,6 +106,11 @@ impl<'a> Draft<'a, '_> {
         }
     }
 
+    /// Whether it is no side of a pair, and is given a class.
+    fn is_single(&self) -> bool {
+        self.inspection.seat.is_none() && matches!(self.scores.answer, Answer::Label(_))
+    }
+
     fn bars(&self) -> Bars {
         Bars::of(&self.scores.answer, self.scores.margin)
     }

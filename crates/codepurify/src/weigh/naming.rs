@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{Draft, Drafts, Scales, occluded};
 use crate::occlude::Inspection;
 use crate::purify::splice::{Edit, apply};
-use crate::score::{Answer, Naming};
+use crate::score::Naming;
 use crate::snippet::Span;
 use crate::verdict::ElementKind;
 
@@ -16,11 +16,10 @@ impl Scales<'_> {
     /// behind the window.
     pub(super) fn all_names(&self, draft: &Draft<'_, '_>) -> Option<usize> {
         let inspection = draft.inspection;
-        let single = inspection.seat.is_none() && matches!(draft.scores.answer, Answer::Label(_));
         let names = |&index: &usize| inspection.candidates[index].kind == ElementKind::Names;
         (0..inspection.candidates.len())
             .find(names)
-            .filter(|_| self.calibrated && single && inspection.is_first())
+            .filter(|_| self.calibrated && draft.is_single() && inspection.is_first())
     }
 
     /// Asks what is left of the answer once nothing is called as it is, where all names together turned the first reference: an
