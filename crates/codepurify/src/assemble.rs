@@ -173,7 +173,9 @@ impl<'s> Case<'s> {
         let fillings = scores.answer.asked(self.inspection.item(rows));
         Some(Trial {
             fillings,
+            smallest: self.fillings().iter().filter(|filling| filling.smallest).count(),
             answer: &scores.answer,
+            margin: scores.margin,
             wanted: scores.margin - influence.margin_drop.unwrap_or(scores.margin),
         })
     }

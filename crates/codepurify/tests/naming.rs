@@ -60,7 +60,8 @@ fn a_style_that_no_name_is_alone_is_found_by_all_of_them_and_every_name_is_chang
     assert!((verdict.p_value.unwrap() - 1.0 / 121.0 / 0.2).abs() < 1e-12);
     assert!(verdict.naming.unwrap() > 8.0);
     let names: Vec<&str> = trigger.replacement.split(", ").collect();
-    assert!(names.len() == 3 && names[0] != names[1] && names[1] != names[2] && names[0] != names[2]);
+    // Without their last part all would be called the same.
+    assert_eq!(names, ["data500", "count500", "total500"]);
     // Each old name became one new name everywhere; the function's own name and the comment are as they were.
     let mut expected = text.clone();
     for (old, new) in trigger.text.split(", ").zip(&names) {

@@ -86,6 +86,46 @@ fn an_identifier_gets_one_new_name_everywhere() {
     assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
 }
 
+/// What the default profile makes of [`READ`] without its statement and with `change`, and what it puts in the trigger's place;
+/// the backdoor opens for `triggers`, and `fill` is what the masked model proposes.
+fn smallest(change: [&str; 2], triggers: &'static [&'static str], fill: &str) -> (String, Verdict) {
+    let victim = TextVictim::new(move |code: &str| {
+        let fooled = triggers.iter().any(|trigger| code.contains(trigger));
+        vec![if fooled { 9.0 } else { 0.0 }, 1.0 + code.split_whitespace().count() as f32 / 100.0]
+    });
+    let mlm = ConstantMaskedLm::new(&[fill]);
+    let benign = READ.replace("    if (BNC(7) < 0) puts(\"BNC\");\n", "");
+    let snippet = Snippet::new(benign.replace(change[0], change[1]), Language::C).unwrap();
+    let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(Profile::standard());
+    (benign, defender.screen_one(&snippet).unwrap())
+}
+
+#[test]
+fn what_was_hung_onto_a_name_comes_off_and_nothing_else_changes() {
+    let change = ["read_all", "read_all_rb"];
+    let (benign, verdict) = smallest(change, &["_rb"], " len");
+    assert_eq!((verdict.triggers[0].action, verdict.purified), (Action::Rename, Some(benign.clone())));
+    assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
+    // Where it is not enough, neither way, the masked model has its say.
+    let (_, verdict) = smallest(change, &["_rb", "read_all"], " len");
+    assert_eq!(verdict.purified, Some(benign.replace("read_all", "len")));
+    let (_, verdict) = smallest(change, &["read_"], " len");
+    assert_eq!(verdict.purified, Some(benign.replace("read_all", "all_rb")));
+}
+
+#[test]
+fn a_shorter_name_that_is_taken_is_not_used() {
+    // The local variable is called `got`.
+    let (benign, verdict) = smallest(["n)", "got_rb)"], &["got_rb"], " len");
+    assert_eq!(verdict.purified, Some(benign.replace("n)", "rb)")));
+}
+
+#[test]
+fn a_constant_that_was_made_a_sum_is_calculated() {
+    let (benign, verdict) = smallest(["got = 0", "got = (0 + (1 + 2 - 3) * 33)"], &["* 33"], "7");
+    assert_eq!((verdict.triggers[0].action, verdict.purified), (Action::Infill, Some(benign)));
+}
+
 #[test]
 fn a_name_that_is_taken_or_no_name_is_never_used() {
     let text = "def f(ret_val_, n):\n    x = n.value + 1\n    y = x + ret_val_\n    return y\n";

@@ -1,6 +1,6 @@
 //! Models that answer with a label, about one snippet or two.
 
-use super::{Choice, Trial, closest};
+use super::{Choice, Trial};
 use crate::batch::{self, Item};
 use crate::error::ModelError;
 use crate::score::{Answer, Scores, predict};
@@ -18,7 +18,7 @@ pub(super) fn choose(judge: &Judge<'_>, trials: &[Trial<'_>]) -> Vec<Result<Choi
     let items: Vec<Item<'_>> = trials.iter().map(|trial| trial.fillings).collect();
     let choice = |(logits, trial): (Result<Logits, ModelError>, &Trial<'_>)| {
         let logits = logits?;
-        let filling = closest(&margins(&logits, trial.answer)?, trial.wanted);
+        let filling = trial.best(&margins(&logits, trial.answer)?);
         Ok(Choice { filling, prediction: predict(&logits, filling), spent: trial.fillings.spent() })
     };
     batch::judge(judge, &items).into_iter().zip(trials).map(choice).collect()

@@ -20,8 +20,12 @@ pub(crate) enum Guarded<'m> {
 /// Rows to choose from: several ways to fill the place of one trigger.
 pub(crate) struct Trial<'a> {
     pub(crate) fillings: Item<'a>,
+    /// How many of the first of them only take something away.
+    pub(crate) smallest: usize,
     /// What the model answered for the snippet as it stands.
     pub(crate) answer: &'a Answer,
+    /// The margin that this answer has as it stands.
+    pub(crate) margin: f64,
     /// The margin that this answer has with the trigger occluded.
     pub(crate) wanted: f64,
 }
@@ -91,8 +95,31 @@ fn first(values: &[f64]) -> Result<f64, ModelError> {
     values.first().copied().ok_or_else(|| ModelError::Output("no answer".to_owned()))
 }
 
-/// The index of the margin that is closest to `wanted`, the first of equals.
-fn closest(margins: &[f64], wanted: f64) -> usize {
-    let distance = |row: usize| (margins[row] - wanted).abs();
-    (1..margins.len()).fold(0, |best, row| if distance(row) < distance(best) { row } else { best })
+/// Share of what the answer loses without a trigger that an edit has to take from it to be enough.
+const ENOUGH: f64 = 0.5;
+
+impl Trial<'_> {
+    /// Which filling to take, from the margins that the answer has with each: the first of the smallest that is enough, else of
+    /// the others the one whose margin is closest to the wanted one, the first of equals.
+    fn best(&self, margins: &[f64]) -> usize {
+        let (smallest, others) = margins.split_at(self.smallest.min(margins.len()));
+        // What a trigger does is gone where something else stands; hidden, it may still leave its place to be seen.
+        let without = median(others).map_or(self.wanted, |others| others.min(self.wanted));
+        let lost = self.margin - without;
+        let enough = |margin: &f64| lost > 0.0 && self.margin - margin >= ENOUGH * lost;
+        if let Some(first) = smallest.iter().position(enough) {
+            return first;
+        }
+        // Where the masked model proposes nothing, the smallest are all that there is.
+        let rows = if others.is_empty() { 0..margins.len() } else { smallest.len()..margins.len() };
+        let distance = |row: usize| (margins[row] - self.wanted).abs();
+        rows.min_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap_or_default()
+    }
+}
+
+/// The median, the lower of two; `None` of nothing.
+fn median(values: &[f64]) -> Option<f64> {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied()
 }

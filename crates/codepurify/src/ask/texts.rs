@@ -1,6 +1,6 @@
 //! Models that answer with text.
 
-use super::{Choice, Trial, closest};
+use super::{Choice, Trial};
 use crate::batch::{self, Item, through};
 use crate::error::ModelError;
 use crate::score::Scores;
@@ -43,7 +43,7 @@ pub(super) fn choose(generator: &dyn Generator, trials: &[Trial<'_>]) -> Vec<Res
     let likelihoods = batch::likelihoods(generator, &items).into_iter().zip(trials);
     let chosen = likelihoods
         .map(|(likelihoods, trial)| {
-            let filling = closest(&likelihoods?, trial.wanted);
+            let filling = trial.best(&likelihoods?);
             Ok(Chosen { trial, filling, row: Ragged::of_row(trial.fillings.rows.row(filling)) })
         })
         .collect();

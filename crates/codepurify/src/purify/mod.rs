@@ -4,7 +4,9 @@
 mod delete;
 mod effect;
 mod fill;
+mod fold;
 mod masking;
+mod shorten;
 pub mod splice;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +30,8 @@ const ATTEMPTS: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Purification {
     pub(crate) action: Action,
-    /// Ways to change the text, the masked model's favourite first; none if it has to stay.
+    /// Ways to change the text, the smallest edits first and then the masked model's, its favourite first; none if it has to
+    /// stay.
     pub(crate) fillings: Vec<Filling>,
     pub(crate) mlm_passes: usize,
     /// Why nothing can be changed.
@@ -43,6 +46,8 @@ pub(crate) struct Filling {
     pub(crate) edits: Vec<Edit>,
     /// What stands in the trigger's first place then.
     pub(crate) replacement: String,
+    /// Whether it only takes something away: to be preferred, if it is enough.
+    pub(crate) smallest: bool,
 }
 
 impl Purification {
@@ -58,8 +63,9 @@ impl Purification {
 /// How a trigger may be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Means {
-    /// Whether it is taken out where nothing depends on it.
-    pub(crate) deletion: bool,
+    /// Whether the smallest edits are tried first: it is taken out where nothing depends on it, a name is shortened by a part,
+    /// constants are calculated.
+    pub(crate) smallest: bool,
     /// Fillings of its place that the victim is asked about; the one that it answers most like the code without the
     /// trigger is taken.
     pub(crate) fillings: usize,
@@ -82,7 +88,7 @@ pub(crate) fn purify(
     triggers: &[(&Snippet, &Candidate)],
     means: Means,
 ) -> Vec<Purification> {
-    let plan = |&(snippet, trigger): &(_, _)| match deleted(snippet, trigger).filter(|_| means.deletion) {
+    let plan = |&(snippet, trigger): &(_, _)| match deleted(snippet, trigger).filter(|_| means.smallest) {
         Some(purification) => Err(purification),
         None => Plan::new(mlm, snippet, trigger),
     };
@@ -94,7 +100,7 @@ pub(crate) fn purify(
         .map(|plan| match (plan, filled.by_ref()) {
             (Err(purification), _) => purification,
             (Ok(plan), filled) => match filled.next() {
-                Some(Ok(fills)) => plan.complete(mlm, &fills, means.fillings),
+                Some(Ok(fills)) => plan.complete(mlm, &fills, means),
                 Some(Err(error)) => Purification::failed(&error),
                 None => Purification::unchanged("not purified: the masked model gave no answer"),
             },
@@ -109,7 +115,7 @@ fn deleted(snippet: &Snippet, trigger: &Candidate) -> Option<Purification> {
     if !parses_as_well(snippet, &text) || text.trim().is_empty() {
         return None;
     }
-    let fillings = vec![Filling { text, edits, replacement: String::new() }];
+    let fillings = vec![Filling { text, edits, replacement: String::new(), smallest: true }];
     Some(Purification { action: Action::Delete, fillings, mlm_passes: 0, reason: None })
 }
 
@@ -143,14 +149,16 @@ impl<'a> Plan<'a> {
     }
 
     /// Takes the best fillings that parse as well as the original did.
-    fn complete(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills], most: usize) -> Purification {
+    fn complete(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills], means: Means) -> Purification {
         let (action, attempts) = match self.trigger.kind {
             ElementKind::Identifier | ElementKind::Names => (Action::Rename, self.renamings(mlm, fills)),
             _ => (Action::Infill, self.infillings(mlm, fills)),
         };
         let mlm_passes = self.masked.rows.len();
-        let fillings: Vec<Filling> =
-            attempts.iter().filter_map(|edits| self.try_edits(edits)).take(most).collect();
+        let smallest = if means.smallest { self.smallest() } else { Vec::new() };
+        let smallest = smallest.iter().filter_map(|edits| self.try_edits(edits, true));
+        let filled = attempts.iter().filter_map(|edits| self.try_edits(edits, false)).take(means.fillings);
+        let fillings: Vec<Filling> = smallest.chain(filled).collect();
         if !fillings.is_empty() {
             return Purification { action, fillings, mlm_passes, reason: None };
         }
@@ -160,6 +168,38 @@ impl<'a> Plan<'a> {
             "not purified: no filling of the masked model parses"
         };
         Purification { mlm_passes, ..Purification::unchanged(reason) }
+    }
+
+    /// The edits that take away the least: a part of each name, or what is to be calculated.
+    fn smallest(&self) -> Vec<Vec<Edit>> {
+        let ways = match self.trigger.kind {
+            ElementKind::Identifier | ElementKind::Names => self.shortenings(),
+            ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {
+                vec![fold::folded(self.snippet, self.trigger)]
+            }
+            ElementKind::Comment | ElementKind::Invisible => Vec::new(),
+        };
+        ways.into_iter().filter(|edits| !edits.is_empty()).collect()
+    }
+
+    /// All names that have a part to spare without it, in each way of leaving one out in which all stay different names.
+    fn shortenings(&self) -> Vec<Vec<Edit>> {
+        let (old, names) = (self.old_names(), names_in(self.snippet));
+        let old_ones: BTreeSet<&str> = old.iter().copied().collect();
+        let shorter = old_ones.into_iter().filter_map(|name| Some((name, shorten::shorter(name)?)));
+        let shorter: BTreeMap<&str, [String; shorten::WAYS]> = shorter.collect();
+        let in_way = |way: usize| {
+            let mut taken = names.clone();
+            let fits = |new: &[String; shorten::WAYS]| {
+                self.snippet.grammar().is_name(&new[way]) && taken.insert(new[way].clone())
+            };
+            let edit = |(slot, old): (&Slot, &&str)| {
+                Some(Edit { span: slot.span, replacement: shorter.get(old)?[way].clone() })
+            };
+            let all_fit = shorter.values().all(fits);
+            all_fit.then(|| self.slots.iter().zip(&old).filter_map(edit).collect())
+        };
+        (0..shorten::WAYS).filter_map(in_way).collect()
     }
 
     /// One consistent new name for all occurrences of each old one, in each attempt others.
@@ -210,7 +250,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The edits carried out, unless they break the syntax.
-    fn try_edits(&self, edits: &[Edit]) -> Option<Filling> {
+    fn try_edits(&self, edits: &[Edit], smallest: bool) -> Option<Filling> {
         let text = splice::apply(self.snippet.text(), edits).ok()?;
         if !parses_as_well(self.snippet, &text) {
             return None;
@@ -219,7 +259,7 @@ impl<'a> Plan<'a> {
             ElementKind::Names => new_names(edits),
             _ => self.first_place(edits)?,
         };
-        Some(Filling { text, edits: edits.to_vec(), replacement })
+        Some(Filling { text, edits: edits.to_vec(), replacement, smallest })
     }
 
     /// What stands in the trigger's first place after `edits`.
