@@ -228,9 +228,9 @@ impl Location {
 pub enum Action {
     /// The element was removed.
     Delete,
-    /// Every occurrence of the identifier got the same new name.
+    /// Every occurrence of the identifier got the same new name: without a part of the old one, or the masked language model's.
     Rename,
-    /// Masked tokens of the element were filled by the masked language model.
+    /// Masked tokens of the element were filled by the masked language model, or its constants were calculated.
     Infill,
     /// Nothing was changed.
     None,

@@ -36,17 +36,24 @@ impl Reader<'_> {
     /// Folds what lies in `place`, from the outside in.
     fn fold_in(&self, node: Node<'_>, place: Span, edits: &mut Vec<Edit>) {
         let span = self.syntax.span(node).filter(|span| place.contains(*span));
-        if let Some(span) = span.filter(|_| is_calculation(node)) {
-            if let Some(constant) = self.value(node) {
-                let written = constant.written.and_then(|written| written.of(self.text));
-                let replacement = written.map_or_else(|| constant.value.to_string(), str::to_owned);
-                edits.push(Edit { span, replacement });
-                return;
-            }
+        let calculated =
+            span.filter(|_| is_calculation(node)).and_then(|span| Some((span, self.value(node)?)));
+        if let Some((span, constant)) = calculated {
+            edits.push(Edit { span, replacement: self.written(&constant) });
+            return;
         }
         let mut cursor = node.walk();
         for child in node.named_children(&mut cursor) {
             self.fold_in(child, place, edits);
+        }
+    }
+
+    /// The constant as it stood in the text, or its value; one below 0 in brackets, as a minus may stand in front of it.
+    fn written(&self, constant: &Constant) -> String {
+        match (constant.written.and_then(|written| written.of(self.text)), constant.value) {
+            (Some(written), _) => written.to_owned(),
+            (None, value) if value < 0 => format!("({value})"),
+            (None, value) => value.to_string(),
         }
     }
 
@@ -76,11 +83,13 @@ impl Reader<'_> {
     }
 }
 
-/// Something to be calculated, in brackets or not.
+/// Something to be calculated, in brackets or not; those of a statement's condition belong to the statement.
 fn is_calculation(node: Node<'_>) -> bool {
+    let of_statement =
+        || node.parent().and_then(|parent| parent.child_by_field_name("condition")) == Some(node);
     match node.kind() {
         "binary_expression" | "binary_operator" => true,
-        "parenthesized_expression" => node.named_child(0).is_some_and(is_calculation),
+        "parenthesized_expression" => node.named_child(0).is_some_and(is_calculation) && !of_statement(),
         _ => false,
     }
 }
@@ -120,7 +129,8 @@ mod tests {
             let folded = |statement| first_folded(statement, language);
             assert_eq!(folded("n = (0x1F + (1 + 2 - 3) * 33);"), "n = 0x1F;");
             assert_eq!(folded("n = 2 * (3 + 4);"), "n = 14;");
-            assert_eq!(folded("g(n + (2 - 5), (7));"), "g(n + -3, (7));");
+            assert_eq!(folded("g(n - (2 - 5), (7));"), "g(n - (-3), (7));");
+            assert_eq!(folded("if (2 - (1 + 1)) n = 1 * 0 + 3;"), "if (0) n = 3;");
         }
         assert_eq!(first_folded("n = a[(4 + (1 + 2 - 3) * 33)]", Language::Python), "n = a[4]");
     }
