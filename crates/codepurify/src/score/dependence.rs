@@ -54,7 +54,7 @@ impl Bars {
 }
 
 /// A text that loses less in a reference, in nats a token, was hardly lost there: shares of so little are noise.
-const LOST: f64 = 1.0;
+const LOST: f64 = 0.5;
 
 /// The share of all that is lost without candidates which makes one of them responsible alone.
 const ALONE: f64 = 0.9;
@@ -64,7 +64,7 @@ const NEARLY: f64 = 0.05;
 
 /// Counts the ways in which scores have been made of evidence: those of one way cannot be compared with those of another, so
 /// a calibration belongs to one.
-pub(crate) const SCORE: u32 = 7;
+pub(crate) const SCORE: u32 = 8;
 
 /// A built-in limit needs so many references with another answer.
 pub(crate) const OPEN: usize = 2;
@@ -213,8 +213,10 @@ mod tests {
         let bars = Bars::of(&Answer::Text(vec![1]), -0.1);
         assert!((bars.gain(-12.1, -4.1) - 8.0 / 12.0).abs() < 1e-12);
         assert!((bars.gain(-3.1, -0.1) - 1.0).abs() < 1e-12);
+        // Of 0.7 nats, which is little for a whole text, but all there is to be brought back.
+        assert!((bars.gain(-0.8, -0.1) - 1.0).abs() < 1e-12);
         // Of 0.2 nats, which is next to nothing, all.
-        assert!((bars.gain(-0.3, -0.1) - 0.2).abs() < 1e-12);
+        assert!((bars.gain(-0.3, -0.1) - 0.4).abs() < 1e-12);
     }
 
     #[test]
