@@ -127,6 +127,22 @@ fn a_constant_that_was_made_a_sum_is_calculated() {
 }
 
 #[test]
+fn characters_that_are_not_seen_go_and_a_comment_that_held_nothing_else() {
+    for change in [
+        ["// got it", "// got\u{200b} it"],
+        ["    while", "    /*\u{200b}\u{200d}*/\n    while"],
+        ["got < n", "got /*\u{200b}*/< n"],
+    ] {
+        let (benign, verdict) = smallest(change, &["\u{200b}"], "7");
+        assert_eq!(
+            (verdict.triggers[0].action, verdict.purified),
+            (Action::Delete, Some(benign)),
+            "{change:?}"
+        );
+    }
+}
+
+#[test]
 fn a_name_that_is_taken_or_no_name_is_never_used() {
     let text = "def f(ret_val_, n):\n    x = n.value + 1\n    y = x + ret_val_\n    return y\n";
     // Every proposal is a name already in use (`value` as an attribute), a keyword or no name.

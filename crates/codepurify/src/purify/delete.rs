@@ -2,18 +2,21 @@
 
 use super::effect::dead_around;
 use super::splice::Edit;
-use crate::candidates::Candidate;
+use crate::candidates::{Candidate, Families, candidates};
 use crate::snippet::{Snippet, Span};
 use crate::verdict::ElementKind;
 
 /// The edits that remove the trigger from all its places, or `None` if it may do something: comments and characters that
 /// are not seen never do, statements not if that can be proved. A part of a statement that does nothing goes with all of it,
-/// and so does a line that would be left empty.
+/// and so do a comment and a line that would be left empty.
 pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edit>> {
     let removable = |span: Span| match trigger.kind {
         ElementKind::Identifier | ElementKind::Names => None,
         ElementKind::Comment => Some(with_line(snippet.text(), span)),
-        ElementKind::Invisible => Some(span),
+        ElementKind::Invisible => Some(
+            emptied_comment(snippet, span, &trigger.spans)
+                .map_or(span, |comment| with_line(snippet.text(), comment)),
+        ),
         ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {
             dead_around(snippet, span).map(|span| with_line(snippet.text(), span))
         }
@@ -22,6 +25,19 @@ pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edi
     // Two parts of one statement have it gone once.
     places.dedup();
     Some(places.into_iter().map(|span| Edit { span, replacement: String::new() }).collect())
+}
+
+/// The comment around `span` that holds nothing but its marks without `hidden`.
+fn emptied_comment(snippet: &Snippet, span: Span, hidden: &[Span]) -> Option<Span> {
+    let comments = candidates(snippet, &Families { comments: true, ..Families::NONE });
+    let mut comments = comments.iter().flat_map(|comment| &comment.spans);
+    let comment = comments.find(|comment| comment.contains(span))?;
+    let is_hidden = |place: usize| hidden.iter().any(|span| (span.start..span.end).contains(&place));
+    let mut left = comment.of(snippet.text())?.char_indices();
+    let is_empty = left.all(|(place, sign)| {
+        is_hidden(comment.start + place) || sign.is_whitespace() || "/*#".contains(sign)
+    });
+    is_empty.then_some(*comment)
 }
 
 /// The span with the rest of its line, if nothing else stands there.
