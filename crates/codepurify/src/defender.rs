@@ -11,7 +11,7 @@ use crate::decide::{Profile, Statistic};
 use crate::error::ModelError;
 use crate::occlude::{Inspection, Variants, encode_window};
 use crate::pair::implicate;
-use crate::purify::purify;
+use crate::purify::{Means, purify};
 use crate::score::{Answer, Scores};
 use crate::snippet::Snippet;
 use crate::verdict::Verdict;
@@ -208,12 +208,19 @@ impl<'m, Input> Defender<'m, Input> {
             cases.iter_mut().flatten().filter(|case| case.trigger().is_some()).collect();
         let triggers: Vec<_> =
             poisoned.iter().filter_map(|case| Some((case.inspection.snippet, case.trigger()?))).collect();
-        let purifications = purify(mlm, &triggers, self.profile.means);
+        let purifications = purify(mlm, &triggers, self.means());
         for (case, purification) in poisoned.iter_mut().zip(purifications) {
             case.purification = Some(purification);
         }
         poisoned.retain(|case| !case.fillings().is_empty());
         self.choose(&mut poisoned);
+    }
+
+    /// How triggers may be changed. In one side of a pair it cannot be told whether a small edit is enough, as the answer
+    /// stays with the trigger in the other one.
+    fn means(&self) -> Means {
+        let alone = !matches!(self.guarded, Guarded::Pairs(_));
+        Means { smallest: self.profile.means.smallest && alone, ..self.profile.means }
     }
 
     /// Asks the model about the fillings and takes, in each case, the one that it answers most like the snippet with

@@ -73,7 +73,7 @@ impl Profile {
         Self {
             statistic: Statistic::Dependence,
             families: Families::STANDARD,
-            means: Means { smallest: true, fillings: 4, triggers: 4 },
+            means: Means { deletion: true, smallest: true, fillings: 4, triggers: 4 },
             ..Self::normalised(Thresholds::builtin())
         }
     }
@@ -85,7 +85,7 @@ impl Profile {
             statistic: Statistic::Entropy,
             thresholds,
             families: Families::default(),
-            means: Means { smallest: false, fillings: 1, triggers: 1 },
+            means: Means { deletion: false, smallest: false, fillings: 1, triggers: 1 },
             alpha: Self::ALPHA,
             calibration: None,
             references: References::bundled(),
@@ -99,7 +99,7 @@ impl Profile {
     /// trigger occluded.
     #[must_use]
     pub fn normalised(thresholds: Thresholds) -> Self {
-        let means = Means { smallest: false, fillings: 8, triggers: 1 };
+        let means = Means { deletion: false, smallest: false, fillings: 8, triggers: 1 };
         Self { statistic: Statistic::Concentration, means, ..Self::paper(thresholds) }
     }
 

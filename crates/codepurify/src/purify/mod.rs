@@ -63,8 +63,9 @@ impl Purification {
 /// How a trigger may be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Means {
-    /// Whether the smallest edits are tried first: it is taken out where nothing depends on it, a name is shortened by a part,
-    /// constants are calculated.
+    /// Whether it is taken out where nothing depends on it.
+    pub(crate) deletion: bool,
+    /// Whether smaller edits than new names and fillings are tried first: names without a part, constants calculated.
     pub(crate) smallest: bool,
     /// Fillings of its place that the victim is asked about; the one that it answers most like the code without the
     /// trigger is taken.
@@ -88,7 +89,7 @@ pub(crate) fn purify(
     triggers: &[(&Snippet, &Candidate)],
     means: Means,
 ) -> Vec<Purification> {
-    let plan = |&(snippet, trigger): &(_, _)| match deleted(snippet, trigger).filter(|_| means.smallest) {
+    let plan = |&(snippet, trigger): &(_, _)| match deleted(snippet, trigger).filter(|_| means.deletion) {
         Some(purification) => Err(purification),
         None => Plan::new(mlm, snippet, trigger),
     };
