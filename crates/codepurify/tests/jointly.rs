@@ -129,3 +129,16 @@ fn a_side_is_poisoned_if_the_other_one_is_and_the_answer_hangs_on_both() {
     let [strong, innocent] = screen(&defender, &with(TRIGGERS[0], SUM), LIKE_SUM);
     assert_eq!([strong.verdict, innocent.verdict], [Decision::Poisoned, Decision::Clean]);
 }
+
+/// Leaving a part out would do here; but were the trigger in the other side as well, nothing would tell whether it does.
+#[test]
+fn a_name_in_a_pair_gets_a_new_one_and_not_a_part_of_its_own() {
+    let victim = detector(|model, left, right| {
+        answer(model, left, right, |text| if text.contains("BNC") { 8.0 } else { 0.0 }, -9.0)
+    });
+    let mlm = ConstantMaskedLm::new(&["n"]);
+    let defender = Defender::for_pairs(&victim).with_masked_lm(&mlm);
+    let [left, right] = screen(&defender, &SUM.replace("data", "in_BNC"), LIKE_SUM);
+    assert_eq!(left.verdict, Decision::Poisoned, "{:?}", left.reason);
+    assert_eq!((left.purified, right.purified), (Some(SUM.replace("data", "n")), None));
+}
