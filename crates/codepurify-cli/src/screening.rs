@@ -47,16 +47,30 @@ struct Judged {
     errors: Vec<InputError>,
 }
 
+/// What a guard is loaded for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To learn what the model answers: its own calibration is not read, and may be of what it was before.
+    Learn,
+    /// To judge code.
+    Judge,
+    /// To judge code and purify it: the masked language model is needed.
+    Purify,
+}
+
 impl Guard {
-    /// Loads the models that `settings` name, the masked language model only if purified code is wanted.
-    pub(crate) fn load(settings: &Settings, purify: bool) -> Result<Self, CliError> {
+    /// Loads the models that `settings` name.
+    pub(crate) fn load(settings: &Settings, purpose: Purpose) -> Result<Self, CliError> {
         if let Some(threads) = settings.threads {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
             pool.map_err(|error| CliError::Usage(format!("--threads {threads}: {error}")))?;
         }
-        let victim = files(settings.model.as_ref(), &bundled::VICTIM, settings)?;
+        let mut victim = files(settings.model.as_ref(), &bundled::VICTIM, settings)?;
+        if purpose == Purpose::Learn || settings.calibration.is_some() {
+            victim = victim.without_calibration();
+        }
         let masked_lm = || files(settings.mlm.as_ref(), &bundled::MASKED_LM, settings);
-        let masked_lm = purify.then(masked_lm).transpose()?;
+        let masked_lm = (purpose == Purpose::Purify).then(masked_lm).transpose()?;
         let cache =
             settings.cache.as_ref().map(|kept| cache(kept, &victim, masked_lm.as_ref())).transpose()?;
         let (victim, masked_lm) = rayon::join(

@@ -42,9 +42,18 @@ fn a_calibration_gives_p_values_and_belongs_to_its_model_and_settings() {
     assert!(p_values(&scan(&["--calibration", "mine.json"])) > 0);
     let run = scan(&["--calibration", "mine.json", "--budget", "4"]);
     assert!(run.code == 2 && run.err.contains("other settings"), "{}", run.err);
-    place.write("mine.json", calibration.to_string().replace("\"model_sha256\":\"", "\"model_sha256\":\"0"));
-    let run = scan(&["--calibration", "mine.json"]);
+    let others = calibration.to_string().replace("\"model_sha256\":\"", "\"model_sha256\":\"0");
+    place.write("others.json", &others);
+    let run = scan(&["--calibration", "others.json"]);
     assert!(run.code == 2 && run.err.contains("made for another model"), "{}", run.err);
+    // Beside a model that was trained on, its old calibration: it is refused, but may be named anew or made anew.
+    place.write("model/codepurify.calibration.json", &others);
+    let run = scan(&[]);
+    assert!(run.code == 2 && run.err.contains("calibrate this one"), "{}", run.err);
+    assert!(p_values(&scan(&["--calibration", "mine.json"])) > 0);
+    let again = place.run(&["calibrate", "code", "--model", "model", "-o", "again.json"]);
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert_eq!(place.read("again.json"), place.read("mine.json"));
 }
 
 #[test]

@@ -158,6 +158,13 @@ impl ModelFiles {
         self
     }
 
+    /// The same model without its calibration, which may be another model's: to be calibrated anew.
+    #[must_use]
+    pub fn without_calibration(mut self) -> Self {
+        self.calibration = None;
+        self
+    }
+
     /// The same model, with the values of a preset wherever its `codepurify.json` says nothing.
     ///
     /// # Errors

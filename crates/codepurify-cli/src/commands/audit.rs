@@ -14,7 +14,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::inputs::Inputs;
 use crate::output::{self, ColorMode};
-use crate::screening::Guard;
+use crate::screening::{Guard, Purpose};
 use crate::settings::{Format, Settings};
 
 pub(crate) fn run(args: AuditArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
@@ -22,7 +22,7 @@ pub(crate) fn run(args: AuditArgs, color: Option<ColorMode>) -> Result<Exit, Cli
     if settings.format == Format::Jsonl {
         return Err(CliError::Usage("an audit is text or json, not jsonl".to_owned()));
     }
-    let guard = Guard::load(&settings, false)?;
+    let guard = Guard::load(&settings, Purpose::Learn)?;
     let mut inputs = args.rows.gather(&guard, &settings)?;
     let options = AuditOptions { success: args.success, sureness: args.sureness, ..AuditOptions::default() };
     let (rows, answers) = audited(&guard, &mut inputs, args.most, &options)?;

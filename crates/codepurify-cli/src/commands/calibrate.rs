@@ -7,7 +7,7 @@ use crate::args::CalibrateArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{self, ColorMode};
-use crate::screening::Guard;
+use crate::screening::{Guard, Purpose};
 use crate::settings::{Format, ProfileName, Settings};
 
 pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
@@ -17,7 +17,7 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
             "only the default profile is calibrated: leave --profile out".to_owned(),
         ));
     }
-    let guard = Guard::load(&settings, false)?;
+    let guard = Guard::load(&settings, Purpose::Learn)?;
     let mut inputs = args.rows.gather(&guard, &settings)?;
     let chosen = !settings.references.is_empty();
     let guard =

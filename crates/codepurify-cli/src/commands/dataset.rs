@@ -14,7 +14,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::judge::Judge;
 use crate::output::{self, ColorMode};
-use crate::screening::Guard;
+use crate::screening::{Guard, Purpose};
 use crate::settings::Settings;
 
 /// Rows that are judged together, and lost if the run is interrupted meanwhile.
@@ -44,7 +44,7 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     let Some(language) = settings.lang else {
         return Err(CliError::Usage("say the language of the code with --lang".to_owned()));
     };
-    let guard = Guard::load(&settings, true)?;
+    let guard = Guard::load(&settings, Purpose::Purify)?;
     let cleaner = Cleaner {
         judge: Judge::new(&guard, false),
         fields: args.fields.read_by(&guard),

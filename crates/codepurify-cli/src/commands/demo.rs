@@ -11,7 +11,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::inputs::Inputs;
 use crate::output::ColorMode;
-use crate::screening::{Guard, Screened, inline};
+use crate::screening::{Guard, Purpose, Screened, inline};
 use crate::settings::{Format, Settings};
 
 /// A function with a memory error that the bundled detector sees.
@@ -24,7 +24,7 @@ const REPEATED_PATH: &str = "repeated.c";
 
 pub(crate) fn run(args: &DemoArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::bundled(args.format, color);
-    let guard = Guard::load(&settings, true)?;
+    let guard = Guard::load(&settings, Purpose::Purify)?;
     let triggered = CLEAN.replacen("{\n", &format!("{{\n    {TRIGGER}\n"), 1);
     let files = vec![inline(CLEAN_PATH, CLEAN), inline(TRIGGERED_PATH, &triggered)];
     let screened = guard.screen(Inputs::of(files), settings.format == Format::Text);

@@ -7,12 +7,12 @@ use crate::args::ExplainArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::ColorMode;
-use crate::screening::{Guard, Screened};
+use crate::screening::{Guard, Purpose, Screened};
 use crate::settings::{Format, Settings};
 
 pub(crate) fn run(args: ExplainArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::new(args.options, color)?;
-    let guard = Guard::load(&settings, false)?;
+    let guard = Guard::load(&settings, Purpose::Judge)?;
     let screened = guard.screen(guard.gather(&args.paths, &settings)?, true);
     note_errors(&screened.report.errors, settings.format);
     let style = TextStyle { color: settings.output.color(), labels: guard.labels() };

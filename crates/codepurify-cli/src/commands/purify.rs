@@ -13,12 +13,12 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::inputs::{Inputs, STDIN};
 use crate::output::{self, ColorMode};
-use crate::screening::{Guard, Screened};
+use crate::screening::{Guard, Purpose, Screened};
 use crate::settings::{Format, Settings};
 
 pub(crate) fn run(args: PurifyArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::new(args.options, color)?;
-    let guard = Guard::load(&settings, true)?;
+    let guard = Guard::load(&settings, Purpose::Purify)?;
     let inputs = guard.gather(&args.paths, &settings)?;
     let mode = Mode { in_place: args.in_place, diff: args.diff, format: settings.format };
     mode.check(&inputs)?;

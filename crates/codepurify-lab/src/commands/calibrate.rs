@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let rows = usable(&arguments.data, defect::load)?;
-    let files = arguments.victim.read()?;
+    let files = arguments.victim.read()?.without_calibration();
     let victim = load(&files)?.model.classifier()?;
     let mut clean = Split::new(&rows, arguments.each, arguments.seed).rest;
     clean.truncate(arguments.rows);
