@@ -1,5 +1,5 @@
-"""Measures the trainer against PyTorch: a defect detector of the shape of the bundled one (4 x 256), the same Devign
-functions, batches of 4,096 tokens, AdamW, in one run.
+"""Measures the trainer against PyTorch: a defect detector of 4 layers x 256, the same Devign functions, batches of 4,096
+tokens, AdamW, in one run.
 
     python benches/peers/trainer.py DEVIGN_TRAIN.jsonl.gz DEVIGN_VALID.jsonl.gz [--seconds 30] [--rounds 3] [-o results.json]
 
