@@ -98,7 +98,8 @@ impl Guard {
             Precision::F32 => References::of_field(victim.as_ref(), &functions)?,
             Precision::Int8 => {
                 let exact = files(settings.model.as_ref(), &bundled::VICTIM, settings)?;
-                let exact = codepurify_models::load(&exact.with_precision(Precision::F32))?;
+                let exact = exact.without_calibration().with_precision(Precision::F32);
+                let exact = codepurify_models::load(&exact)?;
                 References::of_field(exact.model.pair()?.as_ref(), &functions)?
             }
         };
