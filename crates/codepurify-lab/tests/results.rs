@@ -6,7 +6,7 @@ use std::process::Command;
 #[test]
 fn the_kept_tables_are_what_the_rows_say() {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results");
-    for grid in ["paper", "adaptive", "further", "two-references"] {
+    for grid in ["paper", "adaptive", "further", "two-references", "int8"] {
         let rows = results.join(grid);
         let made = Command::new(env!("CARGO_BIN_EXE_codepurify-lab"))
             .args(["table", "--results"])
