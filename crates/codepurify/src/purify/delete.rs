@@ -10,13 +10,17 @@ use crate::verdict::ElementKind;
 /// are not seen never do, statements not if that can be proved. A part of a statement that does nothing goes with all of it,
 /// and so do a comment and a line that would be left empty.
 pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edit>> {
+    let emptied = match trigger.kind {
+        ElementKind::Invisible => emptied_comments(snippet, &trigger.spans),
+        _ => Vec::new(),
+    };
     let removable = |span: Span| match trigger.kind {
         ElementKind::Identifier | ElementKind::Names => None,
         ElementKind::Comment => Some(with_line(snippet.text(), span)),
-        ElementKind::Invisible => Some(
-            emptied_comment(snippet, span, &trigger.spans)
-                .map_or(span, |comment| with_line(snippet.text(), comment)),
-        ),
+        ElementKind::Invisible => {
+            let around = emptied.iter().find(|comment| comment.contains(span));
+            Some(around.map_or(span, |comment| with_line(snippet.text(), *comment)))
+        }
         ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {
             dead_around(snippet, span).map(|span| with_line(snippet.text(), span))
         }
@@ -27,17 +31,18 @@ pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edi
     Some(places.into_iter().map(|span| Edit { span, replacement: String::new() }).collect())
 }
 
-/// The comment around `span` that holds nothing but its marks without `hidden`.
-fn emptied_comment(snippet: &Snippet, span: Span, hidden: &[Span]) -> Option<Span> {
-    let comments = candidates(snippet, &Families { comments: true, ..Families::NONE });
-    let mut comments = comments.iter().flat_map(|comment| &comment.spans);
-    let comment = comments.find(|comment| comment.contains(span))?;
+/// The comments that hold nothing but their marks without `hidden`.
+fn emptied_comments(snippet: &Snippet, hidden: &[Span]) -> Vec<Span> {
     let is_hidden = |place: usize| hidden.iter().any(|span| (span.start..span.end).contains(&place));
-    let mut left = comment.of(snippet.text())?.char_indices();
-    let is_empty = left.all(|(place, sign)| {
-        is_hidden(comment.start + place) || sign.is_whitespace() || "/*#".contains(sign)
-    });
-    is_empty.then_some(*comment)
+    let is_empty = |comment: &Span| {
+        comment.of(snippet.text()).is_some_and(|text| {
+            text.char_indices().all(|(place, sign)| {
+                sign.is_whitespace() || "/*#".contains(sign) || is_hidden(comment.start + place)
+            })
+        })
+    };
+    let comments = candidates(snippet, &Families { comments: true, ..Families::NONE });
+    comments.into_iter().flat_map(|comment| comment.spans).filter(is_empty).collect()
 }
 
 /// The span with the rest of its line, if nothing else stands there.
