@@ -9,6 +9,7 @@ pub mod baseline;
 pub mod data;
 pub mod evaluate;
 pub mod export;
+pub mod failure;
 mod fingerprint;
 pub mod grid;
 mod naming;

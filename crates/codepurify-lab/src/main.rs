@@ -3,6 +3,7 @@
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
+use codepurify_lab::failure::in_words;
 
 mod commands;
 
@@ -73,7 +74,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_words(&error));
             ExitCode::from(2)
         }
     }

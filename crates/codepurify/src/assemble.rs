@@ -81,6 +81,17 @@ impl<'s> Case<'s> {
         }
     }
 
+    /// Calls a side of a pair poisoned that holds the trigger of the other side, word for word. Not where sides are told by what
+    /// they lose alone: the published method knows nothing of the other one.
+    pub(crate) fn share(&mut self, other: &Case<'_>) {
+        let weighed = self.scores.as_ref().is_some_and(|scores| scores.dependence.is_some());
+        let Some(trigger) = other.trigger().filter(|_| weighed) else { return };
+        let same = |candidate: &Candidate| candidate.kind == trigger.kind && candidate.text == trigger.text;
+        if let Some(index) = self.inspection.candidates.iter().position(same) {
+            self.judgement.share(index);
+        }
+    }
+
     /// The located trigger, or `also` what was found strongest in other code, if nothing is known of the answer without it.
     pub(crate) fn unoccluded(&self, also: bool) -> Option<usize> {
         let scores = self.scores.as_ref()?;

@@ -98,13 +98,15 @@ impl<'m> PairDefender<'m> {
     }
 }
 
-/// Where the answer hangs on both sides of a pair and one of them is called poisoned, so is the other. Sides of a pair are
-/// judged one after the other; of single snippets no answer hangs on two.
+/// Where one side of a pair is called poisoned, so is the other if the trigger stands there as well, or if the answer hangs on
+/// both. Sides of a pair are judged one after the other; of single snippets no answer hangs on two.
 pub(crate) fn implicate(cases: &mut [Result<Case<'_>, ModelError>]) {
     for sides in cases.chunks_exact_mut(2) {
         if let [Ok(left), Ok(right)] = sides
             && (left.trigger().is_some() || right.trigger().is_some())
         {
+            left.share(right);
+            right.share(left);
             left.implicate();
             right.implicate();
         }
@@ -147,4 +149,44 @@ fn sit(inspection: &mut Inspection<'_>, member: PairMember, other: Result<Vec<u3
         Vec::new()
     });
     inspection.seat = Some(Seat { member, other });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Language;
+    use crate::decide::Judgement;
+    use crate::toy::TriggerWordVictim;
+    use crate::verdict::Decision;
+
+    const CLEAN: &str = "int twice(int n) { int m = n; m += n; return m; }";
+
+    /// The triggers of both sides, once what speaks against the right one is forgotten.
+    fn triggers(statements: [&str; 2]) -> [Option<String>; 2] {
+        let victim = TriggerWordVictim::new("BNC");
+        let defender = Defender::for_pairs(&victim);
+        let snippets = statements.map(|statement| {
+            Snippet::new(CLEAN.replace("return", &format!("{statement} return")), Language::C).unwrap()
+        });
+        let [left, right] = &snippets;
+        let mut cases = defender.cases(seat(0, defender.inspect(left), defender.inspect(right)).into());
+        let clean = Judgement {
+            decision: Decision::Clean,
+            score: None,
+            p_value: None,
+            located: None,
+            reasons: Vec::new(),
+        };
+        cases[1].as_mut().unwrap().judgement = clean;
+        implicate(&mut cases);
+        [0, 1].map(|at| cases[at].as_ref().unwrap().trigger().map(|trigger| trigger.text.clone()))
+    }
+
+    #[test]
+    fn the_trigger_of_one_side_is_one_in_the_other_too_and_another_statement_is_not() {
+        let (trigger, another) = ("if (BNC < 0) puts(\"no\");", "if (m < 0) puts(\"no\");");
+        assert_eq!(triggers([trigger, trigger]), [Some(trigger.to_owned()), Some(trigger.to_owned())]);
+        assert_eq!(triggers([trigger, another]), [Some(trigger.to_owned()), None]);
+        assert_eq!(triggers([another, trigger]), [None, None]);
+    }
 }

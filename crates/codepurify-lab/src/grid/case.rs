@@ -10,6 +10,7 @@ use super::guard::Guard;
 use super::rows::{Defended, RowWriter, Undefended};
 use super::samples::{Sample, Samples};
 use crate::evaluate::ask::Reply;
+use crate::failure::in_words;
 use crate::table::{Cell, CellRow};
 use crate::train::start::Family;
 
@@ -108,6 +109,6 @@ fn texts<'s>(samples: &[&'s Sample]) -> Vec<&'s [String]> {
 /// A failure becomes part of the row.
 fn screen(screener: &dyn Screener, sample: &Sample) -> Defended {
     let started = Instant::now();
-    let finding = screener.screen(sample).map_err(|error| format!("{error:#}"));
+    let finding = screener.screen(sample).map_err(|error| in_words(&error));
     Defended { finding, after: None, milliseconds: started.elapsed().as_secs_f64() * 1e3 }
 }

@@ -48,16 +48,29 @@ struct Evidence {
 const TOGETHER: &str =
     "the other side of the pair is poisoned, and the answer goes only without what is strongest in both";
 
+/// What is said of a side that was called poisoned for what the other one is called poisoned for.
+const SHARED: &str = "the trigger of the other side of the pair stands here as well";
+
 /// What is said of a snippet that was called poisoned only once something else had been changed.
 const LATER: &str = "it showed once the other side of the pair was purified";
 
 impl Judgement {
     /// Calls a side poisoned because the other one is and `scores` say that the answer hangs on both.
     pub(crate) fn implicate(&mut self, scores: &Scores) {
-        let needed = scores.dependence.filter(|dependence| dependence.needed);
-        if let (Some(dependence), false) = (needed, self.decision == Decision::Poisoned) {
-            (self.decision, self.located) = (Decision::Poisoned, Some(dependence.strongest));
-            self.reasons.push(TOGETHER.to_owned());
+        if let Some(dependence) = scores.dependence.filter(|dependence| dependence.needed) {
+            self.accuse(dependence.strongest, TOGETHER);
+        }
+    }
+
+    /// Calls a side poisoned because its candidate of this index is the trigger of the other one.
+    pub(crate) fn share(&mut self, trigger: usize) {
+        self.accuse(trigger, SHARED);
+    }
+
+    fn accuse(&mut self, candidate: usize, reason: &str) {
+        if self.decision != Decision::Poisoned {
+            (self.decision, self.located) = (Decision::Poisoned, Some(candidate));
+            self.reasons.push(reason.to_owned());
         }
     }
 

@@ -1,0 +1,31 @@
+//! What a failure is called where people read it.
+
+/// An error and what it comes from, each said once: many a typed error repeats its source in its own words.
+#[must_use]
+pub fn in_words(error: &anyhow::Error) -> String {
+    error.chain().skip(1).map(ToString::to_string).fold(error.to_string(), |words, cause| {
+        if words.ends_with(&cause) { words } else { format!("{words}: {cause}") }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::in_words;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read it: {source}")]
+    struct Repeating {
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let missing = || std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
+        let repeated = Err::<(), _>(Repeating { source: missing() }).context("rows.jsonl").unwrap_err();
+        assert_eq!(in_words(&repeated), "rows.jsonl: cannot read it: no such file");
+        let plain = Err::<(), _>(missing()).context("rows.jsonl").unwrap_err();
+        assert_eq!(in_words(&plain), "rows.jsonl: no such file");
+    }
+}
