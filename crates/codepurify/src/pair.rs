@@ -99,16 +99,17 @@ impl<'m> PairDefender<'m> {
 }
 
 /// Where one side of a pair is called poisoned, so is the other if the trigger stands there as well, or if the answer hangs on
-/// both. Sides of a pair are judged one after the other; of single snippets no answer hangs on two.
+/// both. Where both are, each for something else, it is for what the surer one is called. Sides of a pair are judged one after the
+/// other; of single snippets no answer hangs on two.
 pub(crate) fn implicate(cases: &mut [Result<Case<'_>, ModelError>]) {
     for sides in cases.chunks_exact_mut(2) {
-        if let [Ok(left), Ok(right)] = sides
-            && (left.trigger().is_some() || right.trigger().is_some())
-        {
-            left.share(right);
-            right.share(left);
-            left.implicate();
-            right.implicate();
+        let [Ok(left), Ok(right)] = sides else { continue };
+        let suspicion = |case: &Case<'_>| (case.trigger().is_some(), case.judgement.score);
+        let (surer, other) = if suspicion(left) >= suspicion(right) { (left, right) } else { (right, left) };
+        if surer.trigger().is_some() {
+            other.share(surer);
+            surer.implicate();
+            other.implicate();
         }
     }
 }
@@ -161,32 +162,47 @@ mod tests {
 
     const CLEAN: &str = "int twice(int n) { int m = n; m += n; return m; }";
 
-    /// The triggers of both sides, once what speaks against the right one is forgotten.
-    fn triggers(statements: [&str; 2]) -> [Option<String>; 2] {
+    const TRIGGER: &str = "if (BNC < 0) puts(\"no\");";
+    const ANOTHER: &str = "if (m < 0) puts(\"no\");";
+
+    /// The triggers of both sides, if of the right one was said what `right` says.
+    fn triggers(statements: [&str; 2], right: Judgement) -> [Option<String>; 2] {
         let victim = TriggerWordVictim::new("BNC");
         let defender = Defender::for_pairs(&victim);
         let snippets = statements.map(|statement| {
             Snippet::new(CLEAN.replace("return", &format!("{statement} return")), Language::C).unwrap()
         });
-        let [left, right] = &snippets;
-        let mut cases = defender.cases(seat(0, defender.inspect(left), defender.inspect(right)).into());
-        let clean = Judgement {
-            decision: Decision::Clean,
-            score: None,
-            p_value: None,
-            located: None,
-            reasons: Vec::new(),
-        };
-        cases[1].as_mut().unwrap().judgement = clean;
+        let [first, second] = &snippets;
+        let mut cases = defender.cases(seat(0, defender.inspect(first), defender.inspect(second)).into());
+        cases[1].as_mut().unwrap().judgement = right;
         implicate(&mut cases);
         [0, 1].map(|at| cases[at].as_ref().unwrap().trigger().map(|trigger| trigger.text.clone()))
     }
 
+    fn clean() -> Judgement {
+        let (decision, reasons) = (Decision::Clean, Vec::new());
+        Judgement { decision, score: None, p_value: None, located: None, reasons }
+    }
+
+    fn called_for_its_first_candidate(score: f64) -> Judgement {
+        Judgement { decision: Decision::Poisoned, score: Some(score), located: Some(0), ..clean() }
+    }
+
     #[test]
     fn the_trigger_of_one_side_is_one_in_the_other_too_and_another_statement_is_not() {
-        let (trigger, another) = ("if (BNC < 0) puts(\"no\");", "if (m < 0) puts(\"no\");");
-        assert_eq!(triggers([trigger, trigger]), [Some(trigger.to_owned()), Some(trigger.to_owned())]);
-        assert_eq!(triggers([trigger, another]), [Some(trigger.to_owned()), None]);
-        assert_eq!(triggers([another, trigger]), [None, None]);
+        let trigger = Some(TRIGGER.to_owned());
+        assert_eq!(triggers([TRIGGER, TRIGGER], clean()), [trigger.clone(), trigger.clone()]);
+        assert_eq!(triggers([TRIGGER, ANOTHER], clean()), [trigger, None]);
+        assert_eq!(triggers([ANOTHER, TRIGGER], clean()), [None, None]);
+    }
+
+    #[test]
+    fn of_two_sides_that_are_called_the_surer_one_says_what_for() {
+        let (trigger, name) = (Some(TRIGGER.to_owned()), Some("twice".to_owned()));
+        let both = [TRIGGER, TRIGGER];
+        assert_eq!(triggers(both, called_for_its_first_candidate(0.1)), [trigger.clone(), trigger.clone()]);
+        assert_eq!(triggers(both, called_for_its_first_candidate(1e3)), [name.clone(), name.clone()]);
+        // What the surer one is called for does not stand in the other one.
+        assert_eq!(triggers([TRIGGER, ANOTHER], called_for_its_first_candidate(0.1)), [trigger, name]);
     }
 }

@@ -57,21 +57,22 @@ const LATER: &str = "it showed once the other side of the pair was purified";
 impl Judgement {
     /// Calls a side poisoned because the other one is and `scores` say that the answer hangs on both.
     pub(crate) fn implicate(&mut self, scores: &Scores) {
-        if let Some(dependence) = scores.dependence.filter(|dependence| dependence.needed) {
+        let needed = scores.dependence.filter(|dependence| dependence.needed);
+        if let (Some(dependence), false) = (needed, self.decision == Decision::Poisoned) {
             self.accuse(dependence.strongest, TOGETHER);
         }
     }
 
-    /// Calls a side poisoned because its candidate of this index is the trigger of the other one.
+    /// Calls a side poisoned because its candidate of this index is the trigger of the other one, whatever it was called for before.
     pub(crate) fn share(&mut self, trigger: usize) {
-        self.accuse(trigger, SHARED);
+        if self.located != Some(trigger) {
+            self.accuse(trigger, SHARED);
+        }
     }
 
     fn accuse(&mut self, candidate: usize, reason: &str) {
-        if self.decision != Decision::Poisoned {
-            (self.decision, self.located) = (Decision::Poisoned, Some(candidate));
-            self.reasons.push(reason.to_owned());
-        }
+        (self.decision, self.located) = (Decision::Poisoned, Some(candidate));
+        self.reasons.push(reason.to_owned());
     }
 
     /// Takes over that the snippet was called poisoned `later`, once the other side had been changed.
