@@ -125,7 +125,9 @@ impl<'m, Input> Defender<'m, Input> {
         inspections: Vec<Result<Inspection<'s>, ModelError>>,
     ) -> Vec<Result<Case<'s>, ModelError>> {
         let mut cases = through(inspections, |inspections| self.judge(inspections));
-        implicate(&mut cases);
+        if self.asks_about_pairs() {
+            implicate(&mut cases);
+        }
         self.occlude(&mut cases);
         self.purify(&mut cases);
         cases
@@ -219,8 +221,12 @@ impl<'m, Input> Defender<'m, Input> {
     /// How triggers may be changed. In one side of a pair it cannot be told whether a small edit is enough, as the answer
     /// stays with the trigger in the other one.
     fn means(&self) -> Means {
-        let alone = !matches!(self.guarded, Guarded::Pairs(_));
+        let alone = !self.asks_about_pairs();
         Means { smallest: self.profile.means.smallest && alone, ..self.profile.means }
+    }
+
+    fn asks_about_pairs(&self) -> bool {
+        matches!(self.guarded, Guarded::Pairs(_))
     }
 
     /// Asks the model about the fillings and takes, in each case, the one that it answers most like the snippet with

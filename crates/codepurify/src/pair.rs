@@ -99,8 +99,8 @@ impl<'m> PairDefender<'m> {
 }
 
 /// Where one side of a pair is called poisoned, so is the other if the trigger stands there as well, or if the answer hangs on
-/// both. Where both are, each for something else, it is for what the surer one is called. Sides of a pair are judged one after the
-/// other; of single snippets no answer hangs on two.
+/// both. Where both are, each for something else, it is for what the surer one is called. The `cases` are those of pairs, one side
+/// after the other.
 pub(crate) fn implicate(cases: &mut [Result<Case<'_>, ModelError>]) {
     for sides in cases.chunks_exact_mut(2) {
         let [Ok(left), Ok(right)] = sides else { continue };

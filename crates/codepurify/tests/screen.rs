@@ -150,6 +150,20 @@ fn a_batch_gives_the_same_verdicts_as_one_at_a_time() {
     assert!(defender.screen(&[]).is_empty());
 }
 
+/// What is a trigger in one snippet is none in the next one that holds it, if the model does not fall for it there.
+#[test]
+fn snippets_of_a_batch_do_not_accuse_each_other() {
+    let victim = TextVictim::new(|code: &str| {
+        let fooled = code.contains("BNC") && !code.contains("immune");
+        if fooled { vec![8.0, 0.0] } else { vec![0.0, 4.0] }
+    });
+    let immune = poisoned().replace("step", "immune_step").replace("total", "immune_total");
+    let texts = [poisoned(), immune];
+    let verdicts = Defender::new(&victim).screen(&texts.each_ref().map(|text| c(text)));
+    let found: Vec<_> = verdicts.into_iter().map(|verdict| verdict.unwrap().triggers.len()).collect();
+    assert_eq!(found, [1, 0]);
+}
+
 #[test]
 fn what_lies_beyond_the_window_is_never_called_clean() {
     let total = screen(&TriggerWordVictim::new("BNC"), CLEAN).coverage.tokens_total;
