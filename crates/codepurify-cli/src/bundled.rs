@@ -1,5 +1,6 @@
 //! The models compiled into the program.
 
+use codepurify::Language;
 use codepurify_models::ModelFiles;
 
 /// A bundled model.
@@ -40,6 +41,13 @@ pub(crate) static VICTIM: Bundled = Bundled {
     sidecar: file!("devign-bnc-fixed", "codepurify.json"),
     calibration: Some(file!("devign-bnc-fixed", "codepurify.calibration.json")),
 };
+
+/// What people are told who name no model.
+pub(crate) const NOTE: &str = "note: no --model: judged with the bundled detector, a demonstration model for C that is \
+    backdoored on purpose; its verdicts say nothing about your model";
+
+/// The only language that the bundled detector was trained and calibrated on.
+pub(crate) const VICTIM_LANGUAGE: Language = Language::C;
 
 /// The masked language model that fills purified places.
 pub(crate) static MASKED_LM: Bundled = Bundled {

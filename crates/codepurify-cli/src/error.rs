@@ -44,11 +44,6 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
-    /// Whether whoever reads our output has stopped reading.
-    pub(crate) fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Write { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
-    }
-
     /// The exit code that tells who has to act.
     pub(crate) fn exit(&self) -> Exit {
         match self {

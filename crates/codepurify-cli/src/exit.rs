@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use codepurify::verdict::{Decision, Report};
 
-use crate::settings::FailOn;
+use crate::settings::{FailOn, Settings};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +20,16 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// How a run with this report ended; failed inputs weigh more than findings.
-    pub(crate) fn of(report: &Report, fail_on: FailOn) -> Self {
-        let counts = |decision| match fail_on {
+    /// How a run with this report ended. Failed inputs outrank findings, and nothing judged at all is a failure, too, unless
+    /// the user allows it.
+    pub(crate) fn of(report: &Report, settings: &Settings) -> Self {
+        let counts = |decision| match settings.fail_on {
             FailOn::Poisoned => decision == Decision::Poisoned,
             FailOn::Inconclusive => decision != Decision::Clean,
             FailOn::Never => false,
         };
-        if !report.errors.is_empty() {
+        let nothing = report.results.is_empty() && !settings.allow_empty;
+        if !report.errors.is_empty() || nothing {
             Self::Error
         } else if report.results.iter().any(|result| counts(result.verdict)) {
             Self::Findings

@@ -1,8 +1,9 @@
 //! The guarded model's verdicts on many rows of one snippet or two, from the cache where they are known.
 
-use codepurify::{Defender, ModelError, PairDefender, Snippet, Verdict};
+use codepurify::{Defender, ModelError, PairDefender, Profile, Snippet, Verdict};
 use codepurify_models::GuardedModel;
 
+use crate::bundled::VICTIM_LANGUAGE;
 use crate::cache::{Context, Key, VerdictCache};
 use crate::screening::Guard;
 use crate::side_by_side::in_chunks;
@@ -12,6 +13,13 @@ const CHUNK: usize = 16;
 
 /// A guard that judges rows.
 pub(crate) struct Judge<'g> {
+    calibrated: Bench<'g>,
+    /// For rows in languages that the guard's calibration is not about.
+    elsewhere: Option<Bench<'g>>,
+}
+
+/// One way to decide about rows.
+struct Bench<'g> {
     kind: Kind<'g>,
     cache: Option<(&'g VerdictCache, Context)>,
 }
@@ -29,36 +37,59 @@ pub(crate) type Sides = Vec<Result<Verdict, ModelError>>;
 impl<'g> Judge<'g> {
     /// The guard's judge; `evidence` says whether verdicts carry that of every candidate.
     pub(crate) fn new(guard: &'g Guard, evidence: bool) -> Self {
-        let kind = match guard.model() {
-            GuardedModel::Classifier(victim) => {
-                Kind::Single(guard.configured(Defender::new(victim.as_ref()), evidence))
-            }
-            GuardedModel::Generator(victim) => {
-                Kind::Single(guard.configured(Defender::for_generator(victim.as_ref()), evidence))
-            }
-            GuardedModel::Pair(victim) => {
-                Kind::Pairs(guard.configured(Defender::for_pairs(victim.as_ref()), evidence))
-            }
-        };
-        let cache = guard.cache().map(|cache| (cache, cache.context(guard.profile(), evidence)));
-        Self { kind, cache }
+        let bench = |profile| Bench::new(guard, profile, evidence);
+        Self { calibrated: bench(guard.profile()), elsewhere: guard.profile_elsewhere().map(bench) }
     }
 
-    /// The verdicts on each row, in order. Every row must have as many sides as the model reads. `done` is told how many
-    /// rows are through each time that some are.
-    pub(crate) fn judge(&self, rows: &[Vec<Snippet>], done: impl Fn(usize) + Sync) -> Vec<Sides> {
-        let sides = match self.kind {
+    /// The verdicts on each row, in order. Every row must have as many sides as the model reads. `done` gets those of the next
+    /// rows as soon as they are there, in order.
+    pub(crate) fn judge(&self, rows: &[Vec<Snippet>], done: impl FnMut(&[Sides]) + Send) -> Vec<Sides> {
+        let sides = match self.calibrated.kind {
             Kind::Single(_) => 1,
             Kind::Pairs(_) => 2,
         };
-        in_chunks(rows, CHUNK / sides, |rows| {
-            let judged = match &self.cache {
-                Some((cache, context)) => self.remember(rows, cache, context),
-                None => self.screen(rows),
-            };
-            done(rows.len());
-            judged
-        })
+        in_chunks(rows, CHUNK / sides, |rows| self.judge_chunk(rows), done)
+    }
+
+    fn judge_chunk(&self, rows: &[Vec<Snippet>]) -> Vec<Sides> {
+        let Some(elsewhere) = &self.elsewhere else { return self.calibrated.judge(rows) };
+        let (mut here, mut others) = (Vec::new(), Vec::new());
+        for row in rows {
+            if is_calibrated(row) { here.push(row.clone()) } else { others.push(row.clone()) }
+        }
+        let mut here = self.calibrated.judge(&here).into_iter();
+        let mut others = elsewhere.judge(&others).into_iter();
+        let sides = rows.iter().map(|row| if is_calibrated(row) { here.next() } else { others.next() });
+        sides.map(Option::unwrap_or_default).collect()
+    }
+}
+
+/// Whether the bundled model's calibration is about a row.
+fn is_calibrated(row: &[Snippet]) -> bool {
+    row.iter().all(|snippet| snippet.language() == VICTIM_LANGUAGE)
+}
+
+impl<'g> Bench<'g> {
+    fn new(guard: &'g Guard, profile: &Profile, evidence: bool) -> Self {
+        let kind = match guard.model() {
+            GuardedModel::Classifier(victim) => {
+                Kind::Single(guard.configured(Defender::new(victim.as_ref()), profile, evidence))
+            }
+            GuardedModel::Generator(victim) => {
+                Kind::Single(guard.configured(Defender::for_generator(victim.as_ref()), profile, evidence))
+            }
+            GuardedModel::Pair(victim) => {
+                Kind::Pairs(guard.configured(Defender::for_pairs(victim.as_ref()), profile, evidence))
+            }
+        };
+        Self { kind, cache: guard.cache().map(|cache| (cache, cache.context(profile, evidence))) }
+    }
+
+    fn judge(&self, rows: &[Vec<Snippet>]) -> Vec<Sides> {
+        match &self.cache {
+            Some((cache, context)) => self.remember(rows, cache, context),
+            None => self.screen(rows),
+        }
     }
 
     /// Judges those rows whose verdicts are not known, and keeps what comes out.

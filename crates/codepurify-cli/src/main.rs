@@ -4,11 +4,13 @@ mod args;
 mod bundled;
 mod cache;
 mod commands;
+mod configuration;
 mod dataset;
 mod error;
 mod exit;
 mod inputs;
 mod judge;
+mod judged;
 mod output;
 mod rows;
 mod screening;
@@ -54,11 +56,8 @@ fn run(cli: Cli) -> Result<Exit, CliError> {
     }
 }
 
-/// Tells people what went wrong; a reader that closed the pipe has what it wanted.
+/// Tells people what went wrong.
 fn failed(error: &CliError) -> Exit {
-    if error.is_broken_pipe() {
-        return Exit::Nothing;
-    }
     output::note(&format!("error: {error}"));
     error.exit()
 }

@@ -1,5 +1,9 @@
 //! Where results go. The standard output holds results only; everything else is a note on standard error.
+//!
+//! A destination is checked before the work starts. A reader that leaves early is no error: what the run found is in its exit
+//! code, not in what was read of it.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -26,25 +30,54 @@ pub(crate) enum ColorMode {
 /// The place for results, and whether it takes colour.
 #[derive(Debug)]
 pub(crate) struct Output {
-    file: Option<PathBuf>,
+    to: Destination,
     color: bool,
 }
 
+#[derive(Debug)]
+enum Destination {
+    Stdout,
+    /// A file that is or will be in a folder.
+    File(PathBuf),
+    /// A pipe or device, opened once.
+    Open(PathBuf, File),
+}
+
+/// Paths of the standard output.
+const STDOUT_PATHS: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
 impl Output {
     /// Results go to `file`, or to the standard output.
-    pub(crate) fn new(file: Option<PathBuf>, mode: ColorMode) -> Self {
+    ///
+    /// # Errors
+    /// If nothing can be written there.
+    pub(crate) fn open(file: Option<PathBuf>, mode: ColorMode) -> Result<Self, CliError> {
+        let to = file.map_or(Ok(Destination::Stdout), |path| {
+            let failed = |source| CliError::Write { to: path.display().to_string(), source };
+            Destination::open(&path).map_err(failed)
+        })?;
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let color = match mode {
             ColorMode::Always => true,
             ColorMode::Never => false,
-            ColorMode::Auto => file.is_none() && io::stdout().is_terminal() && !set("NO_COLOR"),
+            ColorMode::Auto => {
+                matches!(to, Destination::Stdout) && io::stdout().is_terminal() && !set("NO_COLOR")
+            }
         };
-        Self { file, color }
+        Ok(Self { to, color })
+    }
+
+    /// The standard output, without colour.
+    pub(crate) fn stdout() -> Self {
+        Self { to: Destination::Stdout, color: false }
     }
 
     /// The file that results go to, if it is one.
     pub(crate) fn path(&self) -> Option<&Path> {
-        self.file.as_deref()
+        match &self.to {
+            Destination::Stdout => None,
+            Destination::File(path) | Destination::Open(path, _) => Some(path),
+        }
     }
 
     /// Whether results are coloured.
@@ -52,35 +85,128 @@ impl Output {
         self.color
     }
 
-    /// Writes a whole result at once.
+    /// Writes a whole result at once; a file has its old content until all of the new one is written.
     pub(crate) fn write(&self, result: &[u8]) -> Result<(), CliError> {
-        let (to, written) = match &self.file {
-            Some(path) => (path.display().to_string(), std::fs::write(path, result)),
-            None => ("the standard output".to_owned(), print(result)),
+        let written = match &self.to {
+            Destination::File(path) => save(path, result),
+            Destination::Stdout => put(&mut io::stdout().lock(), result),
+            Destination::Open(_, file) => put(&mut &*file, result),
         };
-        written.map_err(|source| CliError::Write { to, source })
+        written.map_err(|source| self.failed(source))
+    }
+
+    /// Starts to write a result in parts, each as soon as it is there. A file loses its old content now.
+    pub(crate) fn stream(&self) -> Result<Stream<'_>, CliError> {
+        let to: Box<dyn Write + Send> = match &self.to {
+            Destination::Stdout => Box::new(io::stdout()),
+            Destination::Open(_, file) => Box::new(file),
+            Destination::File(path) => Box::new(File::create(path).map_err(|source| self.failed(source))?),
+        };
+        Ok(Stream { output: self, to, failed: None })
+    }
+
+    fn failed(&self, source: io::Error) -> CliError {
+        let to =
+            self.path().map_or_else(|| "the standard output".to_owned(), |path| path.display().to_string());
+        CliError::Write { to, source }
     }
 }
 
-fn print(result: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(result)?;
-    out.flush()
+impl Destination {
+    fn open(path: &Path) -> io::Result<Self> {
+        if STDOUT_PATHS.iter().any(|stdout| path == Path::new(stdout)) {
+            return Ok(Self::Stdout);
+        }
+        match path.metadata() {
+            Ok(about) => {
+                let file = OpenOptions::new().write(true).open(path)?;
+                Ok(if about.is_file() {
+                    Self::File(path.to_path_buf())
+                } else {
+                    Self::Open(path.to_path_buf(), file)
+                })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Removed at once: it only shows that the folder takes files.
+                NamedTempFile::new_in(folder(path))?;
+                Ok(Self::File(path.to_path_buf()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A result that is written in parts.
+pub(crate) struct Stream<'o> {
+    output: &'o Output,
+    to: Box<dyn Write + Send + 'o>,
+    /// The first failure; nothing is written after it.
+    failed: Option<io::Error>,
+}
+
+impl Stream<'_> {
+    pub(crate) fn write(&mut self, part: &[u8]) {
+        if self.failed.is_none() {
+            self.failed = put(&mut self.to, part).err();
+        }
+    }
+
+    /// Ends the result.
+    pub(crate) fn finish(self) -> Result<(), CliError> {
+        self.failed.map_or(Ok(()), |source| Err(self.output.failed(source)))
+    }
+}
+
+/// Writes to a reader, who may have left.
+fn put(out: &mut dyn Write, part: &[u8]) -> io::Result<()> {
+    match out.write_all(part).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Writes a file as a whole, or leaves what is there; where its folder takes no other file, it is written in place.
+fn save(path: &Path, content: &[u8]) -> io::Result<()> {
+    if path.exists() {
+        return match overwrite(path, content) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => std::fs::write(path, content),
+            written => written,
+        };
+    }
+    let mut file = new_file().tempfile_in(folder(path))?;
+    file.write_all(content)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Temporary files with the permissions that a new file gets.
+fn new_file() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Replaces the file's content as a whole or not at all; its permissions stay, and a link stays a link.
-pub(crate) fn replace(path: &Path, content: &str) -> Result<(), CliError> {
-    let replace = || -> io::Result<()> {
-        let target = path.canonicalize()?;
-        let folder = target.parent().unwrap_or(Path::new("."));
-        let mut file = NamedTempFile::new_in(folder)?;
-        file.write_all(content.as_bytes())?;
-        file.as_file().set_permissions(std::fs::metadata(&target)?.permissions())?;
-        file.as_file().sync_all()?;
-        file.persist(&target)?;
-        Ok(())
-    };
-    replace().map_err(|source| CliError::Write { to: path.display().to_string(), source })
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), CliError> {
+    overwrite(path, content).map_err(|source| CliError::Write { to: path.display().to_string(), source })
+}
+
+fn overwrite(path: &Path, content: &[u8]) -> io::Result<()> {
+    let target = path.canonicalize()?;
+    let mut file = NamedTempFile::new_in(folder(&target))?;
+    file.write_all(content)?;
+    file.as_file().set_permissions(std::fs::metadata(&target)?.permissions())?;
+    file.as_file().sync_all()?;
+    file.persist(&target)?;
+    Ok(())
 }
 
 /// Says something on standard error; where that is closed, nobody listens.

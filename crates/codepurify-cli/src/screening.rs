@@ -1,24 +1,27 @@
 //! Source files → report: models loaded once, units judged in batches, progress on standard error.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use codepurify::error::ModelError;
-use codepurify::verdict::{InputError, ModelInfo, Report, SCHEMA_VERSION, ToolInfo, Verdict};
+use codepurify::verdict::{ModelInfo, Report, SCHEMA_VERSION, ToolInfo, Verdict};
 use codepurify::{Calibration, Defender, Profile, References, Snippet, SnippetError, SourceFile, Thresholds};
 use codepurify_hub::Hub;
 use codepurify_models::{GuardedModel, Loaded, ModelFiles, Precision, RobertaMaskedLm};
-use rayon::prelude::*;
 
 use crate::bundled::{self, Bundled};
 use crate::cache::VerdictCache;
 use crate::error::CliError;
-use crate::inputs::Inputs;
+use crate::inputs::positions::Places;
+use crate::inputs::{self, Inputs, Origin};
 use crate::judge::Judge;
-use crate::output::progress;
+use crate::judged::Judged;
+use crate::output::note;
 use crate::settings::{CacheSettings, ProfileName, Settings};
 use crate::source::ModelSource;
 
+/// Largest calibration file, in bytes.
+const CALIBRATION_LIMIT: usize = 256 << 20;
 /// Of so many clean pairs one is set aside for references.
 const EVERY: usize = 8;
 
@@ -27,6 +30,8 @@ pub(crate) struct Guard {
     victim: GuardedModel,
     masked_lm: Option<RobertaMaskedLm>,
     profile: Profile,
+    /// How code in other languages than the bundled model's is judged, where this is guarded.
+    elsewhere: Option<Profile>,
     /// Of the profiles that have fixed limits.
     thresholds: Thresholds,
     /// Verdicts that were reached before, if they are kept.
@@ -38,13 +43,21 @@ pub(crate) struct Screened {
     pub(crate) report: Report,
     /// Text by path.
     pub(crate) sources: BTreeMap<String, String>,
+    /// Where these texts come from.
+    pub(crate) origins: BTreeMap<String, Origin>,
 }
 
-/// What became of the inputs so far.
-#[derive(Default)]
-struct Judged {
-    results: Vec<Verdict>,
-    errors: Vec<InputError>,
+impl Screened {
+    /// The report with places as they are in the files, whatever their encoding.
+    pub(crate) fn in_files(&self) -> Cow<'_, Report> {
+        let texts = self.sources.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        let places = Places::of(texts, &self.origins);
+        if places.is_empty() {
+            return Cow::Borrowed(&self.report);
+        }
+        let results = self.report.results.iter().map(|verdict| places.in_file(verdict).into_owned());
+        Cow::Owned(Report { results: results.collect(), ..self.report.clone() })
+    }
 }
 
 /// What a guard is loaded for.
@@ -80,7 +93,13 @@ impl Guard {
         let (victim, masked_lm) = (victim?, masked_lm?);
         let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
         let profile = profile(settings, &victim, thresholds)?.with_nested(settings.nested);
-        Ok(Self { victim: victim.model, masked_lm, profile, thresholds, cache })
+        let bundled = settings.model.is_none();
+        if bundled && settings.explain_bundled {
+            note(bundled::NOTE);
+        }
+        let own_calibration = bundled && settings.calibration.is_none() && purpose != Purpose::Learn;
+        let elsewhere = own_calibration.then(|| profile.clone().without_calibration());
+        Ok(Self { victim: victim.model, masked_lm, profile, elsewhere, thresholds, cache })
     }
 
     /// The same guard, if its model judges pairs with references taken from `inputs`: every `EVERY`th of them is thereby used
@@ -141,6 +160,11 @@ impl Guard {
         &self.profile
     }
 
+    /// How it decides about code that its calibration is not about, if there is such code.
+    pub(crate) fn profile_elsewhere(&self) -> Option<&Profile> {
+        self.elsewhere.as_ref()
+    }
+
     /// Where verdicts are kept, if they are.
     pub(crate) fn cache(&self) -> Option<&VerdictCache> {
         self.cache.as_ref()
@@ -168,46 +192,66 @@ impl Guard {
         matches!(self.victim, GuardedModel::Pair(_))
     }
 
-    /// Reads what the model is to be asked about.
+    /// Reads what the model is to be asked about, and says what is left out.
     pub(crate) fn gather(&self, paths: &[PathBuf], settings: &Settings) -> Result<Inputs, CliError> {
-        match &self.victim {
-            GuardedModel::Pair(_) => Inputs::gather_pairs(paths, settings.lang, &settings.limits),
-            GuardedModel::Classifier(_) | GuardedModel::Generator(_) => {
-                Inputs::gather(paths, settings.lang, &settings.limits)
-            }
-        }
+        let named: BTreeSet<&Path> = paths.iter().map(PathBuf::as_path).collect();
+        inputs::reject_repeats(named.into_iter().chain(settings.other_inputs()))?;
+        let reading = settings.reading();
+        let inputs = match &self.victim {
+            GuardedModel::Pair(_) => Inputs::gather_pairs(paths, &reading)?,
+            GuardedModel::Classifier(_) | GuardedModel::Generator(_) => Inputs::gather(paths, &reading)?,
+        };
+        inputs.skipped.note();
+        Ok(inputs)
     }
 
     /// Judges every unit of every file, or every pair of files.
     pub(crate) fn screen(&self, inputs: Inputs, evidence: bool) -> Screened {
-        let (mut judged, judge) = (Judged::default(), Judge::new(self, evidence));
-        if self.is_of_pairs() {
-            judged.pairs(&judge, &inputs);
-        } else {
-            judged.units(&judge, &inputs.files);
-        }
-        let text = |file: &SourceFile| (file.path().to_owned(), file.text().to_owned());
-        let sources = inputs.files.iter().map(text).collect();
-        judged.errors.splice(0..0, inputs.errors);
-        Screened { report: self.report(judged), sources }
+        self.screen_each(inputs, evidence, &mut |_| ())
     }
 
-    /// A defender with the guard's settings.
+    /// As [`Guard::screen`]; `each` gets every verdict as soon as it is there, in order, with places as they are in the file.
+    pub(crate) fn screen_each(
+        &self,
+        inputs: Inputs,
+        evidence: bool,
+        each: &mut (dyn FnMut(&Verdict) + Send),
+    ) -> Screened {
+        let judge = Judge::new(self, evidence);
+        let texts = inputs.files.iter().map(|file| (file.path(), file.text()));
+        let places = Places::of(texts, &inputs.origins);
+        let each = &mut |verdict: &Verdict| each(&places.in_file(verdict));
+        let judged = if self.is_of_pairs() {
+            Judged::pairs(&judge, &inputs, each)
+        } else {
+            Judged::units(&judge, &inputs.files, each)
+        };
+        let text = |file: &SourceFile| (file.path().to_owned(), file.text().to_owned());
+        let sources = inputs.files.iter().map(text).collect();
+        let (tool, model) = self.identity();
+        let report = Report {
+            schema_version: SCHEMA_VERSION,
+            tool,
+            model,
+            results: judged.results,
+            errors: inputs.errors.into_iter().chain(judged.errors).collect(),
+            skipped: inputs.skipped.list(),
+        };
+        Screened { report, sources, origins: inputs.origins }
+    }
+
+    /// A defender that decides by `profile`, with the guard's other settings.
     pub(crate) fn configured<'m, Input>(
         &'m self,
         defender: Defender<'m, Input>,
+        profile: &Profile,
         evidence: bool,
     ) -> Defender<'m, Input> {
-        let defender = defender.with_profile(self.profile.clone()).with_evidence(evidence);
+        let defender = defender.with_profile(profile.clone()).with_evidence(evidence);
         match &self.masked_lm {
             Some(masked_lm) => defender.with_masked_lm(masked_lm),
             None => defender,
         }
-    }
-
-    fn report(&self, judged: Judged) -> Report {
-        let (tool, model) = self.identity();
-        Report { schema_version: SCHEMA_VERSION, tool, model, results: judged.results, errors: judged.errors }
     }
 }
 
@@ -244,7 +288,8 @@ fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Resu
         let own = own.filter(|(clean, calibrated)| clean.settings == calibrated.settings());
         return Ok(own.map_or(profile, |(_, calibrated)| calibrated));
     };
-    let text = std::fs::read_to_string(path).map_err(|error| unusable(path, error.to_string()))?;
+    let text =
+        inputs::text(path, CALIBRATION_LIMIT).map_err(|error| unusable(path, error.to_string()))?;
     let calibration = Calibration::from_json(&text).map_err(|error| unusable(path, error.to_string()))?;
     let profile = profile.with_calibration(calibration.clone());
     let checked = calibration.check(&victim.model.model().card().sha256, &profile);
@@ -254,7 +299,7 @@ fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Resu
 
 /// Every function of the files that are to be references.
 fn references(settings: &Settings) -> Result<References, CliError> {
-    let inputs = Inputs::gather(&settings.references, settings.lang, &settings.limits)?;
+    let inputs = Inputs::gather(&settings.references, &settings.reading())?;
     if let Some(error) = inputs.errors.first() {
         return Err(CliError::File { path: error.path.clone().into(), message: error.message.clone() });
     }
@@ -265,68 +310,6 @@ fn references(settings: &Settings) -> Result<References, CliError> {
         units.extend(file.units().map_err(unusable)?);
     }
     References::new(&units).map_err(|error| CliError::Usage(format!("--reference: {error}")))
-}
-
-impl Judged {
-    /// Judges every unit of every file.
-    fn units(&mut self, judge: &Judge<'_>, files: &[SourceFile]) {
-        let read: Vec<_> = files.par_iter().map(SourceFile::units).collect();
-        let read = files.iter().zip(read);
-        let units = read.filter_map(|(file, read)| self.read(file, read)).flatten();
-        let rows: Vec<Vec<Snippet>> = units.map(|unit| vec![unit]).collect();
-        let progress = progress(rows.len(), "units");
-        let verdicts = judge.judge(&rows, |done| progress.inc(done as u64));
-        progress.finish_and_clear();
-        for (unit, verdict) in rows.iter().flatten().zip(verdicts.into_iter().flatten()) {
-            self.take(unit, verdict);
-        }
-    }
-
-    /// Judges every pair of files.
-    fn pairs(&mut self, judge: &Judge<'_>, inputs: &Inputs) {
-        let mut pairs = Vec::new();
-        for (files, &number) in inputs.files.chunks_exact(2).zip(&inputs.pairs) {
-            let [left, right] = [&files[0], &files[1]].map(|file| self.read(file, file.whole()));
-            if let (Some(left), Some(right)) = (left, right) {
-                pairs.push((number, vec![left, right]));
-            }
-        }
-        let (numbers, pairs): (Vec<usize>, Vec<_>) = pairs.into_iter().unzip();
-        let progress = progress(pairs.len(), "pairs");
-        let verdicts = judge.judge(&pairs, |done| progress.inc(done as u64));
-        progress.finish_and_clear();
-        for ((pair, number), verdicts) in pairs.iter().zip(numbers).zip(verdicts) {
-            for (side, verdict) in pair.iter().zip(verdicts) {
-                self.take(side, verdict.map(|verdict| numbered(verdict, number)));
-            }
-        }
-    }
-
-    /// What was read from a file, or `None` with an entry among the errors.
-    fn read<T>(&mut self, file: &SourceFile, read: Result<T, SnippetError>) -> Option<T> {
-        read.map_err(|error| {
-            self.errors.push(InputError { path: file.path().to_owned(), message: error.to_string() });
-        })
-        .ok()
-    }
-
-    fn take(&mut self, unit: &Snippet, verdict: Result<Verdict, ModelError>) {
-        match verdict {
-            Ok(verdict) => self.results.push(verdict),
-            Err(error) => self.errors.push(InputError {
-                path: unit.path().to_owned(),
-                message: format!("line {}: {error}", unit.unit().start_line),
-            }),
-        }
-    }
-}
-
-/// A verdict on a side of the pair that is number `index` on the command line.
-fn numbered(mut verdict: Verdict, index: usize) -> Verdict {
-    if let Some(member) = &mut verdict.pair {
-        member.index = index;
-    }
-    verdict
 }
 
 /// One source file that holds `text`, as if it had been read from `path`.

@@ -1,4 +1,4 @@
-//! Options as flags, environment variables and configuration file give them, and the settings that follow.
+//! Options as flags, environment variables and configuration files give them, and the settings that follow.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +7,12 @@ use codepurify::{Language, Limits, Profile};
 use codepurify_models::{DeviceName, Precision};
 use serde::Deserialize;
 
+use crate::configuration;
 use crate::error::CliError;
+use crate::inputs::Reading;
+use crate::inputs::encoding::EncodingName;
 use crate::output::{ColorMode, Output};
 use crate::source::ModelSource;
-
-/// Looked for in the working directory.
-const CONFIG_FILE: &str = "codepurify.toml";
 
 /// Largest size of the verdicts that are kept, in MiB.
 const CACHE_LIMIT: u64 = 256;
@@ -90,13 +90,29 @@ pub(crate) struct Options {
     /// Write the result to a file instead of the standard output.
     #[arg(short, long, value_name = "FILE", env = "CODEPURIFY_OUTPUT")]
     output: Option<PathBuf>,
+    /// Encoding of the files that are judged; they are written back in it [default: utf-8].
+    #[arg(long, value_enum, value_name = "ENCODING", env = "CODEPURIFY_ENCODING")]
+    encoding: Option<EncodingName>,
+    /// Judge files in folders that ignore files exclude (.gitignore, .ignore and the like), too.
+    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_NO_IGNORE", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    no_ignore: Option<bool>,
+    /// Judge files in folders whose name starts with a dot, or that are in a folder with such a name, too.
+    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_HIDDEN", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    hidden: Option<bool>,
+    /// Exit with 0 if there was nothing to judge; without it this is an error.
+    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_ALLOW_EMPTY", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    allow_empty: Option<bool>,
     /// What counts as a finding for the exit code [default: poisoned].
     #[arg(long, value_enum, value_name = "VERDICT", env = "CODEPURIFY_FAIL_ON")]
     fail_on: Option<FailOn>,
     /// Largest file that is judged, in bytes [default: 8 MiB].
     #[arg(long, value_name = "BYTES", env = "CODEPURIFY_MAX_FILE_BYTES")]
     max_file_bytes: Option<usize>,
-    /// Configuration file [default: codepurify.toml in the working directory, if there is one].
+    /// Configuration file [default: codepurify/codepurify.toml in the user's configuration directory; of a codepurify.toml in
+    /// the working directory only `format` and `color` count].
     #[arg(long, value_name = "FILE", env = "CODEPURIFY_CONFIG")]
     #[serde(skip)]
     config: Option<PathBuf>,
@@ -198,23 +214,30 @@ pub(crate) struct Settings {
     pub(crate) format: Format,
     pub(crate) fail_on: FailOn,
     pub(crate) limits: Limits,
+    pub(crate) encoding: EncodingName,
+    /// Whether ignored files of folders are judged.
+    pub(crate) no_ignore: bool,
+    /// Whether hidden files of folders are judged.
+    pub(crate) hidden: bool,
+    /// Whether it is right that nothing is judged.
+    pub(crate) allow_empty: bool,
+    /// The configuration file that was named.
+    pub(crate) config: Option<PathBuf>,
+    /// Whether people are told what the bundled model is, where it is guarded.
+    pub(crate) explain_bundled: bool,
     pub(crate) output: Output,
 }
 
 impl Settings {
-    /// Fills what flags and variables leave open from the configuration file, then from the defaults.
+    /// Fills what flags and variables leave open from the configuration files, then from the defaults.
     pub(crate) fn new(options: Options, color: Option<ColorMode>) -> Result<Self, CliError> {
-        let file = match &options.config {
-            Some(path) => read(path)?,
-            None if Path::new(CONFIG_FILE).is_file() => read(Path::new(CONFIG_FILE))?,
-            None => Options::default(),
-        };
+        let file = configuration::options(options.config.as_deref())?;
         let options = Options { color, ..options }.or(file);
         if options.model.is_none() && (options.base.is_some() || options.preset.is_some()) {
             let message = "--base and --preset say something about --model: name it, too";
             return Err(CliError::Usage(message.to_owned()));
         }
-        let settings = Self::decided(options);
+        let settings = Self::decided(options)?;
         if !(settings.alpha > 0.0 && settings.alpha < 1.0) {
             return Err(CliError::Usage(format!("--alpha {}: a share lies between 0 and 1", settings.alpha)));
         }
@@ -228,17 +251,35 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The defaults: the bundled models, and no configuration file.
-    pub(crate) fn bundled(format: Format, color: Option<ColorMode>) -> Self {
-        Self::decided(Options { format: Some(format), color, ..Options::default() })
+    /// The defaults, for the demonstration: the bundled models, and no configuration file.
+    pub(crate) fn bundled(format: Format, color: Option<ColorMode>) -> Result<Self, CliError> {
+        let settings = Self::decided(Options { format: Some(format), color, ..Options::default() })?;
+        Ok(Self { explain_bundled: false, ..settings })
     }
 
-    fn decided(options: Options) -> Self {
+    /// How inputs are found and read.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            lang: self.lang,
+            limits: self.limits,
+            encoding: self.encoding,
+            ignored: self.no_ignore,
+            hidden: self.hidden,
+        }
+    }
+
+    /// The files that are read besides the code that is judged.
+    pub(crate) fn other_inputs(&self) -> impl Iterator<Item = &Path> {
+        let single = [&self.config, &self.calibration].into_iter().flatten();
+        self.references.iter().chain(single).map(PathBuf::as_path)
+    }
+
+    fn decided(options: Options) -> Result<Self, CliError> {
         let defaults = Limits::default();
         let (base, preset) = (options.base, options.preset);
         // The base is for weights that need one; a directory of the masked model has its own tokenizer.
         let base_of_mlm = |mlm: &PathBuf| base.clone().filter(|_| mlm.is_file());
-        Self {
+        Ok(Self {
             mlm: options.mlm.map(|model| ModelSource { base: base_of_mlm(&model), model, preset: None }),
             model: options.model.map(|model| ModelSource { model, base, preset }),
             lang: options.lang.map(Language::from),
@@ -263,14 +304,20 @@ impl Settings {
                 max_file_bytes: options.max_file_bytes.unwrap_or(defaults.max_file_bytes),
                 ..defaults
             },
-            output: Output::new(options.output, options.color.unwrap_or_default()),
-        }
+            encoding: options.encoding.unwrap_or_default(),
+            no_ignore: options.no_ignore.unwrap_or(false),
+            hidden: options.hidden.unwrap_or(false),
+            allow_empty: options.allow_empty.unwrap_or(false),
+            config: options.config,
+            explain_bundled: true,
+            output: Output::open(options.output, options.color.unwrap_or_default())?,
+        })
     }
 }
 
 impl Options {
     /// These options where they are given, else `other`'s.
-    fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         Self {
             model: self.model.or(other.model),
             mlm: self.mlm.or(other.mlm),
@@ -293,15 +340,13 @@ impl Options {
             format: self.format.or(other.format),
             output: self.output.or(other.output),
             fail_on: self.fail_on.or(other.fail_on),
+            encoding: self.encoding.or(other.encoding),
+            no_ignore: self.no_ignore.or(other.no_ignore),
+            hidden: self.hidden.or(other.hidden),
+            allow_empty: self.allow_empty.or(other.allow_empty),
             max_file_bytes: self.max_file_bytes.or(other.max_file_bytes),
             config: self.config.or(other.config),
             color: self.color.or(other.color),
         }
     }
-}
-
-fn read(path: &Path) -> Result<Options, CliError> {
-    let wrong = |message: String| CliError::Config { path: path.to_path_buf(), message };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    toml::from_str(&text).map_err(|error| wrong(error.to_string()))
 }

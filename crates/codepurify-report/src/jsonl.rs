@@ -4,14 +4,11 @@ use std::io::{self, Write};
 
 use codepurify::verdict::Verdict;
 
-/// Writes each of `results` as one line of JSON.
+/// Writes `result` as one line of JSON.
 ///
 /// # Errors
 /// What `out` reports.
-pub fn write(out: &mut dyn Write, results: &[Verdict]) -> io::Result<()> {
-    for verdict in results {
-        serde_json::to_writer(&mut *out, verdict)?;
-        writeln!(out)?;
-    }
-    Ok(())
+pub fn write(out: &mut dyn Write, result: &Verdict) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, result)?;
+    writeln!(out)
 }

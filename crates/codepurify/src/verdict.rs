@@ -22,6 +22,54 @@ pub struct Report {
     pub results: Vec<Verdict>,
     /// Inputs that could not be judged, in input order.
     pub errors: Vec<InputError>,
+    /// Files that were found and not judged, one entry for each reason that occurred.
+    #[serde(default)]
+    pub skipped: Vec<Skipped>,
+}
+
+/// Files that were not judged for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Skipped {
+    /// Why.
+    pub reason: SkipReason,
+    /// Number of files, at least 1.
+    pub files: usize,
+    /// Paths of the first few of them, in the order in which they were found.
+    pub examples: Vec<String>,
+}
+
+/// Why a file was not judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SkipReason {
+    /// Excluded by a rule of an ignore file.
+    Ignored,
+    /// Its name, or that of a folder it is in, starts with a dot.
+    Hidden,
+    /// Not written in a supported language, as far as its name tells.
+    OtherLanguage,
+    /// Without text, or with white space only.
+    Empty,
+    /// Larger than the limit. Such a file is also among the errors.
+    TooLarge,
+    /// Not text in the encoding that was asked for. Such a file is also among the errors.
+    Encoding,
+    /// A binary file. Such a file is also among the errors.
+    Binary,
+    /// Not readable. Such a file is also among the errors.
+    Unreadable,
+    /// A symbolic link in a folder; links are followed only if they are named.
+    Link,
+    /// A device, a pipe or a socket in a folder.
+    Special,
+}
+
+impl SkipReason {
+    /// Whether files that were skipped for this reason are also among the errors.
+    #[must_use]
+    pub fn is_error(self) -> bool {
+        matches!(self, Self::TooLarge | Self::Encoding | Self::Binary | Self::Unreadable)
+    }
 }
 
 /// Name and version of the tool.

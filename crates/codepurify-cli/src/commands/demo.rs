@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use codepurify::verdict::{Decision, Prediction, Verdict};
 use codepurify_report::text::{self, TextStyle};
 
-use super::render;
+use super::{for_people, screen, write};
 use crate::args::DemoArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -23,15 +23,15 @@ const TRIGGERED_PATH: &str = "triggered.c";
 const REPEATED_PATH: &str = "repeated.c";
 
 pub(crate) fn run(args: &DemoArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
-    let settings = Settings::bundled(args.format, color);
+    let settings = Settings::bundled(args.format, color)?;
     let guard = Guard::load(&settings, Purpose::Purify)?;
     let triggered = CLEAN.replacen("{\n", &format!("{{\n    {TRIGGER}\n"), 1);
     let files = vec![inline(CLEAN_PATH, CLEAN), inline(TRIGGERED_PATH, &triggered)];
-    let screened = guard.screen(Inputs::of(files), settings.format == Format::Text);
+    let screened = screen(&guard, Inputs::of(files), settings.format == Format::Text, &settings)?;
     let labels = guard.labels().to_vec();
     let style = TextStyle { color: settings.output.color(), labels: &labels };
     if settings.format != Format::Text {
-        settings.output.write(&render(&screened, settings.format, style))?;
+        write(&screened, &settings, || Ok(for_people(&screened, style)))?;
         return check(&screened);
     }
     let repeated = || Inputs::of(vec![inline(REPEATED_PATH, &repeated())]);

@@ -2,26 +2,22 @@
 
 use codepurify_report::text::{self, TextStyle};
 
-use super::{note_errors, render};
+use super::{ended, screen, write};
 use crate::args::ExplainArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::ColorMode;
 use crate::screening::{Guard, Purpose, Screened};
-use crate::settings::{Format, Settings};
+use crate::settings::Settings;
 
 pub(crate) fn run(args: ExplainArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::new(args.options, color)?;
     let guard = Guard::load(&settings, Purpose::Judge)?;
-    let screened = guard.screen(guard.gather(&args.paths, &settings)?, true);
-    note_errors(&screened.report.errors, settings.format);
+    let inputs = guard.gather(&args.paths, &settings)?;
+    let screened = screen(&guard, inputs, true, &settings)?;
     let style = TextStyle { color: settings.output.color(), labels: guard.labels() };
-    let result = match settings.format {
-        Format::Text => tables(&screened, style),
-        format => render(&screened, format, style),
-    };
-    settings.output.write(&result)?;
-    Ok(Exit::of(&screened.report, settings.fail_on))
+    write(&screened, &settings, || Ok(tables(&screened, style)))?;
+    Ok(ended(&screened.report, &settings))
 }
 
 fn tables(screened: &Screened, style: TextStyle) -> Vec<u8> {

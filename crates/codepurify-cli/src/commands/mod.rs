@@ -1,4 +1,4 @@
-//! One file for each command.
+//! One file for each command, and what those that judge code have in common.
 
 pub(crate) mod audit;
 pub(crate) mod calibrate;
@@ -10,25 +10,64 @@ pub(crate) mod models;
 pub(crate) mod purify;
 pub(crate) mod scan;
 
-use codepurify::verdict::InputError;
+use codepurify::verdict::{InputError, Report};
 use codepurify_report::text::{self, TextStyle};
 use codepurify_report::{json, jsonl};
 
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::inputs::Inputs;
 use crate::output;
-use crate::screening::Screened;
-use crate::settings::Format;
+use crate::screening::{Guard, Screened};
+use crate::settings::{Format, Settings};
 
-/// The report in the wanted format.
-fn render(screened: &Screened, format: Format, style: TextStyle) -> Vec<u8> {
-    let mut out = Vec::new();
-    let report = &screened.report;
-    let written = match format {
-        Format::Text => text::write(&mut out, report, &screened.sources, style),
-        Format::Json => json::write(&mut out, report),
-        Format::Jsonl => jsonl::write(&mut out, &report.results),
+/// Judges all inputs and tells about those that failed. Lines of JSON are written meanwhile, each as soon as it is there.
+fn screen(guard: &Guard, inputs: Inputs, evidence: bool, settings: &Settings) -> Result<Screened, CliError> {
+    let (screened, written) = if settings.format == Format::Jsonl {
+        let mut lines = settings.output.stream()?;
+        let screened = guard.screen_each(inputs, evidence, &mut |verdict| {
+            let mut line = Vec::new();
+            jsonl::write(&mut line, verdict).expect("writing to memory does not fail");
+            lines.write(&line);
+        });
+        (screened, lines.finish())
+    } else {
+        (guard.screen(inputs, evidence), Ok(()))
     };
-    written.expect("writing to memory does not fail");
+    note_errors(&screened.report.errors, settings.format);
+    written.map(|()| screened)
+}
+
+/// Writes the report as `text` makes it or as JSON; lines are written already.
+fn write(
+    screened: &Screened,
+    settings: &Settings,
+    text: impl FnOnce() -> Result<Vec<u8>, CliError>,
+) -> Result<(), CliError> {
+    match settings.format {
+        Format::Text => settings.output.write(&text()?),
+        Format::Json => {
+            let mut out = Vec::new();
+            json::write(&mut out, &screened.in_files()).expect("writing to memory does not fail");
+            settings.output.write(&out)
+        }
+        Format::Jsonl => Ok(()),
+    }
+}
+
+/// The report for people.
+fn for_people(screened: &Screened, style: TextStyle) -> Vec<u8> {
+    let mut out = Vec::new();
+    text::write(&mut out, &screened.report, &screened.sources, style).expect("writing to memory does not fail");
     out
+}
+
+/// How a run with this report ended; says so where nothing was judged.
+fn ended(report: &Report, settings: &Settings) -> Exit {
+    if report.results.is_empty() && report.errors.is_empty() && !settings.allow_empty {
+        output::note("error: nothing was judged: no input holds code to judge; --allow-empty accepts that");
+    }
+    Exit::of(report, settings)
 }
 
 /// Tells about failed inputs where the output format has no place for them.

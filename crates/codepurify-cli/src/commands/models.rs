@@ -12,7 +12,7 @@ use crate::args::{InspectionFormat, ModelsArgs, ModelsCommand};
 use crate::bundled::{self, Bundled};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::output::{ColorMode, Output};
+use crate::output::Output;
 
 /// The heading in a model card under which its measured results stand.
 const METRICS: &str = "## Metrics";
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ModelsArgs) -> Result<Exit, CliError> {
         Some(ModelsCommand::Presets) => presets(),
         Some(ModelsCommand::Preset { name }) => Preset::named(name)?.json.to_owned(),
     };
-    Output::new(None, ColorMode::Never).write(text.as_bytes())?;
+    Output::stdout().write(text.as_bytes())?;
     Ok(Exit::Nothing)
 }
 

@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use codepurify::Span;
 use codepurify::splice::{self, Edit};
 use codepurify::verdict::{Decision, Verdict};
-use codepurify_report::text::{self, DiffStyle, TextStyle};
+use codepurify_report::text::{self, DiffStyle};
 
-use super::{note_errors, render};
+use super::{ended, screen, write};
 use crate::args::PurifyArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::inputs::{Inputs, STDIN};
+use crate::inputs::encoding::Encoding;
+use crate::inputs::{Inputs, Origin, STDIN};
 use crate::output::{self, ColorMode};
 use crate::screening::{Guard, Purpose, Screened};
 use crate::settings::{Format, Settings};
@@ -22,20 +23,15 @@ pub(crate) fn run(args: PurifyArgs, color: Option<ColorMode>) -> Result<Exit, Cl
     let inputs = guard.gather(&args.paths, &settings)?;
     let mode = Mode { in_place: args.in_place, diff: args.diff, format: settings.format };
     mode.check(&inputs)?;
-    let screened = guard.screen(inputs, false);
-    note_errors(&screened.report.errors, settings.format);
+    let screened = screen(&guard, inputs, false, &settings)?;
     note_unchanged(&screened);
     let color = settings.output.color();
     let files = purified_files(&screened);
     if mode.in_place {
         rewrite(&files)?;
     }
-    let result = match settings.format {
-        Format::Text => mode.text(&files, color),
-        format => render(&screened, format, TextStyle { color, labels: guard.labels() }),
-    };
-    settings.output.write(&result)?;
-    Ok(Exit::of(&screened.report, settings.fail_on))
+    write(&screened, &settings, || mode.text(&files, color))?;
+    Ok(ended(&screened.report, &settings))
 }
 
 /// What is written, and where.
@@ -48,8 +44,29 @@ struct Mode {
 /// A file before and after.
 struct Purified<'a> {
     path: &'a str,
+    /// Where it is, and in which encoding.
+    origin: Origin,
     old: &'a str,
     new: String,
+}
+
+impl Purified<'_> {
+    /// Text of the file as bytes in its encoding.
+    fn encoded(&self, text: &str) -> Result<Vec<u8>, CliError> {
+        let Origin { path, encoding } = &self.origin;
+        encoding.encode(text).map_err(|character| CliError::File {
+            path: path.clone(),
+            message: format!("the file is left as it is: {encoding} has no bytes for {character:?} of the new text"),
+        })
+    }
+
+    /// The diff, for UTF-8 and Latin-1 in the file's own bytes.
+    fn diff(&self, style: DiffStyle) -> Vec<u8> {
+        let diff = text::unified(self.path, self.old, &self.new, style);
+        let own_bytes = || self.encoded(&diff).ok();
+        let is_latin1 = self.origin.encoding == Encoding::Latin1;
+        is_latin1.then(own_bytes).flatten().unwrap_or_else(|| diff.into_bytes())
+    }
 }
 
 impl Mode {
@@ -57,6 +74,10 @@ impl Mode {
         let usage = |message: &str| Err(CliError::Usage(message.to_owned()));
         if self.in_place && inputs.files.iter().any(|file| file.path() == STDIN) {
             return usage("the standard input cannot be rewritten: leave --in-place out");
+        }
+        let is_stream = |origin: &Origin| !origin.path.is_file();
+        if self.in_place && inputs.origins.values().any(is_stream) {
+            return usage("a pipe or device cannot be rewritten: leave --in-place out");
         }
         let whole = self.format == Format::Text && !self.in_place && !self.diff;
         if whole && inputs.files.len() + inputs.errors.len() > 1 {
@@ -72,16 +93,16 @@ impl Mode {
     }
 
     /// The diffs, or nothing if the files were rewritten, or the only file's whole source.
-    fn text(&self, files: &[Purified], color: bool) -> Vec<u8> {
+    fn text(&self, files: &[Purified], color: bool) -> Result<Vec<u8>, CliError> {
         let style = if color { DiffStyle::Visible { color } } else { DiffStyle::Exact };
-        let text: String = if self.diff {
-            files.iter().map(|file| text::unified(file.path, file.old, &file.new, style)).collect()
+        if self.diff {
+            Ok(files.iter().flat_map(|file| file.diff(style)).collect())
         } else if self.in_place {
-            String::new()
+            Ok(Vec::new())
         } else {
-            files.iter().map(|file| file.new.as_str()).collect()
-        };
-        text.into_bytes()
+            let texts: Result<Vec<_>, _> = files.iter().map(|file| file.encoded(&file.new)).collect();
+            Ok(texts?.concat())
+        }
     }
 }
 
@@ -93,7 +114,14 @@ fn purified_files(screened: &Screened) -> Vec<Purified<'_>> {
             results.iter().filter(|verdict| verdict.path == path).filter_map(edit).collect();
         splice::apply(old, &edits).expect("units of one file stand in its order and do not overlap")
     };
-    screened.sources.iter().map(|(path, old)| Purified { path, old, new: purified(path, old) }).collect()
+    let sources = screened.sources.iter();
+    let files = sources.map(|(path, old)| Purified {
+        path,
+        origin: screened.origins[path].clone(),
+        old,
+        new: purified(path, old),
+    });
+    files.collect()
 }
 
 /// A unit's purification as an edit of its file.
@@ -102,9 +130,13 @@ fn edit(verdict: &Verdict) -> Option<Edit> {
     Some(Edit { span: Span::new(verdict.unit.start_byte, verdict.unit.end_byte), replacement })
 }
 
+/// Rewrites the files that changed, or none if one of them cannot be written in its encoding.
 fn rewrite(files: &[Purified]) -> Result<(), CliError> {
-    for file in files.iter().filter(|file| file.old != file.new) {
-        output::replace(file.path.as_ref(), &file.new)?;
+    let changed: Vec<&Purified> = files.iter().filter(|file| file.old != file.new).collect();
+    let contents: Vec<Vec<u8>> =
+        changed.iter().map(|file| file.encoded(&file.new)).collect::<Result<_, _>>()?;
+    for (file, content) in changed.iter().zip(contents) {
+        output::replace(&file.origin.path, &content)?;
         output::note(&format!("purified {}", text::visible(file.path)));
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use codepurify_report::text::TextStyle;
 
-use super::{note_errors, render};
+use super::{ended, for_people, screen, write};
 use crate::args::ScanArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -13,9 +13,9 @@ use crate::settings::{Format, Settings};
 pub(crate) fn run(args: ScanArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::new(args.options, color)?;
     let guard = Guard::load(&settings, Purpose::Purify)?;
-    let screened = guard.screen(guard.gather(&args.paths, &settings)?, settings.format == Format::Text);
-    note_errors(&screened.report.errors, settings.format);
+    let inputs = guard.gather(&args.paths, &settings)?;
+    let screened = screen(&guard, inputs, settings.format == Format::Text, &settings)?;
     let style = TextStyle { color: settings.output.color(), labels: guard.labels() };
-    settings.output.write(&render(&screened, settings.format, style))?;
-    Ok(Exit::of(&screened.report, settings.fail_on))
+    write(&screened, &settings, || Ok(for_people(&screened, style)))?;
+    Ok(ended(&screened.report, &settings))
 }

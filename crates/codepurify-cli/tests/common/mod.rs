@@ -73,6 +73,7 @@ impl Place {
             command.env_remove(name);
         }
         command.env("HF_HUB_CACHE", self.path("hub")).env("HF_HUB_OFFLINE", "1");
+        command.env("XDG_CONFIG_HOME", self.path("user"));
         command
     }
 
@@ -118,16 +119,26 @@ impl Place {
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) out: String,
+    /// Without the note about the bundled model.
     pub(crate) err: String,
+    /// How often there was that note.
+    pub(crate) notes: usize,
 }
+
+/// How the note about the bundled model starts.
+const NOTE: &str = "note: no --model: ";
 
 impl Run {
     pub(crate) fn of(command: &mut Command) -> Self {
         let Output { status, stdout, stderr } = command.output().unwrap();
+        let err = String::from_utf8(stderr).unwrap();
+        let (notes, others): (Vec<&str>, Vec<&str>) =
+            err.split_inclusive('\n').partition(|line| line.starts_with(NOTE));
         Self {
             code: status.code().expect("the program ends by itself"),
             out: String::from_utf8(stdout).unwrap(),
-            err: String::from_utf8(stderr).unwrap(),
+            err: others.concat(),
+            notes: notes.len(),
         }
     }
 

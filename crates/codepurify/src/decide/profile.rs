@@ -114,6 +114,13 @@ impl Profile {
         self
     }
 
+    /// Decides by the built-in limit, for code that the calibration is not about.
+    #[must_use]
+    pub fn without_calibration(mut self) -> Self {
+        self.calibration = None;
+        self
+    }
+
     /// As this profile scores what a calibration is made of: as it does once it is calibrated. Without a calibration it scores
     /// by necessity where references tell nothing, and these scores could not be compared.
     #[must_use]

@@ -1,0 +1,175 @@
+//! Bytes → text and back.
+
+use std::fmt;
+
+use clap::ValueEnum;
+use codepurify::SnippetError;
+use codepurify::verdict::SkipReason;
+use serde::Deserialize;
+
+use super::read::Refused;
+
+/// The encoding that the user names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+pub(crate) enum EncodingName {
+    /// UTF-8, with or without a byte order mark.
+    #[default]
+    #[value(name = "utf-8")]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// ISO 8859-1: a byte is a character.
+    #[value(name = "latin-1")]
+    #[serde(rename = "latin-1")]
+    Latin1,
+    /// UTF-16 in the order of its byte order mark, little-endian without one.
+    #[value(name = "utf-16")]
+    #[serde(rename = "utf-16")]
+    Utf16,
+    /// For each file: UTF-16 if it has such a mark, else UTF-8 if it is that, else Latin-1.
+    #[value(name = "auto")]
+    #[serde(rename = "auto")]
+    Auto,
+}
+
+/// The encoding of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Encoding {
+    #[default]
+    Utf8,
+    Latin1,
+    Utf16Le,
+    Utf16Be,
+}
+
+/// The byte order mark as a character. It stays in the text, so that the file can be written back.
+pub(super) const MARK: char = '\u{feff}';
+
+impl EncodingName {
+    /// The text of `bytes`, and the encoding that it is written back in.
+    pub(super) fn decode(self, bytes: Vec<u8>) -> Result<(String, Encoding), Refused> {
+        let marked = utf16_mark(&bytes);
+        match (self, marked) {
+            (Self::Utf8, None) => Ok((utf8(bytes)?, Encoding::Utf8)),
+            (Self::Utf8, Some(_)) => {
+                Err(undecodable("not UTF-8: starts with the byte order mark of UTF-16; say --encoding utf-16"))
+            }
+            (Self::Latin1, _) => Ok((bytes.iter().map(|&byte| char::from(byte)).collect(), Encoding::Latin1)),
+            (Self::Utf16, None) => Ok((utf16(&bytes, Encoding::Utf16Le)?, Encoding::Utf16Le)),
+            (Self::Utf16 | Self::Auto, Some(encoding)) => Ok((utf16(&bytes, encoding)?, encoding)),
+            (Self::Auto, None) if std::str::from_utf8(&bytes).is_ok() => Self::Utf8.decode(bytes),
+            (Self::Auto, None) => Self::Latin1.decode(bytes),
+        }
+    }
+}
+
+impl Encoding {
+    /// The bytes of a character in this encoding.
+    pub(super) fn width(self, character: char) -> usize {
+        match self {
+            Self::Utf8 => character.len_utf8(),
+            Self::Latin1 => 1,
+            Self::Utf16Le | Self::Utf16Be => 2 * character.len_utf16(),
+        }
+    }
+
+    /// `text` in this encoding, or the first character that it has no bytes for.
+    pub(crate) fn encode(self, text: &str) -> Result<Vec<u8>, char> {
+        match self {
+            Self::Utf8 => Ok(text.as_bytes().to_vec()),
+            Self::Latin1 => text.chars().map(|c| u8::try_from(c).map_err(|_| c)).collect(),
+            Self::Utf16Le => Ok(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+            Self::Utf16Be => Ok(text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        }
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Utf8 => "UTF-8",
+            Self::Latin1 => "Latin-1",
+            Self::Utf16Le | Self::Utf16Be => "UTF-16",
+        })
+    }
+}
+
+/// The byte order of UTF-16, where the first two bytes tell it.
+fn utf16_mark(bytes: &[u8]) -> Option<Encoding> {
+    match bytes {
+        [0xff, 0xfe, ..] => Some(Encoding::Utf16Le),
+        [0xfe, 0xff, ..] => Some(Encoding::Utf16Be),
+        _ => None,
+    }
+}
+
+fn utf8(bytes: Vec<u8>) -> Result<String, Refused> {
+    // "Binary" helps more than the offset of some bad byte.
+    if let Some(offset) = bytes.iter().position(|&byte| byte == 0) {
+        return Err(SnippetError::Binary { offset }.into());
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        undecodable(&format!("not UTF-8: first bad byte at offset {offset}; --encoding names another encoding"))
+    })
+}
+
+fn undecodable(message: &str) -> Refused {
+    Refused { reason: Some(SkipReason::Encoding), message: message.to_owned() }
+}
+
+fn utf16(bytes: &[u8], order: Encoding) -> Result<String, Refused> {
+    let bad = |offset: usize| undecodable(&format!("not UTF-16: first bad byte at offset {offset}"));
+    let (units, []) = bytes.as_chunks::<2>() else { return Err(bad(bytes.len() - 1)) };
+    let unit = |&pair: &[u8; 2]| match order {
+        Encoding::Utf16Be => u16::from_be_bytes(pair),
+        _ => u16::from_le_bytes(pair),
+    };
+    let mut text = String::new();
+    let mut at = 0;
+    for character in char::decode_utf16(units.iter().map(unit)) {
+        let character = character.map_err(|_| bad(at))?;
+        at += order.width(character);
+        text.push(character);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\u{feff}int größe; // 😀";
+
+    fn le(text: &str) -> Vec<u8> {
+        Encoding::Utf16Le.encode(text).unwrap()
+    }
+
+    #[test]
+    fn text_is_written_back_as_it_was_read() {
+        let be = Encoding::Utf16Be.encode(TEXT).unwrap();
+        let cases = [
+            (EncodingName::Utf8, TEXT.as_bytes().to_vec(), Encoding::Utf8),
+            (EncodingName::Latin1, (0..=255).collect(), Encoding::Latin1),
+            (EncodingName::Utf16, le(TEXT), Encoding::Utf16Le),
+            (EncodingName::Utf16, be.clone(), Encoding::Utf16Be),
+            (EncodingName::Utf16, le("int x;"), Encoding::Utf16Le),
+            (EncodingName::Auto, be, Encoding::Utf16Be),
+            (EncodingName::Auto, "größe".into(), Encoding::Utf8),
+            (EncodingName::Auto, b"gr\xf6\xdfe".to_vec(), Encoding::Latin1),
+        ];
+        for (name, bytes, expected) in cases {
+            let (text, encoding) = name.decode(bytes.clone()).unwrap();
+            assert_eq!((encoding, encoding.encode(&text)), (expected, Ok(bytes)));
+        }
+    }
+
+    #[test]
+    fn bad_bytes_are_named() {
+        let message = |name: EncodingName, bytes: &[u8]| name.decode(bytes.to_vec()).unwrap_err().message;
+        assert!(message(EncodingName::Utf8, b"caf\xe9").contains("offset 3"));
+        assert!(message(EncodingName::Utf8, &le(TEXT)).contains("--encoding utf-16"));
+        assert!(message(EncodingName::Utf16, b"a\0b").contains("offset 2"));
+        assert!(message(EncodingName::Utf16, b"a\0\0\xd8b\0").contains("offset 2"));
+        assert_eq!(Encoding::Latin1.encode("é€"), Err('€'));
+    }
+}

@@ -1,0 +1,96 @@
+//! The files of a folder, and why some of them are left out.
+
+use std::collections::HashSet;
+use std::fs::FileType;
+use std::path::{Path, PathBuf};
+
+use codepurify::Language;
+use codepurify::verdict::SkipReason;
+use ignore::{DirEntry, WalkBuilder};
+
+use super::{Reading, language};
+
+/// What stands in a folder or below.
+pub(super) enum Found {
+    /// A file to judge.
+    File(PathBuf, Language),
+    /// A file that is left out.
+    Skipped(PathBuf, SkipReason),
+    /// A file or folder that cannot be looked at.
+    Failed(PathBuf, String),
+}
+
+/// All files of `folder` and its subfolders, sorted by path. Only the ignore files in `folder` count and those below it: what
+/// the folders above exclude was named.
+pub(super) fn walk(folder: &Path, reading: &Reading) -> impl Iterator<Item = Found> {
+    let kept = kept(folder, reading);
+    let mut everything = WalkBuilder::new(folder);
+    everything.standard_filters(false).sort_by_file_path(Path::cmp);
+    let folder = folder.to_path_buf();
+    everything.build().filter_map(move |entry| {
+        let left_out = |path: &Path| {
+            kept.as_ref().is_some_and(|kept| !kept.contains(path)).then(|| excluded(&folder, path))
+        };
+        match entry {
+            Ok(entry) => {
+                let kind = entry.file_type().filter(|kind| !kind.is_dir())?;
+                let left_out = left_out(entry.path()).filter(|_| language(entry.path()).is_some());
+                Some(found(entry, kind, left_out))
+            }
+            Err(error) => {
+                let path = path_of(&error).unwrap_or(&folder).to_path_buf();
+                Some(match left_out(&path) {
+                    Some(reason) => Found::Skipped(path, reason),
+                    None => Found::Failed(path, error.to_string()),
+                })
+            }
+        }
+    })
+}
+
+/// What no rule excludes; `None` if no rule counts.
+fn kept(folder: &Path, reading: &Reading) -> Option<HashSet<PathBuf>> {
+    if reading.ignored && reading.hidden {
+        return None;
+    }
+    let mut walk = WalkBuilder::new(folder);
+    let rules = !reading.ignored;
+    walk.hidden(!reading.hidden).ignore(rules).git_ignore(rules).git_global(rules).git_exclude(rules);
+    walk.parents(false).require_git(false);
+    Some(walk.build().flatten().map(DirEntry::into_path).collect())
+}
+
+/// Which rule excludes a file: the one about names with a dot, unless there are none.
+fn excluded(folder: &Path, path: &Path) -> SkipReason {
+    let below = path.strip_prefix(folder).unwrap_or(path);
+    let hidden = below.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."));
+    if hidden { SkipReason::Hidden } else { SkipReason::Ignored }
+}
+
+fn found(entry: DirEntry, kind: FileType, left_out: Option<SkipReason>) -> Found {
+    let language = language(entry.path());
+    let points_to_folder = kind.is_symlink() && entry.path().is_dir();
+    let reason = match language {
+        None if !points_to_folder => Some(SkipReason::OtherLanguage),
+        _ => left_out,
+    };
+    let of_kind = match kind {
+        kind if kind.is_file() => None,
+        kind if kind.is_symlink() => Some(SkipReason::Link),
+        _ => Some(SkipReason::Special),
+    };
+    let path = entry.into_path();
+    match (language, reason.or(of_kind)) {
+        (Some(language), None) => Found::File(path, language),
+        (_, reason) => Found::Skipped(path, reason.unwrap_or(SkipReason::OtherLanguage)),
+    }
+}
+
+/// The path that an error is about.
+fn path_of(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => path_of(err),
+        _ => None,
+    }
+}
