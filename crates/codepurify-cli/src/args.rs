@@ -12,8 +12,9 @@ use crate::rows::{FieldArgs, RowArgs};
 use crate::settings::{Format, Options};
 use crate::source::ModelSource;
 
-const EXIT_CODES: &str = "Exit codes: 0 nothing found, 1 findings, 2 error (also if some inputs failed), 64 usage.\n\
-    Options may stand in `codepurify.toml` and in CODEPURIFY_* variables; flags win over variables, these over the file.";
+const EXIT_CODES: &str = "Exit codes: 0 nothing found, 1 findings, 2 error (also if some inputs failed or nothing was judged), 64 usage.\n\
+    Options may stand in CODEPURIFY_* variables and in a file (--config, or codepurify/codepurify.toml in the user's \
+    configuration directory); flags win over variables, these over the file.";
 
 /// Screens source code for backdoor triggers before a neural code model sees it.
 #[derive(Debug, Parser)]

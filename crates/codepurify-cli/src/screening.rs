@@ -288,8 +288,7 @@ fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Resu
         let own = own.filter(|(clean, calibrated)| clean.settings == calibrated.settings());
         return Ok(own.map_or(profile, |(_, calibrated)| calibrated));
     };
-    let text =
-        inputs::text(path, CALIBRATION_LIMIT).map_err(|error| unusable(path, error.to_string()))?;
+    let text = inputs::text(path, CALIBRATION_LIMIT).map_err(|error| unusable(path, error.to_string()))?;
     let calibration = Calibration::from_json(&text).map_err(|error| unusable(path, error.to_string()))?;
     let profile = profile.with_calibration(calibration.clone());
     let checked = calibration.check(&victim.model.model().card().sha256, &profile);

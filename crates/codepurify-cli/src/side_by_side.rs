@@ -15,7 +15,12 @@ pub(crate) fn in_chunks<T: Sync, V: Send>(
 ) -> Vec<V> {
     let chunks: Vec<&[T]> = items.chunks(size).collect();
     let next = AtomicUsize::new(0);
-    let judged = Mutex::new(InOrder { results: Vec::with_capacity(items.len()), waiting: BTreeMap::new(), next: 0, done });
+    let judged = Mutex::new(InOrder {
+        results: Vec::with_capacity(items.len()),
+        waiting: BTreeMap::new(),
+        next: 0,
+        done,
+    });
     rayon::broadcast(|_| {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);

@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::process::Stdio;
-
 use common::{CLEAN, FUNCTION, Place, TRIGGER, VARIABLE, triggered};
 
 #[test]
@@ -28,8 +26,8 @@ fn a_triggered_function_is_poisoned_and_its_trigger_is_the_inserted_statement() 
 #[test]
 fn in_integers_and_on_one_thread_the_verdict_is_the_same() {
     let place = Place::with_code();
-    place.write("codepurify.toml", "precision = \"int8\"\nthreads = 1\n");
-    let run = place.run(&["scan", "--format", "json", "triggered.c", "clean.c"]);
+    let integers = ["--precision", "int8", "--threads", "1"];
+    let run = place.run(&[&["scan", "--format", "json", "triggered.c", "clean.c"][..], &integers].concat());
     assert_eq!(run.all("results", "verdict"), ["poisoned", "clean"]);
     assert_eq!(run.json()["results"][0]["triggers"][0]["text"], TRIGGER);
     let exact =
@@ -167,21 +165,6 @@ fn the_evidence_of_every_candidate_starts_with_the_trigger() {
     assert!(table.iter().any(|row| row.contains("identifier") && row.contains(VARIABLE)), "{}", run.out);
     let json = place.run(&["explain", "triggered.c", "--format", "json"]).json();
     assert!(json["results"][0]["evidence"].as_array().unwrap().len() > 5);
-}
-
-#[test]
-fn a_reader_that_leaves_early_is_no_error() {
-    let place = Place::with_code();
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_codepurify"))
-        .args(["scan", "triggered.c"])
-        .current_dir(place.path("."))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }
 
 #[test]

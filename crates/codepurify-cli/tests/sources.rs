@@ -48,11 +48,12 @@ fn a_bare_file_of_weights_with_base_and_preset_is_the_whole_model() {
     assert_eq!(run.json()["model"]["name"], "saved/model.bin");
 
     place.write(
-        "codepurify.toml",
+        "user/codepurify/codepurify.toml",
         "model = \"saved/model.bin\"\nbase = \"base\"\npreset = \"codexglue-defect\"\n",
     );
-    assert_eq!(prediction(&scan(&place, &[])), whole, "as the configuration file says");
-    std::fs::remove_file(place.path("codepurify.toml")).unwrap();
+    let configured = scan(&place, &[]);
+    assert_eq!(configured.json()["results"][0]["prediction"], whole, "as the configuration file says");
+    std::fs::remove_file(place.path("user/codepurify/codepurify.toml")).unwrap();
     let mut command = place.command(&["scan", "clean.c", "--format", "json", "--fail-on", "never"]);
     for (name, value) in [("MODEL", "saved/model.bin"), ("BASE", "base"), ("PRESET", "codexglue-defect")] {
         command.env(format!("CODEPURIFY_{name}"), value);

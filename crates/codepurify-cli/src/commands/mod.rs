@@ -58,7 +58,8 @@ fn write(
 /// The report for people.
 fn for_people(screened: &Screened, style: TextStyle) -> Vec<u8> {
     let mut out = Vec::new();
-    text::write(&mut out, &screened.report, &screened.sources, style).expect("writing to memory does not fail");
+    text::write(&mut out, &screened.report, &screened.sources, style)
+        .expect("writing to memory does not fail");
     out
 }
 

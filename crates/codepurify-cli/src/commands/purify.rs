@@ -56,7 +56,9 @@ impl Purified<'_> {
         let Origin { path, encoding } = &self.origin;
         encoding.encode(text).map_err(|character| CliError::File {
             path: path.clone(),
-            message: format!("the file is left as it is: {encoding} has no bytes for {character:?} of the new text"),
+            message: format!(
+                "the file is left as it is: {encoding} has no bytes for {character:?} of the new text"
+            ),
         })
     }
 

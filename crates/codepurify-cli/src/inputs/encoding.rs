@@ -50,9 +50,9 @@ impl EncodingName {
         let marked = utf16_mark(&bytes);
         match (self, marked) {
             (Self::Utf8, None) => Ok((utf8(bytes)?, Encoding::Utf8)),
-            (Self::Utf8, Some(_)) => {
-                Err(undecodable("not UTF-8: starts with the byte order mark of UTF-16; say --encoding utf-16"))
-            }
+            (Self::Utf8, Some(_)) => Err(undecodable(
+                "not UTF-8: starts with the byte order mark of UTF-16; say --encoding utf-16",
+            )),
             (Self::Latin1, _) => Ok((bytes.iter().map(|&byte| char::from(byte)).collect(), Encoding::Latin1)),
             (Self::Utf16, None) => Ok((utf16(&bytes, Encoding::Utf16Le)?, Encoding::Utf16Le)),
             (Self::Utf16 | Self::Auto, Some(encoding)) => Ok((utf16(&bytes, encoding)?, encoding)),
@@ -109,7 +109,9 @@ fn utf8(bytes: Vec<u8>) -> Result<String, Refused> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
-        undecodable(&format!("not UTF-8: first bad byte at offset {offset}; --encoding names another encoding"))
+        undecodable(&format!(
+            "not UTF-8: first bad byte at offset {offset}; --encoding names another encoding"
+        ))
     })
 }
 
