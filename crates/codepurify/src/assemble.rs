@@ -8,7 +8,7 @@ use crate::error::ModelError;
 use crate::occlude::Inspection;
 use crate::purify::{Filling, Purification};
 use crate::score::{Influence, Scores};
-use crate::verdict::{Action, Cost, Evidence, Location, Prediction, Trigger, Verdict};
+use crate::verdict::{Action, Change, Cost, Evidence, Location, Prediction, Trigger, Verdict};
 use crate::victim::Ragged;
 
 /// One snippet on its way through the pipeline.
@@ -121,6 +121,15 @@ impl<'s> Case<'s> {
         later.map(|(text, _)| text.as_str()).or_else(|| self.filled().map(|filling| filling.text.as_str()))
     }
 
+    /// The unit's text after the changes that provably keep what the code does, if there are any.
+    fn provably_purified(&self) -> Option<&str> {
+        let is_provable = |change: Option<Change>| change.is_some_and(|change| change.provable);
+        let later = self.later.iter().rev().find(|later| is_provable(later.trigger.change));
+        let later = later.and_then(|later| later.purified.as_ref()).map(|(text, _)| text.as_str());
+        let first = || self.filled().filter(|filling| filling.change.provable);
+        later.or_else(|| first().map(|filling| filling.text.as_str()))
+    }
+
     /// What the model answers to it.
     pub(crate) fn last_prediction(&self) -> Option<&Prediction> {
         let later = self.later.iter().rev().find_map(|later| later.purified.as_ref());
@@ -184,7 +193,7 @@ impl<'s> Case<'s> {
         let fillings = scores.answer.asked(self.inspection.item(rows));
         Some(Trial {
             fillings,
-            smallest: self.fillings().iter().filter(|filling| filling.smallest).count(),
+            smallest: self.fillings().iter().filter(|filling| filling.is_smallest()).count(),
             answer: &scores.answer,
             margin: scores.margin,
             wanted: scores.margin - influence.margin_drop.unwrap_or(scores.margin),
@@ -216,6 +225,7 @@ impl<'s> Case<'s> {
             necessity: influence.margin_drop.unwrap_or(0.0),
             sufficiency: influence.sufficiency.and_then(|sufficiency| sufficiency.flipped()),
             action: self.purification.as_ref().map_or(Action::None, |purification| purification.action),
+            change: self.filled().map(|filling| filling.change),
             replacement: self.filled().map(|filling| filling.replacement.clone()).unwrap_or_default(),
         })
     }
@@ -296,6 +306,7 @@ pub(crate) fn verdict(case: &Case<'_>, evidence: bool, milliseconds: f64) -> Ver
         purified_prediction: case.last_prediction().cloned(),
         triggers: case.triggers(),
         purified: case.purified().map(str::to_owned),
+        purified_provably: case.provably_purified().map(str::to_owned),
         coverage: case.inspection.coverage,
         cost: case.cost(milliseconds),
         evidence: if evidence { case.evidence() } else { Vec::new() },

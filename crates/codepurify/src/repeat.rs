@@ -14,12 +14,15 @@ struct Trail {
     rounds: Vec<Vec<Edit>>,
     /// Whether the last round changed something.
     fresh: bool,
+    /// Whether all rounds provably keep what the code does. A proof about the changed text holds for the original only then.
+    provable: bool,
 }
 
 impl Trail {
     fn of(case: &Case<'_>) -> Self {
         let rounds: Vec<Vec<Edit>> = case.filled().map(|filling| filling.edits.clone()).into_iter().collect();
-        Self { fresh: !rounds.is_empty(), rounds }
+        let provable = case.filled().is_none_or(|filling| filling.change.provable);
+        Self { fresh: !rounds.is_empty(), rounds, provable }
     }
 
     /// Takes what was found in the changed text of `case` over into it.
@@ -34,6 +37,10 @@ impl Trail {
         let places = next.trigger().map(|candidate| candidate.spans.clone()).unwrap_or_default();
         trigger.spans = places.into_iter().map(|span| case.inspection.snippet.location(back(span))).collect();
         let filled = next.filled();
+        if let Some(change) = &mut trigger.change {
+            change.provable &= self.provable;
+            self.provable = change.provable;
+        }
         case.later.push(Later {
             trigger,
             purified: filled.map(|filling| (filling.text.clone(), next.last_prediction().cloned())),

@@ -148,6 +148,10 @@ pub struct Verdict {
     pub triggers: Vec<Trigger>,
     /// The unit's text after purification; absent if nothing was changed.
     pub purified: Option<String>,
+    /// The unit's text after the changes that provably keep what the code does; absent if there is none. The provable changes
+    /// come before all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purified_provably: Option<String>,
     /// How much of the unit was looked at.
     pub coverage: Coverage,
     /// What the verdict cost.
@@ -284,6 +288,31 @@ pub enum Action {
     None,
 }
 
+/// The way in which a trigger was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// The element was removed.
+    Deletion,
+    /// Constant expressions were replaced by their values.
+    Folding,
+    /// Each name lost a part.
+    Shortening,
+    /// Each name was replaced by one that the masked language model proposes.
+    Renaming,
+    /// Names, numbers and strings were replaced by what the masked language model proposes.
+    Infilling,
+}
+
+/// A change to the unit's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// The way in which the text was changed.
+    pub kind: ChangeKind,
+    /// Whether the code provably does the same after this change and all changes before it.
+    pub provable: bool,
+}
+
 /// A located trigger.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Trigger {
@@ -299,6 +328,9 @@ pub struct Trigger {
     pub sufficiency: Option<f64>,
     /// What was done about it.
     pub action: Action,
+    /// The kind of the change, and whether it is provable; absent if nothing was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
     /// The text that stands in its first place now, of all names the new ones; empty if nothing does.
     pub replacement: String,
 }

@@ -1,6 +1,7 @@
 //! Taking a trigger out where nothing depends on it.
 
 use super::effect::dead_around;
+use super::removal::removal;
 use super::splice::Edit;
 use crate::candidates::{Candidate, Families, candidates};
 use crate::snippet::{Snippet, Span};
@@ -8,27 +9,33 @@ use crate::verdict::ElementKind;
 
 /// The edits that remove the trigger from all its places, or `None` if it may do something: comments and characters that
 /// are not seen never do, statements not if that can be proved. A part of a statement that does nothing goes with all of it,
-/// and so do a comment and a line that would be left empty.
+/// and so do a comment and a line that would be left empty. A blank stays where a comment kept two words apart.
 pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edit>> {
-    let emptied = match trigger.kind {
-        ElementKind::Invisible => emptied_comments(snippet, &trigger.spans),
-        _ => Vec::new(),
+    let text = snippet.text();
+    let comment = |span: Span| {
+        if is_wedged(text, span) { Edit { span, replacement: " ".to_owned() } } else { with_line(text, span) }
     };
-    let removable = |span: Span| match trigger.kind {
-        ElementKind::Identifier | ElementKind::Names => None,
-        ElementKind::Comment => Some(with_line(snippet.text(), span)),
+    let mut edits: Vec<Edit> = match trigger.kind {
+        ElementKind::Identifier | ElementKind::Names => return None,
+        ElementKind::Comment => trigger.spans.iter().map(|&span| comment(span)).collect(),
         ElementKind::Invisible => {
-            let around = emptied.iter().find(|comment| comment.contains(span));
-            Some(around.map_or(span, |comment| with_line(snippet.text(), *comment)))
+            let emptied = emptied_comments(snippet, &trigger.spans);
+            let around = |span: Span| emptied.iter().find(|comment| comment.contains(span));
+            let bare = |span: Span| Edit { span, replacement: String::new() };
+            trigger
+                .spans
+                .iter()
+                .map(|&span| around(span).map_or_else(|| bare(span), |&span| comment(span)))
+                .collect()
         }
         ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {
-            dead_around(snippet, span).map(|span| with_line(snippet.text(), span))
+            let dead = trigger.spans.iter().map(|&span| dead_around(snippet, span));
+            removal(snippet, &dead.collect::<Option<Vec<Span>>>()?)?
         }
     };
-    let mut places = trigger.spans.iter().map(|&span| removable(span)).collect::<Option<Vec<Span>>>()?;
-    // Two parts of one statement have it gone once.
-    places.dedup();
-    Some(places.into_iter().map(|span| Edit { span, replacement: String::new() }).collect())
+    // Two parts of one element have it gone once.
+    edits.dedup();
+    Some(edits)
 }
 
 /// The comments that hold nothing but their marks without `hidden`.
@@ -45,11 +52,28 @@ fn emptied_comments(snippet: &Snippet, hidden: &[Span]) -> Vec<Span> {
     comments.into_iter().flat_map(|comment| comment.spans).filter(is_empty).collect()
 }
 
-/// The span with the rest of its line, if nothing else stands there.
-fn with_line(text: &str, span: Span) -> Span {
-    let start = text[..span.start].rfind('\n').map_or(0, |end| end + 1);
-    let end = text[span.end..].find('\n').map_or(text.len(), |end| span.end + end + 1);
-    let alone = text[start..span.start].trim().is_empty() && text[span.end..end].trim().is_empty();
+/// Whether something stands immediately before and behind the span.
+fn is_wedged(text: &str, span: Span) -> bool {
+    text[..span.start].ends_with(|before: char| !before.is_whitespace())
+        && text[span.end..].starts_with(|behind: char| !behind.is_whitespace())
+}
+
+/// Whether nothing else stands in the lines of the span.
+pub(super) fn is_alone(text: &str, span: Span) -> bool {
+    let Span { start, end } = lines(text, span);
+    text[start..span.start].trim().is_empty() && text[span.end..end].trim().is_empty()
+}
+
+/// The edit that takes the span out with the rest of its line, if nothing else stands there.
+pub(super) fn with_line(text: &str, span: Span) -> Edit {
+    let lines = lines(text, span);
     // The first and the last line of a text have no neighbour to be joined with.
-    if alone && start > 0 && text[..end].ends_with('\n') { Span::new(start, end) } else { span }
+    let whole = is_alone(text, span) && lines.start > 0 && text[..lines.end].ends_with('\n');
+    Edit { span: if whole { lines } else { span }, replacement: String::new() }
+}
+
+/// All of the lines that the span is in.
+fn lines(text: &str, span: Span) -> Span {
+    let start = text[..span.start].rfind('\n').map_or(0, |end| end + 1);
+    Span::new(start, text[span.end..].find('\n').map_or(text.len(), |end| span.end + end + 1))
 }

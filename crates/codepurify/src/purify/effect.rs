@@ -4,11 +4,13 @@
 //! value that nobody uses. Conditions are decided by interval arithmetic over numbers and the ranges of a few functions of
 //! the standard libraries; whatever else occurs in them decides nothing.
 
+use std::collections::BTreeSet;
 use std::f64::consts::PI;
 
 use tree_sitter::Node;
 
-use crate::snippet::{Snippet, Span};
+use crate::candidates::{Families, candidates};
+use crate::snippet::{Language, Snippet, Span};
 
 /// The values that an expression can have.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,14 +22,24 @@ struct Range {
 /// The bytes of the outermost statement that provably does nothing and is, or holds, what stands at `span` of `snippet`.
 pub(super) fn dead_around(snippet: &Snippet, span: Span) -> Option<Span> {
     let syntax = snippet.syntax()?;
-    let reader = Reader { text: snippet.text() };
+    let names = candidates(snippet, &Families { identifiers: true, ..Families::NONE });
+    let declared = names.into_iter().map(|name| name.text).collect();
+    let reader = Reader { text: snippet.text(), language: snippet.language(), declared };
     let place = |node: Node<'_>| syntax.span(node);
-    let around = std::iter::successors(syntax.node_at(span), Node::parent);
+    // A block of Python has the bytes of its only statement.
+    let mut innermost = syntax.node_at(span)?;
+    while let Some(child) = innermost.named_child(0).filter(|child| place(*child) == place(innermost)) {
+        innermost = child;
+    }
+    let around = std::iter::successors(Some(innermost), Node::parent);
     around.filter(|&node| reader.is_dead(node, &place)).last().and_then(place)
 }
 
 struct Reader<'t> {
     text: &'t str,
+    language: Language,
+    /// Names that the snippet declares: they are variables, not macros, and hide those of the standard library.
+    declared: BTreeSet<String>,
 }
 
 /// Where a node stands in the text.
@@ -62,13 +74,27 @@ impl Reader<'_> {
             "assertFalse" => false,
             _ => return false,
         };
-        arguments.first().and_then(|&it| self.truth(it, place)) == Some(checked)
+        let [first, rest @ ..] = &arguments[..] else { return false };
+        self.truth(*first, place) == Some(checked) && rest.iter().all(|&it| self.is_pure(it, place))
     }
 
-    /// Whether computing the expression changes nothing: no call but of known functions, no assignment.
+    /// Whether computing the expression changes nothing: no call but of known functions, no assignment, no division, which may
+    /// trap, and no operator that a class could have its own of.
     fn is_pure(&self, node: Node<'_>, place: &Place<'_>) -> bool {
         match node.kind() {
-            "identifier" | "true" | "false" | "null" | "string_literal" | "char_literal" => true,
+            "true" | "false" | "null" | "string_literal" | "char_literal" => true,
+            // What is not declared here could be a macro; reading a volatile variable is an effect.
+            "identifier" => {
+                let operand = node.parent().is_some_and(|parent| parent.kind() != "expression_statement");
+                let overloads = matches!(self.language, Language::Cpp | Language::Python);
+                let variable = self.declared.contains(self.text(node, place));
+                variable && !(operand && overloads) && !self.text.contains("volatile")
+            }
+            "binary_expression" | "binary_operator"
+                if matches!(self.operator(node, place), "/" | "%" | "//") =>
+            {
+                false
+            }
             "parenthesized_expression"
             | "binary_expression"
             | "binary_operator"
@@ -183,15 +209,20 @@ impl Reader<'_> {
             "method_invocation" => {
                 let name = self.text(node.child_by_field_name("name")?, place);
                 let object = node.child_by_field_name("object").map(|object| self.text(object, place));
-                if !matches!(object, None | Some("Math" | "Assert" | "Assertions")) {
-                    return None;
-                }
-                name
+                let standard = match object {
+                    Some(object) => matches!(object, "Math" | "Assert" | "Assertions"),
+                    // A method of the class itself could have the name of a mathematical function.
+                    None => name.starts_with("assert"),
+                };
+                standard.then_some(name)?
             }
             _ => return None,
         };
         let name =
             ["math.", "random.", "std::"].iter().find_map(|module| name.strip_prefix(module)).unwrap_or(name);
+        if self.declared.contains(name) {
+            return None;
+        }
         Some((name, children(node.child_by_field_name("arguments")?)))
     }
 }
@@ -331,6 +362,9 @@ mod tests {
             "check(1 >= 0);",
             "n++;",
             "n = 1;",
+            "CHECK;",
+            "n / 0;",
+            "assert(1, launch());",
             "return n;",
             "int m = 1;",
             "puts(\"a\");",
@@ -338,6 +372,17 @@ mod tests {
             assert!(!dead(Language::C, statement.trim()), "{statement}");
         }
         assert!(!dead(Language::Java, "if (dice.random() < 0) stop();"));
+        assert!(!dead(Language::Java, "if (random() < 0) stop();"));
+        assert!(!dead(Language::Cpp, "n << \"fail\";"));
+        assert!(!dead(Language::Python, "n >> n"));
         assert!(!dead(Language::Python, "pass"));
+    }
+
+    #[test]
+    fn function_of_another_meaning_decides_nothing() {
+        let text = "int f(int n, int (*rand)(void)) { if (rand() < 0) launch(); }";
+        let snippet = Snippet::new(text, Language::C).unwrap();
+        let start = text.find("if").unwrap();
+        assert_eq!(dead_around(&snippet, Span::new(start, text.len() - 2)), None);
     }
 }

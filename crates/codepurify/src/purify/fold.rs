@@ -39,7 +39,7 @@ impl Reader<'_> {
         let calculated =
             span.filter(|_| is_calculation(node)).and_then(|span| Some((span, self.value(node)?)));
         if let Some((span, constant)) = calculated {
-            edits.push(Edit { span, replacement: self.written(&constant) });
+            edits.push(Edit { span, replacement: self.apart(span, self.written(&constant)) });
             return;
         }
         let mut cursor = node.walk();
@@ -55,6 +55,13 @@ impl Reader<'_> {
             (None, value) if value < 0 => format!("({value})"),
             (None, value) => value.to_string(),
         }
+    }
+
+    /// `number` in brackets if a word stands immediately before or behind `span`, where it would become a part of it.
+    fn apart(&self, span: Span, number: String) -> String {
+        let is_word = |at: char| at.is_alphanumeric() || at == '_';
+        let joined = self.text[..span.start].ends_with(is_word) || self.text[span.end..].starts_with(is_word);
+        if joined && !number.starts_with('(') { format!("({number})") } else { number }
     }
 
     /// The value of an expression of whole numbers.
@@ -131,6 +138,7 @@ mod tests {
             assert_eq!(folded("n = 2 * (3 + 4);"), "n = 14;");
             assert_eq!(folded("g(n - (2 - 5), (7));"), "g(n - (-3), (7));");
             assert_eq!(folded("if (2 - (1 + 1)) n = 1 * 0 + 3;"), "if (0) n = 3;");
+            assert_eq!(folded("return(1 + 2);"), "return(3);");
         }
         assert_eq!(first_folded("n = a[(4 + (1 + 2 - 3) * 33)]", Language::Python), "n = a[4]");
     }

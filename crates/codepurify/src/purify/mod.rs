@@ -6,6 +6,10 @@ mod effect;
 mod fill;
 mod fold;
 mod masking;
+mod places;
+mod proof;
+mod removal;
+mod rename;
 mod shorten;
 pub mod splice;
 
@@ -15,7 +19,7 @@ use crate::batch;
 use crate::candidates::{Candidate, SEPARATOR};
 use crate::error::ModelError;
 use crate::snippet::{Leaf, Snippet, Syntax, SyntaxQuality};
-use crate::verdict::{Action, ElementKind};
+use crate::verdict::{Action, Change, ChangeKind, ElementKind};
 use crate::victim::MaskedLm;
 use masking::{MASKS_PER_NAME, Masked, Place, Slot};
 use splice::Edit;
@@ -46,8 +50,14 @@ pub(crate) struct Filling {
     pub(crate) edits: Vec<Edit>,
     /// What stands in the trigger's first place then.
     pub(crate) replacement: String,
+    pub(crate) change: Change,
+}
+
+impl Filling {
     /// Whether it only takes something away: to be preferred, if it is enough.
-    pub(crate) smallest: bool,
+    pub(crate) fn is_smallest(&self) -> bool {
+        !matches!(self.change.kind, ChangeKind::Renaming | ChangeKind::Infilling)
+    }
 }
 
 impl Purification {
@@ -116,7 +126,8 @@ fn deleted(snippet: &Snippet, trigger: &Candidate) -> Option<Purification> {
     if !parses_as_well(snippet, &text) || text.trim().is_empty() {
         return None;
     }
-    let fillings = vec![Filling { text, edits, replacement: String::new(), smallest: true }];
+    let change = proof::change(ChangeKind::Deletion, snippet, trigger, &edits, &text);
+    let fillings = vec![Filling { text, edits, replacement: String::new(), change }];
     Some(Purification { action: Action::Delete, fillings, mlm_passes: 0, reason: None })
 }
 
@@ -151,14 +162,16 @@ impl<'a> Plan<'a> {
 
     /// Takes the best fillings that parse as well as the original did.
     fn complete(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills], means: Means) -> Purification {
-        let (action, attempts) = match self.trigger.kind {
-            ElementKind::Identifier | ElementKind::Names => (Action::Rename, self.renamings(mlm, fills)),
-            _ => (Action::Infill, self.infillings(mlm, fills)),
+        let (action, small, made_up, attempts) = match self.trigger.kind {
+            ElementKind::Identifier | ElementKind::Names => {
+                (Action::Rename, ChangeKind::Shortening, ChangeKind::Renaming, self.renamings(mlm, fills))
+            }
+            _ => (Action::Infill, ChangeKind::Folding, ChangeKind::Infilling, self.infillings(mlm, fills)),
         };
         let mlm_passes = self.masked.rows.len();
         let smallest = if means.smallest { self.smallest() } else { Vec::new() };
-        let smallest = smallest.iter().filter_map(|edits| self.try_edits(edits, true));
-        let filled = attempts.iter().filter_map(|edits| self.try_edits(edits, false)).take(means.fillings);
+        let smallest = smallest.iter().filter_map(|edits| self.try_edits(edits, small));
+        let filled = attempts.iter().filter_map(|edits| self.try_edits(edits, made_up)).take(means.fillings);
         let fillings: Vec<Filling> = smallest.chain(filled).collect();
         if !fillings.is_empty() {
             return Purification { action, fillings, mlm_passes, reason: None };
@@ -251,7 +264,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The edits carried out, unless they break the syntax.
-    fn try_edits(&self, edits: &[Edit], smallest: bool) -> Option<Filling> {
+    fn try_edits(&self, edits: &[Edit], kind: ChangeKind) -> Option<Filling> {
         let text = splice::apply(self.snippet.text(), edits).ok()?;
         if !parses_as_well(self.snippet, &text) {
             return None;
@@ -260,7 +273,8 @@ impl<'a> Plan<'a> {
             ElementKind::Names => new_names(edits),
             _ => self.first_place(edits)?,
         };
-        Some(Filling { text, edits: edits.to_vec(), replacement, smallest })
+        let change = proof::change(kind, self.snippet, self.trigger, edits, &text);
+        Some(Filling { text, edits: edits.to_vec(), replacement, change })
     }
 
     /// What stands in the trigger's first place after `edits`.

@@ -1,0 +1,101 @@
+//! Whether a change provably keeps what the code does. `docs/trust.md` says what is taken for granted.
+
+use super::places::Places;
+use super::rename;
+use super::splice::Edit;
+use crate::candidates::Candidate;
+use crate::snippet::{Language, Snippet, Span, Syntax, SyntaxQuality};
+use crate::verdict::{Change, ChangeKind, ElementKind};
+
+/// The change that `edits` make of `kind` about `trigger`; `text` is the text after them. Where the text has syntax errors the
+/// tree may be wrong, and so any proof.
+pub(super) fn change(
+    kind: ChangeKind,
+    snippet: &Snippet,
+    trigger: &Candidate,
+    edits: &[Edit],
+    text: &str,
+) -> Change {
+    let spans: Vec<Span> = edits.iter().map(|edit| edit.span).collect();
+    let provable = snippet.quality() == SyntaxQuality::Clean
+        && match (kind, trigger.kind) {
+            (ChangeKind::Deletion, ElementKind::Comment | ElementKind::Invisible) => {
+                is_same_code(snippet, text) && spans.iter().all(|&span| is_no_declaration(snippet, span))
+            }
+            (ChangeKind::Deletion, _) => compiles_without(snippet, &spans),
+            (ChangeKind::Folding, _) => are_read_as_values(snippet, &spans),
+            (ChangeKind::Shortening | ChangeKind::Renaming, _) => rename::are_local(snippet, edits),
+            (ChangeKind::Infilling, _) => false,
+        };
+    Change { kind, provable }
+}
+
+/// Whether `text` differs from the snippet in comments and white space only.
+fn is_same_code(snippet: &Snippet, text: &str) -> bool {
+    // Compilers replace these before they look for comments; the grammars do not know them.
+    let early = match snippet.language() {
+        Language::C | Language::Cpp => "??/",
+        Language::Java => "\\u",
+        Language::Python => "",
+    };
+    let has_early = |text: &str| !early.is_empty() && text.contains(early);
+    let new = Syntax::parse(text, snippet.language());
+    let (Some(old), Ok(new)) = (snippet.syntax(), new) else { return false };
+    !has_early(snippet.text()) && !has_early(text) && code(old, snippet.text()) == code(&new, text)
+}
+
+/// Every node but comments, with its depth and, if nothing is in it, its text.
+fn code<'t>(syntax: &Syntax, text: &'t str) -> Vec<(usize, u16, &'t str)> {
+    let mut nodes = Vec::new();
+    syntax.walk(0, |visit, depth| {
+        if visit.kind.ends_with("comment") {
+            return None;
+        }
+        let leaf = if visit.node.child_count() == 0 { visit.span.of(text) } else { None };
+        nodes.push((depth, visit.node.kind_id(), leaf.unwrap_or_default()));
+        Some(depth + 1)
+    });
+    nodes
+}
+
+/// Whether a comment there tells Python nothing: it may name interpreter and encoding in the first two lines of a file.
+fn is_no_declaration(snippet: &Snippet, span: Span) -> bool {
+    snippet.language() != Language::Python || snippet.location(span).start_line > 2
+}
+
+/// Whether the text without dead statements still compiles: Java refuses to catch a checked exception that nothing throws.
+fn compiles_without(snippet: &Snippet, statements: &[Span]) -> bool {
+    let Some(syntax) = snippet.syntax().filter(|_| snippet.language() == Language::Java) else { return true };
+    let (places, mut throws) = (Places::new(statements), false);
+    syntax.walk(false, |visit, in_try| {
+        let standard = |call: &str| ["System.out.", "Math."].iter().any(|object| call.starts_with(object));
+        let can_throw = match visit.kind {
+            "throw_statement" | "object_creation_expression" => true,
+            "method_invocation" => !visit.span.of(snippet.text()).is_some_and(standard),
+            _ => false,
+        };
+        throws |= in_try && can_throw && places.contain(visit.span);
+        (!throws && places.overlap(visit.span)).then_some(in_try || visit.kind.starts_with("try_"))
+    });
+    !throws
+}
+
+/// Whether the expressions there count as values only. A macro of C may paste its arguments, or put them beside an operator;
+/// Python's `f"{1 + 2=}"` shows how a value is written.
+fn are_read_as_values(snippet: &Snippet, expressions: &[Span]) -> bool {
+    let Some(syntax) = snippet.syntax() else { return false };
+    let (places, mut as_text) = (Places::new(expressions), false);
+    let shows_text = |kind: &str| match snippet.language() {
+        Language::C | Language::Cpp => {
+            kind == "argument_list" || ["preproc_", "gnu_asm"].iter().any(|prefix| kind.starts_with(prefix))
+        }
+        Language::Java => false,
+        Language::Python => kind == "interpolation",
+    };
+    syntax.walk((), |visit, ()| {
+        let around = places.overlap(visit.span);
+        as_text |= around && shows_text(visit.kind);
+        (around && !as_text).then_some(())
+    });
+    !as_text
+}
