@@ -51,7 +51,8 @@ fn report() -> AuditReport {
 
 fn written(report: &AuditReport, color: bool) -> String {
     let (mut out, labels) = (Vec::new(), ["clean".to_owned(), "vulnerable".to_owned()]);
-    text::write_audit(&mut out, report, TextStyle { color, labels: &labels }).unwrap();
+    text::write_audit(&mut out, report, TextStyle { color, labels: &labels, ..TextStyle::default() })
+        .unwrap();
     String::from_utf8(out).unwrap()
 }
 

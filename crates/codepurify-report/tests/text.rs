@@ -1,13 +1,11 @@
 //! Snapshots of what people see, plain and coloured.
 
-use std::collections::BTreeMap;
-
 use codepurify::verdict::{
-    Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, PairMember,
-    Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, Verdict,
+    Action, Change, ChangeKind, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location,
+    ModelInfo, PairMember, Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, Verdict,
 };
 use codepurify::victim::Task;
-use codepurify_report::text::{self, DiffStyle, TextStyle};
+use codepurify_report::text::{self, Sources, TextStyle};
 use codepurify_report::{json, jsonl};
 
 const FILE: &str = "#include <stdio.h>\n\nint parse(char *in, int n) {\n    if (rand() < 0) puts(\"x\");\n    int sum = 0;\n    for (int i = 0; i <= n; i++)\n        sum += in[i];\n    return sum;\n}\n";
@@ -39,7 +37,10 @@ fn evidence(file: &str, kind: ElementKind, text: &str, share: f64) -> Evidence {
 }
 
 fn trigger(file: &str, kind: ElementKind, text: &str, replacement: &str) -> Trigger {
-    let action = if kind == ElementKind::Identifier { Action::Rename } else { Action::Infill };
+    let (action, made) = match kind {
+        ElementKind::Identifier => (Action::Rename, ChangeKind::Renaming),
+        _ => (Action::Infill, ChangeKind::Infilling),
+    };
     Trigger {
         kind,
         text: text.to_owned(),
@@ -47,6 +48,7 @@ fn trigger(file: &str, kind: ElementKind, text: &str, replacement: &str) -> Trig
         necessity: 8.314,
         sufficiency: None,
         action,
+        change: Some(Change { kind: made, provable: false }),
         replacement: replacement.to_owned(),
     }
 }
@@ -85,6 +87,7 @@ fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
         purified_prediction: None,
         triggers: Vec::new(),
         purified: None,
+        purified_provably: None,
         coverage: Coverage { tokens_inspected: 64, tokens_total: 64 },
         cost: Cost { victim_passes: 9, pass_equivalents: 8.5, mlm_passes: 1, milliseconds: 12.0 },
         evidence: Vec::new(),
@@ -139,8 +142,30 @@ fn report(results: Vec<Verdict>) -> Report {
 fn rendered(verdict: &Verdict, file: &str, color: bool) -> String {
     let labels = ["safe".to_owned(), "vulnerable".to_owned()];
     let mut out = Vec::new();
-    text::write_verdict(&mut out, verdict, Some(file), TextStyle { color, labels: &labels }).unwrap();
+    text::write_verdict(
+        &mut out,
+        verdict,
+        Some(file),
+        TextStyle { color, labels: &labels, ..TextStyle::default() },
+    )
+    .unwrap();
     String::from_utf8(out).unwrap().replace('\u{1b}', "␛")
+}
+
+/// Files of every name that all hold [`FILE`].
+struct Copies;
+
+impl Sources for Copies {
+    fn text(&self, _: &str) -> Option<&str> {
+        Some(FILE)
+    }
+}
+
+/// The text of a report about [`Copies`].
+fn reported(report: &Report, verbose: bool) -> String {
+    let mut out = Vec::new();
+    text::write(&mut out, report, &Copies, TextStyle { verbose, ..TextStyle::default() }).unwrap();
+    String::from_utf8(out).unwrap()
 }
 
 #[test]
@@ -154,7 +179,7 @@ fn a_statement_of_several_lines() {
     let mut verdict = poisoned();
     let statement = "for (int i = 0; i <= n; i++)\n        sum += in[i];";
     verdict.triggers = vec![trigger(FILE, ElementKind::Statement, statement, "")];
-    verdict.triggers[0].action = Action::None;
+    (verdict.triggers[0].action, verdict.triggers[0].change) = (Action::None, None);
     verdict.evidence = vec![evidence(FILE, ElementKind::Statement, statement, 0.4)];
     verdict.purified = None;
     verdict.purified_prediction = None;
@@ -225,10 +250,8 @@ fn inconclusive_and_clean_take_few_lines() {
     unnamed.unit.name = None;
     let mut report = report(vec![unsure, unnamed]);
     report.errors = vec![InputError { path: "b.c".to_owned(), message: "the text is empty".to_owned() }];
-    let sources = BTreeMap::from([("src/parse.c".to_owned(), FILE.to_owned())]);
-    let mut out = Vec::new();
-    text::write(&mut out, &report, &sources, TextStyle::default()).unwrap();
-    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    insta::assert_snapshot!(reported(&report, true));
+    insta::assert_snapshot!("clean_units_are_hidden", reported(&report, false));
 }
 
 const REPAIRED: &str = "int parse(char *in, int n) {\n\tint sum = 0;\n\tfor (int i = 0; i < n; i++)\n\t\tsum += in[i];\n\treturn sum;\n}\n";
@@ -271,10 +294,7 @@ fn a_side_of_a_pair_says_which() {
     let mut right = verdict(FILE, "int parse", Decision::Clean);
     right.path = "b.c".to_owned();
     right.pair = Some(PairMember { index: 0, side: Side::Right });
-    let sources = BTreeMap::from([("src/parse.c".to_owned(), FILE.to_owned())]);
-    let mut out = Vec::new();
-    text::write(&mut out, &report(vec![left, right]), &sources, TextStyle::default()).unwrap();
-    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    insta::assert_snapshot!(reported(&report(vec![left, right]), true));
 }
 
 #[test]
@@ -309,12 +329,64 @@ fn the_evidence_table_is_sorted_by_score() {
 }
 
 #[test]
-fn an_exact_diff_keeps_every_byte() {
+fn patch_keeps_every_byte() {
     let old = "a\u{1b}\r\nb\rc\nd";
-    let diff = text::unified("/srv/x.c", old, "a\u{1b}\r\nB\rc\nd", DiffStyle::Exact);
+    let patch = text::patch(b"srv/x.c", old, "a\u{1b}\r\nB\rc\nd", false);
     let expected = "--- a/srv/x.c\n+++ b/srv/x.c\n@@ -1,3 +1,3 @@\n a\u{1b}\r\n-b\rc\n+B\rc\n d\n\\ No newline at end of file\n";
-    assert_eq!(diff, expected);
-    assert_eq!(text::unified("x.c", old, old, DiffStyle::Exact), "");
+    assert_eq!(patch, expected);
+    assert_eq!(text::patch(b"x.c", old, old, true), "");
+}
+
+#[test]
+fn names_in_patches_are_quoted_as_git_does() {
+    for (name, header) in [
+        (&b"x.c"[..], "diff --git a/x.c b/x.c\n--- a/x.c\n+++ b/x.c\n"),
+        (
+            b"two words.c",
+            "diff --git a/two words.c b/two words.c\n--- a/two words.c\t\n+++ b/two words.c\t\n",
+        ),
+        (b"q\"b\\.c", r#"diff --git "a/q\"b\\.c" "b/q\"b\\.c""#),
+        (b"t\tn\nr\r\x01\x7f.c", r#"diff --git "a/t\tn\nr\r\001\177.c" "b/t"#),
+        ("\u{fc}.c".as_bytes(), r#"diff --git "a/\303\274.c" "b/\303\274.c""#),
+        (b"bad\xff c", "diff --git \"a/bad\\377 c\" \"b/bad\\377 c\"\n--- \"a/bad\\377 c\"\t\n"),
+        (b"end ", r#"diff --git "a/end " "b/end ""#),
+    ] {
+        let patch = text::patch(name, "1\n", "2\n", true);
+        assert!(patch.starts_with(header), "{patch}");
+        assert!(patch.ends_with("\n@@ -1 +1 @@\n-1\n+2\n"), "{patch}");
+    }
+}
+
+#[test]
+fn summary_groups_findings_by_shape_and_reasons_by_kind() {
+    let mut results = Vec::new();
+    for number in 0..5000 {
+        let mut found = poisoned();
+        found.path = format!("src/{}.c", number / 2);
+        found.triggers[0].text = format!("if (f{number}() < {number}) puts(\"{number}\");");
+        results.push(found);
+    }
+    for number in 0..1000 {
+        let mut unsure = verdict(FILE, "int parse", Decision::Inconclusive);
+        unsure.reason = Some(format!("only 254 of {number} tokens fit the model's window"));
+        results.push(unsure);
+    }
+    let mut named = poisoned();
+    named.triggers = vec![trigger(FILE, ElementKind::Identifier, "sum", "total")];
+    results.push(named);
+    let text = reported(&report(results.clone()), false);
+    assert_eq!(text.matches("warning: the answer hangs on").count(), 10);
+    let (findings, summary) = text.split_once("… 4951 more poisoned units").unwrap();
+    assert_eq!(findings.lines().filter(|line| line.contains("poisoned  statement `if")).count(), 40);
+    insta::assert_snapshot!("summary", format!("… 4951 more poisoned units{summary}"));
+    assert_eq!(reported(&report(results), true).matches("warning: the answer hangs on").count(), 5001);
+}
+
+#[test]
+fn ten_thousand_clean_units_fit_a_screen() {
+    let report = report(vec![verdict(FILE, "int parse", Decision::Clean); 10_000]);
+    assert_eq!(reported(&report, false), "10000 units: 0 poisoned, 10000 clean, 0 inconclusive\n");
+    assert!(reported(&report, true).lines().count() > 10_000);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A located trigger underlined in its source, in the manner of a compiler's diagnostics.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use codepurify::verdict::{Action, ElementKind, Trigger, Verdict};
+use codepurify::verdict::{Action, ChangeKind, ElementKind, Trigger, Verdict};
 
 use super::excerpt::Excerpt;
 use super::generated::is_generated;
@@ -59,10 +59,12 @@ fn title(trigger: &Trigger) -> &'static str {
 
 fn remedy(trigger: &Trigger) -> Option<String> {
     let replacement = visible::shortened(&trigger.replacement, COLUMNS);
-    match trigger.action {
-        Action::Delete => Some("deleted".to_owned()),
-        Action::Rename => Some(format!("renamed to `{replacement}`")),
-        Action::Infill => Some(format!("filled anew: `{replacement}`")),
-        Action::None => None,
+    let kind = trigger.change.map(|change| change.kind);
+    match (trigger.action, kind) {
+        (Action::Delete, _) => Some("deleted".to_owned()),
+        (Action::Rename, _) => Some(format!("renamed to `{replacement}`")),
+        (Action::Infill, Some(ChangeKind::Folding)) => Some(format!("constants calculated: `{replacement}`")),
+        (Action::Infill, _) => Some(format!("filled in by the masked language model: `{replacement}`")),
+        (Action::None, _) => None,
     }
 }

@@ -7,8 +7,8 @@ use super::visible;
 
 /// How a diff is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DiffStyle {
-    /// Byte for byte, for `patch` and `git apply`.
+enum DiffStyle {
+    /// Byte for byte, for programs.
     Exact,
     /// Control and hidden characters made visible, for people.
     Visible {
@@ -17,25 +17,50 @@ pub enum DiffStyle {
     },
 }
 
-/// The unified diff of the file `path` from `old` to `new`, with three lines of context; empty if they are equal.
+/// The unified diff of the file `path` from `old` to `new` for people, with three lines of context; empty if they are equal.
 #[must_use]
-pub fn unified(path: &str, old: &str, new: &str, style: DiffStyle) -> String {
-    // Lines end at line feeds only, as `patch` sees them; a lone carriage return is part of its line.
-    let (old, new): (Vec<&str>, Vec<&str>) =
-        (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
+pub fn unified(path: &str, old: &str, new: &str, color: bool) -> String {
     let name = path.trim_start_matches('/');
-    of_lines((&format!("a/{name}"), &format!("b/{name}")), &old, &new, style)
+    of_lines((&format!("a/{name}"), &format!("b/{name}")), &lines(old), &lines(new), color)
 }
 
-/// The unified diff of lines with their ends, under two names.
-pub(crate) fn of_lines(names: (&str, &str), old: &[&str], new: &[&str], style: DiffStyle) -> String {
+/// The same for `patch -p1` and `git apply`, byte for byte; `name` is the file's path from the folder in which it is applied.
+/// `in_git_form` adds the line `diff --git`, by which `git apply` takes names as paths from the top of a repository.
+#[must_use]
+pub fn patch(name: &[u8], old: &str, new: &str, in_git_form: bool) -> String {
+    let hunks = hunks(&lines(old), &lines(new), DiffStyle::Exact);
+    if hunks.is_empty() {
+        return hunks;
+    }
+    let [old, new] = [b"a/", b"b/"].map(|side| quoted(&[side.as_slice(), name].concat()));
+    let git = if in_git_form { format!("diff --git {old} {new}\n") } else { String::new() };
+    // Behind a name with blanks programs expect the end of the name or a time.
+    let end = if old.contains(' ') { "\t\n" } else { "\n" };
+    format!("{git}--- {old}{end}+++ {new}{end}{hunks}")
+}
+
+/// The unified diff of lines with their ends for people, under two names.
+pub(crate) fn of_lines(names: (&str, &str), old: &[&str], new: &[&str], color: bool) -> String {
+    let style = DiffStyle::Visible { color };
+    let hunks = hunks(old, new, style);
+    if hunks.is_empty() {
+        return hunks;
+    }
+    let mut out = String::new();
+    push(&mut out, &format!("--- {}\n", names.0), palette::STRONG, style);
+    push(&mut out, &format!("+++ {}\n", names.1), palette::STRONG, style);
+    out + &hunks
+}
+
+/// Lines with their ends, which are line feeds only, as `patch` sees them: a lone carriage return is part of its line.
+fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}
+
+fn hunks(old: &[&str], new: &[&str], style: DiffStyle) -> String {
     let diff = TextDiff::configure().newline_terminated(true).diff_slices(old, new);
     let mut out = String::new();
     for hunk in diff.unified_diff().iter_hunks() {
-        if out.is_empty() {
-            push(&mut out, &format!("--- {}\n", names.0), palette::STRONG, style);
-            push(&mut out, &format!("+++ {}\n", names.1), palette::STRONG, style);
-        }
         push(&mut out, &format!("{}\n", hunk.header()), palette::HUNK, style);
         for change in hunk.iter_changes() {
             let (sign, paint) = match change.tag() {
@@ -47,6 +72,29 @@ pub(crate) fn of_lines(names: (&str, &str), old: &[&str], new: &[&str], style: D
         }
     }
     out
+}
+
+/// A name as git writes it with `core.quotePath`: in quotes, with octal escapes, if it holds anything but printable ASCII. A name
+/// that ends with a blank is quoted as well, since `patch` takes blanks off.
+fn quoted(name: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for &byte in name {
+        match byte {
+            b'\x07' => out.push_str("\\a"),
+            b'\x08' => out.push_str("\\b"),
+            b'\t' => out.push_str("\\t"),
+            b'\n' => out.push_str("\\n"),
+            b'\x0b' => out.push_str("\\v"),
+            b'\x0c' => out.push_str("\\f"),
+            b'\r' => out.push_str("\\r"),
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b' '..=b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    let is_plain = out.len() == name.len() + 1 && !name.ends_with(b" ");
+    if is_plain { out.split_off(1) } else { out + "\"" }
 }
 
 /// Appends one line, which lacks its line feed only at a file's end without one.

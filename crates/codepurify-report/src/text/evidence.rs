@@ -1,10 +1,10 @@
 //! The evidence of every candidate as a table.
 
-use codepurify::verdict::{ElementKind, Evidence, Verdict};
+use codepurify::verdict::{Evidence, Verdict};
 
 use super::generated::is_generated;
 use super::palette::{self, paint};
-use super::visible;
+use super::{headline, visible};
 
 /// Characters of an element that are shown.
 const COLUMNS: usize = 60;
@@ -49,15 +49,7 @@ pub(crate) fn table(verdict: &Verdict, color: bool) -> String {
 
 fn row(candidate: &Evidence) -> String {
     let line = candidate.spans.first().map_or(0, |place| place.start_line);
-    let kind = match candidate.kind {
-        ElementKind::Identifier => "identifier",
-        ElementKind::Statement => "statement",
-        ElementKind::Head => "head",
-        ElementKind::Literal => "literal",
-        ElementKind::Comment => "comment",
-        ElementKind::Invisible => "invisible",
-        ElementKind::Names => "names",
-    };
+    let kind = headline::kind(candidate.kind);
     let Evidence { depth, score, share, .. } = candidate;
     let score = candidate.gain.unwrap_or(*score);
     let margin_drop =

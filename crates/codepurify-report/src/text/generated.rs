@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use codepurify::verdict::Verdict;
 
-use super::diff::{self, DiffStyle};
+use super::diff;
 use super::palette::{self, paint};
 use super::visible;
 
@@ -32,7 +32,7 @@ pub(crate) fn render(verdict: &Verdict, color: bool) -> Option<String> {
     {
         let (before, after) = (ended(&before), ended(&broken(after)));
         let names = ("answer for the code as it stands", "answer for the purified code");
-        let diff = diff::of_lines(names, &slices(&before), &slices(&after), DiffStyle::Visible { color });
+        let diff = diff::of_lines(names, &slices(&before), &slices(&after), color);
         if !diff.is_empty() {
             let lines: Vec<String> = diff.split_inclusive('\n').map(str::to_owned).collect();
             out.push('\n');

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use codepurify::verdict::{Decision, PairMember, Prediction, Report, Side, Verdict};
+use codepurify::verdict::{Decision, ElementKind, PairMember, Prediction, Side, Verdict};
 
 use super::TextStyle;
 use super::palette::{self, paint};
@@ -13,16 +13,7 @@ const COLUMNS: usize = 60;
 
 /// Place, name and decision with its statistics; then the answer before and after, and the reason, where there are.
 pub(crate) fn render(verdict: &Verdict, style: TextStyle) -> String {
-    let place = format!("{}:{}", visible::one_line(&verdict.path), verdict.unit.start_line);
-    let decision = paint(name(verdict.verdict), palette::decision(verdict.verdict), style.color);
-    let mut out = format!("{}: ", paint(place, palette::STRONG, style.color));
-    if let Some(member) = verdict.pair {
-        let _ = write!(out, "{}: ", place_in(member));
-    }
-    if let Some(unit) = &verdict.unit.name {
-        let _ = write!(out, "{}: ", visible::one_line(unit));
-    }
-    out.push_str(&decision);
+    let mut out = decided(verdict, style);
     let statistics = statistics(verdict);
     if !statistics.is_empty() {
         let _ = write!(out, "  {}", paint(statistics, palette::FAINT, style.color));
@@ -37,22 +28,45 @@ pub(crate) fn render(verdict: &Verdict, style: TextStyle) -> String {
     out
 }
 
-/// How many units were judged, and how.
-pub(crate) fn summary(report: &Report) -> String {
-    let count = |decision| report.results.iter().filter(|verdict| verdict.verdict == decision).count();
-    let units = report.results.len();
-    let mut out = format!("{units} {}: ", if units == 1 { "unit" } else { "units" });
-    let counts = [Decision::Poisoned, Decision::Clean, Decision::Inconclusive]
-        .map(|decision| format!("{} {}", count(decision), name(decision)));
-    out.push_str(&counts.join(", "));
-    match report.errors.len() {
-        0 => {}
-        1 => out.push_str("; 1 input failed"),
-        failed => {
-            let _ = write!(out, "; {failed} inputs failed");
-        }
+/// The verdict on one line, with its first trigger.
+pub(super) fn brief(verdict: &Verdict, style: TextStyle) -> String {
+    let mut out = decided(verdict, style);
+    if let Some(trigger) = verdict.triggers.first() {
+        let line = trigger.spans.first().map_or(verdict.unit.start_line, |place| place.start_line);
+        let text = visible::shortened(&trigger.text, COLUMNS);
+        let _ = write!(out, "  {} `{text}` in line {line}", kind(trigger.kind));
     }
     out
+}
+
+/// Place, name and decision.
+fn decided(verdict: &Verdict, style: TextStyle) -> String {
+    let mut out = format!("{}: ", paint(place(verdict), palette::STRONG, style.color));
+    if let Some(member) = verdict.pair {
+        let _ = write!(out, "{}: ", place_in(member));
+    }
+    if let Some(unit) = &verdict.unit.name {
+        let _ = write!(out, "{}: ", visible::one_line(unit));
+    }
+    out + &paint(name(verdict.verdict), palette::decision(verdict.verdict), style.color)
+}
+
+/// File and line of the unit.
+pub(super) fn place(verdict: &Verdict) -> String {
+    format!("{}:{}", visible::one_line(&verdict.path), verdict.unit.start_line)
+}
+
+/// A kind of element in a word.
+pub(super) fn kind(kind: ElementKind) -> &'static str {
+    match kind {
+        ElementKind::Identifier => "identifier",
+        ElementKind::Statement => "statement",
+        ElementKind::Head => "head",
+        ElementKind::Literal => "literal",
+        ElementKind::Comment => "comment",
+        ElementKind::Invisible => "invisible",
+        ElementKind::Names => "names",
+    }
 }
 
 pub(super) fn name(decision: Decision) -> &'static str {

@@ -1,5 +1,6 @@
-//! The report for people: a headline for each unit and, for poisoned ones, the code as a heat map, the trigger
-//! underlined, a diff of the purification, and of models that generate text what they answered before and after.
+//! The report for people: for each poisoned unit a headline, the code as a heat map, the trigger underlined, a diff of the
+//! purification, and of models that generate text what they answered before and after; then a summary. However many units
+//! there are, it fits a few screens, unless all of it is asked for.
 //!
 //! Text that comes from the judged files never reaches the terminal raw: control and hidden characters are shown as
 //! visible signs.
@@ -13,6 +14,7 @@ mod generated;
 mod headline;
 mod heatmap;
 mod palette;
+mod summary;
 mod visible;
 
 use std::collections::BTreeMap;
@@ -21,7 +23,7 @@ use std::io::{self, Write};
 use codepurify::audit::AuditReport;
 use codepurify::verdict::{Decision, Prediction, Report, Verdict};
 
-pub use diff::{DiffStyle, unified};
+pub use diff::{patch, unified};
 use excerpt::Excerpt;
 
 /// Where the judged files' texts come from.
@@ -43,9 +45,16 @@ pub struct TextStyle<'a> {
     pub color: bool,
     /// Names of the victim's labels; an index without a name is shown as a number.
     pub labels: &'a [String],
+    /// Whether every unit is shown, clean and inconclusive ones too, and every poisoned one in full.
+    pub verbose: bool,
 }
 
-/// Writes every result of `report` and a line that sums up. Its errors are the caller's to report.
+/// Poisoned units that are shown in full, the first of a report.
+const IN_FULL: usize = 10;
+/// Further ones that are shown on one line each; the rest is counted.
+const IN_BRIEF: usize = 40;
+
+/// Writes the poisoned units of `report`, or all if `style` says so, and a summary. Its errors are the caller's to report.
 ///
 /// # Errors
 /// What `out` reports.
@@ -55,10 +64,25 @@ pub fn write(
     sources: &dyn Sources,
     style: TextStyle,
 ) -> io::Result<()> {
-    for verdict in &report.results {
+    let shown = |verdict: &&Verdict| style.verbose || verdict.verdict == Decision::Poisoned;
+    let mut verdicts = report.results.iter().filter(shown);
+    let in_full = if style.verbose { report.results.len() } else { IN_FULL };
+    for verdict in verdicts.by_ref().take(in_full) {
         write_verdict(out, verdict, sources.text(&verdict.path), style)?;
     }
-    writeln!(out, "{}", headline::summary(report))
+    let brief: Vec<String> =
+        verdicts.by_ref().take(IN_BRIEF).map(|verdict| headline::brief(verdict, style)).collect();
+    brief.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    match verdicts.count() {
+        0 => {}
+        rest => writeln!(out, "… {rest} more poisoned units; --verbose shows each of them")?,
+    }
+    // What is shown in full ends with an empty line if it is poisoned.
+    let last = report.results.last().filter(|_| style.verbose);
+    if !brief.is_empty() || last.is_some_and(|last| last.verdict != Decision::Poisoned) {
+        writeln!(out)?;
+    }
+    writeln!(out, "{}", summary::render(report, style))
 }
 
 /// Writes one result: its headline, and for a poisoned unit all that was found, as far as its file's text `source`
@@ -120,6 +144,16 @@ pub fn decision(decision: Decision) -> &'static str {
     headline::name(decision)
 }
 
+/// The lines of `text` without anything that a terminal would obey or hide.
+#[must_use]
+pub fn visible_lines(text: &str) -> String {
+    let shown = |line: &str| match line.strip_suffix('\n') {
+        Some(line) => visible::line(line.trim_end_matches('\r')) + "\n",
+        None => visible::line(line),
+    };
+    text.split_inclusive('\n').map(shown).collect()
+}
+
 /// `text` on one line, without anything that a terminal would obey or hide.
 #[must_use]
 pub fn visible(text: &str) -> String {
@@ -142,7 +176,7 @@ fn write_finding(
     if let Some(purified) = &verdict.purified {
         let unit = &verdict.unit;
         let new = [&source[..unit.start_byte], purified, &source[unit.end_byte..]].concat();
-        write!(out, "\n{}", unified(&verdict.path, source, &new, DiffStyle::Visible { color }))?;
+        write!(out, "\n{}", unified(&verdict.path, source, &new, color))?;
     }
     Ok(())
 }

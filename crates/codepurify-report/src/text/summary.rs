@@ -1,0 +1,186 @@
+//! What a whole report says in short: triggers by shape, reasons by kind, and how many units were judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+
+use codepurify::Language;
+use codepurify::audit::shape;
+use codepurify::verdict::{Decision, ElementKind, Report, Trigger, Verdict};
+
+use super::palette::{self, paint};
+use super::{TextStyle, headline, visible};
+
+/// Groups that are listed.
+const SHOWN: usize = 20;
+/// Characters of a shape that are shown.
+const COLUMNS: usize = 80;
+
+/// What is alike in several verdicts.
+struct Group<'r> {
+    count: usize,
+    files: BTreeSet<&'r str>,
+    /// Where it was found first.
+    first: &'r Verdict,
+    /// The wording that was found first, and whether all others are the same.
+    wording: &'r str,
+    same: bool,
+}
+
+/// The summary of `report`; ends with the number of units.
+pub(super) fn render(report: &Report, style: TextStyle) -> String {
+    let mut out = String::new();
+    push_shapes(&mut out, report, style);
+    for (decision, title) in [
+        (Decision::Inconclusive, "inconclusive"),
+        (Decision::Clean, "said of clean units"),
+        (Decision::Poisoned, "said of poisoned units"),
+    ] {
+        push_reasons(&mut out, report, decision, &paint(title, palette::decision(decision), style.color));
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(&units(report));
+    out
+}
+
+/// Triggers of several units by their shape. Of a single one all is said already.
+fn push_shapes(out: &mut String, report: &Report, style: TextStyle) {
+    let triggers = report.results.iter().flat_map(|verdict| {
+        verdict
+            .triggers
+            .iter()
+            .map(move |trigger| (shape_of(trigger, verdict), verdict, trigger.text.as_str()))
+    });
+    let groups = grouped(triggers);
+    if groups.values().map(|group| group.count).sum::<usize>() < 2 {
+        return;
+    }
+    let _ = writeln!(out, "{}:", paint("triggers by shape", palette::STRONG, style.color));
+    let line = |(kind, shape): &(ElementKind, String), group: &Group<'_>| {
+        let shape = visible::shortened(shape, COLUMNS);
+        format!("{} `{shape}`, {}", headline::kind(*kind), places(group))
+    };
+    push_groups(out, groups, line);
+}
+
+/// Why verdicts were reached, by the wording without its numbers.
+fn push_reasons(out: &mut String, report: &Report, decision: Decision, title: &str) {
+    let verdicts = report.results.iter().filter(|verdict| verdict.verdict == decision);
+    let reasons = verdicts.filter_map(|verdict| {
+        let reason = verdict.reason.as_deref().or((decision == Decision::Inconclusive).then_some(""))?;
+        Some((without_numbers(reason), verdict, reason))
+    });
+    let groups = grouped(reasons);
+    if groups.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{title}:");
+    let line = |kind: &String, group: &Group<'_>| {
+        let reason = visible::one_line(if group.same { group.wording } else { kind });
+        format!("{}, {}", if reason.is_empty() { "no reason is given" } else { &reason }, places(group))
+    };
+    push_groups(out, groups, line);
+}
+
+/// Groups by key, each with its first verdict.
+fn grouped<'r, K: Ord>(found: impl Iterator<Item = (K, &'r Verdict, &'r str)>) -> BTreeMap<K, Group<'r>> {
+    let mut groups = BTreeMap::new();
+    for (key, verdict, wording) in found {
+        let group = groups.entry(key).or_insert_with(|| Group {
+            count: 0,
+            files: BTreeSet::new(),
+            first: verdict,
+            wording,
+            same: true,
+        });
+        group.count += 1;
+        group.files.insert(&verdict.path);
+        group.same &= group.wording == wording;
+    }
+    groups
+}
+
+/// The largest groups, a line each, and how many others there are.
+fn push_groups<K: Ord>(
+    out: &mut String,
+    groups: BTreeMap<K, Group<'_>>,
+    line: impl Fn(&K, &Group<'_>) -> String,
+) {
+    let mut groups: Vec<(K, Group<'_>)> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
+    let width = groups.first().map_or(0, |(_, group)| group.count.to_string().len());
+    for (key, group) in groups.iter().take(SHOWN) {
+        let _ = writeln!(out, "  {:>width$} × {}", group.count, line(key, group));
+    }
+    if let Some(rest) = groups.get(SHOWN..).filter(|rest| !rest.is_empty()) {
+        let count: usize = rest.iter().map(|(_, group)| group.count).sum();
+        let _ = writeln!(out, "  … {count} more of {} other kinds; --verbose shows each of them", rest.len());
+    }
+}
+
+/// Where a group was found.
+fn places(group: &Group<'_>) -> String {
+    let first = headline::place(group.first);
+    match (group.count, group.files.len()) {
+        (1, _) => first,
+        (_, 1) => format!("first at {first}"),
+        (_, files) => format!("in {files} files, first at {first}"),
+    }
+}
+
+/// What triggers of one grammar share. A name has no grammar: it is its own shape.
+fn shape_of(trigger: &Trigger, verdict: &Verdict) -> (ElementKind, String) {
+    let language = Language::from_path(Path::new(&verdict.path)).unwrap_or(Language::Cpp);
+    let shape = match trigger.kind {
+        ElementKind::Identifier => trigger.text.clone(),
+        // Hundreds of names together differ from function to function.
+        ElementKind::Names => "…".to_owned(),
+        _ => shape(&trigger.text, language),
+    };
+    (trigger.kind, shape)
+}
+
+/// The text with `…` in the place of every number.
+fn without_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|at: char| at.is_ascii_digit()) {
+        out += &rest[..start];
+        out.push('…');
+        let number = rest[start..].find(|at: char| !at.is_ascii_digit() && at != '.');
+        rest = number.map_or("", |end| &rest[start + end..]);
+    }
+    out + rest
+}
+
+/// How many units were judged, and how.
+fn units(report: &Report) -> String {
+    let count = |decision| report.results.iter().filter(|verdict| verdict.verdict == decision).count();
+    let units = report.results.len();
+    let mut out = format!("{units} {}: ", if units == 1 { "unit" } else { "units" });
+    let counts = [Decision::Poisoned, Decision::Clean, Decision::Inconclusive]
+        .map(|decision| format!("{} {}", count(decision), headline::name(decision)));
+    out.push_str(&counts.join(", "));
+    match report.errors.len() {
+        0 => {}
+        1 => out.push_str("; 1 input failed"),
+        failed => {
+            let _ = write!(out, "; {failed} inputs failed");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_numbers;
+
+    #[test]
+    fn numbers_of_a_reason_are_left_out() {
+        let reason = "only 254 of 812.5 tokens fit the window, 3";
+        assert_eq!(without_numbers(reason), "only … of … tokens fit the window, …");
+        assert_eq!(without_numbers("é"), "é");
+    }
+}
