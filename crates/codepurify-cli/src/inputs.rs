@@ -34,8 +34,8 @@ impl Inputs {
         Self { files, ..Self::default() }
     }
 
-    /// Reads every path. `lang` is the language of named files and of the standard input; files in folders go by
-    /// their names, and those that no language claims are skipped.
+    /// Reads every path. `lang` is the language of named files, of the standard input, and of files in folders whose
+    /// names leave it open; other files in folders go by their names, and those that no language claims are skipped.
     pub(crate) fn gather(
         paths: &[PathBuf],
         lang: Option<Language>,
@@ -49,9 +49,9 @@ impl Inputs {
                         "the standard input has no file name: say its language with --lang".to_owned(),
                     ));
                 };
-                inputs.add(STDIN, || load(STDIN, io::stdin().lock(), language, limits));
+                inputs.add(STDIN, || load(STDIN, io::stdin().lock(), |_| Ok(language), limits));
             } else if path.is_dir() {
-                inputs.walk(path, limits);
+                inputs.walk(path, lang, limits);
             } else {
                 inputs.add(&name(path), || named(path, lang, limits));
             }
@@ -121,15 +121,16 @@ impl Inputs {
     }
 
     /// Adds every supported file of a folder that no ignore rule excludes.
-    fn walk(&mut self, folder: &Path, limits: &Limits) {
+    fn walk(&mut self, folder: &Path, lang: Option<Language>, limits: &Limits) {
         let mut walk = WalkBuilder::new(folder);
         walk.require_git(false).sort_by_file_path(Path::cmp);
         for entry in walk.build() {
             match entry {
                 Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
-                    let name = name(entry.path());
-                    if let Some(language) = Language::from_path(entry.path()) {
-                        self.add(&name, || open(entry.path(), &name, language, limits));
+                    let (path, name) = (entry.path(), name(entry.path()));
+                    if Language::from_path(path).is_some() || (lang.is_some() && Language::is_open(path)) {
+                        let choose = |bytes: &[u8]| Language::choose(path, bytes, lang);
+                        self.add(&name, || open(path, &name, choose, limits));
                     }
                 }
                 Ok(_) => {}
@@ -163,8 +164,7 @@ fn named(path: &Path, lang: Option<Language>, limits: &Limits) -> Result<SourceF
     if !path.exists() {
         return Err("no such file or folder".to_owned());
     }
-    let language = lang.or_else(|| Language::from_path(path)).ok_or_else(|| unsupported(path))?;
-    open(path, &name(path), language, limits)
+    open(path, &name(path), |bytes| lang.or_else(|| Language::detect(path, bytes)), limits)
 }
 
 fn unsupported(path: &Path) -> String {
@@ -173,19 +173,31 @@ fn unsupported(path: &Path) -> String {
     format!("{}; name the language with --lang", SnippetError::UnsupportedLanguage(extension))
 }
 
-fn open(path: &Path, name: &str, language: Language, limits: &Limits) -> Result<SourceFile, String> {
+/// `choose` tells the language of a file by its bytes.
+fn open(
+    path: &Path,
+    name: &str,
+    choose: impl FnOnce(&[u8]) -> Option<Language>,
+    limits: &Limits,
+) -> Result<SourceFile, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let bytes = file.metadata().map_or(0, |about| usize::try_from(about.len()).unwrap_or(usize::MAX));
     if bytes > limits.max_file_bytes {
         return Err(SnippetError::TooLarge { bytes, limit: limits.max_file_bytes }.to_string());
     }
-    load(name, file, language, limits)
+    load(name, file, |bytes| choose(bytes).ok_or_else(|| unsupported(path)), limits)
 }
 
 /// Reads at most one byte more than is allowed: enough to know that it is too much.
-fn load(name: &str, from: impl Read, language: Language, limits: &Limits) -> Result<SourceFile, String> {
+fn load(
+    name: &str,
+    from: impl Read,
+    choose: impl FnOnce(&[u8]) -> Result<Language, String>,
+    limits: &Limits,
+) -> Result<SourceFile, String> {
     let mut bytes = Vec::new();
     let limit = limits.max_file_bytes as u64;
     from.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let language = choose(&bytes)?;
     SourceFile::new(name, bytes, language, limits).map_err(|error| error.to_string())
 }

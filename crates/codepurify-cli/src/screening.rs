@@ -45,6 +45,8 @@ pub(crate) struct Screened {
 struct Judged {
     results: Vec<Verdict>,
     errors: Vec<InputError>,
+    /// Bytes of files that could not be cut into units.
+    code_bytes_outside_units: usize,
 }
 
 /// What a guard is loaded for.
@@ -207,7 +209,14 @@ impl Guard {
 
     fn report(&self, judged: Judged) -> Report {
         let (tool, model) = self.identity();
-        Report { schema_version: SCHEMA_VERSION, tool, model, results: judged.results, errors: judged.errors }
+        Report {
+            schema_version: SCHEMA_VERSION,
+            tool,
+            model,
+            results: judged.results,
+            errors: judged.errors,
+            code_bytes_outside_units: judged.code_bytes_outside_units,
+        }
     }
 }
 
@@ -305,6 +314,7 @@ impl Judged {
     /// What was read from a file, or `None` with an entry among the errors.
     fn read<T>(&mut self, file: &SourceFile, read: Result<T, SnippetError>) -> Option<T> {
         read.map_err(|error| {
+            self.code_bytes_outside_units += file.text().len();
             self.errors.push(InputError { path: file.path().to_owned(), message: error.to_string() });
         })
         .ok()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use codepurify::verdict::{
     Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, PairMember,
-    Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, Verdict,
+    Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, UnitKind, Verdict,
 };
 use codepurify::victim::Task;
 use codepurify_report::text::{self, DiffStyle, TextStyle};
@@ -67,6 +67,7 @@ fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
     Verdict {
         path: "src/parse.c".to_owned(),
         unit: Unit {
+            kind: UnitKind::Function,
             name: Some("parse".to_owned()),
             start_byte,
             end_byte,
@@ -131,6 +132,7 @@ fn report(results: Vec<Verdict>) -> Report {
         model: ModelInfo { name: "toy".to_owned(), task: Task::Defect, sha256: "ab".to_owned() },
         results,
         errors: Vec::new(),
+        code_bytes_outside_units: 0,
     }
 }
 
@@ -222,7 +224,10 @@ fn inconclusive_and_clean_take_few_lines() {
     unsure.score = None;
     let mut unnamed = verdict(FILE, "#include", Decision::Clean);
     unnamed.unit.name = None;
-    let mut report = report(vec![unsure, unnamed]);
+    let mut remainder = unnamed.clone();
+    remainder.unit.kind = UnitKind::Remainder;
+    let mut report = report(vec![unsure, unnamed, remainder]);
+    report.code_bytes_outside_units = 120;
     report.errors = vec![InputError { path: "b.c".to_owned(), message: "the text is empty".to_owned() }];
     let sources = BTreeMap::from([("src/parse.c".to_owned(), FILE.to_owned())]);
     let mut out = Vec::new();

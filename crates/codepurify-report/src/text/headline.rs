@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use codepurify::verdict::{Decision, PairMember, Prediction, Report, Side, Verdict};
+use codepurify::verdict::{Decision, PairMember, Prediction, Report, Side, UnitKind, Verdict};
 
 use super::TextStyle;
 use super::palette::{self, paint};
@@ -19,8 +19,12 @@ pub(crate) fn render(verdict: &Verdict, style: TextStyle) -> String {
     if let Some(member) = verdict.pair {
         let _ = write!(out, "{}: ", place_in(member));
     }
-    if let Some(unit) = &verdict.unit.name {
-        let _ = write!(out, "{}: ", visible::one_line(unit));
+    match (&verdict.unit.name, verdict.unit.kind) {
+        (Some(unit), _) => {
+            let _ = write!(out, "{}: ", visible::one_line(unit));
+        }
+        (None, UnitKind::Remainder) => out.push_str("code outside of functions: "),
+        _ => {}
     }
     out.push_str(&decision);
     let statistics = statistics(verdict);
@@ -45,6 +49,9 @@ pub(crate) fn summary(report: &Report) -> String {
     let counts = [Decision::Poisoned, Decision::Clean, Decision::Inconclusive]
         .map(|decision| format!("{} {}", count(decision), name(decision)));
     out.push_str(&counts.join(", "));
+    if report.code_bytes_outside_units > 0 {
+        let _ = write!(out, "; {} bytes of code are in no unit", report.code_bytes_outside_units);
+    }
     match report.errors.len() {
         0 => {}
         1 => out.push_str("; 1 input failed"),

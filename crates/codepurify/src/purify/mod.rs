@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::batch;
 use crate::candidates::{Candidate, SEPARATOR};
 use crate::error::ModelError;
-use crate::snippet::{Leaf, Snippet, Syntax, SyntaxQuality};
+use crate::snippet::{Leaf, Snippet, SyntaxQuality};
 use crate::verdict::{Action, ElementKind};
 use crate::victim::MaskedLm;
 use masking::{MASKS_PER_NAME, Masked, Place, Slot};
@@ -123,8 +123,7 @@ fn deleted(snippet: &Snippet, trigger: &Candidate) -> Option<Purification> {
 /// Whether `text` parses if the snippet does.
 fn parses_as_well(snippet: &Snippet, text: &str) -> bool {
     snippet.quality() != SyntaxQuality::Clean
-        || Syntax::parse(text, snippet.language())
-            .is_ok_and(|syntax| syntax.quality() == SyntaxQuality::Clean)
+        || snippet.parse(text).is_ok_and(|syntax| syntax.quality() == SyntaxQuality::Clean)
 }
 
 impl<'a> Plan<'a> {
