@@ -36,9 +36,8 @@ fn has_hints(text: &str) -> bool {
         match *first {
             "template" | "static_cast" | "reinterpret_cast" | "dynamic_cast" | "const_cast" => *second == "<",
             "class" | "namespace" => is_name(second) && matches!(*third, "{" | ":" | ";" | "final" | "<"),
-            "public" | "private" | "protected" => *second == ":",
+            "public" | "private" | "protected" | ":" => *second == ":",
             "using" | "enum" => matches!(*second, "namespace" | "class"),
-            ":" => *second == ":",
             _ => false,
         }
     })

@@ -1,6 +1,7 @@
 //! What a program runs outside of functions: initialisers that call something, static blocks, statements of modules,
 //! macro bodies, and whatever did not parse.
 
+use super::bare::is_word;
 use crate::snippet::functions::is_function;
 use crate::snippet::{Language, Span, Syntax, Visit};
 
@@ -101,19 +102,34 @@ impl Kinds {
     }
 }
 
+/// Words in front of parentheses that make no call.
+const NO_CALLS: [&[u8]; 8] = [
+    b"sizeof",
+    b"defined",
+    b"__attribute__",
+    b"__declspec",
+    b"_Pragma",
+    b"__pragma",
+    b"alignof",
+    b"_Alignof",
+];
+
 /// Whether what a macro stands for holds a call, a statement or a block.
 pub(super) fn is_code_macro(body: &[u8]) -> bool {
-    let body = body.trim_ascii();
-    if [&b"__attribute__"[..], b"__declspec", b"_Pragma", b"__pragma"]
-        .iter()
-        .any(|word| body.starts_with(word))
-    {
-        return body.contains(&b'{');
-    }
-    let calls = body.windows(2).any(|pair| pair[1] == b'(' && super::bare::is_word(pair[0]));
-    let spaced =
-        body.windows(3).any(|three| three[2] == b'(' && three[1] == b' ' && super::bare::is_word(three[0]));
-    calls || spaced || body.contains(&b'{') || body.contains(&b';')
+    let attribute = body.trim_ascii_start().starts_with(b"__attribute__");
+    let parentheses = body.iter().enumerate().filter(|&(_, &byte)| byte == b'(');
+    let calls = parentheses.map(|(at, _)| word_before(&body[..at])).any(|word| {
+        let name = word.first().is_some_and(|&first| is_word(first) && !first.is_ascii_digit());
+        name && !NO_CALLS.contains(&word)
+    });
+    (calls && !attribute) || body.contains(&b'{') || body.contains(&b';')
+}
+
+/// The word at the end of `before`; empty if there is none.
+fn word_before(before: &[u8]) -> &[u8] {
+    let before = before.trim_ascii_end();
+    let length = before.iter().rev().take_while(|&&byte| is_word(byte)).count();
+    &before[before.len() - length..]
 }
 
 static C_FAMILY: Kinds = Kinds {
@@ -238,7 +254,7 @@ mod tests {
 
     #[test]
     fn declarations_are_no_code() {
-        let c = "#include <a.h>\n#if defined(A) && B(1)\n#define C (1 << 3)\nint f(int a) __attribute__((format(printf, 1, 2)));\n#endif\nstruct s { int a : 3; };\nstatic const int t[] = { 1, -2, sizeof(int) * A };\ntypedef int (*g)(void);\n";
+        let c = "#include <a.h>\n#if defined(A) && B(1)\n#define C (1 << 3)\n#define D(e) (sizeof(e) * (3))\n#define F __attribute__((format(g)))\nint f(int a) __attribute__((format(printf, 1, 2)));\n#endif\nstruct s { int a : 3; };\nstatic const int t[] = { 1, -2, sizeof(int) * A };\ntypedef int (*g)(void);\n";
         assert_eq!(found(c, Language::C), [""; 0]);
         let cpp = "namespace a { template <class T> class B : C { B() = default; using D = decltype(f(1)); int e{3}; void g() noexcept(h()); }; }";
         assert_eq!(found(cpp, Language::Cpp), [""; 0]);

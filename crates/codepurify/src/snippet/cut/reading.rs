@@ -3,7 +3,6 @@
 use super::bare::{Bare, blank};
 use super::branches::{Choice, Pick};
 use super::executable::is_code_macro;
-use super::rest::defines;
 use crate::error::SnippetError;
 use crate::snippet::{Language, Syntax, SyntaxQuality};
 use crate::verdict::UnitKind;
@@ -46,7 +45,7 @@ fn opened(text: &str, language: Language) -> Option<String> {
     let mut any = false;
     for &span in &bare.directives {
         let directive = &bare.bytes[span.start..span.end];
-        if !defines(directive) || !is_code_macro(directive) {
+        if !is_macro_with_code(directive) {
             continue;
         }
         any = true;
@@ -67,6 +66,12 @@ fn opened(text: &str, language: Language) -> Option<String> {
     any.then(|| String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Whether a directive defines a macro that stands for code.
+pub(super) fn is_macro_with_code(directive: &[u8]) -> bool {
+    let line = directive.trim_ascii_start().strip_prefix(b"#").unwrap_or_default();
+    line.trim_ascii_start().starts_with(b"define") && is_code_macro(&directive[head(directive)..])
+}
+
 /// Length of `#define NAME` or `#define NAME(PARAMETERS)`.
 fn head(directive: &[u8]) -> usize {
     let skip = |from: usize, which: fn(&u8) -> bool| {
@@ -74,7 +79,8 @@ fn head(directive: &[u8]) -> usize {
     };
     let blanks: fn(&u8) -> bool = |byte| byte.is_ascii_whitespace();
     let words: fn(&u8) -> bool = |&byte| super::bare::is_word(byte);
-    let keyword = skip(skip(1, blanks), words);
+    let hash = skip(0, blanks) + 1;
+    let keyword = skip(skip(hash, blanks), words);
     let name = skip(skip(keyword, blanks), words);
     if directive.get(name) != Some(&b'(') {
         return name;

@@ -2,7 +2,8 @@
 
 use super::Part;
 use super::bare::{Bare, is_word};
-use super::executable::{Code, is_code_macro};
+use super::executable::Code;
+use super::reading::is_macro_with_code;
 use crate::snippet::functions::Function;
 use crate::snippet::{Language, Span};
 use crate::verdict::UnitKind;
@@ -70,7 +71,7 @@ fn trimmed(text: &str, piece: Code) -> Option<Code> {
 /// nothing.
 fn computes(piece: &str, language: Language) -> bool {
     let mut bare = Bare::new(piece, language);
-    bare.blank_directives(|directive| !is_code_macro(directive) || !defines(directive));
+    bare.blank_directives(|directive| !is_macro_with_code(directive));
     let mut words = bare.bytes.split(|&byte| !is_word(byte)).filter(|word| !word.is_empty());
     let passive = |byte: u8| is_word(byte) || byte.is_ascii_whitespace() || b":,*&~<>})".contains(&byte);
     if bare.bytes.iter().all(|&byte| passive(byte)) {
@@ -102,11 +103,3 @@ const STATEMENTS: [&[u8]; 18] = [
 ];
 /// Words that only say how statements belong together.
 const STRUCTURE: [&[u8]; 4] = [b"else", b"try", b"finally", b"do"];
-
-/// Whether a directive is `#define`.
-pub(super) fn defines(directive: &[u8]) -> bool {
-    directive
-        .trim_ascii_start()
-        .strip_prefix(b"#")
-        .is_some_and(|line| line.trim_ascii_start().starts_with(b"define"))
-}
