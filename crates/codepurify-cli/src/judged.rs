@@ -14,6 +14,8 @@ use crate::output::progress;
 pub(crate) struct Judged {
     pub(crate) results: Vec<Verdict>,
     pub(crate) errors: Vec<InputError>,
+    /// Bytes of files that could not be cut into units.
+    pub(crate) code_bytes_outside_units: usize,
 }
 
 /// Gets a verdict as soon as it is there.
@@ -77,6 +79,7 @@ impl Judged {
     /// What was read from a file, or `None` with an entry among the errors.
     fn read<T>(&mut self, file: &SourceFile, read: Result<T, SnippetError>) -> Option<T> {
         read.map_err(|error| {
+            self.code_bytes_outside_units += file.text().len();
             self.errors.push(InputError { path: file.path().to_owned(), message: error.to_string() });
         })
         .ok()

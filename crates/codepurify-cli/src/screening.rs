@@ -236,6 +236,7 @@ impl Guard {
             results: judged.results,
             errors: inputs.errors.into_iter().chain(judged.errors).collect(),
             skipped: inputs.skipped.list(),
+            code_bytes_outside_units: judged.code_bytes_outside_units,
         };
         Screened { report, sources, origins: inputs.origins }
     }

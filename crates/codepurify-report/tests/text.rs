@@ -2,7 +2,7 @@
 
 use codepurify::verdict::{
     Action, Change, ChangeKind, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location,
-    ModelInfo, PairMember, Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, Verdict,
+    ModelInfo, PairMember, Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, UnitKind, Verdict,
 };
 use codepurify::victim::Task;
 use codepurify_report::text::{self, Sources, TextStyle};
@@ -69,6 +69,7 @@ fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
     Verdict {
         path: "src/parse.c".to_owned(),
         unit: Unit {
+            kind: UnitKind::Function,
             name: Some("parse".to_owned()),
             start_byte,
             end_byte,
@@ -135,6 +136,7 @@ fn report(results: Vec<Verdict>) -> Report {
         results,
         errors: Vec::new(),
         skipped: Vec::new(),
+        code_bytes_outside_units: 0,
     }
 }
 
@@ -248,7 +250,10 @@ fn inconclusive_and_clean_take_few_lines() {
     unsure.score = None;
     let mut unnamed = verdict(FILE, "#include", Decision::Clean);
     unnamed.unit.name = None;
-    let mut report = report(vec![unsure, unnamed]);
+    let mut remainder = unnamed.clone();
+    remainder.unit.kind = UnitKind::Remainder;
+    let mut report = report(vec![unsure, unnamed, remainder]);
+    report.code_bytes_outside_units = 120;
     report.errors = vec![InputError { path: "b.c".to_owned(), message: "the text is empty".to_owned() }];
     insta::assert_snapshot!(reported(&report, true));
     insta::assert_snapshot!("clean_units_are_hidden", reported(&report, false));

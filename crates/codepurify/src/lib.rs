@@ -70,7 +70,7 @@ pub use purify::splice;
 pub use snippet::{Language, Limits, Snippet, SourceFile, Span, SyntaxQuality};
 pub use verdict::{
     Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, PairMember,
-    Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, Verdict,
+    Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, UnitKind, Verdict,
 };
 pub use victim::{
     Encoding, Generator, Logits, MaskedLm, Model, PairVictim, Proposal, Ragged, Task, Victim, VictimCard,

@@ -25,6 +25,10 @@ pub struct Report {
     /// Files that were found and not judged, one entry for each reason that occurred.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
+    /// Bytes of code that are in no unit: those of files that could be read and not be cut into units, which are among
+    /// the errors too. Declarations, tables of constants, comments and blanks are no code.
+    #[serde(default)]
+    pub code_bytes_outside_units: usize,
 }
 
 /// Files that were not judged for one reason.
@@ -184,9 +188,24 @@ impl Verdict {
     }
 }
 
+/// What a unit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum UnitKind {
+    /// A function or method, or a text that holds some.
+    #[default]
+    Function,
+    /// Code outside of functions, or a text without any.
+    Remainder,
+}
+
 /// The judged part of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unit {
+    /// What it is.
+    #[serde(default)]
+    pub kind: UnitKind,
     /// The function's name; absent for a text without functions.
     pub name: Option<String>,
     /// First byte in the file.

@@ -17,7 +17,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use codepurify::error::SnippetError;
 use codepurify::verdict::{InputError, SkipReason};
 use codepurify::{Language, Limits, SourceFile};
 
@@ -40,7 +39,7 @@ const STDIN_PATHS: [&str; 3] = ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
 /// How inputs are found and read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading {
-    /// Language of named files and of the standard input; by file name if absent.
+    /// Language of named files, of the standard input, and of files in folders whose names leave it open.
     pub(crate) lang: Option<Language>,
     pub(crate) limits: Limits,
     pub(crate) encoding: EncodingName,
@@ -88,7 +87,7 @@ impl Inputs {
                         "the standard input has no file name: say its language with --lang".to_owned(),
                     ));
                 };
-                inputs.add(path, STDIN, || load(path, STDIN, io::stdin().lock(), language, reading));
+                inputs.add(path, STDIN, || load(path, STDIN, io::stdin().lock(), |_| Some(language), reading));
             } else if path.is_dir() {
                 inputs.add_folder(path, reading);
             } else {
@@ -168,8 +167,9 @@ impl Inputs {
     fn add_folder(&mut self, folder: &Path, reading: &Reading) {
         for found in walk::walk(folder, reading) {
             match found {
-                Found::File(path, language) => {
+                Found::File(path) => {
                     let name = name(&path);
+                    let language = |text: &str| Language::choose(&path, text.as_bytes(), reading.lang);
                     self.add(&path, &name, || opened(&path, &name, language, reading));
                 }
                 Found::Skipped(path, reason) => self.skipped.add(reason, &name(&path)),
@@ -233,19 +233,6 @@ fn named(path: &Path, reading: &Reading) -> Result<Loaded, Refused> {
     if !path.exists() {
         return Err(Refused { reason: None, message: "no such file or folder".to_owned() });
     }
-    let Some(language) = reading.lang.or_else(|| language(path)) else {
-        return Err(Refused { reason: None, message: unsupported(path) });
-    };
+    let language = |text: &str| reading.lang.or_else(|| Language::detect(path, text.as_bytes()));
     opened(path, &name(path), language, reading)
-}
-
-/// The language that a file's name tells.
-fn language(path: &Path) -> Option<Language> {
-    Language::from_path(path)
-}
-
-fn unsupported(path: &Path) -> String {
-    let extension =
-        path.extension().map_or_else(String::new, |extension| extension.to_string_lossy().into_owned());
-    format!("{}; name the language with --lang", SnippetError::UnsupportedLanguage(extension))
 }

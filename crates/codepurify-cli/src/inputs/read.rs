@@ -45,7 +45,7 @@ impl From<SnippetError> for Refused {
 pub(super) fn opened(
     path: &Path,
     name: &str,
-    language: Language,
+    language: impl FnOnce(&str) -> Option<Language>,
     reading: &Reading,
 ) -> Result<Loaded, Refused> {
     let file = File::open(path)?;
@@ -54,12 +54,12 @@ pub(super) fn opened(
     load(path, name, file, language, reading)
 }
 
-/// The source file that `from` holds, called `name`.
+/// The source file that `from` holds, called `name`. `language` decides by the text; where it cannot, the file is refused.
 pub(super) fn load(
     path: &Path,
     name: &str,
     from: impl Read,
-    language: Language,
+    language: impl FnOnce(&str) -> Option<Language>,
     reading: &Reading,
 ) -> Result<Loaded, Refused> {
     let limit = reading.limits.max_file_bytes;
@@ -69,10 +69,18 @@ pub(super) fn load(
     if text.trim_start_matches(MARK).trim().is_empty() {
         return Err(SnippetError::Empty.into());
     }
+    let language =
+        language(&text).ok_or_else(|| Refused { reason: None, message: unsupported(path) })?;
     // The limit is one of the file's bytes, of which text may have more.
     let limits = Limits { max_file_bytes: usize::MAX, ..reading.limits };
     let file = SourceFile::new(name, text.into_bytes(), language, &limits)?;
     Ok((file, Origin { path: path.to_path_buf(), encoding }))
+}
+
+fn unsupported(path: &Path) -> String {
+    let extension =
+        path.extension().map_or_else(String::new, |extension| extension.to_string_lossy().into_owned());
+    format!("{}; name the language with --lang", SnippetError::UnsupportedLanguage(extension))
 }
 
 /// The text of a file that options name, of at most `limit` bytes.

@@ -8,12 +8,12 @@ use codepurify::Language;
 use codepurify::verdict::SkipReason;
 use ignore::{DirEntry, WalkBuilder};
 
-use super::{Reading, language};
+use super::Reading;
 
 /// What stands in a folder or below.
 pub(super) enum Found {
     /// A file to judge.
-    File(PathBuf, Language),
+    File(PathBuf),
     /// A file that is left out.
     Skipped(PathBuf, SkipReason),
     /// A file or folder that cannot be looked at.
@@ -27,6 +27,7 @@ pub(super) fn walk(folder: &Path, reading: &Reading) -> impl Iterator<Item = Fou
     let mut everything = WalkBuilder::new(folder);
     everything.standard_filters(false).sort_by_file_path(Path::cmp);
     let folder = folder.to_path_buf();
+    let lang = reading.lang;
     everything.build().filter_map(move |entry| {
         let left_out = |path: &Path| {
             kept.as_ref().is_some_and(|kept| !kept.contains(path)).then(|| excluded(&folder, path))
@@ -34,8 +35,8 @@ pub(super) fn walk(folder: &Path, reading: &Reading) -> impl Iterator<Item = Fou
         match entry {
             Ok(entry) => {
                 let kind = entry.file_type().filter(|kind| !kind.is_dir())?;
-                let left_out = left_out(entry.path()).filter(|_| language(entry.path()).is_some());
-                Some(found(entry, kind, left_out))
+                let left_out = left_out(entry.path()).filter(|_| is_source(entry.path(), lang));
+                Some(found(entry, kind, left_out, lang))
             }
             Err(error) => {
                 let path = path_of(&error).unwrap_or(&folder).to_path_buf();
@@ -67,23 +68,25 @@ fn excluded(folder: &Path, path: &Path) -> SkipReason {
     if hidden { SkipReason::Hidden } else { SkipReason::Ignored }
 }
 
-fn found(entry: DirEntry, kind: FileType, left_out: Option<SkipReason>) -> Found {
-    let language = language(entry.path());
+fn found(entry: DirEntry, kind: FileType, left_out: Option<SkipReason>, lang: Option<Language>) -> Found {
     let points_to_folder = kind.is_symlink() && entry.path().is_dir();
-    let reason = match language {
-        None if !points_to_folder => Some(SkipReason::OtherLanguage),
-        _ => left_out,
-    };
+    let is_source = is_source(entry.path(), lang);
+    let reason = if is_source || points_to_folder { left_out } else { Some(SkipReason::OtherLanguage) };
     let of_kind = match kind {
         kind if kind.is_file() => None,
         kind if kind.is_symlink() => Some(SkipReason::Link),
         _ => Some(SkipReason::Special),
     };
     let path = entry.into_path();
-    match (language, reason.or(of_kind)) {
-        (Some(language), None) => Found::File(path, language),
-        (_, reason) => Found::Skipped(path, reason.unwrap_or(SkipReason::OtherLanguage)),
+    match reason.or(of_kind) {
+        None => Found::File(path),
+        Some(reason) => Found::Skipped(path, reason),
     }
+}
+
+/// Whether a file's name claims a supported language, or leaves it open where the user says `lang`.
+fn is_source(path: &Path, lang: Option<Language>) -> bool {
+    Language::from_path(path).is_some() || (lang.is_some() && Language::is_open(path))
 }
 
 /// The path that an error is about.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use codepurify::verdict::{Decision, ElementKind, PairMember, Prediction, Side, Verdict};
+use codepurify::verdict::{Decision, ElementKind, PairMember, Prediction, Side, UnitKind, Verdict};
 
 use super::TextStyle;
 use super::palette::{self, paint};
@@ -45,8 +45,12 @@ fn decided(verdict: &Verdict, style: TextStyle) -> String {
     if let Some(member) = verdict.pair {
         let _ = write!(out, "{}: ", place_in(member));
     }
-    if let Some(unit) = &verdict.unit.name {
-        let _ = write!(out, "{}: ", visible::one_line(unit));
+    match (&verdict.unit.name, verdict.unit.kind) {
+        (Some(unit), _) => {
+            let _ = write!(out, "{}: ", visible::one_line(unit));
+        }
+        (None, UnitKind::Remainder) => out.push_str("code outside of functions: "),
+        _ => {}
     }
     out + &paint(name(verdict.verdict), palette::decision(verdict.verdict), style.color)
 }

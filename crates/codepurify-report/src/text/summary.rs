@@ -163,6 +163,9 @@ fn units(report: &Report) -> String {
     let counts = [Decision::Poisoned, Decision::Clean, Decision::Inconclusive]
         .map(|decision| format!("{} {}", count(decision), headline::name(decision)));
     out.push_str(&counts.join(", "));
+    if report.code_bytes_outside_units > 0 {
+        let _ = write!(out, "; {} bytes of code are in no unit", report.code_bytes_outside_units);
+    }
     match report.errors.len() {
         0 => {}
         1 => out.push_str("; 1 input failed"),

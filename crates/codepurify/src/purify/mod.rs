@@ -134,8 +134,7 @@ fn deleted(snippet: &Snippet, trigger: &Candidate) -> Option<Purification> {
 /// Whether `text` parses if the snippet does.
 fn parses_as_well(snippet: &Snippet, text: &str) -> bool {
     snippet.quality() != SyntaxQuality::Clean
-        || Syntax::parse(text, snippet.language())
-            .is_ok_and(|syntax| syntax.quality() == SyntaxQuality::Clean)
+        || snippet.parse(text).is_ok_and(|syntax| syntax.quality() == SyntaxQuality::Clean)
 }
 
 impl<'a> Plan<'a> {

@@ -1,7 +1,7 @@
 //! From a source file to the units that are judged.
 
-use super::{Language, Snippet, SnippetError, Span, Syntax, functions};
-use crate::verdict::Unit;
+use super::{Language, Snippet, SnippetError, Span, cut};
+use crate::verdict::{Unit, UnitKind};
 
 /// How large a text may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,24 +68,23 @@ impl SourceFile {
         self.language
     }
 
-    /// Every function and method that is not inside another one, or the whole text if it holds none.
+    /// Every function and method that is not inside another one, and in between what other code there is
+    /// (`docs/trust.md#what-is-judged`); the whole text if it holds no function.
     ///
     /// # Errors
     /// [`SnippetError::ParserGaveUp`] if the text cannot be parsed in reasonable time.
     pub fn units(&self) -> Result<Vec<Snippet>, SnippetError> {
-        let syntax = Syntax::parse(&self.text, self.language)?;
-        let functions = functions(&self.text, &syntax, self.language);
-        drop(syntax);
-        if functions.is_empty() {
+        let parts = cut::parts(&self.text, self.language)?;
+        if parts.is_empty() {
             return Ok(vec![self.whole()?]);
         }
         let (mut line, mut counted) = (1, 0);
-        functions
+        parts
             .into_iter()
-            .map(|function| {
-                line += newlines(&self.text[counted..function.span.start]);
-                counted = function.span.start;
-                self.unit(function.name, function.span, line)
+            .map(|part| {
+                line += newlines(&self.text[counted..part.span.start]);
+                counted = part.span.start;
+                self.unit(part.kind, part.name, part.span, line)
             })
             .collect()
     }
@@ -96,12 +95,19 @@ impl SourceFile {
     /// # Errors
     /// [`SnippetError::ParserGaveUp`] if the text cannot be parsed in reasonable time.
     pub fn whole(&self) -> Result<Snippet, SnippetError> {
-        Ok(self.unit(None, Span::new(0, self.text.len()), 1)?.named())
+        Ok(self.unit(UnitKind::Function, None, Span::new(0, self.text.len()), 1)?.named())
     }
 
-    fn unit(&self, name: Option<String>, span: Span, start_line: usize) -> Result<Snippet, SnippetError> {
+    fn unit(
+        &self,
+        kind: UnitKind,
+        name: Option<String>,
+        span: Span,
+        start_line: usize,
+    ) -> Result<Snippet, SnippetError> {
         let text = &self.text[span.start..span.end];
         let unit = Unit {
+            kind,
             name,
             start_byte: span.start,
             end_byte: span.end,

@@ -5,9 +5,12 @@ use tree_sitter::Node;
 use super::{Grammar, Language, Span, Syntax};
 
 /// One function or method with its decorators or template header.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Function {
     pub(crate) name: Option<String>,
     pub(crate) span: Span,
+    /// Whether it parsed without any error.
+    pub(crate) clean: bool,
 }
 
 /// The outermost functions and methods of a text that have a body, in source order. A lambda or a local function
@@ -17,10 +20,11 @@ pub(crate) fn functions(text: &str, syntax: &Syntax, language: Language) -> Vec<
     let mut found = Vec::new();
     syntax.walk(None, |visit, wrapper: Option<Span>| {
         if grammar.functions.contains(&visit.kind) {
-            if visit.node.child_by_field_name("body").is_some() || has_try_body(visit.node) {
+            if is_function(visit.kind, visit.node, language) {
                 found.push(Function {
                     name: name(text, syntax, visit.node),
                     span: wrapper.unwrap_or(visit.span),
+                    clean: !visit.node.has_error(),
                 });
             }
             return None;
@@ -28,6 +32,12 @@ pub(crate) fn functions(text: &str, syntax: &Syntax, language: Language) -> Vec<
         Some(grammar.wrappers.contains(&visit.kind).then(|| wrapper.unwrap_or(visit.span)))
     });
     found
+}
+
+/// Whether a node is a function or method with a body.
+pub(crate) fn is_function(kind: &str, node: Node<'_>, language: Language) -> bool {
+    Grammar::of(language).functions.contains(&kind)
+        && (node.child_by_field_name("body").is_some() || has_try_body(node))
 }
 
 /// Whether a C++ function's body is a `try` block.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::cut;
 use crate::error::SnippetError;
 
 /// A programming language that snippets can be written in.
@@ -26,17 +27,56 @@ impl Language {
     /// Every supported language.
     pub const ALL: [Self; 4] = [Self::C, Self::Cpp, Self::Java, Self::Python];
 
-    /// The language that a file's extension names (upper or lower case), if it is a supported one. `.h` counts as C.
+    /// The language that a file's name tells, if it is a supported one. Where C and C++ share an extension (`.h`, `.inl`
+    /// …) it is C for `.h`, else C++; [`Language::detect`] looks closer.
     #[must_use]
     pub fn from_path(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        match extension.as_str() {
+        let extension = path.extension()?.to_str()?;
+        // On other systems than Windows, capitals mean C++.
+        if matches!(extension, "C" | "H") {
+            return Some(Self::Cpp);
+        }
+        match extension.to_ascii_lowercase().as_str() {
             "c" | "h" => Some(Self::C),
-            "cc" | "cpp" | "cxx" | "hpp" | "hh" | "hxx" => Some(Self::Cpp),
+            "cc" | "cpp" | "cxx" | "c++" | "hpp" | "hh" | "hxx" | "h++" | "inl" | "ipp" | "tpp" | "txx"
+            | "tcc" | "cu" | "cuh" | "ino" => Some(Self::Cpp),
             "java" => Some(Self::Java),
-            "py" => Some(Self::Python),
+            "py" | "pyi" | "pyw" => Some(Self::Python),
             _ => None,
         }
+    }
+
+    /// The language of a file by its name and what it holds: where C and C++ share an extension, the one that explains
+    /// the text better; of a file without an extension, Python if its first line says so.
+    #[must_use]
+    pub fn detect(path: &Path, bytes: &[u8]) -> Option<Self> {
+        if path.extension().is_none() {
+            return is_python_script(bytes).then_some(Self::Python);
+        }
+        let named = Self::from_path(path)?;
+        if !is_shared(path) {
+            return Some(named);
+        }
+        Some(std::str::from_utf8(bytes).map_or(named, cut::c_or_cpp))
+    }
+
+    /// The language of a file found in a folder, where the user says `wanted`: that of its name, if only one language has
+    /// such names; else `wanted`, unless the name says that the file is something else; else what it holds tells.
+    #[must_use]
+    pub fn choose(path: &Path, bytes: &[u8], wanted: Option<Self>) -> Option<Self> {
+        match wanted {
+            Some(wanted) if Self::is_open(path) => Some(wanted),
+            _ => Self::detect(path, bytes),
+        }
+    }
+
+    /// Whether a file's name leaves open which language it is written in: several share the extension, or it has none
+    /// or one that says nothing about languages.
+    #[must_use]
+    pub fn is_open(path: &Path) -> bool {
+        let Some(extension) = path.extension() else { return true };
+        let neutral = ["inc", "def", "txt", "src", "code", "snippet", "in", "tmpl"];
+        is_shared(path) || extension.to_str().is_some_and(|extension| neutral.contains(&extension))
     }
 
     /// The name used on the command line and in files.
@@ -59,6 +99,22 @@ impl Language {
             Self::Python => tree_sitter_python::LANGUAGE.into(),
         }
     }
+}
+
+/// Whether both C and C++ have files with this extension.
+fn is_shared(path: &Path) -> bool {
+    matches!(
+        path.extension().and_then(|extension| extension.to_str()),
+        Some("h" | "H" | "C" | "inl" | "ipp" | "tpp")
+    )
+}
+
+/// Whether the first line is `#!` with a Python interpreter.
+fn is_python_script(bytes: &[u8]) -> bool {
+    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let Some(command) = line.strip_prefix(b"#!") else { return false };
+    let words = command.split(|byte| byte.is_ascii_whitespace() || *byte == b'/');
+    words.into_iter().any(|word| word.starts_with(b"python") || word.starts_with(b"pypy"))
 }
 
 impl fmt::Display for Language {
@@ -100,5 +156,60 @@ mod tests {
         assert_eq!(of("b.py"), Some(Language::Python));
         assert_eq!(of("c"), None);
         assert_eq!(of("b.rs"), None);
+        for name in
+            ["a.C", "a.H", "a.inl", "a.ipp", "a.tpp", "a.c++", "a.cu", "a.cuh", "a.ino", "a.hh", "a.CPP"]
+        {
+            assert_eq!(of(name), Some(Language::Cpp), "{name}");
+        }
+        assert_eq!((of("a.pyi"), of("a.pyw")), (Some(Language::Python), Some(Language::Python)));
+    }
+
+    #[test]
+    fn content_decides_between_c_and_cpp() {
+        let of = |name: &str, text: &str| Language::detect(Path::new(name), text.as_bytes());
+        let cpp = [
+            "class A;\n",
+            "namespace a { int f(); }\n",
+            "template <typename T> T f(T a) { return a; }\n",
+            "struct A { int f() { return 1; } };\n",
+            "inline int f(int &a) { return a; }\n",
+            "#include <vector>\nextern int a;\n",
+            "struct A { A(); ~A(); };\n",
+            "enum class A { B };\n",
+        ];
+        let c = [
+            "#ifdef __cplusplus\nextern \"C\" {\n#endif\nint f(int class);\n#ifdef __cplusplus\n}\n#endif\n",
+            "struct s { struct t *class; int new; };\nstatic inline int f(struct s *this) { return this->new; }\n",
+            "/* class A; std::b */\nint f(void);\n",
+            "#define A(b) b::c\nint f(void);\n",
+        ];
+        for name in ["a.h", "a.H", "a.C", "a.inl"] {
+            for text in cpp {
+                assert_eq!(of(name, text), Some(Language::Cpp), "{name}: {text}");
+            }
+            for text in c {
+                assert_eq!(of(name, text), Some(Language::C), "{name}: {text}");
+            }
+        }
+        assert_eq!(of("a.c", cpp[0]), Some(Language::C));
+    }
+
+    #[test]
+    fn a_first_line_tells_python() {
+        let of = |name: &str, text: &str| Language::detect(Path::new(name), text.as_bytes());
+        assert_eq!(of("run", "#!/usr/bin/env python3\nf()\n"), Some(Language::Python));
+        assert_eq!(of("run", "#!/usr/bin/python2.7 -u\r\n"), Some(Language::Python));
+        assert_eq!((of("run", "#!/bin/sh\npython\n"), of("run.sh", "#!/usr/bin/python\n")), (None, None));
+    }
+
+    #[test]
+    fn a_wanted_language_decides_what_names_leave_open() {
+        let of = |name: &str| Language::choose(Path::new(name), b"int a;\n", Some(Language::Cpp));
+        assert_eq!(
+            (of("a.h"), of("a.inc"), of("a")),
+            (Some(Language::Cpp), Some(Language::Cpp), Some(Language::Cpp))
+        );
+        assert_eq!((of("a.c"), of("a.py"), of("a.rs")), (Some(Language::C), Some(Language::Python), None));
+        assert_eq!(Language::choose(Path::new("a.h"), b"int a;\n", None), Some(Language::C));
     }
 }

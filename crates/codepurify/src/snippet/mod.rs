@@ -1,5 +1,6 @@
 //! Source text, its language, its parse tree, and byte spans in it: everything before a model is asked.
 
+mod cut;
 mod file;
 mod functions;
 mod grammar;
@@ -17,7 +18,7 @@ pub(crate) use grammar::{Grammar, Leaf};
 pub(crate) use syntax::{Syntax, Visit};
 
 use crate::error::SnippetError;
-use crate::verdict::{Location, Unit};
+use crate::verdict::{Location, Unit, UnitKind};
 
 /// The unit of judgement: a function, or a text without one. All spans of candidates and edits are relative to its
 /// text; locations in verdicts are absolute in its file.
@@ -43,7 +44,8 @@ impl Snippet {
         let text = text.into();
         file::reject_nul(text.as_bytes())?;
         file::reject_empty(&text)?;
-        let unit = Unit { name: None, start_byte: 0, end_byte: text.len(), start_line: 1, end_line: 1 };
+        let kind = UnitKind::Function;
+        let unit = Unit { kind, name: None, start_byte: 0, end_byte: text.len(), start_line: 1, end_line: 1 };
         let mut snippet = Self::part("<snippet>", &text, language, unit, Limits::default().max_unit_bytes)?;
         snippet.unit.end_line = snippet.location(Span::new(0, text.len())).end_line;
         Ok(snippet.named())
@@ -57,7 +59,7 @@ impl Snippet {
         unit: Unit,
         limit: usize,
     ) -> Result<Self, SnippetError> {
-        let syntax = if text.len() > limit { None } else { Some(Syntax::parse(text, language)?) };
+        let syntax = if text.len() > limit { None } else { Some(cut::read(text, language, unit.kind)?) };
         let ends = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at + 1);
         Ok(Self {
             path: path.to_owned(),
@@ -79,17 +81,24 @@ impl Snippet {
         Self::part(&self.path, text, self.language, self.unit.clone(), self.limit)
     }
 
-    /// The same snippet, called as its only function if it holds exactly one.
+    /// The same snippet, called as its only function if it holds exactly one; a remainder if it holds none.
     fn named(mut self) -> Self {
-        self.unit.name = self.only_function();
+        let Some(syntax) = &self.syntax else { return self };
+        let functions = functions(&self.text, syntax, self.language);
+        if functions.is_empty() {
+            self.unit.kind = UnitKind::Remainder;
+            self.syntax = self.parse(&self.text).ok().or(self.syntax);
+        }
+        self.unit.name = <[_; 1]>::try_from(functions).ok().and_then(|[function]| function.name);
         self
     }
 
-    /// The name of the text's function, if it holds exactly one.
-    fn only_function(&self) -> Option<String> {
-        let functions = functions(&self.text, self.syntax.as_ref()?, self.language);
-        let [function] = <[_; 1]>::try_from(functions).ok()?;
-        function.name
+    /// Parses another text as this one was parsed.
+    ///
+    /// # Errors
+    /// [`SnippetError::ParserGaveUp`] if it cannot be parsed in reasonable time.
+    pub(crate) fn parse(&self, text: &str) -> Result<Syntax, SnippetError> {
+        cut::read(text, self.language, self.unit.kind)
     }
 
     /// The unit's text.

@@ -36,6 +36,8 @@ pub(crate) struct Syntax {
     shift: usize,
     bytes: usize,
     quality: SyntaxQuality,
+    /// Bytes in errors, and one for each thing that the parser had to add.
+    damage: usize,
 }
 
 /// One step of a walk over a tree.
@@ -52,11 +54,11 @@ pub(crate) struct Visit<'t> {
     pub(crate) parent: &'t str,
 }
 
-/// Java methods and constructors are only complete inside a class.
-const CLASS: (&str, &str) = ("class _ {", "}");
+/// Java methods and constructors are only complete inside a class, constants inside an enumeration.
+const JAVA_FRAMES: [(&str, &str); 2] = [("class _ {", "}"), ("enum _ {", "}")];
 
 impl Syntax {
-    /// Parses `text`. A Java text that is only valid as the member of a class is parsed as one.
+    /// Parses `text`. A Java text that is only valid as a member of a class or enumeration is parsed as one.
     ///
     /// # Errors
     /// [`SnippetError::ParserGaveUp`] if the parser needs far more work than code of this size does.
@@ -65,14 +67,20 @@ impl Syntax {
         if language != Language::Java || bare.quality == SyntaxQuality::Clean {
             return Ok(bare);
         }
-        let member = format!("{}{text}{}", CLASS.0, CLASS.1);
-        let wrapped = Self::new(run(&member, language, work_limit(member.len()))?, CLASS.0.len(), text.len());
-        Ok(if wrapped.quality == SyntaxQuality::Clean { wrapped } else { bare })
+        for (before, behind) in JAVA_FRAMES {
+            let framed = format!("{before}{text}{behind}");
+            let tree = run(&framed, language, work_limit(framed.len()))?;
+            let framed = Self::new(tree, before.len(), text.len());
+            if framed.quality == SyntaxQuality::Clean {
+                return Ok(framed);
+            }
+        }
+        Ok(bare)
     }
 
     fn new(tree: Tree, shift: usize, bytes: usize) -> Self {
-        let mut syntax = Self { tree, shift, bytes, quality: SyntaxQuality::Clean };
-        syntax.quality = syntax.assess();
+        let mut syntax = Self { tree, shift, bytes, quality: SyntaxQuality::Clean, damage: 0 };
+        (syntax.quality, syntax.damage) = syntax.assess();
         syntax
     }
 
@@ -81,10 +89,15 @@ impl Syntax {
         self.quality
     }
 
-    fn assess(&self) -> SyntaxQuality {
+    /// Size of what did not parse: bytes in errors, and one for each thing that the parser had to add.
+    pub(crate) fn damage(&self) -> usize {
+        self.damage
+    }
+
+    fn assess(&self) -> (SyntaxQuality, usize) {
         let root = self.tree.root_node();
         if !root.has_error() {
-            return SyntaxQuality::Clean;
+            return (SyntaxQuality::Clean, 0);
         }
         let (mut errors, mut bytes) = (0, 0);
         self.walk((), |visit, ()| {
@@ -96,9 +109,9 @@ impl Syntax {
             (!wrong).then_some(())
         });
         if root.is_error() || 2 * bytes > self.bytes {
-            return SyntaxQuality::Broken;
+            return (SyntaxQuality::Broken, bytes + errors);
         }
-        SyntaxQuality::Recovered { errors: errors.max(1) }
+        (SyntaxQuality::Recovered { errors: errors.max(1) }, bytes + errors)
     }
 
     /// Visits every node of the text in source order, parents first. `enter` gets the state that its parent returned

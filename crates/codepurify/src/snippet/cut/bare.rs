@@ -1,0 +1,265 @@
+//! A text of which only the code is left, for questions that need no parse tree.
+
+use crate::snippet::{Language, Span};
+
+/// A text with spaces in place of comments and of what literals hold. Line ends stay, and so does every position.
+pub(crate) struct Bare {
+    pub(crate) bytes: Vec<u8>,
+    /// The directives, in source order; empty in languages without a preprocessor.
+    pub(crate) directives: Vec<Span>,
+    /// Offsets at which a line begins inside of a literal.
+    pub(crate) inside_literals: Vec<usize>,
+}
+
+impl Bare {
+    pub(crate) fn new(text: &str, language: Language) -> Self {
+        let mut lexer = Lexer { text: text.as_bytes(), language, at: 0, bare: Self::of_nothing(text) };
+        lexer.run();
+        lexer.bare
+    }
+
+    fn of_nothing(text: &str) -> Self {
+        Self { bytes: text.as_bytes().to_vec(), directives: Vec::new(), inside_literals: Vec::new() }
+    }
+
+    pub(crate) fn blank(&mut self, span: Span) {
+        blank(&mut self.bytes, span);
+    }
+
+    /// Blanks the directives for which `which` holds; it gets the text of each without comments and literals.
+    pub(crate) fn blank_directives(&mut self, which: impl Fn(&[u8]) -> bool) {
+        for &span in &self.directives {
+            if which(&self.bytes[span.start..span.end]) {
+                blank(&mut self.bytes, span);
+            }
+        }
+    }
+}
+
+/// Replaces everything but line ends by spaces.
+pub(crate) fn blank(bytes: &mut [u8], span: Span) {
+    for byte in &mut bytes[span.start..span.end] {
+        if *byte != b'\n' {
+            *byte = b' ';
+        }
+    }
+}
+
+/// Whether a byte can be part of a name or a number.
+pub(crate) fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+struct Lexer<'t> {
+    text: &'t [u8],
+    language: Language,
+    at: usize,
+    bare: Bare,
+}
+
+impl Lexer<'_> {
+    fn run(&mut self) {
+        let mut line_begins = true;
+        while let Some(&byte) = self.text.get(self.at) {
+            let start = self.at;
+            match byte {
+                b'\n' => {
+                    line_begins = true;
+                    self.at += 1;
+                    continue;
+                }
+                _ if byte.is_ascii_whitespace() => {
+                    self.at += 1;
+                    continue;
+                }
+                b'#' if self.language == Language::Python => {
+                    self.at = self.line_end(start);
+                    self.bare.blank(Span::new(start, self.at));
+                }
+                b'#' if line_begins && self.has_directives() => self.directive(start),
+                b'/' if self.language != Language::Python => match self.comment_end(start) {
+                    Some(end) => {
+                        self.at = end;
+                        self.bare.blank(Span::new(start, end));
+                        continue;
+                    }
+                    None => self.at += 1,
+                },
+                b'"' | b'\'' => self.literal(start),
+                _ if is_word(byte) => self.word(),
+                _ => self.at += 1,
+            }
+            line_begins = false;
+        }
+    }
+
+    fn has_directives(&self) -> bool {
+        matches!(self.language, Language::C | Language::Cpp)
+    }
+
+    /// End of the line, without its line end. In C and C++ a backslash before the line end continues the line.
+    fn line_end(&self, from: usize) -> usize {
+        let mut at = from;
+        while let Some(&byte) = self.text.get(at) {
+            if byte == b'\n' && !(self.has_directives() && self.is_continued(at)) {
+                break;
+            }
+            at += 1;
+        }
+        at
+    }
+
+    /// Whether a backslash stands before the line end at `at`.
+    fn is_continued(&self, at: usize) -> bool {
+        let before = self.text[..at].strip_suffix(b"\r").unwrap_or(&self.text[..at]);
+        before.ends_with(b"\\")
+    }
+
+    /// End of the comment at `start`. A block comment without an end is none: what follows has to be looked at.
+    fn comment_end(&self, start: usize) -> Option<usize> {
+        match self.text.get(start + 1)? {
+            b'/' => Some(self.line_end(start)),
+            b'*' => Some(start + 2 + find(&self.text[start + 2..], b"*/")? + 2),
+            _ => None,
+        }
+    }
+
+    /// The directive at `start`: its line, where comments count as blanks even if they span lines.
+    fn directive(&mut self, start: usize) {
+        self.at = start;
+        while let Some(&byte) = self.text.get(self.at) {
+            let at = self.at;
+            match byte {
+                b'\n' if !self.is_continued(at) => break,
+                b'/' => match self.comment_end(at) {
+                    Some(end) => {
+                        self.bare.blank(Span::new(at, end));
+                        self.at = end;
+                    }
+                    None => self.at += 1,
+                },
+                b'"' | b'\'' => self.literal(at),
+                _ => self.at += 1,
+            }
+        }
+        self.bare.directives.push(Span::new(start, self.at));
+    }
+
+    /// End of the literal between single quotation marks or apostrophes at `start`, if it ends in its line.
+    fn quoted_end(&self, start: usize) -> Option<usize> {
+        let quote = self.text[start];
+        let mut at = start + 1;
+        loop {
+            match *self.text.get(at)? {
+                b'\\' if self.text.get(at + 1) == Some(&b'\r') => at += 3,
+                b'\\' => at += 2,
+                b'\n' => return None,
+                byte if byte == quote => return Some(at + 1),
+                _ => at += 1,
+            }
+        }
+    }
+
+    /// End of the literal between triple quotation marks at `start`.
+    fn tripled_end(&self, start: usize) -> Option<usize> {
+        let quote = &self.text[start..start + 3];
+        let mut at = start + 3;
+        while at < self.text.len() {
+            if self.text[at..].starts_with(quote) {
+                return Some(at + 3);
+            }
+            at += if self.text[at] == b'\\' { 2 } else { 1 };
+        }
+        None
+    }
+
+    fn literal(&mut self, start: usize) {
+        let quote = self.text[start];
+        let tripled = self.text[start..].starts_with(&[quote; 3])
+            && (self.language == Language::Python || (self.language == Language::Java && quote == b'"'));
+        let end = if tripled { self.tripled_end(start) } else { self.quoted_end(start) };
+        self.take_literal(start, end);
+    }
+
+    /// Blanks what is between the first and the last byte. A literal without an end is none.
+    fn take_literal(&mut self, start: usize, end: Option<usize>) {
+        let Some(end) = end.filter(|&end| end <= self.text.len()) else {
+            self.at = start + 1;
+            return;
+        };
+        self.bare.blank(Span::new(start + 1, end - 1));
+        let lines = self.text[start..end].iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+        self.bare.inside_literals.extend(lines.map(|(at, _)| start + at + 1));
+        self.at = end;
+    }
+
+    /// A name or a number with what belongs to it: `'` between digits, a raw string behind its prefix.
+    fn word(&mut self) {
+        let start = self.at;
+        let number = self.text[start].is_ascii_digit();
+        while let Some(&byte) = self.text.get(self.at) {
+            let separator =
+                number && byte == b'\'' && self.text.get(self.at + 1).is_some_and(|&next| is_word(next));
+            if !is_word(byte) && !separator {
+                break;
+            }
+            self.at += 1;
+        }
+        let prefix = &self.text[start..self.at];
+        let raw = matches!(prefix, b"R" | b"u8R" | b"uR" | b"UR" | b"LR");
+        if raw && self.language == Language::Cpp && self.text.get(self.at) == Some(&b'"') {
+            let quote = self.at;
+            self.take_literal(quote, self.raw_end(quote));
+        }
+    }
+
+    /// End of the raw string whose first quotation mark is at `quote`.
+    fn raw_end(&self, quote: usize) -> Option<usize> {
+        let rest = &self.text[quote + 1..];
+        let delimiter = rest.iter().take(17).position(|&byte| byte == b'(')?;
+        let closing = [b")", &rest[..delimiter], b"\""].concat();
+        Some(quote + 1 + find(rest, &closing)? + closing.len())
+    }
+}
+
+/// Offset of the first `needle`.
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    bytes.windows(needle.len()).position(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bare(text: &str, language: Language) -> String {
+        let mut bare = Bare::new(text, language);
+        bare.blank_directives(|_| true);
+        assert_eq!(bare.bytes.len(), text.len());
+        String::from_utf8(bare.bytes).unwrap()
+    }
+
+    #[test]
+    fn comments_literals_and_directives_become_spaces() {
+        let text = "a /* { */ \"}\" 'x' 1'0 // {\n#define B { /*\n} */ \\\n }\nc";
+        let words: Vec<String> =
+            bare(text, Language::C).lines().map(|line| line.trim_end().to_owned()).collect();
+        assert_eq!(words, ["a         \" \" ' ' 1'0", "", "", "", "c"]);
+        assert_eq!(Bare::new(text, Language::C).directives, [Span::new(27, 51)]);
+    }
+
+    #[test]
+    fn raw_strings_and_text_blocks_become_spaces() {
+        assert_eq!(bare("R\"x(})\" } )x\";", Language::Cpp), "R\"          \";");
+        assert_eq!(bare("\"\"\"\n{\n\"\"\";", Language::Java), "\"  \n \n  \";");
+        assert_eq!(bare("'''#'''#", Language::Python), "'     ' ");
+    }
+
+    #[test]
+    fn what_has_no_end_hides_nothing() {
+        for text in ["a /* b { }", "char *s = \"abc;\n}", "don't {\n}", "\"\"\" {", "R\"x( {"] {
+            for language in Language::ALL {
+                assert!(bare(text, language).contains(['{', '}']), "{language}: {text}");
+            }
+        }
+    }
+}
