@@ -5,14 +5,14 @@ use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::LoadError;
-use crate::files::{ModelFiles, TokenizerFiles};
+use crate::files::ModelFiles;
 use crate::layout::{Head, Layout};
 use crate::load::{GuardedModel, load_from};
 use crate::masked_lm::RobertaMaskedLm;
 use crate::roberta::RobertaConfig;
 use crate::sidecar::{Generation, Preprocessing, Sidecar};
 use crate::t5::T5Config;
-use crate::tokenizer::CodeTokenizer;
+use crate::tokenizer::{CodeTokenizer, TokenizerCore};
 
 /// A summary of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -115,8 +115,8 @@ fn head(kind: Head, sidecar: &Sidecar) -> String {
 }
 
 fn tokenizer_files(files: &ModelFiles) -> &'static str {
-    match files.tokenizer {
-        TokenizerFiles::Fast(_) => "tokenizer.json",
-        TokenizerFiles::Slow { .. } => "vocab.json and merges.txt",
+    match files.tokenizer.core {
+        TokenizerCore::Fast(_) => "tokenizer.json",
+        TokenizerCore::Slow { .. } => "vocab.json and merges.txt",
     }
 }
