@@ -4,6 +4,7 @@ use codepurify::victim::{MaskedLm, Task};
 use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
+use crate::decision::{Decision, Pooling};
 use crate::error::LoadError;
 use crate::files::ModelFiles;
 use crate::layout::{Head, Layout};
@@ -105,8 +106,23 @@ fn architecture(files: &ModelFiles, kind: Head) -> Result<String, LoadError> {
 }
 
 fn head(kind: Head, sidecar: &Sidecar) -> String {
+    let read = match (sidecar.pooling, &sidecar.decision) {
+        (_, Some(decision @ Decision::Cosine { .. })) => return format!("{decision} of two vectors"),
+        (Some(Pooling::Mean), _) => ", of the mean vector instead",
+        _ => "",
+    };
+    let decided = match &sidecar.decision {
+        None | Some(Decision::Classes {}) => String::new(),
+        Some(decision) => format!(", decided by {decision}"),
+    };
+    described(kind, sidecar) + read + &decided
+}
+
+fn described(kind: Head, sidecar: &Sidecar) -> String {
     match sidecar.answers.as_slice() {
-        [] if sidecar.task == Some(Task::Clone) && matches!(kind, Head::Classification { .. }) => {
+        [] if sidecar.task == Some(Task::Clone)
+            && matches!(kind, Head::Classification { .. } | Head::Linear { .. }) =>
+        {
             format!("{kind}, the two snippets joined in one input")
         }
         [] => kind.to_string(),
