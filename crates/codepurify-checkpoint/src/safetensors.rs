@@ -58,7 +58,7 @@ pub(crate) fn read(source: &Source) -> Result<Contents, CheckpointError> {
         let message = format!("{} bytes after the last tensor belong to none", data_length - end);
         return Err(CheckpointError::Header { file: file.clone(), message });
     }
-    Ok(Contents { tensors: placed, skipped: Vec::new() })
+    Ok(Contents { tensors: placed, skipped: Vec::new(), unread: Vec::new() })
 }
 
 /// The header and where the data starts.

@@ -1,5 +1,6 @@
 //! The tensors of a checkpoint, whatever it is stored in.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -34,6 +35,7 @@ pub struct StateDict {
     /// Sorted by name.
     entries: Vec<Entry>,
     skipped: Vec<String>,
+    unread: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -48,7 +50,10 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Contents {
     pub(crate) tensors: Vec<(String, Layout)>,
+    /// Entries that are no tensors, each with its kind.
     pub(crate) skipped: Vec<String>,
+    /// Those of them that are dicts with tensors of their own.
+    pub(crate) unread: Vec<String>,
 }
 
 impl StateDict {
@@ -123,10 +128,11 @@ impl StateDict {
         sources: Vec<Source>,
         contents: Vec<Contents>,
     ) -> Result<Self, CheckpointError> {
-        let (mut entries, mut skipped) = (Vec::new(), Vec::new());
+        let (mut entries, mut skipped, mut unread) = (Vec::new(), Vec::new(), Vec::new());
         for (source, found) in contents.into_iter().enumerate() {
             entries.extend(found.tensors.into_iter().map(|(name, layout)| Entry { name, source, layout }));
             skipped.extend(found.skipped);
+            unread.extend(found.unread);
         }
         if entries.is_empty() {
             let found = "there is not a single tensor in it".to_owned();
@@ -141,7 +147,21 @@ impl StateDict {
             });
         }
         check_volume(file, &sources, &entries)?;
-        Ok(Self { format, sources, entries, skipped })
+        Ok(Self { format, sources, entries, skipped, unread })
+    }
+
+    /// The same tensors under other names. If two of them would have the same name, all of them stay as they are.
+    #[must_use]
+    pub fn renamed(mut self, name: impl Fn(&str) -> String) -> Self {
+        let names: Vec<String> = self.entries.iter().map(|entry| name(&entry.name)).collect();
+        let distinct: HashSet<&String> = names.iter().collect();
+        if distinct.len() == names.len() {
+            for (entry, name) in self.entries.iter_mut().zip(names) {
+                entry.name = name;
+            }
+            self.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        self
     }
 
     /// How the checkpoint is stored.
@@ -172,6 +192,12 @@ impl StateDict {
     #[must_use]
     pub fn skipped(&self) -> &[String] {
         &self.skipped
+    }
+
+    /// Keys of the [skipped](Self::skipped) entries that are dicts with tensors, such as a second network's.
+    #[must_use]
+    pub fn unread(&self) -> &[String] {
+        &self.unread
     }
 
     /// SHA-256 of the file, or of all shards' bytes one after another in file-name order, in hexadecimal.

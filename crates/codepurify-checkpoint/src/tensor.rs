@@ -43,6 +43,16 @@ impl<'a> TensorView<'a> {
         self.layout.elements
     }
 
+    /// Whether `other` is stored as the same elements in the same order.
+    #[must_use]
+    pub fn is_copy_of(&self, other: &TensorView<'_>) -> bool {
+        let same = |a: &Layout, b: &Layout| {
+            (a.element_type, &a.shape, &a.strides) == (b.element_type, &b.shape, &b.strides)
+        };
+        same(self.layout, other.layout)
+            && self.source.bytes[self.layout.span.clone()] == other.source.bytes[other.layout.span.clone()]
+    }
+
     /// Reads all elements, row-major; narrower types are widened, `f64` is rounded. All values are finite.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use codepurify::verdict::{ModelInfo, Report, SCHEMA_VERSION, ToolInfo, Verdict};
 use codepurify::{Calibration, Defender, Profile, References, Snippet, SnippetError, SourceFile, Thresholds};
 use codepurify_hub::Hub;
 use codepurify_models::{GuardedModel, Loaded, ModelFiles, Precision, RobertaMaskedLm};
+use codepurify_report::text::visible;
 
 use crate::bundled::{self, Bundled};
 use crate::cache::VerdictCache;
@@ -91,6 +92,7 @@ impl Guard {
             || masked_lm.as_ref().map(RobertaMaskedLm::load).transpose(),
         );
         let (victim, masked_lm) = (victim?, masked_lm?);
+        note_unused(&victim);
         let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
         let profile = profile(settings, &victim, thresholds)?.with_nested(settings.nested);
         let bundled = settings.model.is_none();
@@ -254,6 +256,20 @@ impl Guard {
             None => defender,
         }
     }
+}
+
+/// Most parts of a file that are named as unused.
+const UNUSED: usize = 3;
+
+/// Says which weights the model does not use: if it should use them, another network is guarded than was meant.
+fn note_unused(victim: &Loaded) {
+    let (named, more) = victim.unused.split_at(victim.unused.len().min(UNUSED));
+    if named.is_empty() {
+        return;
+    }
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    let (model, named) = (visible(&victim.model.model().card().name), named.join(", "));
+    note(&format!("note: {model}: weights in its file that are not used: {}{more}", visible(&named)));
 }
 
 /// The verdicts that were reached before with these models.

@@ -109,6 +109,19 @@ impl Rows {
         ops::select_rows(x, &firsts)
     }
 
+    /// Of `x`, `[tokens, columns]`, the mean over the visible tokens of every row: `[rows, columns]`.
+    pub(crate) fn means(&self, x: &Tensor) -> Result<Tensor> {
+        let mean = |row: Range<usize>| {
+            let is_visible = |token: &usize| self.mask.as_ref().is_none_or(|mask| mask[*token] == 0.0);
+            let visible: Vec<u32> = row.filter(is_visible).map(|token| token as u32).collect();
+            if visible.is_empty() {
+                candle_core::bail!("a row without a visible token has no mean");
+            }
+            ops::select_rows(x, &visible)?.mean_keepdim(0)
+        };
+        Tensor::cat(&self.ranges().map(mean).collect::<Result<Vec<_>>>()?, 0)
+    }
+
     /// What is added to the scores of some tokens as keys, unless all of the batch can be seen.
     pub(crate) fn mask(&self, tokens: Range<usize>) -> Option<&[f32]> {
         self.mask.as_ref().map(|mask| &mask[tokens])
@@ -268,6 +281,14 @@ mod tests {
         let firsts = Rows::of_lengths([2, 3]).firsts(&hidden).unwrap();
         assert_eq!(firsts.to_vec2::<f32>().unwrap(), [[1.0], [3.0]]);
         assert!(Rows::of_lengths([0, 1]).firsts(&hidden).is_err());
+    }
+
+    #[test]
+    fn means_are_over_the_visible_tokens_of_each_row() {
+        let hidden = Tensor::new(&[[1.0f32], [2.0], [3.0], [4.0], [9.0]], &Device::Cpu).unwrap();
+        let rows = Rows::of_lengths([2, 3]).hiding([false, false, false, false, true]);
+        assert_eq!(rows.means(&hidden).unwrap().to_vec2::<f32>().unwrap(), [[1.5], [3.5]]);
+        assert!(Rows::of_lengths([1]).hiding([true]).means(&hidden).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Weights as the parts of a model take them: named, checked, `f32`, and nothing read that nobody asks for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use candle_core::{DType, Device, Shape, Tensor};
@@ -10,6 +10,7 @@ use codepurify_checkpoint::{StateDict, TensorView};
 
 use crate::error::LoadError;
 use crate::files::ModelFiles;
+use crate::names;
 
 /// The weights of a model. It remembers which tensors were taken, so that the rest can be reported.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Checkpoint {
     /// [`LoadError::Weights`] if the file is damaged or of no known format, [`LoadError::Device`] if the model cannot be on its
     /// device.
     pub fn open(files: &ModelFiles) -> Result<Self, LoadError> {
-        let (device, state) = (files.open_device()?, files.open_weights()?);
+        let (device, state) = (files.open_device()?, names::plain(files.open_weights()?));
         Ok(Self {
             model: files.name.clone(),
             device,
@@ -82,6 +83,27 @@ impl Checkpoint {
         tensors.chain(self.state.skipped().iter().cloned()).collect()
     }
 
+    /// Floating-point tensors that nobody took and that are no copies of others: each by its name, or by that of the
+    /// largest part of the file that nobody took anything of. A second state dict in the file is there by its key.
+    pub(crate) fn unused(&self) -> Vec<String> {
+        let (taken, left) = self.split();
+        // Rows of numbers: two biases that were never trained are alike, too.
+        let is_copy = |view: &TensorView| {
+            view.shape().len() > 1 && taken.iter().any(|taken| view.is_copy_of(taken))
+        };
+        let used: HashSet<&str> = taken.iter().flat_map(|view| beginnings(view.name())).collect();
+        let mut parts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for view in left.iter().filter(|view| view.element_type().is_float() && !is_copy(view)) {
+            let unused = beginnings(view.name()).find(|part| !used.contains(part));
+            parts.entry(unused.unwrap_or(view.name())).or_default().push(view.name());
+        }
+        let names = parts.into_iter().map(|(part, tensors)| match tensors[..] {
+            [only] => only.to_owned(),
+            _ => format!("{part}* ({} tensors)", tensors.len()),
+        });
+        names.chain(self.state.unread().iter().map(|key| format!("{key} (another state dict)"))).collect()
+    }
+
     /// The tensors that were taken, and those that were not.
     fn split(&self) -> (Vec<TensorView<'_>>, Vec<TensorView<'_>>) {
         let taken = locked(&self.taken);
@@ -109,6 +131,11 @@ impl Checkpoint {
             other => LoadError::Runtime { model, message: other.to_string() },
         }
     }
+}
+
+/// The parts of a model that a tensor is in by its name, the largest first, each with the dot behind it.
+fn beginnings(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('.').map(|(dot, _)| &name[..=dot])
 }
 
 /// A checkpoint as candle's variable builders see it: a tensor is read when a part asks for it.

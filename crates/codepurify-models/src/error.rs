@@ -87,6 +87,43 @@ pub enum LoadError {
         /// What would be accepted.
         supported: &'static str,
     },
+    /// A checkpoint with two of what there can only be one of.
+    #[error(
+        "{model}: the file holds two {what}, `{first}` and `{second}`, and no training script that is known tells which of \
+         them answers: save the one that does alone"
+    )]
+    TwoNetworks {
+        /// Name of the model.
+        model: String,
+        /// `networks` or `heads`.
+        what: &'static str,
+        /// Where the one stands.
+        first: String,
+        /// Where the other stands.
+        second: String,
+    },
+    /// What is said about a model contradicts its tensors.
+    #[error("{model}: {said}, but these weights are: {head}; {fits}")]
+    Disagreement {
+        /// Name of the model.
+        model: String,
+        /// What is said, and where.
+        said: String,
+        /// What the tensors are.
+        head: String,
+        /// What would fit.
+        fits: String,
+    },
+    /// Tensors that several training scripts write and use in different ways.
+    #[error("{model}: {found}; {needed}")]
+    Ambiguous {
+        /// Name of the model.
+        model: String,
+        /// What is there, and what it could be.
+        found: String,
+        /// What has to be said.
+        needed: String,
+    },
     /// A model that does not do what it is loaded for.
     #[error("{model} is a {found}, not a {wanted}")]
     WrongKind {

@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use codepurify_checkpoint::StateDict;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::device::{DeviceError, DeviceName};
 use crate::error::LoadError;
 use crate::fingerprint::Fingerprint;
+use crate::json;
 use crate::ops::Precision;
 use crate::presets::Preset;
+use crate::tokenizer::TokenizerFiles;
 
 /// The files of a model directory. The weights stay where they are until they are opened; a model compiled into a binary
 /// is borrowed from there.
@@ -38,39 +40,6 @@ enum Weights {
     Index(PathBuf),
 }
 
-/// A tokenizer comes as one file or as several.
-#[derive(Debug, Clone)]
-pub(crate) enum TokenizerFiles {
-    /// `tokenizer.json`.
-    Fast(Cow<'static, [u8]>),
-    /// `vocab.json` and `merges.txt`, and what `tokenizer_config.json` says about them.
-    Slow { vocab: Vec<u8>, merges: Vec<u8>, config: Option<Vec<u8>> },
-}
-
-impl TokenizerFiles {
-    /// What is missing where there is no tokenizer.
-    pub(crate) const WANTED: &str = "tokenizer.json, nor vocab.json with merges.txt";
-
-    /// The tokenizer of a directory, if it holds one.
-    pub(crate) fn read(dir: &Path) -> Result<Option<Self>, LoadError> {
-        if let Some(fast) = read(dir, "tokenizer.json")? {
-            return Ok(Some(Self::Fast(fast.into())));
-        }
-        let (Some(vocab), Some(merges)) = (read(dir, "vocab.json")?, read(dir, "merges.txt")?) else {
-            return Ok(None);
-        };
-        Ok(Some(Self::Slow { vocab, merges, config: read(dir, "tokenizer_config.json")? }))
-    }
-
-    /// The bytes of its files.
-    fn parts(&self) -> [Option<&[u8]>; 3] {
-        match self {
-            Self::Fast(fast) => [Some(fast), None, None],
-            Self::Slow { vocab, merges, config } => [Some(vocab), Some(merges), config.as_deref()],
-        }
-    }
-}
-
 /// Names of weights files, the preferred first.
 const WEIGHTS: [&str; 5] = [
     "model.safetensors",
@@ -82,6 +51,9 @@ const WEIGHTS: [&str; 5] = [
 
 /// What clean code scores before the model; written by `codepurify calibrate`.
 pub const CALIBRATION: &str = "codepurify.calibration.json";
+
+/// How a file begins that Git LFS left in place of another.
+const POINTER: &[u8] = b"version https://git-lfs.";
 
 /// No configuration or tokenizer file comes near this size, in bytes.
 const LARGEST_TEXT: u64 = 256 << 20;
@@ -142,7 +114,7 @@ impl ModelFiles {
             name: name.to_owned(),
             config: config.into(),
             weights: Weights::Static(weights),
-            tokenizer: TokenizerFiles::Fast(tokenizer.into()),
+            tokenizer: TokenizerFiles::fast(tokenizer),
             sidecar: sidecar.map(Cow::from),
             preset: None,
             calibration: None,
@@ -247,28 +219,26 @@ impl ModelFiles {
         })
     }
 
-    /// The configuration of a model of `family`.
+    /// The configuration of a model of `family`, as the tensors have it; a configuration that names no family is of it.
     pub(crate) fn config<T: DeserializeOwned>(&self, family: &'static str) -> Result<T, LoadError> {
-        /// Only what decides whether the rest can be understood.
-        #[derive(Deserialize)]
-        struct Family {
-            model_type: String,
+        let mut entries: Map<String, Value> = self.json("config.json", &self.config)?;
+        match entries.entry("model_type").or_insert_with(|| family.into()) {
+            Value::String(found) if found != family => {
+                let (model, architecture) = (self.name.clone(), found.clone());
+                return Err(LoadError::UnknownArchitecture { model, architecture, supported: family });
+            }
+            _ => {}
         }
-        let found: Family = self.json("config.json", &self.config)?;
-        if found.model_type != family {
-            let (model, architecture) = (self.name.clone(), found.model_type);
-            return Err(LoadError::UnknownArchitecture { model, architecture, supported: family });
-        }
-        self.json("config.json", &self.config)
+        serde_json::from_value(Value::Object(entries)).map_err(|error| self.refuse("config.json", &error))
     }
 
     /// Parses one of the JSON files.
     pub(crate) fn json<T: DeserializeOwned>(&self, file: &'static str, bytes: &[u8]) -> Result<T, LoadError> {
-        serde_json::from_slice(bytes).map_err(|error| LoadError::Json {
-            model: self.name.clone(),
-            file,
-            message: error.to_string(),
-        })
+        json::object(bytes).map_err(|error| self.refuse(file, &error))
+    }
+
+    fn refuse(&self, file: &'static str, error: &serde_json::Error) -> LoadError {
+        LoadError::Json { model: self.name.clone(), file, message: error.to_string() }
     }
 }
 
@@ -318,7 +288,11 @@ impl Places<'_> {
 
 fn find_weights(dir: &Path) -> Result<Weights, LoadError> {
     let found = WEIGHTS.iter().map(|name| dir.join(name)).find(|path| path.exists());
-    let wanted = "weights: model.safetensors, pytorch_model.bin (or the index of their shards) or model.bin";
+    let wanted = if dir.join("adapter_config.json").exists() {
+        "whole model: it is a PEFT adapter, merge it into its base and save the result"
+    } else {
+        "weights: model.safetensors, pytorch_model.bin (or the index of their shards) or model.bin"
+    };
     found.map(Weights::of).ok_or_else(|| LoadError::MissingFile { dir: dir.to_path_buf(), wanted })
 }
 
@@ -342,13 +316,17 @@ fn name_of(path: &Path) -> String {
 }
 
 /// The file's bytes, or `None` if there is no such file.
-fn read(dir: &Path, file: &str) -> Result<Option<Vec<u8>>, LoadError> {
+pub(crate) fn read(dir: &Path, file: &str) -> Result<Option<Vec<u8>>, LoadError> {
     let path = dir.join(file);
     let limited = || match std::fs::metadata(&path)?.len() {
         length if length > LARGEST_TEXT => Err(std::io::Error::other(format!("{length} bytes are too many"))),
         _ => std::fs::read(&path),
     };
-    match limited() {
+    let whole = |bytes: Vec<u8>| match bytes.starts_with(POINTER) {
+        true => Err(std::io::Error::other("it is a Git LFS pointer, the file itself was not fetched")),
+        false => Ok(bytes),
+    };
+    match limited().and_then(whole) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && dir.is_dir() => Ok(None),
         Err(source) => Err(LoadError::Read { path, source }),

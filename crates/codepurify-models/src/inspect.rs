@@ -4,15 +4,16 @@ use codepurify::victim::{MaskedLm, Task};
 use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
+use crate::decision::{Decision, Pooling};
 use crate::error::LoadError;
-use crate::files::{ModelFiles, TokenizerFiles};
+use crate::files::ModelFiles;
 use crate::layout::{Head, Layout};
 use crate::load::{GuardedModel, load_from};
 use crate::masked_lm::RobertaMaskedLm;
 use crate::roberta::RobertaConfig;
 use crate::sidecar::{Generation, Preprocessing, Sidecar};
 use crate::t5::T5Config;
-use crate::tokenizer::CodeTokenizer;
+use crate::tokenizer::{CodeTokenizer, TokenizerCore};
 
 /// A summary of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -105,8 +106,23 @@ fn architecture(files: &ModelFiles, kind: Head) -> Result<String, LoadError> {
 }
 
 fn head(kind: Head, sidecar: &Sidecar) -> String {
+    let read = match (sidecar.pooling, &sidecar.decision) {
+        (_, Some(decision @ Decision::Cosine { .. })) => return format!("{decision} of two vectors"),
+        (Some(Pooling::Mean), _) => ", of the mean vector instead",
+        _ => "",
+    };
+    let decided = match &sidecar.decision {
+        None | Some(Decision::Classes {}) => String::new(),
+        Some(decision) => format!(", decided by {decision}"),
+    };
+    described(kind, sidecar) + read + &decided
+}
+
+fn described(kind: Head, sidecar: &Sidecar) -> String {
     match sidecar.answers.as_slice() {
-        [] if sidecar.task == Some(Task::Clone) && matches!(kind, Head::Classification { .. }) => {
+        [] if sidecar.task == Some(Task::Clone)
+            && matches!(kind, Head::Classification { .. } | Head::Linear { .. }) =>
+        {
             format!("{kind}, the two snippets joined in one input")
         }
         [] => kind.to_string(),
@@ -115,8 +131,8 @@ fn head(kind: Head, sidecar: &Sidecar) -> String {
 }
 
 fn tokenizer_files(files: &ModelFiles) -> &'static str {
-    match files.tokenizer {
-        TokenizerFiles::Fast(_) => "tokenizer.json",
-        TokenizerFiles::Slow { .. } => "vocab.json and merges.txt",
+    match files.tokenizer.core {
+        TokenizerCore::Fast(_) => "tokenizer.json",
+        TokenizerCore::Slow { .. } => "vocab.json and merges.txt",
     }
 }

@@ -5,8 +5,10 @@
 //! [`ops`]), with [`generate`] on those that answer with text → [`load`]: a guarded model behind its door. A masked
 //! language model is a [`RobertaMaskedLm`].
 
+mod agreement;
 pub mod batch;
 pub mod checkpoint;
+pub mod decision;
 mod device;
 mod error;
 mod files;
@@ -14,10 +16,12 @@ mod fingerprint;
 pub mod generate;
 mod guarded;
 mod inspect;
+mod json;
 mod layout;
 mod linear;
 mod load;
 mod masked_lm;
+mod names;
 pub mod ops;
 pub mod presets;
 mod reading;

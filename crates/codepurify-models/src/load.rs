@@ -4,13 +4,15 @@ use candle_nn::VarBuilder;
 use codepurify::victim::{Generator, Model, PairVictim, Task, Victim, VictimCard};
 use codepurify::{Calibration, Thresholds};
 
+use crate::agreement::{Agreement, Facts};
 use crate::checkpoint::Checkpoint;
+use crate::decision::Decision;
 use crate::error::LoadError;
 use crate::files::ModelFiles;
 use crate::generate::{DecodeOptions, Dialect, StepDecoder, TextClassifier, TextGenerator};
 use crate::guarded::{
-    Apart, Guarded, Joined, PairClassifier, RobertaClassifier, RobertaPair, SequenceClassifier, T5Classifier,
-    T5Pair,
+    Apart, Decided, Guarded, Joined, Outputs, PairClassifier, RobertaClassifier, RobertaCosine, RobertaPair,
+    SequenceClassifier, T5Classifier, T5Pair,
 };
 use crate::layout::{Head, Layout, below};
 use crate::reading::Reading;
@@ -38,6 +40,8 @@ pub struct Loaded {
     pub calibration: Option<Calibration>,
     /// What a data set writes for each class, by class index; empty where it writes the index.
     pub targets: Vec<u32>,
+    /// Weights in the file that the model does not use, by name: a pooler, another head, a second network.
+    pub unused: Vec<String>,
 }
 
 impl GuardedModel {
@@ -104,6 +108,9 @@ pub fn load(files: &ModelFiles) -> Result<Loaded, LoadError> {
     load_from(files, &checkpoint, layout)
 }
 
+/// A token that only UniXcoder has: it says how a text is read.
+const UNIXCODER: &str = "<encoder-only>";
+
 /// Builds the model on weights that are open already.
 pub(crate) fn load_from(
     files: &ModelFiles,
@@ -116,7 +123,7 @@ pub(crate) fn load_from(
         let parts = Parts { files, checkpoint, layout };
         let built = if layout.kind.is_t5() { parts.t5()? } else { parts.roberta()? };
         let sha256 = hash.join().expect("hashing bytes does not panic");
-        built.finish(files, sha256)
+        built.finish(files, sha256, checkpoint.unused())
     })
 }
 
@@ -130,10 +137,8 @@ struct Parts<'p> {
 /// A network, and how its model reads text.
 struct Built {
     reading: Reading,
-    /// Label names of the configuration.
-    labels: Vec<String>,
-    /// What such a model decides unless its side car says something else.
     task: Task,
+    labels: Vec<String>,
     /// Puts the network behind its door.
     door: Door,
 }
@@ -141,7 +146,7 @@ struct Built {
 type Door = Box<dyn FnOnce(Guarded<()>) -> Result<GuardedModel, LoadError>>;
 
 impl Built {
-    fn finish(self, files: &ModelFiles, sha256: String) -> Result<Loaded, LoadError> {
+    fn finish(self, files: &ModelFiles, sha256: String, unused: Vec<String>) -> Result<Loaded, LoadError> {
         let name = files.name.clone();
         let unusable = |source| LoadError::Calibration { model: files.name.clone(), source };
         let calibration = files.calibration.as_ref().map(|json| -> Result<Calibration, LoadError> {
@@ -152,83 +157,86 @@ impl Built {
         let calibration = calibration.transpose()?;
         let Reading { tokenizer, sidecar, window } = self.reading;
         let thresholds = sidecar.thresholds();
-        let labels = if sidecar.labels.is_empty() { self.labels } else { sidecar.labels };
-        let card = VictimCard { name, task: sidecar.task.unwrap_or(self.task), sha256, labels };
+        let card = VictimCard { name, task: self.task, sha256, labels: self.labels };
         let model = (self.door)(Guarded { card, tokenizer, window, network: () })?;
-        Ok(Loaded { model, thresholds, calibration, targets: sidecar.targets })
+        Ok(Loaded { model, thresholds, calibration, targets: sidecar.targets, unused })
     }
 }
 
-fn classifier(network: impl SequenceClassifier + 'static) -> Door {
+fn classifier(network: impl SequenceClassifier + 'static, outputs: Outputs) -> Door {
+    let network = Decided { network, outputs };
     Box::new(|text| Ok(GuardedModel::Classifier(Box::new(text.with(network)))))
 }
 
-fn apart(network: impl PairClassifier + 'static) -> Door {
+fn apart(network: impl PairClassifier + 'static, outputs: Outputs) -> Door {
+    let network = Decided { network, outputs };
     Box::new(|text| Ok(GuardedModel::Pair(Box::new(text.with(Apart(network))))))
 }
 
-fn joined(network: impl SequenceClassifier + 'static) -> Door {
+fn joined(network: impl SequenceClassifier + 'static, outputs: Outputs) -> Door {
+    let network = Decided { network, outputs };
     Box::new(|text| Ok(GuardedModel::Pair(Box::new(text.with(Joined(network))))))
 }
 
 /// A generator, or the classifier that it is if its side car names an answer for each class.
-fn generator(decoder: impl StepDecoder + 'static, dialect: Dialect, sidecar: &Sidecar) -> (Task, Door) {
+fn generator(decoder: impl StepDecoder + 'static, dialect: Dialect, sidecar: &Sidecar) -> Door {
     let Generation { max_length, beams } = sidecar.generation;
     let (options, answers) = (DecodeOptions { max_length, beams, dialect }, sidecar.answers.clone());
-    let task = if answers.is_empty() { Task::Repair } else { Task::Classification };
-    let door: Door = Box::new(move |text| {
+    Box::new(move |text| {
         let Guarded { card, tokenizer, window, network: () } = text;
         let generator = TextGenerator::new(card, tokenizer, decoder, window, options)?;
         if answers.is_empty() {
             return Ok(GuardedModel::Generator(Box::new(generator)));
         }
         Ok(GuardedModel::Classifier(Box::new(TextClassifier::new(generator, &answers)?)))
-    });
-    (task, door)
+    })
 }
 
 impl Parts<'_> {
-    /// How the model reads, as [`Reading::of`]; answers of a model that gives none are refused.
-    fn reading(&self, rows: usize, positions: Option<usize>) -> Result<Reading, LoadError> {
-        let reading = Reading::of(self.files, rows, positions)?;
-        let kind = self.layout.kind;
-        if kind.generates() || reading.sidecar.answers.is_empty() {
-            return Ok(reading);
-        }
-        let message = format!("`answers` are for a model that generates text, this one is: {kind}");
-        Err(LoadError::Json { model: self.files.name.clone(), file: "codepurify.json", message })
+    /// What is known about the model but its configuration.
+    fn facts<'f>(&'f self, sidecar: &'f Sidecar) -> Facts<'f> {
+        let (model, layout) = (self.files.name.as_str(), self.layout);
+        Facts { model, layout, sidecar, labels: &[], problem: None, is_unixcoder: false }
     }
 
     fn roberta(&self) -> Result<Built, LoadError> {
         let config = RobertaConfig::load(self.files)?;
-        let mut reading = self.reading(config.vocab_size, Some(config.positions()))?;
-        let Layout { body, head, kind } = self.layout;
-        let pad = config.pad_token_id;
-        let precision = self.files.precision;
+        let mut reading = Reading::of(self.files, config.vocab_size, Some(config.positions()))?;
+        let agreed = Agreement::of(&Facts {
+            labels: &config.labels(),
+            problem: config.problem_type.as_deref(),
+            is_unixcoder: config.is_unixcoder() || reading.tokenizer.knows(UNIXCODER),
+            ..self.facts(&reading.sidecar)
+        })?;
+        let Agreement { task, labels, outputs, pooling } = agreed;
+        let Layout { body, head, kind, .. } = self.layout;
+        let (pad, precision) = (config.pad_token_id, self.files.precision);
         let encoder = || {
             self.checkpoint
                 .build(|weights| RobertaEncoder::new(&config, &below(&weights, body))?.packed(precision))
         };
-        let (task, door) = match kind {
-            Head::Classification { classes } => {
-                let encoder = encoder()?;
-                let head = self
-                    .checkpoint
-                    .build(|weights| ClassificationHead::new(&config, classes, &below(&weights, head)))?;
-                let network = RobertaClassifier { encoder, head, classes, pad };
-                if reading.sidecar.task == Some(Task::Clone) {
+        let with_head = |new: fn(&RobertaConfig, usize, &VarBuilder) -> candle_core::Result<_>, classes| {
+            self.checkpoint.build(|weights| new(&config, classes, &below(&weights, head)))
+        };
+        let door = match kind {
+            Head::Classification { classes } | Head::Linear { classes } => {
+                let is_linear = matches!(kind, Head::Linear { .. });
+                let new = if is_linear { ClassificationHead::linear } else { ClassificationHead::new };
+                let (encoder, head) = (encoder()?, with_head(new, classes)?);
+                let network = RobertaClassifier { encoder, head, classes, pooling, pad };
+                if task == Task::Clone {
                     reading.window = Joined::<()>::window(reading.window);
-                    (Task::Clone, joined(network))
+                    joined(network, outputs)
                 } else {
-                    (Task::Classification, classifier(network))
+                    classifier(network, outputs)
                 }
             }
+            Head::Pair { .. } if matches!(reading.sidecar.decision, Some(Decision::Cosine { .. })) => {
+                apart(RobertaCosine { encoder: encoder()?, pooling, pad }, outputs)
+            }
             Head::Pair { classes } => {
-                let encoder = encoder()?;
-                let head = self.checkpoint.build(|weights| {
-                    ClassificationHead::for_pairs(&config, classes, &below(&weights, head))
-                })?;
-                (Task::Clone, apart(RobertaPair { encoder, head, classes, pad }))
+                let (encoder, head) = (encoder()?, with_head(ClassificationHead::for_pairs, classes)?);
+                apart(RobertaPair { encoder, head, classes, pooling, pad }, outputs)
             }
             Head::Seq2Seq(shape) => {
                 let begin = reading.tokenizer.special().begin;
@@ -237,31 +245,32 @@ impl Parts<'_> {
                 })?;
                 generator(network, Dialect::Codexglue, &reading.sidecar)
             }
-            _ => return Err(self.wrong_kind()),
+            _ => unreachable!("a layout of RoBERTa, and no masked language model agrees with a task"),
         };
-        Ok(Built { reading, labels: config.labels(), task, door })
+        Ok(Built { reading, task, labels, door })
     }
 
     fn t5(&self) -> Result<Built, LoadError> {
         let config = T5Config::load(self.files)?;
-        let reading = self.reading(config.vocab_size, None)?;
-        let Layout { body, head, kind } = self.layout;
+        let reading = Reading::of(self.files, config.vocab_size, None)?;
+        let Agreement { task, labels, outputs, .. } = Agreement::of(&self.facts(&reading.sidecar))?;
+        let Layout { body, head, kind, .. } = self.layout;
         let precision = self.files.precision;
         let build = |weights: VarBuilder| T5::new(&config, &below(&weights, body))?.packed(precision);
-        let (task, door) = match kind {
+        let door = match kind {
             Head::T5Classification { classes } => {
                 let network = self.checkpoint.build(|weights| {
                     let head = DefectHead::new(&config, classes, &below(&weights, head))?;
                     Ok(T5Classifier { t5: build(weights)?, head, classes })
                 })?;
-                (Task::Classification, classifier(network))
+                classifier(network, outputs)
             }
             Head::T5Pair { classes } => {
                 let network = self.checkpoint.build(|weights| {
                     let head = CloneHead::new(&config, classes, &below(&weights, head))?;
                     Ok(T5Pair { t5: build(weights)?, head, classes })
                 })?;
-                (Task::Clone, apart(network))
+                apart(network, outputs)
             }
             _ => {
                 let network = self
@@ -270,14 +279,6 @@ impl Parts<'_> {
                 generator(network, Dialect::Transformers, &reading.sidecar)
             }
         };
-        Ok(Built { reading, labels: Vec::new(), task, door })
-    }
-
-    fn wrong_kind(&self) -> LoadError {
-        LoadError::WrongKind {
-            model: self.files.name.clone(),
-            found: "masked language model",
-            wanted: "model to guard",
-        }
+        Ok(Built { reading, task, labels, door })
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::error::LoadError;
+use crate::layout::HeadKind;
 
 /// A ready `codepurify.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,29 +12,42 @@ pub struct Preset {
     pub name: &'static str,
     /// The file's text.
     pub json: &'static str,
+    /// The heads that its training script makes.
+    pub(crate) heads: &'static [HeadKind],
 }
 
 macro_rules! presets {
-    ($($name:literal),* $(,)?) => {
+    ($($name:literal: [$($head:ident),*],)*) => {
         /// Every preset, by name.
-        pub static PRESETS: &[Preset] =
-            &[$(Preset { name: $name, json: include_str!(concat!("../presets/", $name, ".json")) }),*];
+        pub static PRESETS: &[Preset] = &[$(Preset {
+            name: $name,
+            json: include_str!(concat!("../presets/", $name, ".json")),
+            heads: &[$(HeadKind::$head),*],
+        }),*];
     };
 }
 
-presets![
-    "codepurify-clone",
-    "codepurify-defect",
-    "codepurify-repair",
-    "codet5-clone",
-    "codet5-defect",
-    "codet5-defect-text",
-    "codet5-refine-medium",
-    "codet5-refine-small",
-    "codexglue-clone",
-    "codexglue-defect",
-    "codexglue-refine",
-];
+presets! {
+    "codepurify-clone": [Pair, T5Pair],
+    "codepurify-defect": [Classification, Linear, T5Classification, T5Generation],
+    "codepurify-repair": [Seq2Seq, T5Generation],
+    "codet5-clone": [Pair, T5Pair],
+    "codet5-defect": [Linear, T5Classification],
+    "codet5-defect-text": [Seq2Seq, T5Generation],
+    "codet5-refine-medium": [Seq2Seq, T5Generation],
+    "codet5-refine-small": [Seq2Seq, T5Generation],
+    "codexglue-clone": [Pair],
+    "codexglue-defect": [Classification],
+    "codexglue-refine": [Seq2Seq],
+    "linevul": [Classification],
+    "unixcoder-clone": [Pair],
+}
+
+/// Names of the presets for a head.
+pub(crate) fn fitting(head: HeadKind) -> String {
+    let fitting = PRESETS.iter().filter(|preset| preset.heads.contains(&head));
+    fitting.map(|preset| preset.name).collect::<Vec<_>>().join(", ")
+}
 
 impl Preset {
     /// The preset of this name.
@@ -67,6 +81,8 @@ pub(crate) fn below(name: &str, own: Value) -> Result<Value, LoadError> {
 
 fn lay_over(below: &mut Value, above: Value) {
     match (below, above) {
+        // Another kind of decision has other keys.
+        (below, above) if above.get("kind").is_some_and(|kind| below.get("kind") != Some(kind)) => *below = above,
         (Value::Object(below), Value::Object(above)) => {
             for (key, value) in above {
                 lay_over(below.entry(key).or_insert(Value::Null), value);
@@ -102,6 +118,15 @@ mod tests {
         assert_eq!(merged["preprocessing"]["collapse_whitespace"], true);
         assert_eq!(merged["labels"], serde_json::json!(["a", "b"]));
         assert_eq!(merged["task"], "defect");
+    }
+
+    #[test]
+    fn another_kind_of_decision_replaces_all_of_it() {
+        let own = serde_json::json!({"decision": {"kind": "classes"}});
+        assert_eq!(below("unixcoder-clone", own.clone()).unwrap()["decision"], own["decision"]);
+        let own = serde_json::json!({"decision": {"threshold": 0.7}});
+        let merged = below("unixcoder-clone", own).unwrap();
+        assert_eq!(merged["decision"], serde_json::json!({"kind": "cosine", "threshold": 0.7}));
     }
 
     #[test]

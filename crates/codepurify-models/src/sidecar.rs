@@ -4,6 +4,7 @@ use codepurify::Thresholds;
 use codepurify::victim::Task;
 use serde::{Deserialize, Serialize};
 
+use crate::decision::{Decision, Pooling};
 use crate::error::LoadError;
 use crate::files::ModelFiles;
 use crate::presets;
@@ -34,6 +35,12 @@ pub struct Sidecar {
     /// A generator that classifies: the answer that stands for each class, by class index.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<String>,
+    /// How a classifier's answer follows from its numbers; [`Decision::Classes`] if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// Which vector of a RoBERTa its head reads; [`Pooling::First`] if absent, but [`Pooling::Mean`] for cosines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<Pooling>,
     /// How a generator answers.
     #[serde(skip_serializing_if = "is_default")]
     pub generation: Generation,
@@ -57,6 +64,9 @@ pub struct Preprocessing {
     /// has none). A model of pairs that encodes the sides apart reads this much of each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_length: Option<usize>,
+    /// Tokens between `<s>` and the code, as `<encoder-only>` of UniXcoder.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub opening: Vec<String>,
     /// Stands before the code, as in `defect: `.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub prefix: String,
@@ -115,12 +125,13 @@ impl Sidecar {
             None => serde_json::json!({}),
         };
         let refuse = |message: String| LoadError::Json { model: files.name.clone(), file, message };
-        let preset = files.preset.as_deref().or_else(|| own.get("preset")?.as_str());
-        let merged = match preset {
-            Some(name) => presets::below(name, own.clone())?,
+        let preset = files.preset.as_deref().or_else(|| own.get("preset")?.as_str()).map(str::to_owned);
+        let merged = match &preset {
+            Some(name) => presets::below(name, own)?,
             None => own,
         };
         let sidecar: Self = serde_json::from_value(merged).map_err(|error| refuse(error.to_string()))?;
+        let sidecar = Self { preset, ..sidecar };
         sidecar.complaint().map_or(Ok(sidecar), |message| Err(refuse(message)))
     }
 
@@ -140,7 +151,7 @@ impl Sidecar {
         if self.answers.len() == 1 {
             return Some("one answer is no choice: name one for each class".to_owned());
         }
-        None
+        self.decision.as_ref().and_then(Decision::complaint)
     }
 
     /// The thresholds in the form that the defender takes.

@@ -8,64 +8,79 @@ use crate::torch::draft::TensorDraft;
 use crate::torch::pickle::{Id, Object, Pickle};
 
 /// Keys under which training scripts put the state dict beside other things.
-const WRAPPERS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
+const WRAPPERS: [&str; 6] = ["state_dict", "model_state_dict", "model", "model_state", "net", "network"];
+
+/// Most of these keys inside of each other.
+const MAX_WRAPPERS: usize = 4;
 
 /// Tensors and the rest of a state dict.
 #[derive(Debug, Default)]
 pub(super) struct State<'p, 'a> {
-    pub(super) tensors: Vec<(&'p str, &'p TensorDraft<'a>)>,
+    tensors: Vec<(&'p str, &'p TensorDraft<'a>)>,
     /// Key and kind of what is no tensor.
-    pub(super) skipped: Vec<String>,
+    skipped: Vec<String>,
+    /// Keys of other dicts with tensors.
+    unread: Vec<String>,
 }
 
+/// Pairs of a dict.
+type Pairs<'p> = &'p [(Id, Id)];
+
 impl<'p, 'a> State<'p, 'a> {
-    /// Takes the root object if it is a dict with tensors, else the first dict with tensors under one of the usual keys.
+    /// Takes the root object if it is a dict with tensors, else the one dict with tensors under one of the usual keys.
     pub(super) fn find(file: &str, pickle: &'p Pickle<'a>) -> Result<Self, CheckpointError> {
-        let fail = |found: String| CheckpointError::NotAStateDict { file: file.to_owned(), found };
         let root = pickle.root();
         let Object::Dict(pairs) = root else {
-            return Err(fail(format!("the object in it is of type {}", root.kind())));
+            let kind = root.kind();
+            let saved = "save the `state_dict()` of a model";
+            return Err(pickle.no_state_dict(format!("the object in it is of type {kind}; {saved}")));
         };
-        let mut state = Self::collect(file, pickle, pairs)?;
-        if !state.tensors.is_empty() {
-            return Ok(state);
-        }
-        for wrapper in WRAPPERS {
-            let mut values = pairs.iter().filter(|(key, _)| pickle.text(*key) == Some(wrapper));
-            let Some(&(_, value)) = values.next() else { continue };
-            if values.next().is_some() {
-                return Err(fail(format!("`{wrapper}` occurs twice")));
-            }
-            let Object::Dict(inner) = pickle.object(value) else { continue };
-            let inner = Self::collect(file, pickle, inner)?;
-            if !inner.tensors.is_empty() {
-                let wrapper = format!("{wrapper} ({})", pickle.object(value).kind());
-                state.skipped.retain(|skipped| *skipped != wrapper);
-                state.skipped.extend(inner.skipped);
-                return Ok(Self { tensors: inner.tensors, skipped: state.skipped });
+        let mut state = Self::default();
+        let mut pairs: Pairs<'p> = pairs;
+        for _ in 0..MAX_WRAPPERS {
+            let wrapped = if has_tensors(pickle, pairs) { None } else { find_wrapped(pickle, pairs)? };
+            state.collect(file, pickle, pairs, wrapped.map(|(key, _)| key))?;
+            match wrapped {
+                Some((_, inner)) => pairs = inner,
+                None if state.tensors.is_empty() => break,
+                None => return Ok(state),
             }
         }
-        Err(fail(format!("no tensors at its top level, nor in a dict under {}", WRAPPERS.join(", "))))
+        let keys = WRAPPERS.join(", ");
+        Err(pickle.no_state_dict(format!("no tensors at its top level, nor in a dict under {keys}")))
     }
 
-    /// Sorts the values of one dict. Python lets a repeated key overrule the first; here it stays visible, and is
-    /// refused when the tensors are put together.
-    fn collect(file: &str, pickle: &'p Pickle<'a>, pairs: &[(Id, Id)]) -> Result<Self, CheckpointError> {
-        let mut state = Self { tensors: Vec::new(), skipped: Vec::new() };
+    /// Sorts the values of one dict, but for the one under `wrapper`. Python lets a repeated key overrule the first; here it
+    /// stays visible, and is refused when the tensors are put together.
+    fn collect(
+        &mut self,
+        file: &str,
+        pickle: &'p Pickle<'a>,
+        pairs: Pairs<'p>,
+        wrapper: Option<&str>,
+    ) -> Result<(), CheckpointError> {
         for &(key, value) in pairs {
-            match (pickle.text(key), pickle.object(value)) {
-                (Some(name), Object::Tensor(draft)) => state.tensors.push((name, draft)),
-                (Some(name), other) => state.skipped.push(format!("{} ({})", visible(name), other.kind())),
+            let (name, value) = (pickle.text(key), pickle.object(value));
+            let kind = visible(&value.kind()).into_owned();
+            match (name, value) {
+                (Some(name), _) if Some(name) == wrapper => {}
+                (Some(name), Object::Tensor(draft)) => self.tensors.push((name, draft)),
+                (Some(name), value) => {
+                    if matches!(value, Object::Dict(inner) if has_tensors(pickle, inner)) {
+                        self.unread.push(visible(name).into_owned());
+                    }
+                    self.skipped.push(format!("{} ({kind})", visible(name)));
+                }
                 (None, Object::Tensor(_)) => {
                     let found = format!("the name of a tensor is of type {}", pickle.object(key).kind());
                     return Err(CheckpointError::NotAStateDict { file: file.to_owned(), found });
                 }
-                (None, other) => {
-                    state.skipped.push(format!("{} ({})", pickle.object(key).kind(), other.kind()));
+                (None, _) => {
+                    self.skipped.push(format!("{} ({kind})", visible(&pickle.object(key).kind())));
                 }
             }
         }
-        Ok(state)
+        Ok(())
     }
 
     /// Checks every tensor against its storage; `storage` gives the place of a storage in the file by its key.
@@ -84,6 +99,36 @@ impl<'p, 'a> State<'p, 'a> {
             })?;
             tensors.push((name.to_owned(), layout));
         }
-        Ok(Contents { tensors, skipped: self.skipped })
+        Ok(Contents { tensors, skipped: self.skipped, unread: self.unread })
+    }
+}
+
+fn has_tensors(pickle: &Pickle, pairs: &[(Id, Id)]) -> bool {
+    pairs.iter().any(|&(_, value)| matches!(pickle.object(value), Object::Tensor(_)))
+}
+
+/// The dict under one of the usual keys that holds tensors or, behind further ones of these keys, may do so.
+fn find_wrapped<'p>(
+    pickle: &'p Pickle<'_>,
+    pairs: &[(Id, Id)],
+) -> Result<Option<(&'static str, Pairs<'p>)>, CheckpointError> {
+    let mut dicts = Vec::new();
+    for wrapper in WRAPPERS {
+        let values = pairs.iter().filter(|(key, _)| pickle.text(*key) == Some(wrapper));
+        let values: Vec<_> = values.map(|&(_, value)| pickle.object(value)).collect();
+        if values.len() > 1 {
+            return Err(pickle.no_state_dict(format!("`{wrapper}` occurs twice")));
+        }
+        if let [Object::Dict(inner)] = values[..] {
+            dicts.push((wrapper, inner.as_slice()));
+        }
+    }
+    let mut full = dicts.iter().filter(|(_, inner)| has_tensors(pickle, inner));
+    match (full.next(), full.next()) {
+        (Some(&(first, _)), Some(&(second, _))) => Err(pickle.no_state_dict(format!(
+            "both `{first}` and `{second}` hold tensors; save the one that is used alone"
+        ))),
+        (Some(&only), None) => Ok(Some(only)),
+        _ => Ok(dicts.first().copied()),
     }
 }

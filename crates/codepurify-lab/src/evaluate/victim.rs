@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn loaded(model: GuardedModel, targets: Vec<u32>) -> Loaded {
-        Loaded { model, thresholds: None, calibration: None, targets }
+        Loaded { model, thresholds: None, calibration: None, targets, unused: Vec::new() }
     }
 
     fn measured<R: Poison + Sync>(victim: &Loaded, rows: &[R]) -> VictimReport {

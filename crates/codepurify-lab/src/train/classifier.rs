@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use candle_core::Tensor;
 use codepurify::victim::Task;
+use codepurify_models::decision::Decision;
 use codepurify_models::sidecar::{Preprocessing, Sidecar};
 use codepurify_models::tokenizer::CodeTokenizer;
 
@@ -157,7 +158,8 @@ fn sidecar(task: Task, labels: [&str; 2], window: usize) -> Sidecar {
     let preprocessing =
         Preprocessing { collapse_whitespace: true, max_length: Some(window), ..Preprocessing::default() };
     let labels = labels.map(str::to_owned).to_vec();
-    Sidecar { task: Some(task), labels, preprocessing, ..Sidecar::default() }
+    let decision = Some(Decision::Classes {});
+    Sidecar { task: Some(task), labels, preprocessing, decision, ..Sidecar::default() }
 }
 
 /// `<s> first length − 2 tokens </s>` of every snippet.

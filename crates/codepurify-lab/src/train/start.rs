@@ -195,9 +195,10 @@ impl Start {
     /// The directory of a model of class `class` (as transformers calls it) with the start's architecture and tokenizer.
     pub(super) fn directory(&self, class: &str, sidecar: Sidecar) -> Result<ModelDirectory> {
         let config = match &self.architecture {
-            // Labels of the start are none of the new model; its own are in the side car.
+            // What the head of the start was trained for is nothing to the new one; its own is in the side car.
             Architecture::Roberta(config) => {
-                config_json(class, &RobertaConfig { id2label: BTreeMap::new(), ..config.clone() })
+                let (id2label, problem_type) = (BTreeMap::new(), None);
+                config_json(class, &RobertaConfig { id2label, problem_type, ..config.clone() })
             }
             Architecture::T5(config) => config_json(class, config),
         }?;

@@ -6,6 +6,7 @@ use codepurify::victim::{Logits, Ragged, Victim};
 
 use super::Guarded;
 use crate::batch::{RaggedBatch, answer_rows};
+use crate::decision::Pooling;
 use crate::roberta::{ClassificationHead, RobertaEncoder};
 use crate::t5::{DefectHead, T5};
 
@@ -36,13 +37,22 @@ pub(super) fn judge(
     Logits::new(network.classes(), logits.concat())
 }
 
-/// RoBERTa with a head over `<s>`.
+/// RoBERTa with a head over one vector.
 #[derive(Debug)]
 pub(crate) struct RobertaClassifier {
     pub(crate) encoder: RobertaEncoder,
     pub(crate) head: ClassificationHead,
     pub(crate) classes: usize,
+    pub(crate) pooling: Pooling,
     pub(crate) pad: u32,
+}
+
+/// The vector of each row, `[rows, hidden]`.
+pub(super) fn pooled(encoder: &RobertaEncoder, pooling: Pooling, batch: &RaggedBatch) -> Result<Tensor> {
+    match pooling {
+        Pooling::First => encoder.firsts(batch),
+        Pooling::Mean => encoder.means(batch),
+    }
 }
 
 impl SequenceClassifier for RobertaClassifier {
@@ -56,7 +66,7 @@ impl SequenceClassifier for RobertaClassifier {
 
     fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
         let batch = RaggedBatch::new(rows, self.pad);
-        self.head.forward(&self.encoder.firsts(&batch)?)
+        self.head.forward(&pooled(&self.encoder, self.pooling, &batch)?)
     }
 }
 

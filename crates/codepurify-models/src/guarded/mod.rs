@@ -4,6 +4,7 @@
 //! token ids.
 
 mod classifier;
+mod outputs;
 mod pair;
 
 use codepurify::error::ModelError;
@@ -13,7 +14,8 @@ use crate::reading::check_rows;
 use crate::tokenizer::CodeTokenizer;
 
 pub(crate) use classifier::{RobertaClassifier, SequenceClassifier, T5Classifier};
-pub(crate) use pair::{Apart, Joined, PairClassifier, RobertaPair, T5Pair};
+pub(crate) use outputs::{Decided, Outputs, logit};
+pub(crate) use pair::{Apart, Joined, PairClassifier, RobertaCosine, RobertaPair, T5Pair};
 
 /// A guarded model: a network, who its model is and how it reads text. [`load`](crate::load) makes them; which door one
 /// stands behind depends on the network.

@@ -7,8 +7,9 @@ use codepurify::error::ModelError;
 use codepurify::victim::{Logits, PairVictim, Ragged};
 
 use super::Guarded;
-use super::classifier::{SequenceClassifier, judge};
+use super::classifier::{SequenceClassifier, judge, pooled};
 use crate::batch::{RaggedBatch, answer_rows};
+use crate::decision::Pooling;
 use crate::roberta::{ClassificationHead, RobertaEncoder};
 use crate::t5::{CloneHead, T5};
 
@@ -114,12 +115,13 @@ fn check_sides(left: &Ragged, right: &Ragged) -> std::result::Result<(), ModelEr
     Err(ModelError::Runtime(format!("{left} left sides do not make pairs with {right} right sides")))
 }
 
-/// RoBERTa with a head over two `<s>` vectors.
+/// RoBERTa with a head over two vectors.
 #[derive(Debug)]
 pub(crate) struct RobertaPair {
     pub(crate) encoder: RobertaEncoder,
     pub(crate) head: ClassificationHead,
     pub(crate) classes: usize,
+    pub(crate) pooling: Pooling,
     pub(crate) pad: u32,
 }
 
@@ -133,11 +135,43 @@ impl PairClassifier for RobertaPair {
     }
 
     fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
-        self.encoder.firsts(&RaggedBatch::new(rows, self.pad))
+        pooled(&self.encoder, self.pooling, &RaggedBatch::new(rows, self.pad))
     }
 
     fn logits(&self, pairs: &Tensor) -> Result<Tensor> {
         self.head.forward(pairs)
+    }
+}
+
+/// RoBERTa whose vectors are compared by their cosine, without a head.
+#[derive(Debug)]
+pub(crate) struct RobertaCosine {
+    pub(crate) encoder: RobertaEncoder,
+    pub(crate) pooling: Pooling,
+    pub(crate) pad: u32,
+}
+
+/// What PyTorch divides by at least when it normalises a vector.
+const LEAST_NORM: f64 = 1e-12;
+
+impl PairClassifier for RobertaCosine {
+    fn classes(&self) -> usize {
+        1
+    }
+
+    fn words(&self) -> &Tensor {
+        self.encoder.word_embeddings()
+    }
+
+    fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
+        let vectors = pooled(&self.encoder, self.pooling, &RaggedBatch::new(rows, self.pad))?;
+        let norms = vectors.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(LEAST_NORM)?;
+        vectors.broadcast_div(&norms)
+    }
+
+    fn logits(&self, pairs: &Tensor) -> Result<Tensor> {
+        let hidden = pairs.dim(1)? / 2;
+        (pairs.narrow(1, 0, hidden)? * pairs.narrow(1, hidden, hidden)?)?.sum_keepdim(1)
     }
 }
 

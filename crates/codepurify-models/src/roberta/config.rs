@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_nn::Init;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::error::LoadError;
 use crate::files::ModelFiles;
@@ -11,8 +11,8 @@ use crate::files::ModelFiles;
 /// The part of the configuration that the architecture depends on; other keys are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RobertaConfig {
-    /// Class names of the checkpoint, such as `RobertaForMaskedLM`; `null` where the exporter knew none.
-    #[serde(default, deserialize_with = "list_or_null")]
+    /// Class names of the checkpoint, such as `RobertaForMaskedLM`; empty where the exporter knew none.
+    #[serde(default)]
     pub architectures: Vec<String>,
     /// `roberta`.
     pub model_type: String,
@@ -46,13 +46,12 @@ pub struct RobertaConfig {
     /// Label names by class index, as text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub id2label: BTreeMap<String, String>,
+    /// How transformers trained the head: `regression`, `single_label_classification` or `multi_label_classification`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem_type: Option<String>,
     /// Absent or `absolute`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position_embedding_type: Option<String>,
-}
-
-fn list_or_null<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
-    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 fn gelu() -> String {
@@ -137,6 +136,11 @@ impl RobertaConfig {
         let mut named: Vec<(usize, String)> = self.id2label.iter().filter_map(id).collect();
         named.sort_by_key(|&(id, _)| id);
         named.into_iter().map(|(_, label)| label).collect()
+    }
+
+    /// Whether the embeddings are larger than those of RoBERTa and the models made from it, as those of UniXcoder are.
+    pub(crate) fn is_unixcoder(&self) -> bool {
+        self.type_vocab_size > 1 || self.max_position_embeddings > 514
     }
 
     /// How fresh weights are drawn.

@@ -1,4 +1,4 @@
-//! What stands on the encoder: a classifier over `<s>`, or a masked-LM decoder.
+//! What stands on the encoder: a classifier over a vector of it, or a masked-LM decoder.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -6,10 +6,10 @@ use candle_nn::VarBuilder;
 use super::{LayerNorm, RobertaConfig};
 use crate::linear::Linear;
 
-/// `RobertaClassificationHead`: dense, tanh, projection to the classes.
+/// `RobertaClassificationHead`: dense, tanh, projection to the classes; or the projection alone.
 #[derive(Debug, Clone)]
 pub struct ClassificationHead {
-    dense: Linear,
+    dense: Option<Linear>,
     projection: Linear,
 }
 
@@ -33,17 +33,30 @@ impl ClassificationHead {
     fn over(snippets: usize, config: &RobertaConfig, classes: usize, weights: &VarBuilder) -> Result<Self> {
         let (hidden, init) = (config.hidden_size, config.init());
         Ok(Self {
-            dense: Linear::new(snippets * hidden, hidden, init, &weights.pp("dense"))?,
+            dense: Some(Linear::new(snippets * hidden, hidden, init, &weights.pp("dense"))?),
             projection: Linear::new(hidden, classes, init, &weights.pp("out_proj"))?,
         })
     }
 
-    /// Hidden states of `<s>`, `[rows, hidden]`, to logits `[rows, classes]`.
+    /// One linear layer, as `DefectModel` of CodeT5's scripts puts it on a RoBERTa: takes `weight` and `bias` below the prefix
+    /// that `weights` stands at.
+    ///
+    /// # Errors
+    /// If a tensor is missing or of the wrong shape.
+    pub fn linear(config: &RobertaConfig, classes: usize, weights: &VarBuilder) -> Result<Self> {
+        let projection = Linear::new(config.hidden_size, classes, config.init(), weights)?;
+        Ok(Self { dense: None, projection })
+    }
+
+    /// Vectors of snippets, `[rows, hidden]`, to logits `[rows, classes]`.
     ///
     /// # Errors
     /// If the tensor runtime fails.
     pub fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
-        self.projection.forward(&self.dense.forward(hidden)?.tanh()?)
+        match &self.dense {
+            Some(dense) => self.projection.forward(&dense.forward(hidden)?.tanh()?),
+            None => self.projection.forward(hidden),
+        }
     }
 }
 

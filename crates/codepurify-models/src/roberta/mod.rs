@@ -101,6 +101,14 @@ impl RobertaEncoder {
         last.firsts(&layers.iter().try_fold(hidden, |hidden, layer| layer.forward(&hidden, rows))?, rows)
     }
 
+    /// The mean hidden state of the visible tokens of every row, `[rows, hidden]`.
+    ///
+    /// # Errors
+    /// If no token of a row can be seen or the tensor runtime fails.
+    pub fn means(&self, batch: &RaggedBatch) -> Result<Tensor> {
+        batch.rows().means(&self.forward(batch)?)
+    }
+
     /// The embedding block alone, which a decoder may share: ids and positions to `[tokens, hidden]`.
     pub(crate) fn embed(&self, ids: &[u32], positions: &[u32]) -> Result<Tensor> {
         self.embeddings.forward(ids, positions)

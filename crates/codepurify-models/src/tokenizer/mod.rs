@@ -1,7 +1,9 @@
 //! Text to token ids with byte spans of the original text, and back.
 
 mod collapse;
+mod files;
 mod slow;
+mod tokens;
 
 use std::path::Path;
 
@@ -11,9 +13,12 @@ use tokenizers::Tokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use crate::error::LoadError;
-use crate::files::{ModelFiles, TokenizerFiles};
+use crate::files::ModelFiles;
 use crate::sidecar::Preprocessing;
 use collapse::Prepared;
+use tokens::Tokens;
+
+pub(crate) use files::{TokenizerCore, TokenizerFiles};
 
 /// A byte-level BPE tokenizer with the special tokens of RoBERTa.
 #[derive(Debug)]
@@ -23,6 +28,8 @@ pub struct CodeTokenizer {
     special: SpecialIds,
     /// The tokens of the prefix that stands before the code.
     prefix: Vec<u32>,
+    /// The tokens between the first special one and the prefix.
+    opening: Vec<u32>,
 }
 
 /// The ids that frame, hide and pad a sequence.
@@ -62,20 +69,21 @@ impl CodeTokenizer {
     /// # Errors
     /// [`LoadError::Tokenizer`].
     pub fn from_json(name: &str, json: Vec<u8>, preprocessing: Preprocessing) -> Result<Self, LoadError> {
-        Self::of(name, &TokenizerFiles::Fast(json.into()), preprocessing)
+        Self::of(name, &TokenizerFiles::fast(json), preprocessing)
     }
 
     fn of(name: &str, files: &TokenizerFiles, preprocessing: Preprocessing) -> Result<Self, LoadError> {
         let refuse = |message: String| LoadError::Tokenizer { model: name.to_owned(), message };
-        let mut tokenizer = match files {
-            TokenizerFiles::Fast(json) => {
+        let tokens = Tokens::read(files).map_err(|error| refuse(error.to_string()))?;
+        let mut tokenizer = match &files.core {
+            TokenizerCore::Fast(json) => {
                 Tokenizer::from_bytes(json).map_err(|error| refuse(format!("tokenizer.json: {error}")))?
             }
-            TokenizerFiles::Slow { vocab, merges, config } => {
-                slow::tokenizer(vocab, merges, config.as_deref())
-                    .map_err(|error| refuse(error.to_string()))?
+            TokenizerCore::Slow { vocab, merges } => {
+                slow::tokenizer(vocab, merges, &tokens).map_err(|error| refuse(error.to_string()))?
             }
         };
+        tokens.add_to(&mut tokenizer).map_err(|error| refuse(error.to_string()))?;
         // A saved truncation or padding would cut or fill rows behind our back.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| refuse(error.to_string()))?;
@@ -85,11 +93,12 @@ impl CodeTokenizer {
         let id = |token: &str| tokenizer.token_to_id(token);
         let needed = |token: &str| id(token).ok_or_else(|| refuse(format!("it has no `{token}` token")));
         let special = SpecialIds {
-            begin: needed("<s>")?,
-            end: needed("</s>")?,
-            unknown: needed("<unk>")?,
-            mask: id("<mask>"),
+            begin: needed(&tokens.names.begin)?,
+            end: needed(&tokens.names.end)?,
+            unknown: needed(&tokens.names.unknown)?,
+            mask: id(&tokens.names.mask),
         };
+        let opening = preprocessing.opening.iter().map(|token| needed(token)).collect::<Result<_, _>>()?;
         let prefix = preprocessing.prefix.trim_end();
         if prefix.len() == preprocessing.prefix.len() && !prefix.is_empty() {
             return Err(refuse(format!(
@@ -97,13 +106,18 @@ impl CodeTokenizer {
             )));
         }
         let prefix = tokenizer.encode(prefix, false).map_err(|error| refuse(error.to_string()))?;
-        Ok(Self { prefix: prefix.get_ids().to_vec(), tokenizer, preprocessing, special })
+        Ok(Self { prefix: prefix.get_ids().to_vec(), opening, tokenizer, preprocessing, special })
     }
 
     /// The special tokens.
     #[must_use]
     pub fn special(&self) -> SpecialIds {
         self.special
+    }
+
+    /// Whether the vocabulary holds this token.
+    pub(crate) fn knows(&self, token: &str) -> bool {
+        self.tokenizer.token_to_id(token).is_some()
     }
 
     /// One more than the largest token id.
@@ -156,16 +170,16 @@ impl CodeTokenizer {
         Ok(encoded.map_err(|error| ModelError::Tokenise(error.to_string()))?.get_ids().to_vec())
     }
 
-    /// A whole input: `<s> prefix row </s>`.
+    /// A whole input: `<s> opening prefix row </s>`.
     #[must_use]
     pub fn frame(&self, row: &[u32]) -> Vec<u32> {
-        [&[self.special.begin], self.prefix.as_slice(), row, &[self.special.end]].concat()
+        [&[self.special.begin], self.opening.as_slice(), &self.prefix, row, &[self.special.end]].concat()
     }
 
     /// Tokens that [`CodeTokenizer::frame`] adds to a row.
     #[must_use]
     pub fn frame_length(&self) -> usize {
-        self.prefix.len() + 2
+        self.opening.len() + self.prefix.len() + 2
     }
 
     /// The text that `ids` stand for, without special tokens and with white space as it stands.

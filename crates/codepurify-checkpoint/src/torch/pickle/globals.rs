@@ -1,4 +1,4 @@
-//! The names that a state dict may mention, and what becomes of a call to them.
+//! The names that a state dict needs, and what becomes of a call to them.
 
 use crate::element::ElementType;
 use crate::error::CheckpointError;
@@ -11,6 +11,7 @@ use crate::torch::pickle::object::{Id, Object};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::torch) enum Global {
     OrderedDict,
+    DefaultDict,
     /// `_codecs.encode(text, encoding)`, as which pickles before protocol 3 write bytes.
     Encode,
     Size,
@@ -18,6 +19,9 @@ pub(in crate::torch) enum Global {
     RebuildTensor,
     RebuildTensorV2,
     RebuildParameter,
+    RebuildParameterWithState,
+    /// `torch._tensor._rebuild_from_type_v2(function, type, arguments, state)`, a subclass of tensors.
+    RebuildFromType,
     Storage(ElementType),
 }
 
@@ -25,12 +29,15 @@ impl Global {
     pub(super) fn find(module: &str, name: &str) -> Option<Self> {
         Some(match (module, name) {
             ("collections", "OrderedDict") => Self::OrderedDict,
+            ("collections", "defaultdict") => Self::DefaultDict,
             ("_codecs", "encode") => Self::Encode,
             ("torch", "Size") => Self::Size,
             ("torch", "device") => Self::Device,
             ("torch._utils", "_rebuild_tensor") => Self::RebuildTensor,
             ("torch._utils", "_rebuild_tensor_v2") => Self::RebuildTensorV2,
             ("torch._utils", "_rebuild_parameter") => Self::RebuildParameter,
+            ("torch._utils", "_rebuild_parameter_with_state") => Self::RebuildParameterWithState,
+            ("torch._tensor", "_rebuild_from_type_v2") => Self::RebuildFromType,
             ("torch", storage) => Self::Storage(storage_type(storage)?),
             ("torch.storage", "UntypedStorage") => Self::Storage(ElementType::U8),
             _ => return None,
@@ -58,7 +65,7 @@ impl Machine<'_> {
     /// The object that `global(*arguments)` would give.
     pub(super) fn apply(&mut self, global: Global, arguments: &[Id]) -> Result<Id, CheckpointError> {
         match (global, arguments) {
-            (Global::OrderedDict, []) => self.add(Object::Dict(Vec::new())),
+            (Global::OrderedDict, []) | (Global::DefaultDict, [] | [_]) => self.add(Object::Dict(Vec::new())),
             (Global::Encode, &[text, _]) if self.object(text).text().is_some() => self.add(Object::Bytes),
             (Global::Size, &[sizes]) if matches!(self.object(sizes), Object::Tuple(_)) => Ok(sizes),
             (Global::Device, [_] | [_, _]) => self.add(Object::Device),
@@ -71,11 +78,27 @@ impl Machine<'_> {
                 self.rebuild_tensor(storage, offset, shape, strides)
             }
             (Global::RebuildParameter, &[tensor, _, _])
+            | (Global::RebuildParameterWithState, &[tensor, _, _, _])
                 if matches!(self.object(tensor), Object::Tensor(_)) =>
             {
                 Ok(tensor)
             }
+            (Global::RebuildFromType, &[function, _, arguments, _]) => self.rebuild(function, arguments),
             _ => Err(self.tensor_error(format!("calls {global:?} with arguments that it does not take"))),
+        }
+    }
+
+    /// A tensor by the function that rebuilds it; one of a subclass is rebuilt like any other.
+    fn rebuild(&mut self, function: Id, arguments: Id) -> Result<Id, CheckpointError> {
+        match (self.object(function), self.object(arguments)) {
+            (
+                &Object::Global(function @ (Global::RebuildTensorV2 | Global::RebuildTensor)),
+                Object::Tuple(arguments),
+            ) => {
+                let arguments: Vec<Id> = arguments.iter().take(16).copied().collect();
+                self.apply(function, &arguments)
+            }
+            _ => Err(self.tensor_error("is of a subclass that is not known".to_owned())),
         }
     }
 
@@ -115,6 +138,9 @@ impl Machine<'_> {
             _ => return Err(refuse()),
         };
         let [tag, of, key, elements] = id;
+        if let &Object::Name(kind) = self.object(of) {
+            return Err(self.forbidden(kind));
+        }
         let (Some("storage"), &Object::Global(Global::Storage(element_type)), Some(key)) =
             (self.object(tag).text(), self.object(of), self.object(key).text())
         else {

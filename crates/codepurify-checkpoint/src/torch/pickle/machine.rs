@@ -7,6 +7,7 @@ use crate::state_dict::MAX_TENSORS;
 use crate::torch::pickle::MAX_OBJECTS;
 use crate::torch::pickle::cursor::Cursor;
 use crate::torch::pickle::globals::Global;
+use crate::torch::pickle::name::Name;
 use crate::torch::pickle::object::{Id, Object};
 use crate::torch::pickle::opcode as op;
 
@@ -23,6 +24,16 @@ pub(super) struct Machine<'a> {
     /// Heights of the stack where a group of objects begins.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
+    /// The first name that means nothing here, and where it is mentioned.
+    unknown: Option<(String, usize)>,
+}
+
+/// What a machine leaves.
+pub(super) struct Read<'a> {
+    pub(super) objects: Vec<Object<'a>>,
+    pub(super) unknown: Option<(String, usize)>,
+    /// Where the pickle ends in the file.
+    pub(super) end: usize,
 }
 
 type Done = Result<(), CheckpointError>;
@@ -30,7 +41,7 @@ type Done = Result<(), CheckpointError>;
 impl<'a> Machine<'a> {
     pub(super) fn new(cursor: Cursor<'a>) -> Self {
         let (objects, stack, marks, memo) = (Vec::new(), Vec::new(), Vec::new(), HashMap::new());
-        Self { cursor, objects, tensors: 0, stack, marks, memo }
+        Self { cursor, objects, tensors: 0, stack, marks, memo, unknown: None }
     }
 
     /// Works through the pickle; returns the object that it describes.
@@ -43,9 +54,9 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// All objects, and where the pickle ends in the file.
-    pub(super) fn finish(self) -> (Vec<Object<'a>>, usize) {
-        (self.objects, self.cursor.at())
+    /// All that was read.
+    pub(super) fn finish(self) -> Read<'a> {
+        Read { objects: self.objects, unknown: self.unknown, end: self.cursor.at() }
     }
 
     fn step(&mut self, opcode: u8) -> Done {
@@ -60,19 +71,18 @@ impl<'a> Machine<'a> {
             op::BINSTRING | op::SHORT_BINSTRING | op::BINUNICODE | op::SHORT_BINUNICODE | op::BINUNICODE8 => {
                 self.push_text(opcode)
             }
-            op::BINBYTES | op::SHORT_BINBYTES | op::BINBYTES8 => self.push_bytes(opcode),
+            op::BINBYTES | op::SHORT_BINBYTES | op::BINBYTES8 | op::BYTEARRAY8 => self.push_bytes(opcode),
             op::EMPTY_TUPLE | op::TUPLE | op::TUPLE1 | op::TUPLE2 | op::TUPLE3 => self.push_tuple(opcode),
             op::EMPTY_LIST | op::LIST | op::APPEND | op::APPENDS => self.fill_list(opcode),
             op::EMPTY_DICT | op::DICT | op::SETITEM | op::SETITEMS => self.fill_dict(opcode),
+            op::EMPTY_SET | op::ADDITEMS | op::FROZENSET => self.fill_set(opcode),
             op::PUT | op::BINPUT | op::LONG_BINPUT | op::MEMOIZE => self.remember(opcode),
             op::GET | op::BINGET | op::LONG_BINGET => self.recall(opcode),
             op::GLOBAL | op::STACK_GLOBAL | op::INST => self.push_global(opcode),
             op::REDUCE => self.reduce(),
             op::BUILD => self.build(),
             op::BINPERSID => self.push_storage(),
-            op::OBJ | op::NEWOBJ | op::NEWOBJ_EX => {
-                Err(self.error("an instance of a class, which no state dict needs"))
-            }
+            op::OBJ | op::NEWOBJ | op::NEWOBJ_EX => self.push_instance(opcode),
             op::EXT1 | op::EXT2 | op::EXT4 => {
                 Err(self.error("a class named by a number of Python's extension registry"))
             }
@@ -188,6 +198,7 @@ impl<'a> Machine<'a> {
                 list.extend(parts);
                 Ok(())
             }
+            Object::Opaque(_) => Ok(()),
             other => {
                 let kind = other.kind();
                 Err(self.error(format!("something is appended to {kind}")))
@@ -213,10 +224,26 @@ impl<'a> Machine<'a> {
                 dict.extend(pairs);
                 Ok(())
             }
+            Object::Opaque(_) => Ok(()),
             other => {
                 let kind = other.kind();
                 Err(self.error(format!("a key is set in {kind}")))
             }
+        }
+    }
+
+    /// Nobody asks what is in a set.
+    fn fill_set(&mut self, opcode: u8) -> Done {
+        if opcode == op::EMPTY_SET {
+            return self.push_new(Object::Opaque(Name::builtin("set")));
+        }
+        self.pop_group()?;
+        if opcode == op::FROZENSET {
+            return self.push_new(Object::Opaque(Name::builtin("frozenset")));
+        }
+        match self.object(self.top()?) {
+            Object::Opaque(_) => Ok(()),
+            other => Err(self.error(format!("something is added to {}", other.kind()))),
         }
     }
 
@@ -251,7 +278,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// A name is either known or refused here, whatever would be done with it.
+    /// A name is known, or opaque, or refused here, whatever would be done with it.
     fn push_global(&mut self, opcode: u8) -> Done {
         let (module, name) = if opcode == op::STACK_GLOBAL {
             let (name, module) = (self.pop()?, self.pop()?);
@@ -262,33 +289,71 @@ impl<'a> Machine<'a> {
         } else {
             (self.cursor.line()?, self.cursor.line()?)
         };
-        match Global::find(module, name) {
-            Some(global) if opcode != op::INST => self.push_new(Object::Global(global)),
-            _ => Err(self.cursor.forbidden(format!("{module}.{name}"))),
+        let name = Name { module, name };
+        let known = Global::find(module, name.name);
+        if name.is_refused() && known.is_none() || known.is_some() && opcode == op::INST {
+            return Err(self.cursor.forbidden(name.to_string()));
+        }
+        if let Some(global) = known {
+            return self.push_new(Object::Global(global));
+        }
+        if self.unknown.is_none() {
+            self.unknown = Some((name.to_string(), self.cursor.at()));
+        }
+        if opcode == op::INST {
+            self.pop_group()?;
+            return self.push_new(Object::Opaque(name));
+        }
+        self.push_new(Object::Name(name))
+    }
+
+    /// An instance of a class, from the class and what would be its arguments.
+    fn push_instance(&mut self, opcode: u8) -> Done {
+        let class = match opcode {
+            op::OBJ => self.pop_group()?.first().copied(),
+            op::NEWOBJ => self.pop_many(2)?.first().copied(),
+            _ => self.pop_many(3)?.first().copied(),
+        };
+        match class.map(|class| self.object(class)) {
+            Some(&Object::Name(class)) => self.push_new(Object::Opaque(class)),
+            _ => Err(self.error("an instance of a class, which no state dict needs")),
         }
     }
 
     fn reduce(&mut self) -> Done {
         let (arguments, function) = (self.pop()?, self.pop()?);
-        let &Object::Global(function) = self.object(function) else {
+        if !matches!(self.object(function), Object::Global(_) | Object::Name(_)) {
             let kind = self.object(function).kind();
             return Err(self.error(format!("a call of {kind}, which is no function")));
-        };
+        }
         let Object::Tuple(arguments) = self.object(arguments) else {
             return Err(self.error("a call whose arguments are no tuple"));
         };
         // What is known takes few arguments; more of them are refused there.
         let arguments: Vec<Id> = arguments.iter().take(16).copied().collect();
-        let id = self.apply(function, &arguments)?;
+        let id = match *self.object(function) {
+            Object::Global(function) => self.apply(function, &arguments)?,
+            Object::Name(function) => self.add(Object::Opaque(self.made_by(function, &arguments)))?,
+            _ => unreachable!("checked above"),
+        };
         self.push(id)
     }
 
-    /// The state of an `OrderedDict` is its `_metadata` (versions of modules), which is not needed.
+    /// What an object is called that a function would have made.
+    fn made_by(&self, function: Name<'a>, arguments: &[Id]) -> Name<'a> {
+        match arguments.first().map(|&first| self.object(first)) {
+            Some(&Object::Name(class)) if function.is_constructor() => class,
+            _ => function,
+        }
+    }
+
+    /// The state of an `OrderedDict` is its `_metadata` (versions of modules), which is not needed; nor is that of an opaque
+    /// object.
     fn build(&mut self) -> Done {
         let state = self.pop()?;
         let target = self.top()?;
         match (self.object(target), self.object(state)) {
-            (Object::Dict(_), Object::Dict(_)) => Ok(()),
+            (Object::Dict(_), Object::Dict(_)) | (Object::Opaque(_), _) => Ok(()),
             (target, _) => Err(self.error(format!("a state is set on {}", target.kind()))),
         }
     }
@@ -301,6 +366,11 @@ impl<'a> Machine<'a> {
 
     pub(super) fn object(&self, id: Id) -> &Object<'a> {
         id.of(&self.objects)
+    }
+
+    /// The error of a name that is asked for where no other will do.
+    pub(super) fn forbidden(&self, name: Name<'_>) -> CheckpointError {
+        self.cursor.forbidden(name.to_string())
     }
 
     pub(super) fn error(&self, message: impl Into<String>) -> CheckpointError {

@@ -1,14 +1,15 @@
 //! A restricted reader of Python pickles.
 //!
 //! A pickle is a program for a stack machine. This [`machine`] knows plain data and the few names that a state dict
-//! needs; every other name is refused where it is mentioned, before anything could be done with it. Objects live in
-//! one flat list and refer to each other by [`Id`]: what is nested, shared or cyclic costs no more than what is flat,
+//! needs. What would be made by another name is opaque: it stands in the list of objects, and nobody calls or reads it.
+//! A name that runs code is refused where it is mentioned. Objects live in one flat list and refer to each other by [`Id`]: what is nested, shared or cyclic costs no more than what is flat,
 //! and no traversal or drop recurses.
 
 mod cursor;
 mod globals;
 mod graph;
 mod machine;
+mod name;
 mod object;
 mod opcode;
 
@@ -17,7 +18,7 @@ use std::ops::Range;
 use crate::error::CheckpointError;
 use crate::torch::draft::StorageRef;
 use cursor::Cursor;
-use machine::Machine;
+use machine::{Machine, Read};
 
 pub(super) use object::{Id, Object};
 
@@ -33,6 +34,8 @@ pub(super) struct Pickle<'a> {
     file: String,
     objects: Vec<Object<'a>>,
     root: Id,
+    /// The first name that means nothing here, and where it is mentioned.
+    unknown: Option<(String, usize)>,
     /// Bytes of the file.
     place: Range<usize>,
 }
@@ -43,8 +46,8 @@ impl<'a> Pickle<'a> {
         let start = place.start;
         let mut machine = Machine::new(Cursor::new(file, bytes, place));
         let root = machine.run()?;
-        let (objects, end) = machine.finish();
-        let pickle = Self { file: file.to_owned(), objects, root, place: start..end };
+        let Read { objects, unknown, end } = machine.finish();
+        let pickle = Self { file: file.to_owned(), objects, root, unknown, place: start..end };
         graph::check(&pickle.objects, root).map_err(|message| pickle.error(message))?;
         Ok(pickle)
     }
@@ -69,6 +72,19 @@ impl<'a> Pickle<'a> {
             Object::Storage(storage) => Some(**storage),
             _ => None,
         })
+    }
+
+    /// The error of a file whose object is no state dict, which `found` says. Where the pickle holds no tensor at all, the
+    /// names that it asks for say more.
+    pub(super) fn no_state_dict(&self, found: String) -> CheckpointError {
+        let file = self.file.clone();
+        let has_tensors = self.objects.iter().any(|object| matches!(object, Object::Tensor(_)));
+        match &self.unknown {
+            Some((global, at)) if !has_tensors => {
+                CheckpointError::Forbidden { file, global: global.clone(), at: *at }
+            }
+            _ => CheckpointError::NotAStateDict { file, found },
+        }
     }
 
     /// Where the file goes on after this pickle.

@@ -1,7 +1,10 @@
 //! What a pickle can hold.
 
+use std::borrow::Cow;
+
 use crate::torch::draft::{StorageRef, TensorDraft};
 use crate::torch::pickle::globals::Global;
+use crate::torch::pickle::name::Name;
 
 /// Place of an object in the list of all objects of its pickle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,10 @@ pub(in crate::torch) enum Object<'a> {
     /// A dict or an `OrderedDict`; repeated keys stay repeated.
     Dict(Vec<(Id, Id)>),
     Global(Global),
+    /// A class or function that means nothing here.
+    Name(Name<'a>),
+    /// What such a class or function would have made. It was not called, and its arguments are not kept.
+    Opaque(Name<'a>),
     Storage(Box<StorageRef<'a>>),
     Tensor(Box<TensorDraft<'a>>),
     Device,
@@ -49,8 +56,9 @@ pub(in crate::torch) enum Object<'a> {
 
 impl<'a> Object<'a> {
     /// Name of the type in Python.
-    pub(in crate::torch) fn kind(&self) -> &'static str {
-        match self {
+    pub(in crate::torch) fn kind(&self) -> Cow<'static, str> {
+        let known = match self {
+            Self::Name(name) | Self::Opaque(name) => return Cow::Owned(name.to_string()),
             Self::None => "None",
             Self::Bool(_) => "bool",
             Self::Int(_) | Self::Long(_) => "int",
@@ -64,7 +72,8 @@ impl<'a> Object<'a> {
             Self::Storage(_) => "storage",
             Self::Tensor(_) => "tensor",
             Self::Device => "torch.device",
-        }
+        };
+        Cow::Borrowed(known)
     }
 
     pub(super) fn text(&self) -> Option<&'a str> {

@@ -30,6 +30,7 @@ pub(super) const BINUNICODE8: u8 = 0x8d;
 pub(super) const BINBYTES: u8 = b'B';
 pub(super) const SHORT_BINBYTES: u8 = b'C';
 pub(super) const BINBYTES8: u8 = 0x8e;
+pub(super) const BYTEARRAY8: u8 = 0x96;
 
 pub(super) const EMPTY_TUPLE: u8 = b')';
 pub(super) const TUPLE: u8 = b't';
@@ -44,6 +45,9 @@ pub(super) const EMPTY_DICT: u8 = b'}';
 pub(super) const DICT: u8 = b'd';
 pub(super) const SETITEM: u8 = b's';
 pub(super) const SETITEMS: u8 = b'u';
+pub(super) const EMPTY_SET: u8 = 0x8f;
+pub(super) const ADDITEMS: u8 = 0x90;
+pub(super) const FROZENSET: u8 = 0x91;
 
 pub(super) const PUT: u8 = b'p';
 pub(super) const BINPUT: u8 = b'q';
@@ -59,7 +63,7 @@ pub(super) const REDUCE: u8 = b'R';
 pub(super) const BUILD: u8 = b'b';
 pub(super) const BINPERSID: u8 = b'Q';
 
-/// Opcodes that make an instance of a class; their names are reported, their effect is not wanted.
+/// Opcodes that make an instance of a class.
 pub(super) const INST: u8 = b'i';
 pub(super) const OBJ: u8 = b'o';
 pub(super) const NEWOBJ: u8 = 0x81;

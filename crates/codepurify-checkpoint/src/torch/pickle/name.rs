@@ -1,0 +1,124 @@
+//! Names of classes and functions that a pickle mentions and a state dict does not need.
+
+use std::fmt;
+
+/// A class or function by its module and its name in there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::torch) struct Name<'a> {
+    pub(super) module: &'a str,
+    pub(super) name: &'a str,
+}
+
+/// Modules that run code or reach the system. Nothing here would call them, but no training script stores them: who
+/// wrote the file wants Python to run something.
+const HOSTILE: [&str; 32] = [
+    "_operator",
+    "_pickle",
+    "_posixsubprocess",
+    "asyncio",
+    "cPickle",
+    "code",
+    "codeop",
+    "commands",
+    "ctypes",
+    "ftplib",
+    "http",
+    "imp",
+    "importlib",
+    "marshal",
+    "multiprocessing",
+    "nt",
+    "operator",
+    "os",
+    "pickle",
+    "pip",
+    "pkgutil",
+    "posix",
+    "pty",
+    "requests",
+    "runpy",
+    "shutil",
+    "smtplib",
+    "socket",
+    "subprocess",
+    "sys",
+    "urllib",
+    "webbrowser",
+];
+
+/// What of Python's builtins is data.
+const PLAIN: [&str; 16] = [
+    "Ellipsis",
+    "bool",
+    "bytearray",
+    "bytes",
+    "complex",
+    "dict",
+    "float",
+    "frozenset",
+    "int",
+    "list",
+    "object",
+    "range",
+    "set",
+    "slice",
+    "str",
+    "tuple",
+];
+
+impl Name<'_> {
+    /// A name of `builtins`.
+    pub(super) const fn builtin(name: &'static str) -> Name<'static> {
+        Name { module: "builtins", name }
+    }
+
+    /// Whether a file that mentions this name is refused, wherever the name stands.
+    pub(super) fn is_refused(self) -> bool {
+        let mut parts = self.module.split('.').chain(self.name.split('.'));
+        match self.module {
+            "builtins" | "__builtin__" => !PLAIN.contains(&self.name),
+            // Private functions of PyTorch rebuild tensors of kinds that are not known here.
+            module if module.split('.').next() == Some("torch") && self.name.starts_with('_') => true,
+            _ => parts.any(|part| HOSTILE.contains(&part)),
+        }
+    }
+
+    /// Whether this is a function that makes an instance of the class which is its first argument.
+    pub(super) fn is_constructor(self) -> bool {
+        self.name.starts_with("_reconstruct")
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.module, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Name;
+
+    fn is_refused(name: &str) -> bool {
+        let (module, name) = name.rsplit_once('.').expect("a module and a name");
+        Name { module, name }.is_refused()
+    }
+
+    #[test]
+    fn names_that_run_code_are_refused() {
+        let hostile =
+            ["os.system", "builtins.eval", "__builtin__.print", "subprocess.Popen", "torch._utils._rebuild_x"];
+        for name in hostile.into_iter().chain(["importlib.import_module", "urllib.request.urlopen"]) {
+            assert!(is_refused(name), "{name}");
+        }
+        assert!(Name { module: "torch", name: "serialization.os.system" }.is_refused());
+    }
+
+    #[test]
+    fn names_of_data_are_accepted() {
+        let data = ["argparse.Namespace", "numpy.core.multiarray.scalar", "__main__.Args", "builtins.set"];
+        for name in data.into_iter().chain(["torch.float32", "torch.optim.lr_scheduler.StepLR"]) {
+            assert!(!is_refused(name), "{name}");
+        }
+    }
+}
