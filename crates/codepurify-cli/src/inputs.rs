@@ -13,7 +13,7 @@ use ignore::WalkBuilder;
 use crate::error::CliError;
 
 /// The path that stands for the standard input on the command line.
-const DASH: &str = "-";
+pub(crate) const DASH: &str = "-";
 /// The name of the standard input in reports.
 pub(crate) const STDIN: &str = "<stdin>";
 
@@ -148,7 +148,8 @@ impl Inputs {
         }
     }
 
-    fn fail(&mut self, path: &str, message: String) {
+    /// Adds an error.
+    pub(crate) fn fail(&mut self, path: &str, message: String) {
         self.errors.push(InputError { path: path.to_owned(), message });
     }
 }
@@ -183,7 +184,12 @@ fn open(path: &Path, name: &str, language: Language, limits: &Limits) -> Result<
 }
 
 /// Reads at most one byte more than is allowed: enough to know that it is too much.
-fn load(name: &str, from: impl Read, language: Language, limits: &Limits) -> Result<SourceFile, String> {
+pub(crate) fn load(
+    name: &str,
+    from: impl Read,
+    language: Language,
+    limits: &Limits,
+) -> Result<SourceFile, String> {
     let mut bytes = Vec::new();
     let limit = limits.max_file_bytes as u64;
     from.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::error::listed;
+use crate::error::{FieldError, listed};
 use crate::reader::NumberedRow;
 use crate::row::Row;
 
@@ -114,8 +114,18 @@ impl Columns {
         }
     }
 
+    /// The field of the first of these rows that names its language.
+    pub fn language<'r>(rows: impl IntoIterator<Item = &'r NumberedRow>) -> Option<&'static str> {
+        let rows = rows.into_iter().filter_map(|numbered| numbered.row.as_ref().ok());
+        let field = |row: &Row| LANGUAGE_FIELDS.into_iter().find(|field| row.text(field).is_ok());
+        rows.into_iter().find_map(field)
+    }
+
     fn of(row: &Row, sides: Sides) -> Result<Option<Self>, NoColumn> {
-        let is_text = |field: &&str| row.text(field).is_ok();
+        // A text that is damaged, or there twice, is the row's error, and no reason to look elsewhere.
+        let is_text = |field: &&str| {
+            !matches!(row.text(field), Err(FieldError::Missing { .. } | FieldError::NotText { .. }))
+        };
         let mut sets: Vec<Vec<&str>> = match sides {
             Sides::One => SINGLE_FIELDS.into_iter().filter(is_text).map(|field| vec![field]).collect(),
             Sides::Two => {

@@ -72,6 +72,23 @@ pub enum DataError {
     },
 }
 
+impl DataError {
+    /// What is wrong, without the file's name.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let (Self::Io { path, .. }
+        | Self::Unsupported { path, .. }
+        | Self::OneObject { path }
+        | Self::NotRows { path }
+        | Self::Empty { path }
+        | Self::CutShort { path, .. }
+        | Self::Trailing { path }
+        | Self::Header { path, .. }) = self;
+        let (message, name) = (self.to_string(), format!("{}: ", path.display()));
+        message.strip_prefix(&name).unwrap_or(&message).to_owned()
+    }
+}
+
 /// A row that cannot be used. The others can.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -25,6 +25,6 @@ mod row;
 pub use columns::{Columns, LANGUAGE_FIELDS, NoColumn, PAIR_FIELDS, SINGLE_FIELDS, Sides};
 pub use content::Format;
 pub use error::{DataError, FieldError, RowError};
-pub use input::{Found, Input};
+pub use input::{Found, Input, file_sha256};
 pub use reader::{NumberedRow, ReadOptions, RowReader};
 pub use row::Row;

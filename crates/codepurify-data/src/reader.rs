@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::content::{BOM, Format};
 use crate::error::{DataError, RowError};
 use crate::frame::{Array, Bytes, Cut, CutError, Delimited, Frame, Lines};
-use crate::input::{Found, Input};
+use crate::input::{Found, Input, hex};
 use crate::row::Row;
 
 /// How rows are read.
@@ -37,6 +37,14 @@ pub struct NumberedRow {
     pub row: Result<Row, RowError>,
     /// SHA-256 of the input, decompressed, up to the end of this row.
     pub digest: [u8; 32],
+}
+
+impl NumberedRow {
+    /// The first 16 hexadecimal digits of the digest.
+    #[must_use]
+    pub fn short_digest(&self) -> String {
+        hex(&self.digest[..8])
+    }
 }
 
 /// Reads the rows of one file.

@@ -258,7 +258,8 @@ fn compressed_rows_are_read_whatever_their_name() {
 
 #[test]
 fn a_cut_stream_is_an_error_that_names_the_file() {
-    let rows: String = (0..20_000).map(|index| format!("{{\"func\": \"int f{index};\"}}\n")).collect();
+    let rows: Vec<String> = (0..20_000).map(|index| format!("{{\"func\": \"int f{index};\"}}\n")).collect();
+    let rows = rows.concat();
     for packed in [gzip(rows.as_bytes()), zstd::encode_all(rows.as_bytes(), 0).unwrap()] {
         let cut = &packed[..packed.len() - 20];
         let last = open("rows.bin", cut, 4096, 1000).unwrap().last().unwrap().unwrap_err();
@@ -279,7 +280,7 @@ fn a_bomb_is_read_in_little_memory() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(b"{\"func\": \"").unwrap();
     for _ in 0..200 {
-        encoder.write_all(&[b'x'; 1 << 20]).unwrap();
+        encoder.write_all(&vec![b'x'; 1 << 20]).unwrap();
     }
     encoder.write_all(b"\"}\n{\"func\": \"b\"}\n").unwrap();
     let packed = encoder.finish().unwrap();
