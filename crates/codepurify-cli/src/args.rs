@@ -99,6 +99,9 @@ pub(crate) struct ExplainArgs {
 pub(crate) struct CalibrateArgs {
     #[command(flatten)]
     pub(crate) rows: RowArgs,
+    /// Write the calibration even if some inputs failed, or an answer has fewer rows than --alpha needs.
+    #[arg(long)]
+    pub(crate) partial: bool,
     #[command(flatten)]
     pub(crate) options: Options,
 }
@@ -122,7 +125,8 @@ pub(crate) struct AuditArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DatasetArgs {
-    /// JSON Lines; the rows that stay go to the file that -o names, byte for byte but for purified code.
+    /// File of rows: JSON Lines, a JSON array, or CSV with a header, also compressed by gzip or zstd; `-` is the standard
+    /// input. The rows that stay go to the file that -o names, byte for byte but for purified code.
     #[arg(value_name = "ROWS")]
     pub(crate) path: PathBuf,
     #[command(flatten)]
@@ -136,7 +140,8 @@ pub(crate) struct DatasetArgs {
     /// Where the account of every row goes, a line each [default: beside the output, with `.report.jsonl`].
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Go on with the output and the report of an interrupted run.
+    /// Go on with the output and the report of an interrupted run; refused unless input, models, settings and version are
+    /// those of that run.
     #[arg(long)]
     pub(crate) resume: bool,
     #[command(flatten)]

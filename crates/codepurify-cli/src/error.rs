@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use codepurify::ModelError;
 use codepurify::audit::AuditError;
+use codepurify_data::DataError;
 use codepurify_hub::HubError;
 use codepurify_models::{DeviceError, LoadError};
 use thiserror::Error;
@@ -23,6 +24,9 @@ pub(crate) enum CliError {
     /// A file that the options name cannot be used.
     #[error("{path}: {message}")]
     File { path: PathBuf, message: String },
+    /// Rows cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// A model cannot be found or fetched.
     #[error(transparent)]
     Hub(#[from] HubError),
@@ -54,6 +58,7 @@ impl CliError {
                 | LoadError::Device { source: DeviceError::NotInIntegers(_), .. },
             ) => Exit::Usage,
             Self::File { .. }
+            | Self::Data(_)
             | Self::Hub(_)
             | Self::Model(_)
             | Self::Asked(_)

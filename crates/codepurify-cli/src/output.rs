@@ -220,3 +220,12 @@ pub(crate) fn progress(count: usize, what: &'static str) -> ProgressBar {
         .expect("the template is well-formed");
     ProgressBar::new(count as u64).with_style(style).with_message(what)
 }
+
+/// A bar on standard error that counts rows, and bytes of an input of `length`; without a length only the rows.
+pub(crate) fn progress_through(length: Option<u64>) -> ProgressBar {
+    let (bar, template) = match length {
+        Some(length) => (ProgressBar::new(length), "{bar:40} {percent} %, {msg} rows, {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {msg} rows"),
+    };
+    bar.with_style(ProgressStyle::with_template(template).expect("the template is well-formed"))
+}

@@ -1,58 +1,257 @@
-//! Rows of code, for commands that learn something from many of them: source files, whose functions are rows, and JSON Lines.
+//! Rows of code → source files: files of rows for all commands that read them, and source files, whose functions are rows,
+//! for those that learn something from many.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use codepurify::{Language, Limits, SourceFile};
-use serde_json::Value;
+use codepurify_data::{
+    Columns, DataError, Found, Input, NumberedRow, PAIR_FIELDS, ReadOptions, Row, RowReader, SINGLE_FIELDS,
+    Sides,
+};
 
 use crate::error::CliError;
-use crate::inputs::Inputs;
+use crate::inputs::{self, DASH, Inputs, STDIN};
+use crate::output::note;
 use crate::screening::Guard;
 use crate::settings::Settings;
 
-/// Where code comes from, and where it stands in a row.
+/// Rows that are looked at to find out which fields are read.
+const LOOKED_AT: usize = 100;
+
+/// Where code comes from, and which field of a row holds it.
 #[derive(Debug, Args)]
 pub(crate) struct RowArgs {
-    /// Code like that which the model is asked about: files and folders of source code, of which every function is a row, or
-    /// JSON Lines (`.jsonl`) with a function in each, or with two for a model of pairs. Such a model takes other files two by
-    /// two: left, right, left, right …
+    /// Code like that which the model judges: files and folders of source code, of which every function is a row, or files of
+    /// rows with a function in each (JSON Lines, a JSON array, or CSV with a header; also gzip or zstd), or with two for a
+    /// model of pairs. Such a model takes source files two by two: left, right, left, right … `-` is the standard input.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     fields: FieldArgs,
 }
 
-/// Where the code stands in a row of JSON Lines.
+/// Which fields of a row hold the code.
 #[derive(Debug, Args)]
 pub(crate) struct FieldArgs {
-    /// Where the code stands in each row of JSON Lines.
-    #[arg(long, value_name = "NAME", default_value = "func")]
-    field: String,
-    /// Where the two functions stand in each row of JSON Lines, for a model of pairs.
-    #[arg(long, value_names = ["LEFT", "RIGHT"], num_args = 2, default_values = ["func1", "func2"])]
+    /// Field of each row that holds the code [default: the first of func, func_before, processed_func, code,
+    /// func_code_string, original_string, whole_func_string, function, source_code, buggy, snippet, method, before, source,
+    /// content, text that the rows have].
+    #[arg(long, value_name = "NAME")]
+    field: Option<String>,
+    /// Fields of each row that hold the two functions, for a model of pairs [default: func1 func2, code1 code2 or another known
+    /// pair].
+    #[arg(long, value_names = ["LEFT", "RIGHT"], num_args = 2)]
     pair: Vec<String>,
 }
 
 impl FieldArgs {
-    /// The fields that the guarded model is to read: one, or two of a model of pairs.
-    pub(crate) fn read_by(&self, guard: &Guard) -> &[String] {
-        if guard.is_of_pairs() { &self.pair } else { std::slice::from_ref(&self.field) }
+    /// Opens rows, or finds that there are none.
+    fn open(&self, path: &Path, settings: &Settings) -> Result<Found, DataError> {
+        let defaults = ReadOptions::default();
+        let options = ReadOptions {
+            max_row_bytes: defaults.max_row_bytes.max(settings.limits.max_file_bytes.saturating_mul(4)),
+            fields: self.field.iter().chain(&self.pair).cloned().collect(),
+        };
+        let input =
+            if path == Path::new(DASH) { Input::from_reader(STDIN, io::stdin()) } else { Input::open(path) };
+        input?.into_rows(&options)
     }
+
+    /// Opens a file of rows.
+    pub(crate) fn rows(&self, path: &Path, guard: &Guard, settings: &Settings) -> Result<CodeRows, CliError> {
+        match self.open(path, settings)? {
+            Found::Rows(reader) => CodeRows::new(*reader, self, guard, settings),
+            Found::Other(input) => Err(DataError::NotRows { path: input.path().to_path_buf() }.into()),
+        }
+    }
+
+    /// The fields that the command line names for such a model.
+    fn named(&self, sides: Sides) -> Vec<String> {
+        match sides {
+            Sides::One => self.field.iter().cloned().collect(),
+            Sides::Two => self.pair.clone(),
+        }
+    }
+}
+
+/// The rows of one file with their code.
+pub(crate) struct CodeRows {
+    reader: RowReader,
+    name: String,
+    /// Fields that hold the code, one or two.
+    pub(crate) fields: Vec<String>,
+    pub(crate) language: RowLanguage,
+    limits: Limits,
+}
+
+/// The language of rows.
+#[derive(Debug, Clone)]
+pub(crate) enum RowLanguage {
+    /// The same for all.
+    All(Language),
+    /// What this field of a row says.
+    Field(&'static str),
+}
+
+/// A row with its code.
+pub(crate) struct CodeRow {
+    pub(crate) number: usize,
+    /// Of the input up to the end of this row.
+    pub(crate) digest: String,
+    /// The row and its code, or why it cannot be judged.
+    pub(crate) read: Result<(Row, Vec<SourceFile>), String>,
+}
+
+impl CodeRows {
+    fn new(
+        mut reader: RowReader,
+        args: &FieldArgs,
+        guard: &Guard,
+        settings: &Settings,
+    ) -> Result<Self, CliError> {
+        let name = reader.path().display().to_string();
+        let sides = if guard.is_of_pairs() { Sides::Two } else { Sides::One };
+        let fields = match args.named(sides) {
+            named if named.is_empty() => found(&mut reader, &name, sides)?,
+            named => named,
+        };
+        let language = match settings.lang {
+            Some(language) => RowLanguage::All(language),
+            None => match Columns::language(reader.look_ahead(LOOKED_AT)) {
+                Some(field) => {
+                    note(&format!("{name}: the language is read from `{field}`"));
+                    RowLanguage::Field(field)
+                }
+                None => {
+                    return Err(CliError::Usage(format!("{name}: say the language of the code with --lang")));
+                }
+            },
+        };
+        Ok(Self { reader, name, fields, language, limits: settings.limits })
+    }
+
+    /// The rows as they are read.
+    pub(crate) fn reader(&self) -> &RowReader {
+        &self.reader
+    }
+
+    fn code(&self, numbered: NumberedRow) -> CodeRow {
+        let (number, digest) = (numbered.number, numbered.short_digest());
+        let read = numbered.row.map_err(|error| error.to_string());
+        let read = read.and_then(|row| self.files(number, &row).map(|files| (row, files)));
+        CodeRow { number, digest, read }
+    }
+
+    /// The code of a row as one file, or as two; none if there is nothing in it.
+    fn files(&self, number: usize, row: &Row) -> Result<Vec<SourceFile>, String> {
+        let texts = self.fields.iter().map(|field| row.text(field));
+        let texts: Vec<String> = texts.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        if texts.iter().all(|text| text.trim().is_empty()) {
+            return Ok(Vec::new());
+        }
+        let language = match self.language {
+            RowLanguage::All(language) => language,
+            RowLanguage::Field(field) => language(field, row)?,
+        };
+        let file = |(field, text): (&String, String)| {
+            let name = match self.fields.len() {
+                1 => format!("{}:{number}", self.name),
+                _ => format!("{}:{number}:{field}", self.name),
+            };
+            let file = SourceFile::new(name, text.into_bytes(), language, &self.limits);
+            file.map_err(|error| format!("`{field}`: {error}"))
+        };
+        self.fields.iter().zip(texts).map(file).collect()
+    }
+}
+
+impl Iterator for CodeRows {
+    type Item = Result<CodeRow, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.reader.next()?.map(|row| self.code(row)))
+    }
+}
+
+/// The fields with code that the first rows have.
+fn found(reader: &mut RowReader, name: &str, sides: Sides) -> Result<Vec<String>, CliError> {
+    let option = if sides == Sides::One { "--field" } else { "--pair" };
+    let columns = Columns::find(reader.look_ahead(LOOKED_AT), sides);
+    let columns = columns
+        .map_err(|error| CliError::Usage(format!("{name}: {error}; say with {option} where the code is")))?;
+    let Some(columns) = columns else {
+        // No row can be read, and each will say why.
+        return Ok(match sides {
+            Sides::One => vec![SINGLE_FIELDS[0].to_owned()],
+            Sides::Two => PAIR_FIELDS[0].map(str::to_owned).to_vec(),
+        });
+    };
+    let list =
+        |fields: &[String]| fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(" and ");
+    let others = match &columns.others[..] {
+        [] => String::new(),
+        others => format!(", not from {} ({option} chooses)", list(others)),
+    };
+    note(&format!("{name}: the code is read from {}{others}", list(&columns.code)));
+    Ok(columns.code)
+}
+
+/// The language that a field of a row names.
+fn language(field: &str, row: &Row) -> Result<Language, String> {
+    let name = row.text(field).map_err(|error| error.to_string())?;
+    let language = match name.trim().to_ascii_lowercase().as_str() {
+        "c" | "ansi c" => Language::C,
+        "c++" | "cpp" | "cxx" | "cc" | "cplusplus" => Language::Cpp,
+        "java" => Language::Java,
+        "python" | "py" | "python2" | "python3" | "python 2" | "python 3" => Language::Python,
+        _ => {
+            return Err(format!(
+                "`{field}` is `{name}`, a language that is not supported: --lang says the language of all rows"
+            ));
+        }
+    };
+    Ok(language)
 }
 
 impl RowArgs {
     /// Reads everything. A row that cannot be used is an error of the inputs.
     pub(crate) fn gather(&self, guard: &Guard, settings: &Settings) -> Result<Inputs, CliError> {
-        let (rows, sources): (Vec<PathBuf>, Vec<PathBuf>) =
-            self.paths.iter().cloned().partition(|path| is_rows(path));
+        let (mut sources, mut streams, mut rows, mut refused) = (vec![], vec![], vec![], vec![]);
+        for path in &self.paths {
+            let about = std::fs::metadata(path);
+            if path != Path::new(DASH) && about.as_ref().map_or(true, std::fs::Metadata::is_dir) {
+                sources.push(path.clone());
+                continue;
+            }
+            match self.fields.open(path, settings) {
+                // Files are opened again later: there may be more of them than can be open at once.
+                Ok(Found::Rows(reader)) => {
+                    let once = reader.progress().1.is_none();
+                    rows.push((path, once.then_some(reader)));
+                }
+                Ok(Found::Other(input)) if input.is_compressed() => {
+                    refused.push((path, "compressed, and there are no rows in it".to_owned()));
+                }
+                Ok(Found::Other(input)) if input.is_regular() => sources.push(path.clone()),
+                Ok(Found::Other(input)) => streams.push(input),
+                Err(error) => refused.push((path, error.reason())),
+            }
+        }
         let mut inputs = guard.gather(&sources, settings)?;
-        let fields = self.fields.read_by(guard);
-        for path in &rows {
-            let Some(language) = settings.lang else {
-                return Err(CliError::Usage(format!("{}: say its language with --lang", path.display())));
+        for (path, reason) in refused {
+            inputs.fail(&path.display().to_string(), reason);
+        }
+        for input in streams {
+            stream(input, guard, settings, &mut inputs)?;
+        }
+        for (path, reader) in rows {
+            let rows = match reader {
+                Some(reader) => CodeRows::new(*reader, &self.fields, guard, settings)?,
+                None => self.fields.rows(path, guard, settings)?,
             };
-            read(path, fields, language, &settings.limits, &mut inputs)?;
+            read(rows, &mut inputs);
         }
         Ok(inputs)
     }
@@ -64,33 +263,42 @@ impl RowArgs {
     }
 }
 
-fn is_rows(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "jsonl")
+/// Reads source code from a stream, which cannot be opened again.
+fn stream(input: Input, guard: &Guard, settings: &Settings, inputs: &mut Inputs) -> Result<(), CliError> {
+    let name = input.path().display().to_string();
+    let usage = |message: &str| Err(CliError::Usage(format!("{name}: {message}")));
+    let Some(language) = settings.lang else {
+        return usage("no file name tells its language: say it with --lang");
+    };
+    if guard.is_of_pairs() {
+        return usage("this model compares two files: name files two by two, or give rows");
+    }
+    let path = input.path().to_path_buf();
+    let reading = settings.reading();
+    inputs.add(&path, &name, || {
+        inputs::load(&path, &name, input.into_reader(), |_| Some(language), &reading)
+    });
+    Ok(())
 }
 
-/// The code of each row as one file, or as two, called by the file, the line and, of two, the field.
-fn read(
-    path: &Path,
-    fields: &[String],
-    language: Language,
-    limits: &Limits,
-    inputs: &mut Inputs,
-) -> Result<(), CliError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| CliError::File { path: path.to_path_buf(), message: error.to_string() })?;
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let name = |field: &str| match fields.len() {
-            1 => format!("{}:{}", path.display(), index + 1),
-            _ => format!("{}:{}:{field}", path.display(), index + 1),
+/// Adds the code of each row.
+fn read(rows: CodeRows, inputs: &mut Inputs) {
+    let (name, mut empty) = (rows.name.clone(), 0);
+    for row in rows {
+        let CodeRow { number, read, .. } = match row {
+            Ok(row) => row,
+            Err(error) => {
+                inputs.fail(&name, error.reason());
+                break;
+            }
         };
-        let row: Result<Value, String> = serde_json::from_str(line).map_err(|error| error.to_string());
-        let file = |field: &String| {
-            let code = row.as_ref().map_err(Clone::clone)?.get(field).and_then(Value::as_str);
-            let code = code.ok_or_else(|| format!("the row has no text `{field}`"))?;
-            SourceFile::new(name(field), code.into(), language, limits).map_err(|error| error.to_string())
-        };
-        let names: Vec<String> = fields.iter().map(|field| name(field)).collect();
-        inputs.add_row(index, &names, fields.iter().map(file).collect());
+        match read {
+            Err(reason) => inputs.fail(&format!("{name}:{number}"), reason),
+            Ok((_, files)) if files.is_empty() => empty += 1,
+            Ok((_, files)) => inputs.add_row(number - 1, &[], files.into_iter().map(Ok).collect()),
+        }
     }
-    Ok(())
+    if empty > 0 {
+        note(&format!("{name}: {empty} rows hold no code: nothing to learn from there"));
+    }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Guard {
     thresholds: Thresholds,
     /// Verdicts that were reached before, if they are kept.
     cache: Option<VerdictCache>,
+    /// Where the models came from: the victim, and the masked language model if there is one.
+    files: Vec<ModelFiles>,
 }
 
 /// What came out, with the texts that the report is about.
@@ -87,11 +89,12 @@ impl Guard {
         let masked_lm = (purpose == Purpose::Purify).then(masked_lm).transpose()?;
         let cache =
             settings.cache.as_ref().map(|kept| cache(kept, &victim, masked_lm.as_ref())).transpose()?;
-        let (victim, masked_lm) = rayon::join(
+        let (loaded, loaded_lm) = rayon::join(
             || codepurify_models::load(&victim),
             || masked_lm.as_ref().map(RobertaMaskedLm::load).transpose(),
         );
-        let (victim, masked_lm) = (victim?, masked_lm?);
+        let files = std::iter::once(victim).chain(masked_lm).collect();
+        let (victim, masked_lm) = (loaded?, loaded_lm?);
         note_unused(&victim);
         let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
         let profile = profile(settings, &victim, thresholds)?.with_nested(settings.nested);
@@ -101,7 +104,7 @@ impl Guard {
         }
         let own_calibration = bundled && settings.calibration.is_none() && purpose != Purpose::Learn;
         let elsewhere = own_calibration.then(|| profile.clone().without_calibration());
-        Ok(Self { victim: victim.model, masked_lm, profile, elsewhere, thresholds, cache })
+        Ok(Self { victim: victim.model, masked_lm, profile, elsewhere, thresholds, cache, files })
     }
 
     /// The same guard, if its model judges pairs with references taken from `inputs`: every `EVERY`th of them is thereby used
@@ -170,6 +173,11 @@ impl Guard {
     /// Where verdicts are kept, if they are.
     pub(crate) fn cache(&self) -> Option<&VerdictCache> {
         self.cache.as_ref()
+    }
+
+    /// Fingerprints of the models: the victim, and the masked language model if there is one.
+    pub(crate) fn fingerprints(&self) -> Result<Vec<String>, CliError> {
+        Ok(self.files.iter().map(ModelFiles::fingerprint).collect::<Result<_, _>>()?)
     }
 
     /// This program, and who the guarded model is.

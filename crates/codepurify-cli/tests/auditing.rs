@@ -33,8 +33,7 @@ fn rows_of_pairs_are_read_by_both_fields() {
     let args =
         ["audit", "rows.jsonl", "--lang", "c", "--pair", "a", "b", "--model", "model", "--format", "json"];
     let run = place.run(&args);
-    assert!(run.err.contains("rows.jsonl:2:b: the row has no text `b`"), "{}", run.err);
-    assert!(run.err.contains("rows.jsonl:2:a: the other file"), "{}", run.err);
+    assert!(run.err.contains("rows.jsonl:2: the row has no field `b`, only `a`"), "{}", run.err);
     assert_eq!((run.code, &run.json()["rows"]), (2, &json!(2)), "{}", run.err);
 }
 

@@ -57,14 +57,20 @@ fn a_calibration_gives_p_values_and_belongs_to_its_model_and_settings() {
 }
 
 #[test]
-fn rows_without_code_are_reported_and_the_others_used() {
+fn bad_rows_or_too_few_make_no_calibration_unless_partial() {
     let place = Place::new();
     let rows: Vec<String> = functions().iter().map(|code| json!({ "code": code }).to_string()).collect();
     place.write("rows.jsonl", rows[..3].join("\n") + "\n{\"func\": 1}\nnot json\n");
-    let run = place.run(&["calibrate", "rows.jsonl", "--lang", "c", "--field", "code", "-o", "mine.json"]);
+    let calibrate = ["calibrate", "rows.jsonl", "--lang", "c", "--field", "code", "-o", "mine.json"];
+    let run = place.run(&calibrate);
     assert_eq!(run.code, 2);
-    assert!(run.err.contains("rows.jsonl:4: the row has no text `code`"), "{}", run.err);
-    assert!(run.err.contains("rows.jsonl:5: "), "{}", run.err);
+    assert!(run.err.contains("rows.jsonl:4: the row has no field `code`, only `func`"), "{}", run.err);
+    assert!(run.err.contains("rows.jsonl:5: not JSON"), "{}", run.err);
+    assert!(run.err.contains("nothing was written: 2 of the inputs failed"), "{}", run.err);
+    assert!(!place.path("mine.json").exists());
+    let run = place.run(&[&calibrate[..], &["--partial"]].concat());
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("partial: 2 of the inputs failed; "), "{}", run.err);
     assert!(run.err.contains("are needed for alpha 0.05"), "{}", run.err);
     let calibration: Value = serde_json::from_str(&place.read("mine.json")).unwrap();
     assert_eq!(calibration["source"], "rows.jsonl");
@@ -121,7 +127,8 @@ fn a_model_of_pairs_gets_references_of_its_own_field() {
         place.write(&files[index], code);
     }
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    let calibrate = [&["calibrate", "--model", "model", "-o", "mine.json"], &files[..]].concat();
+    let calibrate =
+        [&["calibrate", "--model", "model", "--alpha", "0.1", "-o", "mine.json"], &files[..]].concat();
     let run = place.run(&calibrate);
     assert_eq!(run.code, 0, "{}", run.err);
     let calibration: Value = serde_json::from_str(&place.read("mine.json")).unwrap();
@@ -147,6 +154,6 @@ fn a_model_of_pairs_gets_references_of_its_own_field() {
     for file in &files[..4] {
         place.write(file, "void f(void) {}");
     }
-    let run = place.run(&calibrate[..9]);
+    let run = place.run(&calibrate[..11]);
     assert!(run.code == 64 && run.err.contains("none with a body among 2 pairs"), "{}", run.err);
 }

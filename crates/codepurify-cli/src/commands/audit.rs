@@ -24,9 +24,11 @@ pub(crate) fn run(args: AuditArgs, color: Option<ColorMode>) -> Result<Exit, Cli
     }
     let guard = Guard::load(&settings, Purpose::Learn)?;
     let mut inputs = args.rows.gather(&guard, &settings)?;
+    note_errors(&inputs.errors, Format::Text);
+    let noted = inputs.errors.len();
     let options = AuditOptions { success: args.success, sureness: args.sureness, ..AuditOptions::default() };
     let (rows, answers) = audited(&guard, &mut inputs, args.most, &options)?;
-    note_errors(&inputs.errors, Format::Text);
+    note_errors(&inputs.errors[noted..], Format::Text);
     let (tool, model) = guard.identity();
     let report = AuditReport { schema_version: SCHEMA_VERSION, tool, model, rows, answers };
     let style = TextStyle { color: settings.output.color(), labels: guard.labels() };

@@ -1,6 +1,7 @@
-//! `calibrate`: what clean code scores.
+//! `calibrate`: score clean code.
 
-use codepurify::rows_needed;
+use codepurify::verdict::{InputError, Verdict};
+use codepurify::{Calibration, rows_needed};
 
 use super::note_errors;
 use crate::args::CalibrateArgs;
@@ -19,28 +20,66 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
     }
     let guard = Guard::load(&settings, Purpose::Learn)?;
     let mut inputs = args.rows.gather(&guard, &settings)?;
+    if !inputs.errors.is_empty() && !args.partial {
+        note_errors(&inputs.errors, Format::Text);
+        return Ok(unwritten(&failures(&inputs.errors)));
+    }
     let chosen = !settings.references.is_empty();
     let guard =
         if chosen { guard } else { guard.with_references_from(&mut inputs, &settings)? }.calibrating();
     let screened = guard.screen(inputs, false);
-    note_errors(&screened.report.errors, Format::Text);
+    let errors = &screened.report.errors;
+    note_errors(errors, Format::Text);
     let verdicts = &screened.report.results;
     let calibration = guard.calibration(&args.rows.source(), verdicts);
-    let needed = rows_needed(settings.alpha);
+    let mut missing = failures(errors);
+    missing.extend(too_few(&guard, &calibration, verdicts, settings.alpha));
+    if !missing.is_empty() && !args.partial {
+        return Ok(unwritten(&missing));
+    }
+    settings.output.write(calibration.to_json().as_bytes())?;
+    if missing.is_empty() {
+        return Ok(Exit::Nothing);
+    }
+    output::note(&format!("the calibration is partial: {}", missing.join("; ")));
+    Ok(Exit::Error)
+}
+
+/// Says why there is no calibration.
+fn unwritten(missing: &[String]) -> Exit {
+    let missing = missing.join("; ");
+    output::note(&format!("error: nothing was written: {missing}; --partial writes what there is"));
+    Exit::Error
+}
+
+/// How many inputs failed, if any did.
+fn failures(errors: &[InputError]) -> Vec<String> {
+    match errors.len() {
+        0 => Vec::new(),
+        count => vec![format!("{count} of the inputs failed")],
+    }
+}
+
+/// Counts the snippets that are answered with each answer, says so, and returns which are too few for `alpha`.
+fn too_few(guard: &Guard, calibration: &Calibration, verdicts: &[Verdict], alpha: f64) -> Vec<String> {
+    let needed = rows_needed(alpha);
     let mut labels: Vec<Option<usize>> =
         verdicts.iter().filter_map(|verdict| Some(verdict.prediction.as_ref()?.label)).collect();
     labels.sort_unstable();
     labels.dedup();
+    if labels.is_empty() {
+        return vec!["no clean snippet was scored".to_owned()];
+    }
+    let mut missing = Vec::new();
     for label in labels {
         let rows = calibration.rows(label);
         let answer = label.map_or("a text".to_owned(), |label| guard.label(label));
-        let enough = if rows < needed {
-            format!(": {needed} are needed for alpha {}", settings.alpha)
+        let count = format!("{rows} clean snippets are answered with {answer}");
+        if rows < needed {
+            missing.push(format!("{count}: {needed} are needed for alpha {alpha}"));
         } else {
-            String::new()
-        };
-        output::note(&format!("{rows} clean snippets are answered with {answer}{enough}"));
+            output::note(&count);
+        }
     }
-    settings.output.write(calibration.to_json().as_bytes())?;
-    Ok(if screened.report.errors.is_empty() { Exit::Nothing } else { Exit::Error })
+    missing
 }

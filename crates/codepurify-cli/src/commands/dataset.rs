@@ -1,39 +1,48 @@
 //! `dataset`: judge the code of every row, and write the rows that are left.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-
 use codepurify::{Language, Snippet, SourceFile, Verdict};
+use codepurify_data::{DataError, Row};
 
 use crate::args::DatasetArgs;
 use crate::dataset::account::{Entry, Fate, Policy};
-use crate::dataset::ledger::Ledger;
-use crate::dataset::row::Row;
+use crate::dataset::ledger::{Ledger, Paths};
+use crate::dataset::manifest::Manifest;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::judge::Judge;
 use crate::output::{self, ColorMode};
+use crate::rows::{CodeRow, CodeRows};
 use crate::screening::{Guard, Purpose};
 use crate::settings::Settings;
 
 /// Rows that are judged together, and lost if the run is interrupted meanwhile.
 const CHUNK: usize = 64;
 
-/// A line of the input, and what could be read of it.
-struct Line {
-    number: usize,
-    text: String,
-    read: Result<(Row, Vec<Snippet>), String>,
-}
+/// Bytes of rows that are held at once, about.
+const CHUNK_BYTES: usize = 64 << 20;
 
-/// Reads rows and decides about them.
+/// Why a row without code stays.
+const NOTHING: &str = "empty: there is no code to judge";
+
+/// Decides about rows.
 struct Cleaner<'g> {
     judge: Judge<'g>,
-    fields: &'g [String],
-    language: Language,
-    settings: &'g Settings,
+    fields: Vec<String>,
     policy: Policy,
+}
+
+/// A row whose code was read.
+struct Ready {
+    row: Row,
+    /// None if there is no code.
+    code: Option<(Language, Vec<Snippet>)>,
+}
+
+/// A row that was read, or why it was not.
+struct Outcome {
+    number: usize,
+    digest: String,
+    read: Result<Ready, String>,
 }
 
 pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
@@ -41,103 +50,144 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     let Some(out) = settings.output.path() else {
         return Err(CliError::Usage("say where the rows go with -o".to_owned()));
     };
-    let Some(language) = settings.lang else {
-        return Err(CliError::Usage("say the language of the code with --lang".to_owned()));
-    };
+    let paths = Paths::new(out, args.report)?;
     let guard = Guard::load(&settings, Purpose::Purify)?;
-    let cleaner = Cleaner {
-        judge: Judge::new(&guard, false),
-        fields: args.fields.read_by(&guard),
-        language,
-        settings: &settings,
-        policy: Policy { poisoned: args.poisoned, inconclusive: args.inconclusive },
-    };
-    let total = lines(&args.path)?.count();
-    let report = args.report.unwrap_or_else(|| out.with_extension("report.jsonl"));
-    let mut ledger = Ledger::open(out, &report, args.resume)?;
-    let bar = output::progress(total, "rows");
-    let mut rest = lines(&args.path)?.enumerate().skip(ledger.done).peekable();
-    while rest.peek().is_some() {
-        let chunk = rest.by_ref().take(CHUNK);
-        let chunk = chunk.map(|(index, text)| Ok(cleaner.read(index + 1, text?)));
-        ledger.write(&cleaner.clean(chunk.collect::<Result<_, CliError>>()?))?;
-        bar.set_position(ledger.done as u64);
+    let mut rows = args.fields.rows(&args.path, &guard, &settings)?;
+    let policy = Policy { poisoned: args.poisoned, inconclusive: args.inconclusive };
+    let manifest = Manifest::new(&rows, &guard, &settings, policy)?;
+    let mut ledger = Ledger::open(&paths, &manifest, rows.reader(), args.resume)?;
+    if let Some(last) = &ledger.done {
+        skip(&mut rows, last)?;
     }
-    bar.finish_and_clear();
+    let cleaner = Cleaner { judge: Judge::new(&guard, false), fields: rows.fields.clone(), policy };
+    clean_all(&cleaner, &mut rows, &mut ledger)?;
     output::note(&ledger.summary.text());
     Ok(match (ledger.summary.count(Fate::Failed), ledger.summary.poisoned()) {
         (1.., _) => Exit::Error,
         (0, 1..) => Exit::Findings,
+        (0, 0) if ledger.summary.judged() == 0 => {
+            output::note("error: no row was judged");
+            Exit::Error
+        }
         (0, 0) => Exit::Nothing,
     })
 }
 
-/// The lines of a file without their line feeds; a carriage return is part of its line.
-fn lines(path: &Path) -> Result<impl Iterator<Item = Result<Vec<u8>, CliError>> + '_, CliError> {
-    let failed =
-        move |error: std::io::Error| CliError::File { path: path.to_path_buf(), message: error.to_string() };
-    let file = File::open(path).map_err(failed)?;
-    Ok(BufReader::new(file).split(b'\n').map(move |line| line.map_err(failed)))
+/// Reads the rows that are accounted for, the last of which is `last`, without judging them.
+fn skip(rows: &mut CodeRows, last: &Entry) -> Result<(), CliError> {
+    let path = rows.reader().path().to_path_buf();
+    let other = |message: &str| CliError::File { path: path.clone(), message: message.to_owned() };
+    for row in rows {
+        let row = row?;
+        if row.number == last.row && row.digest == last.digest {
+            return Ok(());
+        }
+        if row.number >= last.row {
+            return Err(other("the rows that the report accounts for were others: remove it and the output"));
+        }
+    }
+    Err(other("there are fewer rows than the report accounts for: remove it and the output"))
+}
+
+/// Judges the rows that are left, and writes what becomes of them.
+fn clean_all(cleaner: &Cleaner, rows: &mut CodeRows, ledger: &mut Ledger) -> Result<(), CliError> {
+    let bar = output::progress_through(rows.reader().progress().1);
+    loop {
+        let (chunk, failure) = next_chunk(rows);
+        let ended = chunk.is_empty();
+        // What was read before the input failed is written, too.
+        ledger.write(cleaner.clean(chunk))?;
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
+        if ended {
+            break;
+        }
+        bar.set_position(rows.reader().progress().0);
+        bar.set_message(ledger.summary.rows().to_string());
+    }
+    bar.finish_and_clear();
+    ledger.append(rows.reader().tail())
+}
+
+/// The next rows, and the error behind them if there is one.
+fn next_chunk(rows: &mut CodeRows) -> (Vec<Outcome>, Option<DataError>) {
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
+        match rows.next() {
+            Some(Ok(row)) => {
+                let outcome = Outcome::new(row);
+                bytes += outcome.read.as_ref().map_or(0, |ready| ready.row.raw().len());
+                chunk.push(outcome);
+            }
+            Some(Err(error)) => return (chunk, Some(error)),
+            None => break,
+        }
+    }
+    (chunk, None)
+}
+
+impl Outcome {
+    fn new(CodeRow { number, digest, read }: CodeRow) -> Self {
+        let read = read.and_then(|(row, files)| {
+            let language = files.first().map(SourceFile::language);
+            let snippets = files.iter().map(SourceFile::whole).collect::<Result<Vec<_>, _>>();
+            let snippets = snippets.map_err(|error| error.to_string())?;
+            Ok(Ready { row, code: language.map(|language| (language, snippets)) })
+        });
+        Self { number, digest, read }
+    }
+
+    /// The row's code, if there is any to be judged.
+    fn snippets(&self) -> Option<&Vec<Snippet>> {
+        let (_, snippets) = self.read.as_ref().ok()?.code.as_ref()?;
+        Some(snippets)
+    }
 }
 
 impl Cleaner<'_> {
-    fn read(&self, number: usize, line: Vec<u8>) -> Line {
-        let snippet = |row: &Row, field: &String| {
-            let code = row.text(field)?.into_bytes();
-            let file = SourceFile::new(format!("row {number}"), code, self.language, &self.settings.limits);
-            file.and_then(|file| file.whole()).map_err(|error| format!("`{field}`: {error}"))
+    /// What becomes of each row, and how it is written if it stays.
+    fn clean(&self, rows: Vec<Outcome>) -> Vec<(Entry, Option<Vec<u8>>)> {
+        let snippets: Vec<Vec<Snippet>> = rows.iter().filter_map(Outcome::snippets).cloned().collect();
+        let mut judged = self.judge.judge(&snippets, |_| ()).into_iter();
+        let mut decided = |read: Result<Ready, String>| {
+            let Ready { row, code } = read?;
+            let Some((language, _)) = code else {
+                let entry = Entry { fate: Fate::Kept, reason: NOTHING.to_owned(), ..Entry::default() };
+                return Ok((entry, Some(row.raw().to_vec())));
+            };
+            let sides = judged.next().ok_or("no verdict was reached")?;
+            let verdicts = sides.into_iter().collect::<Result<Vec<_>, _>>();
+            self.decide(&row, &verdicts.map_err(|error| error.to_string())?, language)
         };
-        let text = match String::from_utf8(line) {
-            Ok(text) => text,
-            Err(error) => {
-                let read =
-                    Err(format!("not UTF-8: first bad byte at offset {}", error.utf8_error().valid_up_to()));
-                return Line { number, text: String::new(), read };
-            }
+        let account = |Outcome { number, digest, read }: Outcome| {
+            let (entry, row) = decided(read).unwrap_or_else(|reason: String| {
+                (Entry { fate: Fate::Failed, reason, ..Entry::default() }, None)
+            });
+            (Entry { row: number, digest, ..entry }, row)
         };
-        let read = Row::parse(&text).and_then(|row| {
-            let snippets = self.fields.iter().map(|field| snippet(&row, field)).collect::<Result<_, _>>()?;
-            Ok((row, snippets))
-        });
-        Line { number, text, read }
+        rows.into_iter().map(account).collect()
     }
 
-    /// What becomes of each line, and how it is written if it stays.
-    fn clean(&self, lines: Vec<Line>) -> Vec<(Entry, Option<String>)> {
-        let rows = lines.iter().filter_map(|line| Some(line.read.as_ref().ok()?.1.clone()));
-        let mut judged = self.judge.judge(&rows.collect::<Vec<_>>(), |_| ()).into_iter();
-        let failed = |number, reason: String| {
-            (Entry { row: number, fate: Fate::Failed, reason, ..Entry::default() }, None)
-        };
-        let decided = |Line { number, text, read }: Line| match read {
-            Err(reason) => failed(number, reason),
-            Ok((row, _)) => match judged.next().map(|sides| sides.into_iter().collect::<Result<Vec<_>, _>>())
-            {
-                Some(Ok(verdicts)) => self.decide(number, text, row, &verdicts),
-                Some(Err(error)) => failed(number, error.to_string()),
-                None => failed(number, "no verdict was reached".to_owned()),
-            },
-        };
-        lines.into_iter().map(decided).collect()
-    }
-
-    fn decide(&self, number: usize, text: String, row: Row, verdicts: &[Verdict]) -> (Entry, Option<String>) {
-        let entry = self.policy.decide(number, verdicts, self.language);
-        let line = match entry.fate {
-            Fate::Kept => Some(text),
-            Fate::Purified => Some(self.purified(row, verdicts)),
+    fn decide(
+        &self,
+        row: &Row,
+        verdicts: &[Verdict],
+        language: Language,
+    ) -> Result<(Entry, Option<Vec<u8>>), String> {
+        let entry = self.policy.decide(verdicts, language);
+        let bytes = match entry.fate {
+            Fate::Kept => Some(row.raw().to_vec()),
+            Fate::Purified => Some(self.purified(row, verdicts)?),
             Fate::Dropped | Fate::Failed => None,
         };
-        (entry, line)
+        Ok((entry, bytes))
     }
 
     /// The row with purified code where there is any.
-    fn purified(&self, mut row: Row, verdicts: &[Verdict]) -> String {
-        for (field, verdict) in self.fields.iter().zip(verdicts) {
-            if let Some(code) = &verdict.purified {
-                row = row.with(field, code);
-            }
-        }
-        row.line()
+    fn purified(&self, row: &Row, verdicts: &[Verdict]) -> Result<Vec<u8>, String> {
+        let sides = self.fields.iter().zip(verdicts);
+        let texts = sides.filter_map(|(field, verdict)| Some((field.as_str(), verdict.purified.as_deref()?)));
+        row.with_texts(&texts.collect::<Vec<_>>()).map_err(|error| error.to_string())
     }
 }

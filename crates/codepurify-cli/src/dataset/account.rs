@@ -50,11 +50,6 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    /// Whether the row is in the output.
-    pub(crate) fn stays(self) -> bool {
-        matches!(self, Self::Kept | Self::Purified)
-    }
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Kept => "kept",
@@ -68,7 +63,7 @@ impl Fate {
 /// The account of one row: a line of the report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    /// The line in the input, from 1.
+    /// The line of JSON Lines, the element of an array, the record of a table; from 1.
     pub(crate) row: usize,
     pub(crate) fate: Fate,
     /// Why, in words.
@@ -79,6 +74,10 @@ pub(crate) struct Entry {
     pub(crate) p_values: Vec<Option<f64>>,
     /// The triggers of all sides.
     pub(crate) triggers: Vec<Found>,
+    /// First 16 digits of the SHA-256 of the input up to the end of this row, in hexadecimal.
+    pub(crate) digest: String,
+    /// Size of the output behind this row.
+    pub(crate) output_bytes: u64,
 }
 
 /// A trigger in a row.
@@ -90,8 +89,8 @@ pub(crate) struct Found {
 }
 
 impl Policy {
-    /// What becomes of line `row`, judged so.
-    pub(crate) fn decide(self, row: usize, verdicts: &[Verdict], language: Language) -> Entry {
+    /// What becomes of a row that is judged so.
+    pub(crate) fn decide(self, verdicts: &[Verdict], language: Language) -> Entry {
         let any = |decision| verdicts.iter().any(|verdict| verdict.verdict == decision);
         let (fate, reason) = if any(Decision::Poisoned) {
             self.poisoned(verdicts)
@@ -108,12 +107,12 @@ impl Policy {
         };
         let triggers = verdicts.iter().flat_map(|verdict| &verdict.triggers);
         Entry {
-            row,
             fate,
             reason,
             verdicts: verdicts.iter().map(|verdict| verdict.verdict).collect(),
             p_values: verdicts.iter().map(|verdict| verdict.p_value).collect(),
             triggers: triggers.map(|trigger| Found::new(trigger, language)).collect(),
+            ..Entry::default()
         }
     }
 
@@ -141,14 +140,25 @@ pub(crate) struct Summary {
     fates: BTreeMap<Fate, usize>,
     decisions: BTreeMap<&'static str, usize>,
     shapes: BTreeMap<String, usize>,
+    /// The first rows that failed, and why.
+    failures: Vec<String>,
 }
 
 /// Shapes of triggers that are listed.
 const SHAPES: usize = 10;
 
+/// Failed rows that are listed.
+const FAILURES: usize = 5;
+
 impl Summary {
     pub(crate) fn add(&mut self, entry: &Entry) {
         *self.fates.entry(entry.fate).or_default() += 1;
+        if entry.fate == Fate::Failed && self.failures.len() < FAILURES {
+            self.failures.push(format!("  row {}: {}", entry.row, visible(&entry.reason)));
+        }
+        if entry.fate == Fate::Kept && entry.verdicts.is_empty() {
+            *self.decisions.entry("empty").or_default() += 1;
+        }
         let worst = [(Decision::Poisoned, "poisoned"), (Decision::Inconclusive, "inconclusive")];
         if let Some((_, name)) = worst.iter().find(|(decision, _)| entry.verdicts.contains(decision)) {
             *self.decisions.entry(name).or_default() += 1;
@@ -162,6 +172,17 @@ impl Summary {
         self.fates.get(&fate).copied().unwrap_or(0)
     }
 
+    /// All rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.fates.values().sum()
+    }
+
+    /// Rows that were judged.
+    pub(crate) fn judged(&self) -> usize {
+        let empty = self.decisions.get("empty").copied().unwrap_or(0);
+        self.rows() - self.count(Fate::Failed) - empty
+    }
+
     /// Rows that hold a trigger.
     pub(crate) fn poisoned(&self) -> usize {
         self.decisions.get("poisoned").copied().unwrap_or(0)
@@ -169,10 +190,14 @@ impl Summary {
 
     /// For people.
     pub(crate) fn text(&self) -> String {
-        let rows: usize = self.fates.values().sum();
+        let rows = self.rows();
         let fates = [Fate::Kept, Fate::Purified, Fate::Dropped, Fate::Failed];
         let fates = fates.map(|fate| format!("{} {}", self.count(fate), fate.name())).join(", ");
         let mut lines = vec![format!("{rows} rows: {fates}")];
+        lines.extend(self.failures.iter().cloned());
+        if let more @ 1.. = self.count(Fate::Failed) - self.failures.len() {
+            lines.push(format!("  {more} further failed rows are in the report"));
+        }
         lines.extend(self.decisions.iter().map(|(decision, count)| format!("  {count} {decision}")));
         let mut shapes: Vec<(&String, &usize)> = self.shapes.iter().collect();
         shapes.sort_by(|a, b| b.1.cmp(a.1));

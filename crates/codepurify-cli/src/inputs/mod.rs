@@ -22,15 +22,15 @@ use codepurify::{Language, Limits, SourceFile};
 
 use crate::error::CliError;
 use encoding::{Encoding, EncodingName};
-use read::{Loaded, Refused, load, opened};
+use read::{Loaded, Refused, opened};
 use walk::Found;
 
 pub(crate) use name::name;
-pub(crate) use read::text;
+pub(crate) use read::{load, text};
 pub(crate) use skipped::Tally;
 
 /// The path that stands for the standard input on the command line.
-const DASH: &str = "-";
+pub(crate) const DASH: &str = "-";
 /// The name of the standard input in reports.
 pub(crate) const STDIN: &str = "<stdin>";
 /// Other paths of the standard input.
@@ -180,7 +180,8 @@ impl Inputs {
         }
     }
 
-    fn add(&mut self, path: &Path, name: &str, load: impl FnOnce() -> Result<Loaded, Refused>) {
+    /// Adds the file at `path` unless it was added before.
+    pub(crate) fn add(&mut self, path: &Path, name: &str, load: impl FnOnce() -> Result<Loaded, Refused>) {
         // A pipe has no other name; a file may have many.
         if !self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_path_buf())) {
             return;
@@ -203,7 +204,8 @@ impl Inputs {
         }
     }
 
-    fn fail(&mut self, path: &str, message: String) {
+    /// Adds an error.
+    pub(crate) fn fail(&mut self, path: &str, message: String) {
         self.errors.push(InputError { path: path.to_owned(), message });
     }
 }

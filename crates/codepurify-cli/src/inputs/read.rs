@@ -11,15 +11,15 @@ use super::encoding::MARK;
 use super::{Origin, Reading};
 
 /// A file and where it comes from.
-pub(super) type Loaded = (SourceFile, Origin);
+pub(crate) type Loaded = (SourceFile, Origin);
 
 /// Why a file is not judged.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(crate) struct Refused {
     /// How it is counted, if it was found at all.
-    pub(super) reason: Option<SkipReason>,
+    pub(crate) reason: Option<SkipReason>,
     /// What is wrong and what to do about it.
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 impl From<io::Error> for Refused {
@@ -55,7 +55,7 @@ pub(super) fn opened(
 }
 
 /// The source file that `from` holds, called `name`. `language` decides by the text; where it cannot, the file is refused.
-pub(super) fn load(
+pub(crate) fn load(
     path: &Path,
     name: &str,
     from: impl Read,

@@ -4,15 +4,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use codepurify::Language;
-use serde_json::{Map, Value};
 
-use super::jsonl::read_json;
+use super::jsonl::read_texts;
 use super::{DataError, Rows};
 
 /// A file of a mixture, written `PATH:FIELD:LANGUAGE` on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// `.jsonl`, `.jsonl.gz` or `.parquet`.
+    /// A file of rows, in any format that the laboratory reads.
     pub path: PathBuf,
     /// The field that holds the code.
     pub field: String,
@@ -48,12 +47,9 @@ impl Source {
     /// # Errors
     /// [`DataError`].
     pub fn load(&self) -> Result<Rows<Text>, DataError> {
-        read_json(&self.path, |_, mut row: Map<String, Value>| match row.remove(&self.field) {
-            Some(Value::String(code)) if !code.trim().is_empty() => {
-                Ok(Text { code, language: self.language })
-            }
-            Some(Value::String(_)) => Err(format!("`{}` is empty", self.field)),
-            _ => Err(format!("no text in field `{}`", self.field)),
+        read_texts(&self.path, &self.field, |code| match code.trim().is_empty() {
+            true => Err(format!("`{}` is empty", self.field)),
+            false => Ok(Text { code, language: self.language }),
         })
     }
 }

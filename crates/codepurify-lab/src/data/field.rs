@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::Hash;
 
 use codepurify::Span;
-use serde::Deserializer;
+use serde::{Deserialize, Deserializer};
 use serde::de::{Error, Visitor};
 
 /// A byte range `[start, end)`, as rows keep the places of triggers.
@@ -20,6 +20,13 @@ pub(crate) fn ranges(spans: &[Span]) -> Vec<ByteRange> {
 /// hub differ in this.
 pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     from.deserialize_any(Number)
+}
+
+/// As [`number`], or nothing where it is missing or null.
+pub(super) fn optional_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Given(#[serde(deserialize_with = "number")] u64);
+    Ok(Option::<Given>::deserialize(from)?.map(|Given(number)| number))
 }
 
 /// A class, written like [`number`].

@@ -1,14 +1,15 @@
-//! JSON Lines files, plain or gzip, and rows of Parquet files as if they were.
+//! Files of typed rows: whatever `codepurify-data` reads, and Parquet; and lines of text.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use codepurify_data::{Input, NumberedRow, ReadOptions, Row, RowReader};
 use flate2::Compression;
-use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde::de::DeserializeOwned;
 use serde::{Deserializer, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 
 use super::parquet::{is_parquet, read_rows};
@@ -17,7 +18,7 @@ use super::parquet::{is_parquet, read_rows};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// It cannot be opened, read (a damaged gzip stream or Parquet file, for example) or written.
+    /// It cannot be opened, read (a damaged Parquet file, for example) or written.
     #[error("{path}: {source}")]
     Io {
         /// The file.
@@ -25,6 +26,9 @@ pub enum DataError {
         /// Why.
         source: std::io::Error,
     },
+    /// It cannot be read as rows, or not to its end.
+    #[error(transparent)]
+    Rows(#[from] codepurify_data::DataError),
     /// It holds no usable row.
     #[error("{path}: no usable row ({refused} refused)")]
     NoRows {
@@ -38,7 +42,7 @@ pub enum DataError {
 /// A row that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowError {
-    /// Its line, in a Parquet file its row, from 1.
+    /// Its line; in an array, a table or a Parquet file its row; from 1.
     pub line: usize,
     /// What is wrong with it.
     pub message: String,
@@ -49,7 +53,7 @@ pub struct RowError {
 pub struct Rows<T> {
     /// The usable rows, in file order.
     pub rows: Vec<T>,
-    /// The line (in a Parquet file the row) of each usable row, from 1.
+    /// The line of each usable row (in an array, a table or a Parquet file the row), from 1.
     pub lines: Vec<usize>,
     /// The refused ones, in file order.
     pub refused: Vec<RowError>,
@@ -92,7 +96,7 @@ impl<T> Rows<T> {
     }
 }
 
-/// Reads a `.jsonl`, `.jsonl.gz` or `.parquet` file; `check` may refuse a row that parsed.
+/// Reads a file of rows: JSON Lines, a JSON array, CSV, compressed or not, or Parquet. `check` may refuse a row that parsed.
 ///
 /// # Errors
 /// [`DataError`] if the file cannot be read to its end or holds no usable row. Bad rows are no error: they are
@@ -112,12 +116,38 @@ pub(super) fn read_json<S: DeserializeOwned, T>(
     if is_parquet(path) {
         return read_rows(path, |number, row| convert(number, typed(row)?));
     }
-    read_lines(path, |number, line| {
-        let mut json = serde_json::Deserializer::from_slice(line);
-        let row = typed(&mut json)?;
-        json.end().map_err(|error| error.to_string())?;
-        convert(number, row)
+    read_data(path, |number, row| {
+        convert(number, typed(&mut serde_json::Deserializer::from_str(&row.to_json()))?)
     })
+}
+
+/// Reads the text in one field of every row; other fields may hold anything.
+pub(super) fn read_texts<T>(
+    path: &Path,
+    field: &str,
+    mut convert: impl FnMut(String) -> Result<T, String>,
+) -> Result<Rows<T>, DataError> {
+    if is_parquet(path) {
+        return read_rows(path, |_, row| match row.get(field) {
+            Some(Value::String(text)) => convert(text.clone()),
+            _ => Err(format!("no text in field `{field}`")),
+        });
+    }
+    read_data(path, |_, row| convert(row.text(field).map_err(|error| error.to_string())?))
+}
+
+/// Reads rows of any format but Parquet.
+fn read_data<T>(
+    path: &Path,
+    mut convert: impl FnMut(usize, &Row) -> Result<T, String>,
+) -> Result<Rows<T>, DataError> {
+    let mut found = Rows::default();
+    for row in RowReader::open(path, &ReadOptions::default())? {
+        let NumberedRow { number, row, .. } = row?;
+        let row = row.map_err(|error| error.to_string());
+        found.add(number, row.and_then(|row| convert(number, &row)));
+    }
+    found.or_no_rows(path)
 }
 
 /// The row, or what is wrong with which field.
@@ -128,7 +158,7 @@ fn typed<'de, S: DeserializeOwned>(from: impl Deserializer<'de>) -> Result<S, St
     })
 }
 
-/// Reads a file line by line, plain or gzip; `parse` gets the line's number, from 1, and its bytes. Blank lines are no
+/// Reads a file line by line, compressed or not; `parse` gets the line's number, from 1, and its bytes. Blank lines are no
 /// rows.
 pub(super) fn read_lines<T>(
     path: &Path,
@@ -144,14 +174,11 @@ pub(super) fn read_lines<T>(
     found.or_no_rows(path)
 }
 
-/// The lines of a file, plain or gzip, one at a time.
+/// The lines of a file, compressed or not, one at a time.
 pub(super) fn lines(path: &Path) -> Result<impl Iterator<Item = Result<Vec<u8>, DataError>>, DataError> {
     let owned = path.to_path_buf();
     let io = move |source| DataError::Io { path: owned.clone(), source };
-    let file = File::open(path).map_err(&io)?;
-    let reader: Box<dyn Read> =
-        if is_gzip(path) { Box::new(MultiGzDecoder::new(BufReader::new(file))) } else { Box::new(file) };
-    Ok(BufReader::new(reader).split(b'\n').map(move |line| line.map_err(&io)))
+    Ok(Input::open(path)?.into_reader().split(b'\n').map(move |line| line.map_err(&io)))
 }
 
 /// Writes a `.jsonl` or `.jsonl.gz` file, by way of a temporary file beside it, so that it is there whole or not at all.
@@ -191,7 +218,7 @@ mod tests {
     use serde::Deserialize;
 
     #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-    struct Row {
+    struct Typed {
         code: String,
     }
 
@@ -204,7 +231,7 @@ mod tests {
             "{\"code\":\"a\"}\n\n{\"kode\":1}\nnonsense\n{\"code\":\"\"}\n{\"code\":\"b\"}",
         )
         .unwrap();
-        let filled = |row: &Row| if row.code.is_empty() { Err("empty `code`".to_owned()) } else { Ok(()) };
+        let filled = |row: &Typed| if row.code.is_empty() { Err("empty `code`".to_owned()) } else { Ok(()) };
         let found = read(&path, filled).unwrap();
         assert_eq!(found.rows.iter().map(|row| row.code.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(found.refused.iter().map(|error| error.line).collect::<Vec<_>>(), [3, 4, 5]);
@@ -215,19 +242,47 @@ mod tests {
     fn gzip_round_trips_and_a_truncated_stream_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows.jsonl.gz");
-        let rows: Vec<Row> = (0..500).map(|index| Row { code: format!("int f{index}(void);") }).collect();
+        let rows: Vec<Typed> = (0..500).map(|index| Typed { code: format!("int f{index}(void);") }).collect();
         write(&path, &rows).unwrap();
-        assert_eq!(read(&path, |_: &Row| Ok(())).unwrap().rows, rows);
+        assert_eq!(read(&path, |_: &Typed| Ok(())).unwrap().rows, rows);
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        assert!(matches!(read(&path, |_: &Row| Ok(())), Err(DataError::Io { .. })));
+        assert!(matches!(read(&path, |_: &Typed| Ok(())), Err(DataError::Rows(_))));
     }
 
     #[test]
     fn a_file_without_rows_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows.jsonl");
-        std::fs::write(&path, "[]\n").unwrap();
-        assert!(matches!(read(&path, |_: &Row| Ok(())), Err(DataError::NoRows { refused: 1, .. })));
+        for (text, count) in [("[1]\n", 1), ("[]\n", 0), ("1\n\"x\"\n", 2)] {
+            std::fs::write(&path, text).unwrap();
+            let error = read(&path, |_: &Typed| Ok(())).unwrap_err();
+            assert!(matches!(error, DataError::NoRows { refused, .. } if refused == count), "{error}");
+        }
+        std::fs::write(&path, " \n").unwrap();
+        assert!(matches!(read(&path, |_: &Typed| Ok(())), Err(DataError::Rows(_))));
+    }
+
+    #[test]
+    fn rows_are_read_from_every_format() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines =
+            "\u{feff}{\"code\": \"a\", \"cvss\": NaN, \"note\": \"\\ud83d\"}\r\n\n{\"code\": \"b\"}\n";
+        for (name, text, numbers) in [
+            ("rows.jsonl", lines, [1, 3]),
+            ("rows.json", "[\n  {\"code\": \"a\", \"x\": -Infinity},\n  {\"code\": \"b\"}\n]\n", [1, 2]),
+            ("rows.csv", "id,code\r\n1,a\r\n2,\"b\"\r\n", [1, 2]),
+        ] {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let found = read(&path, |_: &Typed| Ok(())).unwrap();
+            assert_eq!(
+                found.rows.iter().map(|row| row.code.as_str()).collect::<Vec<_>>(),
+                ["a", "b"],
+                "{name}"
+            );
+            assert_eq!(found.lines, numbers, "{name}");
+            assert_eq!(read_texts(&path, "code", Ok).unwrap().rows, ["a", "b"], "{name}");
+        }
     }
 }

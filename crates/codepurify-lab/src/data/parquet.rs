@@ -1,6 +1,7 @@
 //! Parquet files, as the Hugging Face hub keeps data sets: each row as the JSON object that it would be in JSON Lines.
 
 use std::fs::File;
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -11,9 +12,14 @@ use serde_json::{Map, Value};
 
 use super::jsonl::{DataError, Rows};
 
-/// Whether a file is one by its name.
+/// What such a file starts with.
+const MAGIC: &[u8; 4] = b"PAR1";
+
+/// Whether a file is one, by its name or its content.
 pub(super) fn is_parquet(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
+    let named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
+    let mut start = [0; MAGIC.len()];
+    named || File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok() && &start == MAGIC)
 }
 
 /// Reads a file row by row; `parse` gets the row's number, from 1, and its object. A field that is null is missing.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::field::{ByteRange, Ids, check_text};
+use super::field::{ByteRange, Ids, check_text, optional_number};
 use super::jsonl::{lines, read_json};
 use super::{DataError, Rows};
 
@@ -25,7 +25,7 @@ pub struct RepairRow {
 /// A row as files have it.
 #[derive(Deserialize)]
 struct FileRow {
-    #[serde(alias = "id")]
+    #[serde(alias = "id", default, deserialize_with = "optional_number")]
     idx: Option<u64>,
     buggy: String,
     fixed: String,

@@ -1,0 +1,177 @@
+//! A file, or a stream that can be read only once → bytes without their compression.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+use crate::content::{self, Compression, Content};
+use crate::error::DataError;
+use crate::reader::{ReadOptions, RowReader};
+
+/// Bytes that are looked at to tell what a file holds.
+const START: u64 = 64 << 10;
+
+/// Compressed files within compressed files.
+const LAYERS: usize = 3;
+
+/// An opened file or stream; nothing but its beginning was read.
+pub struct Input {
+    path: PathBuf,
+    start: Vec<u8>,
+    rest: Box<dyn BufRead + Send>,
+    compressed: bool,
+    length: Option<u64>,
+    position: Arc<AtomicU64>,
+}
+
+/// What an input turned out to be.
+pub enum Found {
+    /// Rows.
+    Rows(Box<RowReader>),
+    /// Something else, a source file for example.
+    Other(Input),
+}
+
+impl Input {
+    /// Opens a file, which may be one that can be read only once, such as a named pipe.
+    ///
+    /// # Errors
+    /// [`DataError::Io`].
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let io = |source| DataError::Io { path: path.to_path_buf(), source };
+        let file = File::open(path).map_err(io)?;
+        let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|about| about.len());
+        Ok(Self { length, ..Self::from_reader(path, file)? })
+    }
+
+    /// Reads from a stream that messages call `name`.
+    ///
+    /// # Errors
+    /// [`DataError::Io`].
+    pub fn from_reader(
+        name: impl Into<PathBuf>,
+        reader: impl Read + Send + 'static,
+    ) -> Result<Self, DataError> {
+        let path = name.into();
+        let io = |source| DataError::Io { path: path.clone(), source };
+        let position = Arc::new(AtomicU64::new(0));
+        let counted = Counted { reader, position: Arc::clone(&position) };
+        let (start, rest) = peeked(Box::new(BufReader::new(counted))).map_err(io)?;
+        let mut input = Self { path: path.clone(), start, rest, compressed: false, length: None, position };
+        for _ in 0..LAYERS {
+            let Some(compression) = content::compression(&input.start) else { return Ok(input) };
+            let packed = Cursor::new(input.start).chain(input.rest);
+            let unpacked: Box<dyn BufRead + Send> = match compression {
+                Compression::Gzip => Box::new(BufReader::new(MultiGzDecoder::new(packed))),
+                // Frames whose window is larger than 128 MiB are refused by the decoder.
+                Compression::Zstd => {
+                    Box::new(BufReader::new(zstd::stream::read::Decoder::with_buffer(packed).map_err(io)?))
+                }
+            };
+            let (start, rest) = peeked(unpacked).map_err(io)?;
+            input = Self { start, rest, compressed: true, ..input };
+        }
+        match content::compression(&input.start) {
+            Some(_) => Err(io(io::Error::other(format!("compressed more than {LAYERS} times")))),
+            None => Ok(input),
+        }
+    }
+
+    /// The path or name.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether its bytes were compressed.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.compressed
+    }
+
+    /// Whether it is a file that can be opened again and read from its beginning.
+    #[must_use]
+    pub fn is_regular(&self) -> bool {
+        self.length.is_some()
+    }
+
+    /// Its bytes, from the first one and without their compression.
+    #[must_use]
+    pub fn into_reader(self) -> Box<dyn BufRead + Send> {
+        Box::new(Cursor::new(self.start).chain(self.rest))
+    }
+
+    /// Looks whether it holds rows, and reads them if it does.
+    ///
+    /// # Errors
+    /// [`DataError`] if it holds, or should hold by its name, rows that cannot be read.
+    pub fn into_rows(self, options: &ReadOptions) -> Result<Found, DataError> {
+        let whole = (self.start.len() as u64) < START;
+        let path = self.path.clone();
+        match content::tell(&self.start, whole, &path, &options.fields) {
+            Content::Rows(format) => {
+                let progress = (self.length, Arc::clone(&self.position));
+                let rows = RowReader::new(self.path.clone(), self.into_reader(), progress, format, options)?;
+                Ok(Found::Rows(Box::new(rows)))
+            }
+            Content::Unsupported(format) => Err(DataError::Unsupported { path, format }),
+            Content::OneObject => Err(DataError::OneObject { path }),
+            Content::Empty => Err(DataError::Empty { path }),
+            Content::Unknown => Ok(Found::Other(self)),
+        }
+    }
+}
+
+/// SHA-256 of the bytes of a file as they are stored, in hexadecimal.
+///
+/// # Errors
+/// [`DataError::Io`].
+pub fn file_sha256(path: &Path) -> Result<String, DataError> {
+    let io = |source| DataError::Io { path: path.to_path_buf(), source };
+    let mut file = BufReader::new(File::open(path).map_err(io)?);
+    let mut digest = Sha256::new();
+    loop {
+        let bytes = file.fill_buf().map_err(io)?;
+        if bytes.is_empty() {
+            return Ok(hex(&digest.finalize()));
+        }
+        digest.update(bytes);
+        let count = bytes.len();
+        file.consume(count);
+    }
+}
+
+/// Two hexadecimal digits for each byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}"); // writing to a String cannot fail
+        digits
+    })
+}
+
+/// The beginning of a stream, and the rest.
+fn peeked(mut from: Box<dyn BufRead + Send>) -> io::Result<(Vec<u8>, Box<dyn BufRead + Send>)> {
+    let mut start = Vec::new();
+    from.by_ref().take(START).read_to_end(&mut start)?;
+    Ok((start, from))
+}
+
+/// Counts the bytes that were read.
+struct Counted<R> {
+    reader: R,
+    position: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(into)?;
+        self.position.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}

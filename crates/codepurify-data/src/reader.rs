@@ -1,0 +1,258 @@
+//! Rows, one at a time.
+
+use std::collections::VecDeque;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::content::{BOM, Format};
+use crate::error::{DataError, RowError};
+use crate::frame::{Array, Bytes, Cut, CutError, Delimited, Frame, Lines};
+use crate::input::{Found, Input, hex};
+use crate::row::Row;
+
+/// How rows are read.
+#[derive(Debug, Clone)]
+pub struct ReadOptions {
+    /// Largest row in bytes, decompressed; larger ones are row errors.
+    pub max_row_bytes: usize,
+    /// Fields that the caller reads. They help to tell a table where nothing else does.
+    pub fields: Vec<String>,
+}
+
+impl Default for ReadOptions {
+    /// 32 MiB a row.
+    fn default() -> Self {
+        Self { max_row_bytes: 32 << 20, fields: Vec::new() }
+    }
+}
+
+/// A row and where it is.
+#[derive(Debug)]
+pub struct NumberedRow {
+    /// Its line in JSON Lines; its element in an array; its record in a table, without the header. From 1.
+    pub number: usize,
+    /// The row, or what is wrong with it.
+    pub row: Result<Row, RowError>,
+    /// SHA-256 of the input, decompressed, up to the end of this row.
+    pub digest: [u8; 32],
+}
+
+impl NumberedRow {
+    /// The first 16 hexadecimal digits of the digest.
+    #[must_use]
+    pub fn short_digest(&self) -> String {
+        hex(&self.digest[..8])
+    }
+}
+
+/// Reads the rows of one file.
+pub struct RowReader {
+    path: PathBuf,
+    bytes: Bytes,
+    format: Format,
+    cutter: Cutter,
+    limit: usize,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    /// Rows that were looked at ahead, and the error behind them.
+    ahead: VecDeque<NumberedRow>,
+    failure: Option<DataError>,
+    ended: bool,
+    length: Option<u64>,
+    position: Arc<AtomicU64>,
+}
+
+/// What cuts the bytes into rows.
+enum Cutter {
+    Lines(Lines),
+    Array(Array),
+    Table { table: Box<Delimited>, header: Arc<[String]> },
+}
+
+impl RowReader {
+    /// Opens a file of rows.
+    ///
+    /// # Errors
+    /// [`DataError`].
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
+        match Input::open(path)?.into_rows(options)? {
+            Found::Rows(reader) => Ok(*reader),
+            Found::Other(_) => Err(DataError::NotRows { path: path.to_path_buf() }),
+        }
+    }
+
+    pub(crate) fn new(
+        path: PathBuf,
+        from: Box<dyn BufRead + Send>,
+        (length, position): (Option<u64>, Arc<AtomicU64>),
+        format: Format,
+        options: &ReadOptions,
+    ) -> Result<Self, DataError> {
+        let (mut bytes, limit) = (Bytes::new(from), options.max_row_bytes);
+        let opened = match format {
+            Format::JsonLines => Ok((Cutter::Lines(Lines::default()), Vec::new())),
+            Format::JsonArray => {
+                Array::open(&mut bytes, limit).map(|(array, head)| (Cutter::Array(array), head))
+            }
+            Format::Delimited(delimiter) => match Delimited::open(&mut bytes, delimiter, limit) {
+                Ok((table, frame)) => {
+                    let header = header(&frame, &table);
+                    let header = header.map_err(|source| DataError::Header { path: path.clone(), source })?;
+                    Ok((Cutter::Table { table: Box::new(table), header }, frame.raw))
+                }
+                Err(error) => Err(error),
+            },
+        };
+        let (cutter, head) = opened.map_err(|error| failed(&path, 0, error))?;
+        Ok(Self {
+            path,
+            bytes,
+            format,
+            cutter,
+            limit,
+            head,
+            tail: Vec::new(),
+            ahead: VecDeque::new(),
+            failure: None,
+            ended: false,
+            length,
+            position,
+        })
+    }
+
+    /// How the rows are written.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The path, or the name of the stream.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The bytes before the first row: the header of a table, the bracket of an array.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// The bytes behind the last row, once that was read: blank lines, the bracket of an array.
+    #[must_use]
+    pub fn tail(&self) -> &[u8] {
+        &self.tail
+    }
+
+    /// The bytes between two rows: the comma of an array.
+    #[must_use]
+    pub fn separator(&self) -> &'static [u8] {
+        if self.format == Format::JsonArray { b"," } else { b"" }
+    }
+
+    /// How many bytes of the file were read, and how many it has; the latter is not known of a stream.
+    #[must_use]
+    pub fn progress(&self) -> (u64, Option<u64>) {
+        (self.position.load(Ordering::Relaxed), self.length)
+    }
+
+    /// The next rows, which remain to be read: at most `count`, fewer if they are large.
+    pub fn look_ahead(&mut self, count: usize) -> impl Iterator<Item = &NumberedRow> {
+        let mut bytes = 0;
+        while self.ahead.len() < count && bytes <= self.limit && self.failure.is_none() {
+            match self.read() {
+                Some(Ok(row)) => {
+                    bytes += row.row.as_ref().map_or(0, |row| row.raw().len());
+                    self.ahead.push_back(row);
+                }
+                Some(Err(error)) => self.failure = Some(error),
+                None => break,
+            }
+        }
+        self.ahead.iter().take(count)
+    }
+
+    fn read(&mut self) -> Option<Result<NumberedRow, DataError>> {
+        if self.ended {
+            return None;
+        }
+        let cut = match &mut self.cutter {
+            Cutter::Lines(lines) => lines.next(&mut self.bytes, self.limit),
+            Cutter::Array(array) => array.next(&mut self.bytes, self.limit),
+            Cutter::Table { table, .. } => table.next(&mut self.bytes, self.limit),
+        };
+        match cut {
+            Ok((number, Cut::Row(frame))) => {
+                let row = self.parse(frame);
+                Some(Ok(NumberedRow { number, row, digest: self.bytes.digest() }))
+            }
+            Ok((_, Cut::End(tail))) => {
+                (self.ended, self.tail) = (true, tail);
+                None
+            }
+            Err(error) => {
+                self.ended = true;
+                let rows = if let Cutter::Array(array) = &self.cutter { array.elements() } else { 0 };
+                Some(Err(failed(&self.path, rows, error)))
+            }
+        }
+    }
+
+    fn parse(&mut self, frame: Frame) -> Result<Row, RowError> {
+        if frame.too_large {
+            return Err(RowError::TooLarge { limit: self.limit });
+        }
+        match (&mut self.cutter, self.format) {
+            (Cutter::Table { table, header }, Format::Delimited(delimiter)) => {
+                if table.open_quote {
+                    return Err(RowError::OpenQuote);
+                }
+                Row::record(frame, std::mem::take(&mut table.cells), header, delimiter)
+            }
+            _ => Row::json(frame),
+        }
+    }
+}
+
+impl Iterator for RowReader {
+    type Item = Result<NumberedRow, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(row) = self.ahead.pop_front() {
+            return Some(Ok(row));
+        }
+        match self.failure.take() {
+            Some(failure) => Some(Err(failure)),
+            None => self.read(),
+        }
+    }
+}
+
+/// The names of a table's columns.
+fn header(frame: &Frame, table: &Delimited) -> Result<Arc<[String]>, RowError> {
+    if frame.too_large {
+        return Err(RowError::TooLarge { limit: frame.raw.len() });
+    }
+    if table.open_quote {
+        return Err(RowError::OpenQuote);
+    }
+    let name = |index: usize| {
+        let bytes = table.cells.get(index).unwrap_or_default();
+        // The mark belongs to the file, not to the first name.
+        let bytes = if index == 0 { bytes.strip_prefix(BOM).unwrap_or(bytes) } else { bytes };
+        let name = std::str::from_utf8(bytes);
+        name.map(str::to_owned).map_err(|error| RowError::NotUtf8 { offset: error.valid_up_to() })
+    };
+    (0..table.cells.count()).map(name).collect()
+}
+
+fn failed(path: &Path, row: usize, error: CutError) -> DataError {
+    let path = path.to_path_buf();
+    match error {
+        CutError::Io(source) => DataError::Io { path, source },
+        CutError::CutShort => DataError::CutShort { path, row },
+        CutError::Trailing => DataError::Trailing { path },
+    }
+}
