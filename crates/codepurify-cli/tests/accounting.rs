@@ -178,7 +178,7 @@ mod unix {
         place.write("src/shut/b.c", CLEAN);
         place.write("src/.shut/c.c", CLEAN);
         for name in ["src/locked.c", "src/shut", "src/.shut"] {
-            std::fs::set_permissions(place.path(name), Permissions::from_mode(0)).unwrap();
+            std::fs::set_permissions(place.path(name), Permissions::from_mode(0o000)).unwrap();
         }
         let is_root = std::fs::File::open(place.path("src/locked.c")).is_ok();
         let run = scan(&place, &["src"]);
