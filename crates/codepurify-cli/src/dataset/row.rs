@@ -1,5 +1,6 @@
 //! A line of JSON whose code can be changed while all else stays byte for byte.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Error, MapAccess, Visitor};
@@ -56,9 +57,9 @@ impl<'de> Visitor<'de> for Fields {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
-        let mut fields: Vec<(String, Box<RawValue>)> = Vec::new();
+        let (mut fields, mut known) = (Vec::new(), HashSet::new());
         while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
-            if fields.iter().any(|(known, _)| *known == name) {
+            if !known.insert(name.clone()) {
                 return Err(A::Error::custom(format_args!("the field `{name}` occurs twice")));
             }
             fields.push((name, value));

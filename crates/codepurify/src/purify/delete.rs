@@ -1,6 +1,7 @@
 //! Taking a trigger out where nothing depends on it.
 
 use super::effect::dead_around;
+use super::places::Places;
 use super::splice::Edit;
 use crate::candidates::{Candidate, Families, candidates};
 use crate::snippet::{Snippet, Span};
@@ -10,39 +11,44 @@ use crate::verdict::ElementKind;
 /// are not seen never do, statements not if that can be proved. A part of a statement that does nothing goes with all of it,
 /// and so do a comment and a line that would be left empty.
 pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edit>> {
-    let emptied = match trigger.kind {
-        ElementKind::Invisible => emptied_comments(snippet, &trigger.spans),
-        _ => Vec::new(),
-    };
-    let removable = |span: Span| match trigger.kind {
-        ElementKind::Identifier | ElementKind::Names => None,
-        ElementKind::Comment => Some(with_line(snippet.text(), span)),
+    let text = snippet.text();
+    let mut removed = match trigger.kind {
+        ElementKind::Identifier | ElementKind::Names => return None,
+        ElementKind::Comment => lines(text, &trigger.spans),
         ElementKind::Invisible => {
-            let around = emptied.iter().find(|comment| comment.contains(span));
-            Some(around.map_or(span, |comment| with_line(snippet.text(), *comment)))
+            let emptied = emptied_comments(snippet, &trigger.spans);
+            let of_comment = |span: &Span| Places::new(&emptied).around(*span);
+            let around = |span: &Span| of_comment(span).map_or(*span, |comment| with_line(text, comment));
+            trigger.spans.iter().map(around).collect()
         }
         ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {
-            dead_around(snippet, span).map(|span| with_line(snippet.text(), span))
+            lines(text, &dead_around(snippet, &trigger.spans)?)
         }
     };
-    let mut places = trigger.spans.iter().map(|&span| removable(span)).collect::<Option<Vec<Span>>>()?;
     // Two parts of one statement have it gone once.
-    places.dedup();
-    Some(places.into_iter().map(|span| Edit { span, replacement: String::new() }).collect())
+    removed.dedup();
+    Some(removed.into_iter().map(|span| Edit { span, replacement: String::new() }).collect())
 }
 
-/// The comments that hold nothing but their marks without `hidden`.
+fn lines(text: &str, spans: &[Span]) -> Vec<Span> {
+    spans.iter().map(|&span| with_line(text, span)).collect()
+}
+
+/// The comments, in source order, that hold nothing but their marks without `hidden`.
 fn emptied_comments(snippet: &Snippet, hidden: &[Span]) -> Vec<Span> {
-    let is_hidden = |place: usize| hidden.iter().any(|span| (span.start..span.end).contains(&place));
+    let hidden = Places::new(hidden);
     let is_empty = |comment: &Span| {
         comment.of(snippet.text()).is_some_and(|text| {
             text.char_indices().all(|(place, sign)| {
-                sign.is_whitespace() || "/*#".contains(sign) || is_hidden(comment.start + place)
+                let at = comment.start + place;
+                sign.is_whitespace() || "/*#".contains(sign) || hidden.contain(Span::new(at, at + 1))
             })
         })
     };
     let comments = candidates(snippet, &Families { comments: true, ..Families::NONE });
-    comments.into_iter().flat_map(|comment| comment.spans).filter(is_empty).collect()
+    let mut emptied: Vec<Span> = comments.into_iter().flat_map(|comment| comment.spans).filter(is_empty).collect();
+    emptied.sort_unstable();
+    emptied
 }
 
 /// The span with the rest of its line, if nothing else stands there.

@@ -6,6 +6,7 @@ mod effect;
 mod fill;
 mod fold;
 mod masking;
+mod places;
 mod shorten;
 pub mod splice;
 
@@ -145,6 +146,13 @@ impl<'a> Plan<'a> {
             Ok(None) => Err(Purification::unchanged(
                 "not purified: the masked model's window is too small for the masks",
             )),
+            // A name is chosen by the occurrences that the model sees; each other place needs a filling of its own.
+            Ok(Some(masked)) if masked.left_out > 0 && trigger.kind != ElementKind::Identifier => {
+                let places = slots.len();
+                Err(Purification::unchanged(format!(
+                    "not purified: {places} names and literals of the trigger are too many to be filled"
+                )))
+            }
             Ok(Some(masked)) => Ok(Self { snippet, trigger, slots, masked }),
         }
     }
