@@ -17,6 +17,9 @@ use sources::{FRAMES, Frame, Size, Source, sources};
 /// Bytes of each thread's stack, the main one's in KiB. The usual ones have 8 MiB, or 2.
 const STACK: usize = 1 << 20;
 
+/// Exit code for settings that cannot be used.
+const USAGE: i32 = 64;
+
 /// How large sources are in a quick run. Levels that recurse overflow the stack long before this depth.
 const QUICK: Size = Size { depth: 20_000, token: 300_000, candidates: 10_000, nest: 100_000 };
 
@@ -26,8 +29,12 @@ const SMALL: Size = Size { depth: 3_000, token: 20_000, candidates: 1_000, nest:
 /// As attackers would make them.
 const FULL: Size = Size { depth: 100_000, token: 1_000_000, candidates: 100_000, nest: 250_000 };
 
+fn is_full() -> bool {
+    std::env::var_os("CODEPURIFY_PATHOLOGICAL").is_some_and(|wanted| wanted == "full")
+}
+
 fn size() -> Size {
-    if std::env::var_os("CODEPURIFY_PATHOLOGICAL").is_some_and(|wanted| wanted == "full") { FULL } else { QUICK }
+    if is_full() { FULL } else { QUICK }
 }
 
 /// Runs the program on small stacks. It must end by itself, and with a code that says how.
@@ -40,7 +47,8 @@ fn run(place: &Place, args: &[&str]) -> (i32, String) {
     let output = command.output().unwrap();
     let err = String::from_utf8_lossy(&output.stderr);
     let code = output.status.code().unwrap_or_else(|| panic!("{args:?}: {:?}: {err}", output.status));
-    assert!((0..=2).contains(&code) && !err.contains("panicked"), "{args:?}: {code}: {err}");
+    let ended = (0..=2).contains(&code) || code == USAGE;
+    assert!(ended && !err.contains("panicked"), "{args:?}: {code}: {err}");
     (code, String::from_utf8(output.stdout).unwrap())
 }
 
@@ -68,7 +76,10 @@ fn frame(extension: &str) -> &'static Frame {
 
 fn every_source_is_judged(extension: &str) {
     let place = Place::new();
-    let sources = sources(frame(extension), size());
+    let all = sources(frame(extension), size());
+    // A step that no number of forms is divisible by: every construct is there in some form.
+    let step = if is_full() { 1 } else { 3 };
+    let sources: Vec<Source> = all.into_iter().step_by(step).collect();
     assert!(sources.len() >= 60);
     let names = write(&place, &sources);
     judge(&place, &names, &["purify"]);
@@ -95,12 +106,11 @@ fn pathological_python_ends_with_an_exit_code() {
 }
 
 /// Everything but `purify`, which sees the largest sources.
-const REPORTS: [&[&str]; 6] = [
-    &["scan", "--profile", "paper"],
-    &["scan", "--profile", "normalised", "--nested"],
-    &["scan", "--profile", "paper", "--nested", "--whole"],
+const REPORTS: [&[&str]; 5] = [
+    &["purify", "--profile", "paper", "--nested"],
+    &["scan", "--profile", "normalised"],
     &["scan", "--whole"],
-    &["purify", "--whole"],
+    &["purify", "--profile", "paper", "--whole"],
     &["explain"],
 ];
 
@@ -108,7 +118,7 @@ const REPORTS: [&[&str]; 6] = [
 const TEXTS: [&[&str]; 6] = [
     &["scan"],
     &["explain"],
-    &["purify", "--diff"],
+    &["purify", "--profile", "paper", "--diff"],
     &["calibrate", "--naming", "-o", "clean.json"],
     &["scan", "--naming", "--calibration", "clean.json"],
     &["audit", "--rows", "100"],
@@ -117,18 +127,22 @@ const TEXTS: [&[&str]; 6] = [
 #[test]
 fn every_command_ends_with_an_exit_code() {
     let place = Place::new();
-    let mut all: Vec<Source> = (0..100).map(mutate::mutant).collect();
-    all.extend(mutate::truncated(12));
-    // One of each kind: the other tests have them all.
+    // They cost next to nothing, and profile `paper` finds everything poisoned.
+    place.suspicious("roberta-defect", "model");
+    place.golden("roberta-mlm", "mlm");
+    let mut all: Vec<Source> = (0..40).map(mutate::mutant).collect();
+    all.extend(mutate::truncated(8));
+    // The other tests have them all.
     for frame in &FRAMES {
-        all.extend(sources(frame, SMALL).into_iter().step_by(3));
+        all.extend(sources(frame, SMALL).into_iter().step_by(7));
     }
     let names = write(&place, &all);
+    let models = ["--model", "model", "--mlm", "mlm"];
     for args in REPORTS {
-        judge(&place, &names, args);
+        judge(&place, &names, &[args, &models].concat());
     }
     for args in TEXTS {
-        run(&place, &[args, &["code"]].concat());
+        run(&place, &[args, &models, &["code"]].concat());
     }
 }
 
@@ -173,7 +187,7 @@ fn deeply_nested_settings_are_an_error() {
     ];
     for configuration in configurations {
         place.write("deep.toml", configuration);
-        assert_eq!(run(&place, &["scan", "--config", "deep.toml", "code.c"]).0, 2);
+        assert_eq!(run(&place, &["scan", "--config", "deep.toml", "code.c"]).0, USAGE);
     }
     let json = [deep("[", "", "]"), deep("{\"a\":", "1", "}"), deep("[", "", "")];
     for text in json {

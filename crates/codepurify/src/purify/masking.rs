@@ -14,7 +14,7 @@ use crate::victim::{MaskedLm, Ragged};
 pub(super) const MASKS_PER_NAME: usize = 3;
 
 /// Rows of one trigger that the masked model is asked about, at most.
-const MAX_ROWS: usize = 64;
+const MAX_ROWS: usize = 32;
 
 /// A place to be masked and filled anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
