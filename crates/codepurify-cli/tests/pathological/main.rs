@@ -109,7 +109,7 @@ fn pathological_python_ends_with_an_exit_code() {
 const REPORTS: [&[&str]; 5] = [
     &["purify", "--profile", "paper", "--nested"],
     &["scan", "--profile", "normalised"],
-    &["scan", "--whole"],
+    &["scan", "--whole", "--budget", "2"],
     &["purify", "--profile", "paper", "--whole"],
     &["explain"],
 ];
@@ -151,7 +151,7 @@ fn pathological_rows_end_with_an_exit_code() {
     let place = Place::new();
     let sources = sources(frame("c"), SMALL);
     let row = |source: &Source| serde_json::json!({ "func": String::from_utf8_lossy(&source.text) }).to_string();
-    let mut rows: Vec<String> = sources.iter().step_by(2).map(row).collect();
+    let mut rows: Vec<String> = sources.iter().step_by(7).map(row).collect();
     let deep = |open: &str, inner: &str, close: &str| {
         format!("{}{inner}{}", open.repeat(100_000), close.repeat(100_000))
     };
