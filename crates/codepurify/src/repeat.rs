@@ -5,7 +5,7 @@ use crate::defender::Defender;
 use crate::error::{ModelError, SnippetError};
 use crate::occlude::Inspection;
 use crate::pair::{PairDefender, seat};
-use crate::purify::splice::{Edit, origin};
+use crate::purify::splice::{Edit, Origins};
 use crate::snippet::{Snippet, Span};
 use crate::verdict::Prediction;
 
@@ -33,7 +33,8 @@ impl Trail {
         let Some(mut trigger) = next.first_trigger() else { return };
         case.judgement.follow(&next.judgement);
         // The places of the changed text, traced back through all changes in front of it.
-        let back = |span: Span| self.rounds.iter().rev().fold(span, |span, edits| origin(edits, span));
+        let rounds: Vec<Origins<'_>> = self.rounds.iter().rev().map(|edits| Origins::new(edits)).collect();
+        let back = |span: Span| rounds.iter().fold(span, |span, origins| origins.of(span));
         let places = next.trigger().map(|candidate| candidate.spans.clone()).unwrap_or_default();
         trigger.spans = places.into_iter().map(|span| case.inspection.snippet.location(back(span))).collect();
         let filled = next.filled();

@@ -10,18 +10,26 @@ use super::visible::{self, Visible};
 /// Characters of a replacement that are shown.
 const COLUMNS: usize = 80;
 
+/// Places of a trigger that are underlined; more tell people no more.
+const PLACES: usize = 20;
+
 /// The diagnostic for `trigger` of `verdict`: every place underlined, what it carries, what was done about it.
 pub(crate) fn render(excerpt: &Excerpt, verdict: &Verdict, trigger: &Trigger, color: bool) -> String {
     let visible = Visible::new(excerpt.text);
     let path = visible::one_line(&verdict.path);
     let mut label = Some(necessity(trigger.necessity, is_generated(verdict)) + &sufficiency(trigger));
-    let places = trigger.spans.iter().filter_map(|location| excerpt.span(location)).map(|span| {
+    let shown = trigger.spans.iter().take(PLACES);
+    let places = shown.filter_map(|location| excerpt.span(location)).map(|span| {
         let place = visible.offset(span.start)..visible.offset(span.end);
         AnnotationKind::Primary.span(place).label(label.take())
     });
     let snippet = Snippet::source(visible.text.as_str()).line_start(excerpt.start_line).path(path.as_str());
+    let more = trigger.spans.len().saturating_sub(PLACES);
     let title = Level::WARNING.primary_title(title(trigger));
     let mut group = Group::with_title(title).element(snippet.annotations(places));
+    if more > 0 {
+        group = group.element(Level::NOTE.message(format!("it stands in {more} more places")));
+    }
     if let Some(remedy) = remedy(trigger) {
         group = group.element(Level::HELP.message(remedy));
     }

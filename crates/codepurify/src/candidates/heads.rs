@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::Candidate;
-use super::statements::WHOLE;
+use super::statements::{Statement, WHOLE};
 use crate::snippet::{Language, Leaf, Snippet, Span, Syntax};
 use crate::verdict::ElementKind;
 
@@ -52,13 +52,13 @@ pub(super) fn heads(
     snippet: &Snippet,
     syntax: &Syntax,
     names: &[Candidate],
-    statements: &[Candidate],
-    are_long: impl Fn(&Candidate) -> bool,
+    statements: &[Statement],
+    are_long: impl Fn(&Statement) -> bool,
 ) -> Vec<Candidate> {
     let (mut cuts, words) = look(snippet, syntax, names);
     cuts.extend(statements.iter().map(|statement| {
         let cut = if are_long(statement) { Cut::Long { depth: statement.depth } } else { Cut::Whole };
-        (statement.spans[0], cut)
+        (statement.span, cut)
     }));
     cuts.sort_by_key(|&(span, cut)| (span.start, Reverse(span.end), cut));
     let mut heads = Heads { snippet, words, found: Vec::new() };

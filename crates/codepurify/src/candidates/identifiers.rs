@@ -87,7 +87,7 @@ fn classify(language: Language, visit: &Visit<'_>, here: Context, above: Context
         ),
         Language::Java => match (visit.parent, visit.field) {
             ("method_invocation", Some("name")) => above.qualified,
-            ("method_reference", _) => visit.node.prev_sibling().is_some(),
+            ("method_reference", _) => !visit.is_first,
             (_, Some("name" | "field" | "key")) => true,
             (parent, _) => matches!(parent, "labeled_statement" | "break_statement" | "continue_statement"),
         },

@@ -17,7 +17,7 @@ use crate::snippet::{Snippet, Span};
 use crate::verdict::ElementKind;
 
 /// An element whose influence on the victim is measured (method, section 1: `c_i`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Candidate {
     /// What it is.
     pub kind: ElementKind,
@@ -94,11 +94,16 @@ impl Families {
 }
 
 /// The candidates of `snippet`, each element once, in source order (the longer one first where two begin together).
-/// Empty if the snippet was too large to be parsed.
+/// Empty if the snippet was too large to be parsed. Of nested statements that hold more than 8 MiB together the longest are left out.
 #[must_use]
 pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
-    let Some(syntax) = snippet.syntax() else { return Vec::new() };
-    let mut found = Vec::new();
+    find(snippet, families).0
+}
+
+/// [`candidates`], and how many nested statements are left out.
+pub(crate) fn find(snippet: &Snippet, families: &Families) -> (Vec<Candidate>, usize) {
+    let Some(syntax) = snippet.syntax() else { return (Vec::new(), 0) };
+    let (mut found, mut left_out) = (Vec::new(), 0);
     let identifiers = if families.identifiers || families.names {
         identifiers::identifiers(snippet, syntax)
     } else {
@@ -109,7 +114,9 @@ pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
         found.extend(identifiers);
     }
     if families.statements != Statements::None {
-        found.extend(statements::statements(snippet, syntax, families.statements, &found));
+        let (statements, longest) = statements::statements(snippet, syntax, families.statements, &found);
+        found.extend(statements);
+        left_out = longest;
     }
     if families.literals {
         found.extend(together(details::literals(snippet, syntax)));
@@ -126,7 +133,7 @@ pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
     });
     found.dedup_by(|later, earlier| later.spans == earlier.spans);
     found.extend(names);
-    found
+    (found, left_out)
 }
 
 /// One candidate for all elements of the same kind and text, as deep as the outermost of them.

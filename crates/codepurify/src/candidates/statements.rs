@@ -21,46 +21,85 @@ struct Place {
 /// statement does is seen in what it holds.
 pub(super) const WHOLE: usize = 120;
 
-/// The statements that `which` asks for, outer ones first. A block is no candidate, its children are; at the top level of a
-/// text, and directly in a function's body, the depth is 0.
+/// Most bytes of nested statements that are looked at as a whole, the shortest first: a hundred thousand of them in each other are
+/// each nearly as long as the file.
+const NESTED_BYTES: usize = 8 << 20;
+
+/// Where a statement is.
+#[derive(Clone, Copy)]
+pub(super) struct Statement {
+    pub(super) span: Span,
+    pub(super) depth: usize,
+}
+
+/// The statements that `which` asks for, outer ones first, and how many are left out because they hold too many bytes together. A
+/// block is no candidate, its children are; at the top level of a text, and directly in a function's body, the depth is 0.
 pub(super) fn statements(
     snippet: &Snippet,
     syntax: &Syntax,
     which: Statements,
     names: &[Candidate],
-) -> Vec<Candidate> {
+) -> (Vec<Candidate>, usize) {
     let mut found = all(snippet, syntax);
+    let total = found.len();
     match which {
-        Statements::None => Vec::new(),
+        Statements::None => (Vec::new(), 0),
         Statements::Body => {
             found.retain(|statement| statement.depth == 0);
-            found
+            (candidates(snippet, &found), 0)
         }
-        Statements::Nested => found,
+        Statements::Nested => {
+            keep_short(&mut found, NESTED_BYTES);
+            let left_out = total - found.len();
+            (candidates(snippet, &found), left_out)
+        }
         Statements::Parts => {
-            let begins: BTreeSet<usize> = found.iter().map(|statement| statement.spans[0].start).collect();
-            let is_long = |statement: &Candidate| {
-                let span = statement.spans[0];
+            let begins: BTreeSet<usize> = found.iter().map(|statement| statement.span.start).collect();
+            let is_long = |&Statement { span, .. }: &Statement| {
                 // A statement that holds another has one begin inside of it.
                 span.len() > WHOLE && begins.range(span.start + 1..span.end).next().is_some()
             };
             let heads = heads(snippet, syntax, names, &found, is_long);
             found.retain(|statement| !is_long(statement));
-            found.extend(heads);
-            together(found)
+            let mut parts = candidates(snippet, &found);
+            parts.extend(heads);
+            (together(parts), 0)
         }
     }
 }
 
+fn candidates(snippet: &Snippet, statements: &[Statement]) -> Vec<Candidate> {
+    let candidate = |&Statement { span, depth }: &Statement| {
+        Candidate::new(snippet, ElementKind::Statement, vec![span], depth)
+    };
+    statements.iter().filter_map(candidate).collect()
+}
+
+/// Keeps the shortest statements, of at most `most` bytes together.
+fn keep_short(statements: &mut Vec<Statement>, most: usize) {
+    let mut lengths: Vec<usize> = statements.iter().map(|statement| statement.span.len()).collect();
+    lengths.sort_unstable();
+    let mut sum = 0;
+    let too_long = lengths.into_iter().find(|length| {
+        sum += length;
+        sum > most
+    });
+    if let Some(too_long) = too_long {
+        statements.retain(|statement| statement.span.len() < too_long);
+    }
+}
+
 /// Every statement.
-fn all(snippet: &Snippet, syntax: &Syntax) -> Vec<Candidate> {
+fn all(snippet: &Snippet, syntax: &Syntax) -> Vec<Statement> {
     let grammar = snippet.grammar();
     let mut found = Vec::new();
     let top = Place { depth: 0, in_function: false, owns_block: false };
     syntax.walk(top, |visit, place| {
         if is_statement(grammar, visit, place) {
             let span = trimmed(snippet.text(), visit.span);
-            found.extend(Candidate::new(snippet, ElementKind::Statement, vec![span], place.depth));
+            if !span.is_empty() {
+                found.push(Statement { span, depth: place.depth });
+            }
             return Some(Place { depth: place.depth + 1, owns_block: true, ..place });
         }
         if grammar.functions.contains(&visit.kind) && !place.in_function {
@@ -91,4 +130,24 @@ pub(super) fn trimmed(text: &str, span: Span) -> Span {
     let Some(bytes) = span.of(text) else { return span };
     let start = span.start + (bytes.len() - bytes.trim_start().len());
     Span::new(start, start + bytes.trim().len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::candidates::{Families, find};
+    use crate::snippet::Language;
+
+    #[test]
+    fn deeply_nested_statements_are_left_out_and_counted() {
+        let text = format!("void f(int n) {{ {}n = 1; }}", "if (n) ".repeat(20_000));
+        let snippet = Snippet::new(text, Language::C).unwrap();
+        let (nested, left_out) = find(&snippet, &Families { statements: Statements::Nested, ..Families::NONE });
+        assert_eq!(nested.len() + left_out, 20_001);
+        assert!(left_out > 0 && nested.iter().all(|statement| statement.text.ends_with("n = 1;")));
+        let bytes = |found: &[Candidate]| found.iter().map(|statement| statement.text.len()).sum::<usize>();
+        assert!(bytes(&nested) <= NESTED_BYTES && bytes(&nested) > NESTED_BYTES / 2);
+        let (parts, left_out) = find(&snippet, &Families { statements: Statements::Parts, ..Families::NONE });
+        assert!(left_out == 0 && bytes(&parts) < 4_000, "{}", bytes(&parts));
+    }
 }

@@ -12,8 +12,10 @@ use substitute::{Substituted, tokens_under};
 pub(crate) use substitute::{check_encoding, substitute};
 pub(crate) use transplant::graft;
 
+use std::collections::HashSet;
+
 use crate::batch::{Asked, Item};
-use crate::candidates::{Candidate, Families, candidates};
+use crate::candidates::{Candidate, Families, candidates, find};
 use crate::error::ModelError;
 use crate::snippet::{Snippet, Span, SyntaxQuality};
 use crate::verdict::{Coverage, PairMember};
@@ -98,8 +100,12 @@ impl<'s> Inspection<'s> {
             return Ok(inspection);
         }
         let end = encoding.spans.last().map_or(0, |span| span.end);
-        let mut near = candidates(snippet, &families);
+        let (mut near, left_out) = find(snippet, &families);
         near.retain(|candidate| candidate.spans[0].start < end);
+        if left_out > 0 {
+            inspection.obstacle =
+                Some(format!("{left_out} nested statements are too long together to be inspected in one unit"));
+        }
         inspection.look(model, encoding, near, variants)?;
         Ok(inspection)
     }
@@ -127,9 +133,12 @@ impl<'s> Inspection<'s> {
             (step..whole.ids.len()).step_by(step).take_while(|start| start + width / 4 < whole.ids.len())
         {
             let encoding = cut(&whole, start, width);
-            let new = |candidate: &&Candidate| candidate.spans.iter().all(|span| span.end > seen);
+            let end = encoding.spans.last().map_or(seen, |span| span.end);
+            let new = |candidate: &&Candidate| {
+                candidate.spans[0].start < end && candidate.spans.iter().all(|span| span.end > seen)
+            };
             let near = all.iter().filter(new).cloned().collect();
-            seen = encoding.spans.last().map_or(seen, |span| span.end);
+            seen = end;
             let (coverage, seat) = (self.coverage, self.seat.clone());
             let mut window = Self { start, coverage, seat, ..Self::of_nothing(self.snippet) };
             window.look(model, encoding, near, variants)?;
@@ -143,13 +152,13 @@ impl<'s> Inspection<'s> {
     pub(crate) fn take_in(&mut self, other: Self) -> Vec<usize> {
         self.coverage.tokens_inspected = self.coverage.tokens_total;
         self.obstacle = self.obstacle.take().or(other.obstacle);
-        let (mut taken, known) = (Vec::new(), self.candidates.len());
-        for (index, candidate) in other.candidates.into_iter().enumerate() {
-            if !self.candidates[..known].contains(&candidate) {
-                self.candidates.push(candidate);
-                taken.push(index);
-            }
-        }
+        let is_known = {
+            let known: HashSet<&Candidate> = self.candidates.iter().collect();
+            other.candidates.iter().map(|candidate| known.contains(candidate)).collect::<Vec<_>>()
+        };
+        let new = other.candidates.into_iter().enumerate().zip(is_known).filter(|(_, is_known)| !is_known);
+        let (taken, new): (Vec<usize>, Vec<Candidate>) = new.map(|(numbered, _)| numbered).unzip();
+        self.candidates.extend(new);
         taken
     }
 

@@ -1,6 +1,7 @@
 //! Taking a trigger out where nothing depends on it.
 
 use super::effect::dead_around;
+use super::places::Places;
 use super::removal::removal;
 use super::splice::Edit;
 use crate::candidates::{Candidate, Families, candidates};
@@ -20,17 +21,12 @@ pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edi
         ElementKind::Comment => trigger.spans.iter().map(|&span| comment(span)).collect(),
         ElementKind::Invisible => {
             let emptied = emptied_comments(snippet, &trigger.spans);
-            let around = |span: Span| emptied.iter().find(|comment| comment.contains(span));
+            let emptied = Places::new(&emptied);
             let bare = |span: Span| Edit { span, replacement: String::new() };
-            trigger
-                .spans
-                .iter()
-                .map(|&span| around(span).map_or_else(|| bare(span), |&span| comment(span)))
-                .collect()
+            trigger.spans.iter().map(|&span| emptied.around(span).map_or_else(|| bare(span), comment)).collect()
         }
         ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {
-            let dead = trigger.spans.iter().map(|&span| dead_around(snippet, span));
-            removal(snippet, &dead.collect::<Option<Vec<Span>>>()?)?
+            removal(snippet, &dead_around(snippet, &trigger.spans)?)?
         }
     };
     // Two parts of one element have it gone once.
@@ -38,18 +34,21 @@ pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edi
     Some(edits)
 }
 
-/// The comments that hold nothing but their marks without `hidden`.
+/// The comments, in source order, that hold nothing but their marks without `hidden`.
 fn emptied_comments(snippet: &Snippet, hidden: &[Span]) -> Vec<Span> {
-    let is_hidden = |place: usize| hidden.iter().any(|span| (span.start..span.end).contains(&place));
+    let hidden = Places::new(hidden);
     let is_empty = |comment: &Span| {
         comment.of(snippet.text()).is_some_and(|text| {
             text.char_indices().all(|(place, sign)| {
-                sign.is_whitespace() || "/*#".contains(sign) || is_hidden(comment.start + place)
+                let at = comment.start + place;
+                sign.is_whitespace() || "/*#".contains(sign) || hidden.contain(Span::new(at, at + 1))
             })
         })
     };
     let comments = candidates(snippet, &Families { comments: true, ..Families::NONE });
-    comments.into_iter().flat_map(|comment| comment.spans).filter(is_empty).collect()
+    let mut emptied: Vec<Span> = comments.into_iter().flat_map(|comment| comment.spans).filter(is_empty).collect();
+    emptied.sort_unstable();
+    emptied
 }
 
 /// Whether something stands immediately before and behind the span.

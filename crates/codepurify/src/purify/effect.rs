@@ -9,8 +9,12 @@ use std::f64::consts::PI;
 
 use tree_sitter::Node;
 
+use super::places::Places;
 use crate::candidates::{Families, candidates};
-use crate::snippet::{Language, Snippet, Span};
+use crate::snippet::{Language, Snippet, Span, Syntax};
+
+/// Levels of an expression that are looked at. Nobody writes more, and each takes its share of a stack.
+const MAX_DEPTH: usize = 200;
 
 /// The values that an expression can have.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,47 +23,99 @@ struct Range {
     high: f64,
 }
 
-/// The bytes of the outermost statement that provably does nothing and is, or holds, what stands at `span` of `snippet`.
-pub(super) fn dead_around(snippet: &Snippet, span: Span) -> Option<Span> {
+/// For each of `spans`, the bytes of the outermost statement around it that provably does nothing; `None` if one of them has none.
+pub(super) fn dead_around(snippet: &Snippet, spans: &[Span]) -> Option<Vec<Span>> {
     let syntax = snippet.syntax()?;
-    let names = candidates(snippet, &Families { identifiers: true, ..Families::NONE });
-    let declared = names.into_iter().map(|name| name.text).collect();
-    let reader = Reader { text: snippet.text(), language: snippet.language(), declared };
-    let place = |node: Node<'_>| syntax.span(node);
-    // A block of Python has the bytes of its only statement.
-    let mut innermost = syntax.node_at(span)?;
-    while let Some(child) = innermost.named_child(0).filter(|child| place(*child) == place(innermost)) {
-        innermost = child;
-    }
-    let around = std::iter::successors(Some(innermost), Node::parent);
-    around.filter(|&node| reader.is_dead(node, &place)).last().and_then(place)
+    let reader = Reader::new(snippet, syntax);
+    let places = Places::new(spans);
+    let mut found = vec![None; spans.len()];
+    syntax.walk((), |visit, ()| {
+        let inside = places.inside(visit.span);
+        if inside.is_empty() {
+            return None;
+        }
+        if reader.is_dead(Part { node: visit.node, depth: 0 }) {
+            found[inside].fill(Some(visit.span));
+            return None;
+        }
+        Some(())
+    });
+    found.into_iter().collect()
 }
 
-struct Reader<'t> {
-    text: &'t str,
-    language: Language,
+/// A node of a statement, and how deep in it. Parts deeper than [`MAX_DEPTH`] cannot be reached.
+#[derive(Clone, Copy)]
+struct Part<'t> {
+    node: Node<'t>,
+    depth: usize,
+}
+
+impl<'t> Part<'t> {
+    fn kind(self) -> &'t str {
+        self.node.kind()
+    }
+
+    fn inner(self, node: Node<'t>) -> Option<Self> {
+        (self.depth < MAX_DEPTH).then_some(Self { node, depth: self.depth + 1 })
+    }
+
+    /// Whether it is a part of another expression, not all of an expression statement.
+    fn is_operand(self) -> bool {
+        self.depth > 1
+    }
+
+    fn field(self, name: &str) -> Option<Self> {
+        self.inner(self.node.child_by_field_name(name)?)
+    }
+
+    fn first(self) -> Option<Self> {
+        self.inner(self.node.named_child(0)?)
+    }
+
+    /// The named children without comments.
+    fn children(self) -> Option<Vec<Self>> {
+        let mut cursor = self.node.walk();
+        let children = self.node.named_children(&mut cursor).filter(|child| !child.kind().ends_with("comment"));
+        children.map(|child| self.inner(child)).collect()
+    }
+}
+
+struct Reader<'s> {
+    text: &'s str,
+    syntax: &'s Syntax,
     /// Names that the snippet declares: they are variables, not macros, and hide those of the standard library.
     declared: BTreeSet<String>,
+    /// Whether an operator can be a function of the program's own.
+    has_overloads: bool,
+    has_volatile: bool,
 }
 
-/// Where a node stands in the text.
-type Place<'p> = dyn Fn(Node<'_>) -> Option<Span> + 'p;
-
-impl Reader<'_> {
-    fn text(&self, node: Node<'_>, place: &Place<'_>) -> &str {
-        place(node).and_then(|span| span.of(self.text)).unwrap_or_default()
+impl<'s> Reader<'s> {
+    fn new(snippet: &'s Snippet, syntax: &'s Syntax) -> Self {
+        let names = candidates(snippet, &Families { identifiers: true, ..Families::NONE });
+        Self {
+            text: snippet.text(),
+            syntax,
+            declared: names.into_iter().map(|name| name.text).collect(),
+            has_overloads: matches!(snippet.language(), Language::Cpp | Language::Python),
+            has_volatile: snippet.text().contains("volatile"),
+        }
     }
 
-    fn is_dead(&self, node: Node<'_>, place: &Place<'_>) -> bool {
-        match node.kind() {
+    fn text(&self, node: Node<'_>) -> &'s str {
+        self.syntax.span(node).and_then(|span| span.of(self.text)).unwrap_or_default()
+    }
+
+    fn is_dead(&self, statement: Part<'_>) -> bool {
+        match statement.kind() {
             "if_statement" | "while_statement" => {
-                let never = node.child_by_field_name("condition").map(|it| self.truth(it, place));
-                never == Some(Some(false)) && node.child_by_field_name("alternative").is_none()
+                let never = statement.field("condition").and_then(|it| self.truth(it)) == Some(false);
+                never && statement.node.child_by_field_name("alternative").is_none()
             }
-            "assert_statement" => node.named_child(0).and_then(|it| self.truth(it, place)) == Some(true),
-            "expression_statement" => match node.named_child(0) {
+            "assert_statement" => statement.first().and_then(|it| self.truth(it)) == Some(true),
+            "expression_statement" => match statement.first() {
                 None => true,
-                Some(only) => self.holds_always(only, place) || self.is_pure(only, place),
+                Some(only) => self.holds_always(only) || self.is_pure(only),
             },
             ";" | "empty_statement" => true,
             _ => false,
@@ -67,32 +123,28 @@ impl Reader<'_> {
     }
 
     /// A call of an assertion whose condition is always true.
-    fn holds_always(&self, node: Node<'_>, place: &Place<'_>) -> bool {
-        let Some((name, arguments)) = self.call(node, place) else { return false };
+    fn holds_always(&self, part: Part<'_>) -> bool {
+        let Some((name, arguments)) = self.call(part) else { return false };
         let checked = match name {
             "assert" | "assertTrue" | "g_assert" | "static_assert" => true,
             "assertFalse" => false,
             _ => return false,
         };
         let [first, rest @ ..] = &arguments[..] else { return false };
-        self.truth(*first, place) == Some(checked) && rest.iter().all(|&it| self.is_pure(it, place))
+        self.truth(*first) == Some(checked) && rest.iter().all(|&it| self.is_pure(it))
     }
 
     /// Whether computing the expression changes nothing: no call but of known functions, no assignment, no division, which may
     /// trap, and no operator that a class could have its own of.
-    fn is_pure(&self, node: Node<'_>, place: &Place<'_>) -> bool {
-        match node.kind() {
+    fn is_pure(&self, part: Part<'_>) -> bool {
+        match part.kind() {
             "true" | "false" | "null" | "string_literal" | "char_literal" => true,
             // What is not declared here could be a macro; reading a volatile variable is an effect.
             "identifier" => {
-                let operand = node.parent().is_some_and(|parent| parent.kind() != "expression_statement");
-                let overloads = matches!(self.language, Language::Cpp | Language::Python);
-                let variable = self.declared.contains(self.text(node, place));
-                variable && !(operand && overloads) && !self.text.contains("volatile")
+                let variable = self.declared.contains(self.text(part.node));
+                variable && !(part.is_operand() && self.has_overloads) && !self.has_volatile
             }
-            "binary_expression" | "binary_operator"
-                if matches!(self.operator(node, place), "/" | "%" | "//") =>
-            {
+            "binary_expression" | "binary_operator" if matches!(self.operator(part), "/" | "%" | "//") => {
                 false
             }
             "parenthesized_expression"
@@ -101,24 +153,25 @@ impl Reader<'_> {
             | "comparison_operator"
             | "unary_expression"
             | "unary_operator"
-            | "not_operator" => children(node).into_iter().all(|child| self.is_pure(child, place)),
-            _ => self.range(node, place).is_some(),
+            | "not_operator" => {
+                part.children().is_some_and(|parts| parts.into_iter().all(|inner| self.is_pure(inner)))
+            }
+            _ => self.range(part).is_some(),
         }
     }
 
     /// The value of a condition that always has the same.
-    fn truth(&self, node: Node<'_>, place: &Place<'_>) -> Option<bool> {
-        let part = |name: &str| node.child_by_field_name(name);
-        match node.kind() {
+    fn truth(&self, part: Part<'_>) -> Option<bool> {
+        match part.kind() {
             "true" => Some(true),
             "false" => Some(false),
-            "parenthesized_expression" | "condition_clause" => self.truth(node.named_child(0)?, place),
-            "not_operator" => self.truth(part("argument")?, place).map(|truth| !truth),
-            "unary_expression" if self.operator(node, place) == "!" => {
-                self.truth(part("argument")?, place).map(|truth| !truth)
+            "parenthesized_expression" | "condition_clause" => self.truth(part.first()?),
+            "not_operator" => self.truth(part.field("argument")?).map(|truth| !truth),
+            "unary_expression" if self.operator(part) == "!" => {
+                self.truth(part.field("argument")?).map(|truth| !truth)
             }
-            "binary_expression" | "boolean_operator" | "comparison_operator" => self.compared(node, place),
-            _ => match self.range(node, place)? {
+            "binary_expression" | "boolean_operator" | "comparison_operator" => self.compared(part),
+            _ => match self.range(part)? {
                 Range { low, high } if low == 0.0 && high == 0.0 => Some(false),
                 Range { low, high } if low > 0.0 || high < 0.0 => Some(true),
                 Range { .. } => None,
@@ -127,88 +180,74 @@ impl Reader<'_> {
     }
 
     /// Two operands, and what is between them.
-    fn operands<'n>(&self, node: Node<'n>, place: &Place<'_>) -> Option<(Node<'n>, &str, Node<'n>)> {
-        let named = children(node);
-        let [left, right] = named[..] else { return None };
-        Some((left, self.operator(node, place), right))
+    fn operands<'t>(&self, part: Part<'t>) -> Option<(Part<'t>, &'s str, Part<'t>)> {
+        let [left, right] = part.children()?[..] else { return None };
+        Some((left, self.operator(part), right))
     }
 
-    fn operator(&self, node: Node<'_>, place: &Place<'_>) -> &str {
-        let mut cursor = node.walk();
-        let found = node.children(&mut cursor).find(|child| !child.is_named());
-        found.map_or("", |child| self.text(child, place))
+    fn operator(&self, part: Part<'_>) -> &'s str {
+        let mut cursor = part.node.walk();
+        let found = part.node.children(&mut cursor).find(|child| !child.is_named());
+        found.map_or("", |child| self.text(child))
     }
 
-    fn compared(&self, node: Node<'_>, place: &Place<'_>) -> Option<bool> {
-        let (left, operator, right) = self.operands(node, place)?;
+    fn compared(&self, part: Part<'_>) -> Option<bool> {
+        let (left, operator, right) = self.operands(part)?;
         match operator {
-            "&&" | "and" => match (self.truth(left, place), self.truth(right, place)) {
-                (Some(false), _) => Some(false),
-                (Some(true), right) => right,
-                (None, _) => None,
-            },
-            "||" | "or" => match (self.truth(left, place), self.truth(right, place)) {
-                (Some(true), _) => Some(true),
-                (Some(false), right) => right,
-                (None, _) => None,
-            },
-            _ => {
-                let (left, right) = (self.range(left, place)?, self.range(right, place)?);
-                left.compare(operator, right)
-            }
+            "&&" | "and" => if self.truth(left)? { self.truth(right) } else { Some(false) },
+            "||" | "or" => if self.truth(left)? { Some(true) } else { self.truth(right) },
+            _ => self.range(left)?.compare(operator, self.range(right)?),
         }
     }
 
     /// The values of a numeric expression; `None` if anything unknown is in it.
-    fn range(&self, node: Node<'_>, place: &Place<'_>) -> Option<Range> {
-        match node.kind() {
+    fn range(&self, part: Part<'_>) -> Option<Range> {
+        match part.kind() {
             "number_literal"
             | "integer"
             | "float"
             | "decimal_integer_literal"
-            | "decimal_floating_point_literal" => number(self.text(node, place)).map(Range::point),
-            "parenthesized_expression" => self.range(node.named_child(0)?, place),
-            "unary_expression" | "unary_operator" if self.operator(node, place) == "-" => {
-                let Range { low, high } = self.range(
-                    node.child_by_field_name("argument").or(node.child_by_field_name("operand"))?,
-                    place,
-                )?;
+            | "decimal_floating_point_literal" => number(self.text(part.node)).map(Range::point),
+            "parenthesized_expression" => self.range(part.first()?),
+            "unary_expression" | "unary_operator" if self.operator(part) == "-" => {
+                let Range { low, high } = self.range(part.field("argument").or(part.field("operand"))?)?;
                 Some(Range { low: -high, high: -low })
             }
             "binary_expression" | "binary_operator" => {
-                let (left, operator, right) = self.operands(node, place)?;
-                self.range(left, place)?.arithmetic(operator, self.range(right, place)?)
+                let (left, operator, right) = self.operands(part)?;
+                self.range(left)?.arithmetic(operator, self.range(right)?)
             }
-            _ => {
-                let (name, arguments) = self.call(node, place)?;
-                let argument = arguments.first().and_then(|&it| self.range(it, place));
-                match (name, arguments.len()) {
-                    ("rand" | "random", 0) => Some(Range { low: 0.0, high: f64::from(i32::MAX) }),
-                    ("sin" | "cos", 1) => argument.map(|_| Range { low: -1.0, high: 1.0 }),
-                    ("atan", 1) => argument.map(|_| Range { low: -PI / 2.0, high: PI / 2.0 }),
-                    ("exp", 1) => {
-                        argument.map(|Range { low, high }| Range { low: low.exp(), high: high.exp() })
-                    }
-                    ("sqrt", 1) => argument
-                        .filter(|range| range.low >= 0.0)
-                        .map(|Range { low, high }| Range { low: low.sqrt(), high: high.sqrt() }),
-                    ("abs" | "fabs", 1) => argument.map(|Range { low, high }| Range {
-                        low: if low <= 0.0 && high >= 0.0 { 0.0 } else { low.abs().min(high.abs()) },
-                        high: low.abs().max(high.abs()),
-                    }),
-                    _ => None,
-                }
-            }
+            _ => self.called(part),
+        }
+    }
+
+    /// The values of a function that is known.
+    fn called(&self, part: Part<'_>) -> Option<Range> {
+        let (name, arguments) = self.call(part)?;
+        let argument = arguments.first().and_then(|&it| self.range(it));
+        match (name, arguments.len()) {
+            ("rand" | "random", 0) => Some(Range { low: 0.0, high: f64::from(i32::MAX) }),
+            ("sin" | "cos", 1) => argument.map(|_| Range { low: -1.0, high: 1.0 }),
+            ("atan", 1) => argument.map(|_| Range { low: -PI / 2.0, high: PI / 2.0 }),
+            ("exp", 1) => argument.map(|Range { low, high }| Range { low: low.exp(), high: high.exp() }),
+            ("sqrt", 1) => argument
+                .filter(|range| range.low >= 0.0)
+                .map(|Range { low, high }| Range { low: low.sqrt(), high: high.sqrt() }),
+            ("abs" | "fabs", 1) => argument.map(|Range { low, high }| Range {
+                low: if low <= 0.0 && high >= 0.0 { 0.0 } else { low.abs().min(high.abs()) },
+                high: low.abs().max(high.abs()),
+            }),
+            _ => None,
         }
     }
 
     /// The name of a called function, without the class or module of the mathematical ones, and the arguments.
-    fn call<'n>(&self, node: Node<'n>, place: &Place<'_>) -> Option<(&str, Vec<Node<'n>>)> {
-        let name = match node.kind() {
-            "call_expression" | "call" => self.text(node.child_by_field_name("function")?, place),
+    fn call<'t>(&self, part: Part<'t>) -> Option<(&'s str, Vec<Part<'t>>)> {
+        let name = match part.kind() {
+            "call_expression" | "call" => self.text(part.node.child_by_field_name("function")?),
             "method_invocation" => {
-                let name = self.text(node.child_by_field_name("name")?, place);
-                let object = node.child_by_field_name("object").map(|object| self.text(object, place));
+                let name = self.text(part.node.child_by_field_name("name")?);
+                let object = part.node.child_by_field_name("object").map(|object| self.text(object));
                 let standard = match object {
                     Some(object) => matches!(object, "Math" | "Assert" | "Assertions"),
                     // A method of the class itself could have the name of a mathematical function.
@@ -223,7 +262,7 @@ impl Reader<'_> {
         if self.declared.contains(name) {
             return None;
         }
-        Some((name, children(node.child_by_field_name("arguments")?)))
+        Some((name, part.field("arguments")?.children()?))
     }
 }
 
@@ -278,12 +317,6 @@ impl Range {
     }
 }
 
-/// The named children without comments.
-fn children(node: Node<'_>) -> Vec<Node<'_>> {
-    let mut cursor = node.walk();
-    node.named_children(&mut cursor).filter(|child| !child.kind().ends_with("comment")).collect()
-}
-
 /// A decimal number with or without a suffix for its type.
 fn number(text: &str) -> Option<f64> {
     let digits = text.trim_end_matches(['u', 'U', 'l', 'L', 'f', 'F', 'd', 'D']).replace(['_', '\''], "");
@@ -303,7 +336,7 @@ mod tests {
         };
         let snippet = Snippet::new(format!("{head}{statement}{tail}"), language).unwrap();
         let span = Span::new(head.len(), head.len() + statement.len());
-        dead_around(&snippet, span).is_some_and(|found| found.contains(span))
+        dead_around(&snippet, &[span]).is_some_and(|found| found[0].contains(span))
     }
 
     #[test]
@@ -312,7 +345,8 @@ mod tests {
         let snippet = Snippet::new(text, Language::C).unwrap();
         let around = |part: &str| {
             let start = text.find(part).unwrap();
-            dead_around(&snippet, Span::new(start, start + part.len())).and_then(|span| span.of(text))
+            let found = dead_around(&snippet, &[Span::new(start, start + part.len())]);
+            found.and_then(|found| found[0].of(text))
         };
         let whole = Some("while (sin(0.2) > 77) { if (n) puts(\"m\"); }");
         assert_eq!([around("puts(\"m\");"), around("sin(0.2) > 77"), around("\"m\"")], [whole; 3]);
@@ -383,6 +417,20 @@ mod tests {
         let text = "int f(int n, int (*rand)(void)) { if (rand() < 0) launch(); }";
         let snippet = Snippet::new(text, Language::C).unwrap();
         let start = text.find("if").unwrap();
-        assert_eq!(dead_around(&snippet, Span::new(start, text.len() - 2)), None);
+        assert_eq!(dead_around(&snippet, &[Span::new(start, text.len() - 2)]), None);
+    }
+
+    #[test]
+    fn conditions_nested_too_deeply_are_not_provable() {
+        let nested = |depth: usize| format!("if ({}rand() < 0{}) puts(\"m\");", "(".repeat(depth), ")".repeat(depth));
+        assert!(dead(Language::C, &nested(MAX_DEPTH - 5)));
+        assert!(!dead(Language::C, &nested(MAX_DEPTH)));
+        for (open, close) in [("(", ")"), ("!", ""), ("- ", ""), ("1+(", ")"), ("abs(", ")"), ("", "*1"), ("", "&&n")] {
+            let deep = format!("{}n{}", open.repeat(40_000), close.repeat(40_000));
+            assert!(!dead(Language::C, &format!("if ({deep}) puts(\"m\");")), "{open}");
+            assert!(!dead(Language::C, &format!("({deep});")), "{open}");
+            // What comes first decides.
+            assert!(dead(Language::C, &format!("if (rand() < 0 && ({deep})) puts(\"m\");")), "{open}");
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! Sums and products of numbers, written as the number that they are.
 
+use std::collections::HashMap;
+
 use tree_sitter::Node;
 
+use super::places::Places;
 use super::splice::Edit;
 use crate::candidates::Candidate;
 use crate::snippet::{Snippet, Span, Syntax};
@@ -10,71 +13,76 @@ use crate::snippet::{Snippet, Span, Syntax};
 /// differences, products and brackets. Their values, and all in between, are those of an `int` of 32 bits in C, C++ and Java.
 pub(super) fn folded(snippet: &Snippet, trigger: &Candidate) -> Vec<Edit> {
     let Some(syntax) = snippet.syntax() else { return Vec::new() };
-    let reader = Reader { text: snippet.text(), syntax };
+    let places = Places::new(&trigger.spans);
+    let constants = Constants::in_places(snippet.text(), syntax, &places);
     let mut edits = Vec::new();
-    for &place in &trigger.spans {
-        if let Some(node) = syntax.node_at(place) {
-            reader.fold_in(node, place, &mut edits);
+    syntax.walk((), |visit, ()| {
+        if !places.overlap(visit.span) {
+            return None;
         }
-    }
+        // A statement's condition keeps the brackets that belong to the statement.
+        let of_statement = visit.kind == "parenthesized_expression" && visit.field == Some("condition");
+        let constant = constants.of(visit.node).filter(|constant| {
+            constant.is_calculated && !of_statement && places.contain(visit.span)
+        });
+        let Some(constant) = constant else { return Some(()) };
+        let number = apart(snippet.text(), visit.span, constant.replacement(snippet.text()));
+        edits.push(Edit { span: visit.span, replacement: number });
+        None
+    });
     edits
 }
 
-struct Reader<'s> {
-    text: &'s str,
-    syntax: &'s Syntax,
-}
-
 /// A constant and how it is written.
+#[derive(Clone, Copy)]
 struct Constant {
     value: i32,
     /// As it stands in the text, if it is only a number in brackets, or one that nothing is added to.
     written: Option<Span>,
+    /// Whether there is something to be calculated, in brackets or not.
+    is_calculated: bool,
 }
 
-impl Reader<'_> {
-    /// Folds what lies in `place`, from the outside in.
-    fn fold_in(&self, node: Node<'_>, place: Span, edits: &mut Vec<Edit>) {
-        let span = self.syntax.span(node).filter(|span| place.contains(*span));
-        let calculated =
-            span.filter(|_| is_calculation(node)).and_then(|span| Some((span, self.value(node)?)));
-        if let Some((span, constant)) = calculated {
-            edits.push(Edit { span, replacement: self.apart(span, self.written(&constant)) });
-            return;
+/// The constants of a tree by the ids of their nodes.
+struct Constants<'s> {
+    text: &'s str,
+    syntax: &'s Syntax,
+    values: HashMap<usize, Constant>,
+}
+
+impl<'s> Constants<'s> {
+    /// Evaluates every expression in `places`, the inner ones first: attackers nest expressions deeper than a stack is.
+    fn in_places(text: &'s str, syntax: &'s Syntax, places: &Places<'_>) -> Self {
+        let mut outer_first = Vec::new();
+        syntax.walk((), |visit, ()| {
+            outer_first.push(visit.node);
+            places.overlap(visit.span).then_some(())
+        });
+        let mut constants = Self { text, syntax, values: HashMap::new() };
+        for node in outer_first.into_iter().rev() {
+            if let Some(constant) = constants.evaluate(node) {
+                constants.values.insert(node.id(), constant);
+            }
         }
-        let mut cursor = node.walk();
-        for child in node.named_children(&mut cursor) {
-            self.fold_in(child, place, edits);
-        }
+        constants
     }
 
-    /// The constant as it stood in the text, or its value; one below 0 in brackets, as a minus may stand in front of it.
-    fn written(&self, constant: &Constant) -> String {
-        match (constant.written.and_then(|written| written.of(self.text)), constant.value) {
-            (Some(written), _) => written.to_owned(),
-            (None, value) if value < 0 => format!("({value})"),
-            (None, value) => value.to_string(),
-        }
+    fn of(&self, node: Node<'_>) -> Option<Constant> {
+        self.values.get(&node.id()).copied()
     }
 
-    /// `number` in brackets if a word stands immediately before or behind `span`, where it would become a part of it.
-    fn apart(&self, span: Span, number: String) -> String {
-        let is_word = |at: char| at.is_alphanumeric() || at == '_';
-        let joined = self.text[..span.start].ends_with(is_word) || self.text[span.end..].starts_with(is_word);
-        if joined && !number.starts_with('(') { format!("({number})") } else { number }
-    }
-
-    /// The value of an expression of whole numbers.
-    fn value(&self, node: Node<'_>) -> Option<Constant> {
+    /// The value of an expression of whole numbers whose parts are known.
+    fn evaluate(&self, node: Node<'_>) -> Option<Constant> {
         match node.kind() {
             "number_literal" | "integer" | "decimal_integer_literal" | "hex_integer_literal" => {
                 let span = self.syntax.span(node)?;
-                Some(Constant { value: whole(span.of(self.text)?)?, written: Some(span) })
+                let value = whole(span.of(self.text)?)?;
+                Some(Constant { value, written: Some(span), is_calculated: false })
             }
-            "parenthesized_expression" if node.named_child_count() == 1 => self.value(node.named_child(0)?),
+            "parenthesized_expression" if node.named_child_count() == 1 => self.of(node.named_child(0)?),
             "binary_expression" | "binary_operator" => {
                 let part = |name| node.child_by_field_name(name);
-                let (left, right) = (self.value(part("left")?)?, self.value(part("right")?)?);
+                let (left, right) = (self.of(part("left")?)?, self.of(part("right")?)?);
                 let operator = self.syntax.span(part("operator")?)?.of(self.text)?;
                 let value = match operator {
                     "+" => left.value.checked_add(right.value),
@@ -83,22 +91,29 @@ impl Reader<'_> {
                     _ => None,
                 }?;
                 let same = operator != "*" && right.value == 0;
-                Some(Constant { value, written: left.written.filter(|_| same) })
+                Some(Constant { value, written: left.written.filter(|_| same), is_calculated: true })
             }
             _ => None,
         }
     }
 }
 
-/// Something to be calculated, in brackets or not; those of a statement's condition belong to the statement.
-fn is_calculation(node: Node<'_>) -> bool {
-    let of_statement =
-        || node.parent().and_then(|parent| parent.child_by_field_name("condition")) == Some(node);
-    match node.kind() {
-        "binary_expression" | "binary_operator" => true,
-        "parenthesized_expression" => node.named_child(0).is_some_and(is_calculation) && !of_statement(),
-        _ => false,
+impl Constant {
+    /// As it stands in `text`, or its value; one below 0 in brackets, as a minus may stand in front of it.
+    fn replacement(self, text: &str) -> String {
+        match (self.written.and_then(|written| written.of(text)), self.value) {
+            (Some(written), _) => written.to_owned(),
+            (None, value) if value < 0 => format!("({value})"),
+            (None, value) => value.to_string(),
+        }
     }
+}
+
+/// `number` in brackets if a word is immediately before or after `span`, where it would become a part of it.
+fn apart(text: &str, span: Span, number: String) -> String {
+    let is_word = |at: char| at.is_alphanumeric() || at == '_';
+    let joined = text[..span.start].ends_with(is_word) || text[span.end..].starts_with(is_word);
+    if joined && !number.starts_with('(') { format!("({number})") } else { number }
 }
 
 /// A whole number without a suffix, decimal or hexadecimal; a leading zero makes it octal in C and Java.

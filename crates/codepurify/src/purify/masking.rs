@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::places::Places;
 use crate::candidates::{Candidate, Families, candidates};
 use crate::error::ModelError;
 use crate::occlude::{check_encoding, substitute};
@@ -11,6 +12,9 @@ use crate::victim::{MaskedLm, Ragged};
 
 /// Masks for one occurrence of an identifier (paper, section on purification).
 pub(super) const MASKS_PER_NAME: usize = 3;
+
+/// Rows of one trigger that the masked model is asked about, at most.
+const MAX_ROWS: usize = 32;
 
 /// A place to be masked and filled anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub(super) struct Masked {
     pub(super) rows: Ragged,
     /// One for each slot.
     pub(super) places: Vec<Place>,
+    /// Slots that are in none of the rows because there would be too many.
+    pub(super) left_out: usize,
 }
 
 /// The row of a slot and which mask of that row is its first; `None` if the model sees no token there.
@@ -39,27 +45,26 @@ pub(super) fn slots(snippet: &Snippet, trigger: &Candidate) -> Vec<Slot> {
             trigger.spans.iter().map(|&span| Slot { span, leaf: Leaf::Identifier }).collect()
         }
         ElementKind::Comment | ElementKind::Invisible => Vec::new(),
-        ElementKind::Statement | ElementKind::Literal => {
-            trigger.spans.iter().flat_map(|&span| leaves(snippet, span)).collect()
-        }
+        ElementKind::Statement | ElementKind::Literal => leaves(snippet, &trigger.spans),
         // What is declared here is used in the statements around which the head stands.
         ElementKind::Head => {
             let names = candidates(snippet, &Families { identifiers: true, ..Families::NONE });
             let declared: BTreeSet<Span> = names.into_iter().flat_map(|name| name.spans).collect();
-            let slots = trigger.spans.iter().flat_map(|&span| leaves(snippet, span));
-            slots.filter(|slot| !declared.contains(&slot.span)).collect()
+            let mut slots = leaves(snippet, &trigger.spans);
+            slots.retain(|slot| !declared.contains(&slot.span));
+            slots
         }
     }
 }
 
-fn leaves(snippet: &Snippet, statement: Span) -> Vec<Slot> {
-    let mut slots = Vec::new();
+fn leaves(snippet: &Snippet, spans: &[Span]) -> Vec<Slot> {
+    let (mut slots, places) = (Vec::new(), Places::new(spans));
     let Some(syntax) = snippet.syntax() else { return slots };
     syntax.walk((), |visit, ()| {
-        if !visit.span.overlaps(statement) {
+        if !places.overlap(visit.span) {
             return None;
         }
-        let Some(leaf) = Leaf::of_kind(visit.kind).filter(|_| statement.contains(visit.span)) else {
+        let Some(leaf) = Leaf::of_kind(visit.kind).filter(|_| places.contain(visit.span)) else {
             return Some(());
         };
         slots.extend(inside_quotes(snippet.text(), visit.span).map(|span| Slot { span, leaf }));
@@ -77,7 +82,7 @@ fn inside_quotes(text: &str, span: Span) -> Option<Span> {
 }
 
 /// Masks every slot, `masks` tokens each. A text longer than the model's window becomes several rows, each with as
-/// much context around its slots as fits. `None` if the window cannot even hold one slot.
+/// much context around its slots as fits; beyond [`MAX_ROWS`] slots are left out. `None` if the window cannot even hold one slot.
 ///
 /// # Errors
 /// [`ModelError`] if the model cannot tokenise the text.
@@ -100,7 +105,7 @@ pub(super) fn mask(
     let mut rows = Ragged::new();
     let mut located = Vec::with_capacity(starts.len());
     let mut rest = starts.as_slice();
-    while let Some(&first) = rest.first() {
+    while let Some(&first) = rest.first().filter(|_| rows.len() < MAX_ROWS) {
         let together = rest.iter().take_while(|&&start| start + masks - first <= window).count();
         let end = rest[together - 1] + masks;
         let row = around(first, end, masked.ids.len(), window);
@@ -114,7 +119,7 @@ pub(super) fn mask(
     }
     let mut located = located.into_iter();
     let places = masked.places.iter().map(|place| place.and_then(|_| located.next())).collect();
-    Ok(Some(Masked { rows, places }))
+    Ok(Some(Masked { rows, places, left_out: rest.len() }))
 }
 
 /// The `window` tokens of `total` with `first..end` in their middle.
@@ -172,6 +177,17 @@ mod tests {
         assert_eq!(rows.iter().map(|row| row.len()).collect::<Vec<_>>(), [9, 9]);
         let mask_at = |row: &[u32]| row.iter().position(|&id| id == mlm.mask_id());
         assert_eq!((mask_at(rows[0]), mask_at(rows[1])), (Some(2), Some(8)));
+    }
+
+    #[test]
+    fn slots_beyond_the_limit_of_rows_are_counted() {
+        let text = "w ".repeat(10 * MAX_ROWS);
+        let slots: Vec<Slot> =
+            (0..10 * MAX_ROWS).map(|word| Slot { span: Span::new(2 * word, 2 * word + 1), leaf: Leaf::Identifier }).collect();
+        let mlm = ConstantMaskedLm::new(&["x"]).with_window(4);
+        let masked = mask(&mlm, &text, &slots, 1).unwrap().unwrap();
+        assert_eq!((masked.rows.len(), masked.left_out), (MAX_ROWS, 6 * MAX_ROWS));
+        assert_eq!(masked.places.iter().flatten().count(), 4 * MAX_ROWS);
     }
 
     #[test]

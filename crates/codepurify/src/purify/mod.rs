@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::batch;
 use crate::candidates::{Candidate, SEPARATOR};
 use crate::error::ModelError;
-use crate::snippet::{Leaf, Snippet, Syntax, SyntaxQuality};
+use crate::snippet::{Leaf, Snippet, SyntaxQuality};
 use crate::verdict::{Action, Change, ChangeKind, ElementKind};
 use crate::victim::MaskedLm;
 use masking::{MASKS_PER_NAME, Masked, Place, Slot};
@@ -155,6 +155,13 @@ impl<'a> Plan<'a> {
             Ok(None) => Err(Purification::unchanged(
                 "not purified: the masked model's window is too small for the masks",
             )),
+            // A name is chosen by the occurrences that the model sees; each other place needs a filling of its own.
+            Ok(Some(masked)) if masked.left_out > 0 && trigger.kind != ElementKind::Identifier => {
+                let places = slots.len();
+                Err(Purification::unchanged(format!(
+                    "not purified: {places} names and literals of the trigger are too many to be filled"
+                )))
+            }
             Ok(Some(masked)) => Ok(Self { snippet, trigger, slots, masked }),
         }
     }

@@ -1,5 +1,7 @@
 //! The places of a trigger, looked up by what overlaps them: there may be a hundred thousand of each.
 
+use std::ops::Range;
+
 use crate::snippet::Span;
 
 /// Spans in source order that do not overlap.
@@ -28,8 +30,36 @@ impl<'c> Places<'c> {
         self.first_behind(span.start).filter(|place| place.contains(span))
     }
 
+    /// Numbers of the places that are in `span`.
+    pub(super) fn inside(&self, span: Span) -> Range<usize> {
+        let first = self.spans.partition_point(|place| place.start < span.start);
+        let end = self.spans.partition_point(|place| place.end <= span.end);
+        first..end.max(first)
+    }
+
     /// The first place that ends behind `at`.
     fn first_behind(&self, at: usize) -> Option<Span> {
         self.spans.get(self.spans.partition_point(|place| place.end <= at)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_found_by_what_overlaps_or_holds_them() {
+        let spans = [(2, 4), (6, 9), (9, 10)].map(|(start, end)| Span::new(start, end));
+        let places = Places::new(&spans);
+        let of = |start, end| {
+            let span = Span::new(start, end);
+            (places.overlap(span), places.contain(span), places.inside(span))
+        };
+        assert_eq!(of(0, 2), (false, false, 0..0));
+        assert_eq!(of(3, 4), (true, true, 1..1));
+        assert_eq!(of(1, 7), (true, false, 0..1));
+        assert_eq!(of(4, 6), (false, false, 1..1));
+        assert_eq!(of(6, 10), (true, false, 1..3));
+        assert_eq!(of(10, 12), (false, false, 3..3));
     }
 }

@@ -139,8 +139,8 @@ mod tests {
     fn without(code: &str, dead: &str, language: Language) -> Option<String> {
         let snippet = Snippet::new(code, language).unwrap();
         let start = code.find(dead).unwrap();
-        let dead = dead_around(&snippet, Span::new(start, start + dead.len()))?;
-        Some(splice::apply(code, &removal(&snippet, &[dead])?).unwrap())
+        let dead = dead_around(&snippet, &[Span::new(start, start + dead.len())])?;
+        Some(splice::apply(code, &removal(&snippet, &dead)?).unwrap())
     }
 
     #[test]

@@ -53,31 +53,45 @@ pub fn apply(text: &str, edits: &[Edit]) -> Result<String, SpliceError> {
     Ok(out)
 }
 
-/// Where the bytes `span` of the edited text come from: in the text before `edits`, which must be those that were applied. What
-/// lies in a replacement comes from the whole place that was replaced.
-pub(crate) fn origin(edits: &[Edit], span: Span) -> Span {
-    let place = |at: usize, is_end: bool| {
-        // Bytes that the edits in front have added, or taken away.
+/// Traces places of an edited text back to the text before `edits`, which must be those that were applied.
+pub(crate) struct Origins<'e> {
+    edits: &'e [Edit],
+    /// Where each replacement ends in the edited text.
+    stops: Vec<usize>,
+}
+
+impl<'e> Origins<'e> {
+    /// Reads the edits once, however many places are looked up.
+    pub(crate) fn new(edits: &'e [Edit]) -> Self {
         let (mut added, mut removed) = (0, 0);
-        for Edit { span: old, replacement } in edits {
-            let start = old.start + added - removed;
-            let stop = start + replacement.len();
-            let behind = if is_end { at > stop } else { at >= stop };
-            if !behind {
-                let inside = at > start || (!is_end && at == start && !replacement.is_empty());
-                return match (inside, is_end) {
-                    (false, _) => at + removed - added,
-                    (true, false) => old.start,
-                    (true, true) => old.end,
-                };
-            }
+        let stop = |Edit { span, replacement }: &Edit| {
             added += replacement.len();
-            removed += old.len();
+            removed += span.len();
+            span.end + added - removed
+        };
+        Self { edits, stops: edits.iter().map(stop).collect() }
+    }
+
+    /// Where the bytes `span` come from. What lies in a replacement comes from the whole place that was replaced.
+    pub(crate) fn of(&self, span: Span) -> Span {
+        let start = self.place(span.start, false);
+        Span::new(start, self.place(span.end, true).max(start))
+    }
+
+    fn place(&self, at: usize, is_end: bool) -> usize {
+        let behind = self.stops.partition_point(|&stop| if is_end { at > stop } else { at >= stop });
+        let Some(Edit { span: old, replacement }) = self.edits.get(behind) else {
+            let last = behind.checked_sub(1);
+            return last.map_or(at, |last| at + self.edits[last].span.end - self.stops[last]);
+        };
+        let start = self.stops[behind] - replacement.len();
+        let inside = at > start || (!is_end && at == start && !replacement.is_empty());
+        match (inside, is_end) {
+            (false, _) => at + old.start - start,
+            (true, false) => old.start,
+            (true, true) => old.end,
         }
-        at + removed - added
-    };
-    let start = place(span.start, false);
-    Span::new(start, place(span.end, true).max(start))
+    }
 }
 
 #[cfg(test)]
@@ -108,7 +122,7 @@ mod tests {
         let edits = [edit(1, 3, ""), edit(5, 6, "XYZ"), edit(8, 8, "!")];
         assert_eq!(apply("abcdefghij", &edits).unwrap(), "adeXYZgh!ij");
         let trace = |start, end| {
-            let Span { start, end } = origin(&edits, Span::new(start, end));
+            let Span { start, end } = Origins::new(&edits).of(Span::new(start, end));
             (start, end)
         };
         assert_eq!([trace(0, 1), trace(1, 3), trace(9, 11)], [(0, 1), (3, 5), (8, 10)]);
@@ -132,7 +146,7 @@ mod tests {
                 let span = Span::new(at, at + 1);
                 let letter = span.of(&edited).unwrap();
                 if letter.bytes().all(|byte| byte.is_ascii_lowercase()) {
-                    prop_assert_eq!(origin(&edits, span).of(&text), Some(letter));
+                    prop_assert_eq!(Origins::new(&edits).of(span).of(&text), Some(letter));
                 }
             }
         }

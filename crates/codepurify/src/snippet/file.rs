@@ -112,7 +112,7 @@ impl SourceFile {
             start_byte: span.start,
             end_byte: span.end,
             start_line,
-            end_line: start_line + newlines(&text[..text.len() - 1]),
+            end_line: start_line + newlines(text) - usize::from(text.ends_with('\n')),
         };
         Snippet::part(&self.path, text, self.language, unit, self.limits.max_unit_bytes)
     }

@@ -52,6 +52,8 @@ pub(crate) struct Visit<'t> {
     pub(crate) field: Option<&'t str>,
     /// Kind of its parent; empty for the root.
     pub(crate) parent: &'t str,
+    /// Whether its parent has no child in front of it.
+    pub(crate) is_first: bool,
 }
 
 /// Java methods and constructors are only complete inside a class, constants inside an enumeration.
@@ -116,15 +118,20 @@ impl Syntax {
 
     /// Visits every node of the text in source order, parents first. `enter` gets the state that its parent returned
     /// and returns the state for the node's children, or `None` to skip them.
-    pub(crate) fn walk<S: Clone>(&self, root: S, mut enter: impl FnMut(&Visit<'_>, S) -> Option<S>) {
+    pub(crate) fn walk<'t, S: Clone>(
+        &'t self,
+        root: S,
+        mut enter: impl FnMut(&Visit<'t>, S) -> Option<S>,
+    ) {
         let mut cursor = self.tree.walk();
         let mut above: Vec<(S, &str)> = vec![(root, "")];
+        let mut is_first = true;
         while let Some((state, parent)) = above.last().cloned() {
             let node = cursor.node();
             let inherited = match self.span(node) {
                 Some(span) => {
                     let field = cursor.field_name();
-                    enter(&Visit { node, kind: node.kind(), span, field, parent }, state)
+                    enter(&Visit { node, kind: node.kind(), span, field, parent, is_first }, state)
                 }
                 None => Some(state),
             };
@@ -132,8 +139,10 @@ impl Syntax {
                 && cursor.goto_first_child()
             {
                 above.push((state, node.kind()));
+                is_first = true;
                 continue;
             }
+            is_first = false;
             while !cursor.goto_next_sibling() {
                 if !cursor.goto_parent() {
                     return;
@@ -141,18 +150,6 @@ impl Syntax {
                 above.pop();
             }
         }
-    }
-
-    /// The outermost node at exactly these bytes, white space at its ends aside.
-    pub(crate) fn node_at(&self, span: Span) -> Option<Node<'_>> {
-        let root = self.tree.root_node();
-        let mut node = root.descendant_for_byte_range(span.start + self.shift, span.end + self.shift)?;
-        while let Some(parent) = node.parent().filter(|parent| self.span(*parent) == self.span(node)) {
-            node = parent;
-        }
-        self.span(node)
-            .is_some_and(|found| found.start == span.start && found.end >= span.end)
-            .then_some(node)
     }
 
     /// The node's bytes in the text; `None` if it stands for something that was only added for the parser.
