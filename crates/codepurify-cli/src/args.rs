@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Judge every function of files, folders or the standard input; with a model of pairs, whole files two by two.
     Scan(ScanArgs),
-    /// Judge as `scan` does, and write the source with its triggers removed.
+    /// Judge as `scan` does, and write the source without its triggers.
     Purify(PurifyArgs),
     /// Show the evidence of every candidate.
     Explain(ExplainArgs),
@@ -67,6 +67,9 @@ pub(crate) struct ScanArgs {
     /// Files and folders; `-` is the standard input. A model of pairs takes files: left, right, left, right …
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Show every unit in the text, clean and inconclusive ones too, and every finding in full.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) options: Options,
 }
@@ -76,12 +79,18 @@ pub(crate) struct PurifyArgs {
     /// Files and folders; `-` is the standard input. A model of pairs takes files: left, right, left, right …
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Rewrite the files.
+    /// Rewrite the files. Makes only changes that provably keep what the code does, unless --rewrite is given.
     #[arg(long)]
     pub(crate) in_place: bool,
-    /// Print unified diffs instead of the whole source.
+    /// Print unified diffs, for `patch -p1` and `git apply`, instead of the whole source.
     #[arg(long)]
     pub(crate) diff: bool,
+    /// Make all changes, also new names and infilled code [default without --in-place].
+    #[arg(long)]
+    pub(crate) rewrite: bool,
+    /// Make only changes that provably keep what the code does [default with --in-place].
+    #[arg(long, conflicts_with = "rewrite")]
+    pub(crate) provable: bool,
     #[command(flatten)]
     pub(crate) options: Options,
 }

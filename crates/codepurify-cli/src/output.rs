@@ -32,6 +32,7 @@ pub(crate) enum ColorMode {
 pub(crate) struct Output {
     to: Destination,
     color: bool,
+    terminal: bool,
 }
 
 #[derive(Debug)]
@@ -57,19 +58,18 @@ impl Output {
             Destination::open(&path).map_err(failed)
         })?;
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let terminal = matches!(to, Destination::Stdout) && io::stdout().is_terminal();
         let color = match mode {
             ColorMode::Always => true,
             ColorMode::Never => false,
-            ColorMode::Auto => {
-                matches!(to, Destination::Stdout) && io::stdout().is_terminal() && !set("NO_COLOR")
-            }
+            ColorMode::Auto => terminal && !set("NO_COLOR"),
         };
-        Ok(Self { to, color })
+        Ok(Self { to, color, terminal })
     }
 
     /// The standard output, without colour.
     pub(crate) fn stdout() -> Self {
-        Self { to: Destination::Stdout, color: false }
+        Self { to: Destination::Stdout, color: false, terminal: false }
     }
 
     /// The file that results go to, if it is one.
@@ -83,6 +83,11 @@ impl Output {
     /// Whether results are coloured.
     pub(crate) fn color(&self) -> bool {
         self.color
+    }
+
+    /// Whether results are read by people, on a terminal or in colour: nothing may reach them that a terminal obeys.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.terminal || self.color
     }
 
     /// Writes a whole result at once; a file has its old content until all of the new one is written.
@@ -194,20 +199,45 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Replaces the file's content as a whole or not at all; its permissions stay, and a link stays a link.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), CliError> {
-    overwrite(path, content).map_err(|source| CliError::Write { to: path.display().to_string(), source })
+/// Replaces the file's content `old` by `new` as a whole or not at all; its permissions stay, and a link stays a link.
+///
+/// # Errors
+/// If the file holds something else by now, or cannot be written.
+pub(crate) fn replace(path: &Path, old: &[u8], new: &[u8]) -> Result<(), CliError> {
+    let replaced = std::fs::read(path).and_then(|found| {
+        if found == old {
+            overwrite(path, new)
+        } else {
+            Err(io::Error::other("it changed after it was read; purify it again"))
+        }
+    });
+    replaced.map_err(|source| CliError::Write { to: path.display().to_string(), source })
 }
 
 fn overwrite(path: &Path, content: &[u8]) -> io::Result<()> {
     let target = path.canonicalize()?;
     let mut file = NamedTempFile::new_in(folder(&target))?;
     file.write_all(content)?;
-    file.as_file().set_permissions(std::fs::metadata(&target)?.permissions())?;
+    let about = std::fs::metadata(&target)?;
+    keep_owner(file.as_file(), &about);
+    file.as_file().set_permissions(about.permissions())?;
     file.as_file().sync_all()?;
     file.persist(&target)?;
     Ok(())
 }
+
+/// Gives the file to its old owner and group, where the user may do so. Permissions come later: this takes some away.
+#[cfg(unix)]
+fn keep_owner(file: &File, about: &std::fs::Metadata) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let differs = file.metadata().is_ok_and(|new| (new.uid(), new.gid()) != (about.uid(), about.gid()));
+    if differs && fchown(file, Some(about.uid()), Some(about.gid())).is_err() {
+        let _ = fchown(file, None, Some(about.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &std::fs::Metadata) {}
 
 /// Says something on standard error; where that is closed, nobody listens.
 pub(crate) fn note(message: &str) {
@@ -228,4 +258,21 @@ pub(crate) fn progress_through(length: Option<u64>) -> ProgressBar {
         None => (ProgressBar::no_length(), "{spinner} {msg} rows"),
     };
     bar.with_style(ProgressStyle::with_template(template).expect("the template is well-formed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_that_changed_after_it_was_read_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("code.c");
+        std::fs::write(&path, "int new;").unwrap();
+        let error = replace(&path, b"int old;", b"").unwrap_err().to_string();
+        assert!(error.contains("it changed after it was read"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"int new;");
+        replace(&path, b"int new;", b"int newest;").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"int newest;");
+    }
 }

@@ -135,6 +135,8 @@ fn fifty_functions_are_judged_in_one_run_and_in_their_order() {
         report["results"].as_array().unwrap().iter().map(|r| r["unit"]["name"].as_str().unwrap()).collect();
     let expected: Vec<String> = (0..50).map(|i| format!("{FUNCTION}_{i}")).collect();
     assert_eq!(names, expected);
+    let lines = |more: &[&str]| place.run(&[&["scan", "many.c"], more].concat()).out.lines().count();
+    assert!(lines(&[]) < 10 && lines(&["--verbose"]) > 100);
 }
 
 #[test]

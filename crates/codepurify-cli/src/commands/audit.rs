@@ -31,7 +31,7 @@ pub(crate) fn run(args: AuditArgs, color: Option<ColorMode>) -> Result<Exit, Cli
     note_errors(&inputs.errors[noted..], Format::Text);
     let (tool, model) = guard.identity();
     let report = AuditReport { schema_version: SCHEMA_VERSION, tool, model, rows, answers };
-    let style = TextStyle { color: settings.output.color(), labels: guard.labels() };
+    let style = TextStyle { color: settings.output.color(), labels: guard.labels(), verbose: true };
     let mut out = Vec::new();
     let written = if settings.format == Format::Text {
         text::write_audit(&mut out, &report, style)

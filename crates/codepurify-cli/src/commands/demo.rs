@@ -29,7 +29,7 @@ pub(crate) fn run(args: &DemoArgs, color: Option<ColorMode>) -> Result<Exit, Cli
     let files = vec![inline(CLEAN_PATH, CLEAN), inline(TRIGGERED_PATH, &triggered)];
     let screened = screen(&guard, Inputs::of(files), settings.format == Format::Text, &settings)?;
     let labels = guard.labels().to_vec();
-    let style = TextStyle { color: settings.output.color(), labels: &labels };
+    let style = TextStyle { color: settings.output.color(), labels: &labels, verbose: true };
     if settings.format != Format::Text {
         write(&screened, &settings, || Ok(for_people(&screened, style)))?;
         return check(&screened);

@@ -15,7 +15,7 @@ pub(crate) fn run(args: ExplainArgs, color: Option<ColorMode>) -> Result<Exit, C
     let guard = Guard::load(&settings, Purpose::Judge)?;
     let inputs = guard.gather(&args.paths, &settings)?;
     let screened = screen(&guard, inputs, true, &settings)?;
-    let style = TextStyle { color: settings.output.color(), labels: guard.labels() };
+    let style = TextStyle { color: settings.output.color(), labels: guard.labels(), verbose: true };
     write(&screened, &settings, || Ok(tables(&screened, style)))?;
     Ok(ended(&screened.report, &settings))
 }

@@ -166,11 +166,14 @@ fn units(report: &Report) -> String {
     if report.code_bytes_outside_units > 0 {
         let _ = write!(out, "; {} bytes of code are in no unit", report.code_bytes_outside_units);
     }
-    match report.errors.len() {
-        0 => {}
-        1 => out.push_str("; 1 input failed"),
-        failed => {
-            let _ = write!(out, "; {failed} inputs failed");
+    // What cannot be judged is counted as failed, not as skipped.
+    let skipped = report.skipped.iter().filter(|skipped| !skipped.reason.is_error());
+    let skipped: usize = skipped.map(|skipped| skipped.files).sum();
+    for (count, one, many) in
+        [(report.errors.len(), "input failed", "inputs failed"), (skipped, "file skipped", "files skipped")]
+    {
+        if count > 0 {
+            let _ = write!(out, "; {count} {}", if count == 1 { one } else { many });
         }
     }
     out
