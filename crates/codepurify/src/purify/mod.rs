@@ -12,6 +12,7 @@ mod removal;
 mod rename;
 mod shorten;
 pub mod splice;
+mod standard;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,12 +3,12 @@
 use super::places::Places;
 use super::rename;
 use super::splice::Edit;
+use super::standard::are_standard;
 use crate::candidates::Candidate;
 use crate::snippet::{Language, Snippet, Span, Syntax, SyntaxQuality};
-use crate::verdict::{Change, ChangeKind, ElementKind};
+use crate::verdict::{Change, ChangeKind, ElementKind, UnitKind};
 
-/// The change that `edits` make of `kind` about `trigger`; `text` is the text after them. Where the text has syntax errors the
-/// tree may be wrong, and so any proof.
+/// The change that `edits` make of `kind` about `trigger`; `text` is the text after them.
 pub(super) fn change(
     kind: ChangeKind,
     snippet: &Snippet,
@@ -17,17 +17,33 @@ pub(super) fn change(
     text: &str,
 ) -> Change {
     let spans: Vec<Span> = edits.iter().map(|edit| edit.span).collect();
-    let provable = snippet.quality() == SyntaxQuality::Clean
+    let provable = is_understood(snippet)
         && match (kind, trigger.kind) {
             (ChangeKind::Deletion, ElementKind::Comment | ElementKind::Invisible) => {
                 is_same_code(snippet, text) && spans.iter().all(|&span| is_no_declaration(snippet, span))
             }
-            (ChangeKind::Deletion, _) => compiles_without(snippet, &spans),
+            (ChangeKind::Deletion, _) => {
+                let mut texts = spans.iter().filter_map(|span| span.of(snippet.text()));
+                texts.all(|text| are_standard(text, snippet.file())) && compiles_without(snippet, &spans)
+            }
             (ChangeKind::Folding, _) => are_read_as_values(snippet, &spans),
             (ChangeKind::Shortening | ChangeKind::Renaming, _) => rename::are_local(snippet, edits),
             (ChangeKind::Infilling, _) => false,
         };
     Change { kind, provable }
+}
+
+/// Whether the tree is that of the text as it stands, without errors: else it may be wrong, and so any proof. Of code with
+/// directives the parser may be shown another text, and of a remainder it is.
+fn is_understood(snippet: &Snippet) -> bool {
+    let directives =
+        matches!(snippet.language(), Language::C | Language::Cpp) && snippet.text().contains('#');
+    let as_it_stands = || {
+        snippet.unit().kind == UnitKind::Function
+            && Syntax::parse(snippet.text(), snippet.language())
+                .is_ok_and(|syntax| syntax.quality() == SyntaxQuality::Clean)
+    };
+    snippet.quality() == SyntaxQuality::Clean && (!directives || as_it_stands())
 }
 
 /// Whether `text` differs from the snippet in comments and white space only.

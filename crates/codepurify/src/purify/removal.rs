@@ -70,6 +70,8 @@ pub(super) fn removal(snippet: &Snippet, dead: &[Span]) -> Option<Vec<Edit>> {
             in_switch: above.in_switch || (around.is_some() && visit.kind == "switch_statement"),
         })
     });
+    // Directives are no nodes where the parser is shown a text without them.
+    matters |= dead.iter().any(|&span| has_directive(snippet, span));
     let changes = |edit: &Edit| edit.span.of(snippet.text()) != Some(&edit.replacement);
     let edits = dead.iter().map(|span| edits.get(span).cloned().filter(changes));
     edits.collect::<Option<Vec<Edit>>>().filter(|_| !matters)
@@ -79,13 +81,19 @@ fn is_statement(kind: &str) -> bool {
     kind.ends_with("_statement") || kind == ";"
 }
 
+fn has_directive(snippet: &Snippet, span: Span) -> bool {
+    let text = span.of(snippet.text()).unwrap_or_default();
+    let is_directive = |line: &str| line.trim_start().starts_with('#');
+    matches!(snippet.language(), Language::C | Language::Cpp) && text.lines().any(is_directive)
+}
+
 /// Whether the node has an effect without being run: a label that is jumped to, a name that becomes local.
 fn matters_unrun(language: Language, visit: &Visit<'_>, above: Above) -> bool {
     match language {
         Language::C | Language::Cpp => {
             visit.kind == "labeled_statement"
                 || (visit.kind == "case_statement" && !above.in_switch)
-                || ["preproc_", "co_"].iter().any(|prefix| visit.kind.starts_with(prefix))
+                || visit.kind.starts_with("co_")
         }
         Language::Java => false,
         Language::Python => visit.node.is_named() && PYTHON_EFFECTS.contains(&visit.kind),

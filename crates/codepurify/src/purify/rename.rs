@@ -3,6 +3,7 @@
 //! Names of functions and fields are used elsewhere, those of Python's parameters by callers, those of Java's parameters by
 //! reflection. In C and C++ macros can use any name that is in scope where they stand, so no name is certain there.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::splice::Edit;
@@ -64,12 +65,9 @@ pub(super) fn are_local(snippet: &Snippet, edits: &[Edit]) -> bool {
             local &= match (names.contains(name), renamed.contains(&visit.span)) {
                 (false, _) => true,
                 (true, false) => is_member(visit),
-                (true, true) => match homes.get(name) {
-                    Some(first) => first.holds(home, visit.span),
-                    None => {
-                        homes.insert(name, home);
-                        home.can_declare(language, visit)
-                    }
+                (true, true) => match homes.entry(name) {
+                    Entry::Occupied(first) => first.get().holds(home, visit.span),
+                    Entry::Vacant(first) => first.insert(home).can_declare(language, visit),
                 },
             };
         }
@@ -96,16 +94,13 @@ fn is_member(visit: &Visit<'_>) -> bool {
 impl Home {
     /// Where the children of `visit` stand, which stands here.
     fn inside(self, language: Language, visit: &Visit<'_>) -> Self {
-        let (is_scope, is_space) = match language {
-            Language::Python => (
-                visit.parent == "function_definition" && visit.field == Some("body"),
-                PYTHON_SPACES.contains(&visit.kind),
-            ),
-            _ => {
-                // The variable of such a loop does not hold in what the loop is over.
-                let looped = visit.parent == "enhanced_for_statement" && visit.field == Some("value");
-                (JAVA_SCOPES.contains(&visit.kind), JAVA_SPACES.contains(&visit.kind) || looped)
-            }
+        let stands = |parent, field| visit.parent == parent && visit.field == Some(field);
+        let (is_scope, is_space) = if language == Language::Python {
+            (stands("function_definition", "body"), PYTHON_SPACES.contains(&visit.kind))
+        } else {
+            // The variable of such a loop does not hold in what the loop is over.
+            let looped = stands("enhanced_for_statement", "value");
+            (JAVA_SCOPES.contains(&visit.kind), JAVA_SPACES.contains(&visit.kind) || looped)
         };
         let spaces = self.spaces + usize::from(is_space);
         let scope = if is_scope { Some((visit.span, spaces)) } else { self.scope };
@@ -116,18 +111,12 @@ impl Home {
 
     /// Whether the first place of a name, which is `visit` and stands here, makes it a local variable.
     fn can_declare(self, language: Language, visit: &Visit<'_>) -> bool {
-        let declares = match language {
+        let declares = match visit.parent {
             // Whatever a function's body gives a value to is local in all of it.
-            Language::Python => true,
-            _ => {
-                visit.field == Some("name")
-                    && match visit.parent {
-                        "variable_declarator" => self.declaring,
-                        parent => {
-                            matches!(parent, "enhanced_for_statement" | "catch_formal_parameter" | "resource")
-                        }
-                    }
-            }
+            _ if language == Language::Python => true,
+            "variable_declarator" => visit.field == Some("name") && self.declaring,
+            "enhanced_for_statement" | "catch_formal_parameter" | "resource" => visit.field == Some("name"),
+            _ => false,
         };
         declares && self.scope.is_some_and(|(_, spaces)| spaces == self.spaces)
     }

@@ -1,5 +1,7 @@
 //! From a source file to the units that are judged.
 
+use std::sync::Arc;
+
 use super::{Language, Snippet, SnippetError, Span, cut};
 use crate::verdict::{Unit, UnitKind};
 
@@ -23,7 +25,7 @@ impl Default for Limits {
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     path: String,
-    text: String,
+    text: Arc<str>,
     language: Language,
     limits: Limits,
 }
@@ -47,7 +49,7 @@ impl SourceFile {
         let text = String::from_utf8(bytes)
             .map_err(|error| SnippetError::NotUtf8 { offset: error.utf8_error().valid_up_to() })?;
         reject_empty(&text)?;
-        Ok(Self { path: path.into(), text, language, limits: *limits })
+        Ok(Self { path: path.into(), text: text.into(), language, limits: *limits })
     }
 
     /// The whole text.
@@ -114,7 +116,7 @@ impl SourceFile {
             start_line,
             end_line: start_line + newlines(text) - usize::from(text.ends_with('\n')),
         };
-        Snippet::part(&self.path, text, self.language, unit, self.limits.max_unit_bytes)
+        Snippet::part(&self.path, text, &self.text, self.language, unit, self.limits.max_unit_bytes)
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) use functions::functions;
 pub(crate) use grammar::{Grammar, Leaf};
 pub(crate) use syntax::{Syntax, Visit};
 
+use std::sync::Arc;
+
 use crate::error::SnippetError;
 use crate::verdict::{Location, Unit, UnitKind};
 
@@ -26,6 +28,8 @@ use crate::verdict::{Location, Unit, UnitKind};
 pub struct Snippet {
     path: String,
     text: String,
+    /// The text of the file that it is a part of.
+    file: Arc<str>,
     language: Language,
     unit: Unit,
     /// Absent if the text is too large to be parsed.
@@ -46,7 +50,8 @@ impl Snippet {
         file::reject_empty(&text)?;
         let kind = UnitKind::Function;
         let unit = Unit { kind, name: None, start_byte: 0, end_byte: text.len(), start_line: 1, end_line: 1 };
-        let mut snippet = Self::part("<snippet>", &text, language, unit, Limits::default().max_unit_bytes)?;
+        let (limit, file) = (Limits::default().max_unit_bytes, Arc::from(text.as_str()));
+        let mut snippet = Self::part("<snippet>", &text, &file, language, unit, limit)?;
         snippet.unit.end_line = snippet.location(Span::new(0, text.len())).end_line;
         Ok(snippet.named())
     }
@@ -55,6 +60,7 @@ impl Snippet {
     fn part(
         path: &str,
         text: &str,
+        file: &Arc<str>,
         language: Language,
         unit: Unit,
         limit: usize,
@@ -64,6 +70,7 @@ impl Snippet {
         Ok(Self {
             path: path.to_owned(),
             text: text.to_owned(),
+            file: Arc::clone(file),
             language,
             unit,
             syntax,
@@ -78,7 +85,7 @@ impl Snippet {
     /// [`SnippetError`] if it is only white space or cannot be parsed in reasonable time.
     pub(crate) fn with_text(&self, text: &str) -> Result<Self, SnippetError> {
         file::reject_empty(text)?;
-        Self::part(&self.path, text, self.language, self.unit.clone(), self.limit)
+        Self::part(&self.path, text, &self.file, self.language, self.unit.clone(), self.limit)
     }
 
     /// The same snippet, called as its only function if it holds exactly one; a remainder if it holds none.
@@ -105,6 +112,11 @@ impl Snippet {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The text of the file that it is a part of.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
     }
 
     /// The language it is parsed as.
