@@ -103,8 +103,9 @@ impl<'s> Inspection<'s> {
         let (mut near, left_out) = find(snippet, &families);
         near.retain(|candidate| candidate.spans[0].start < end);
         if left_out > 0 {
-            inspection.obstacle =
-                Some(format!("{left_out} nested statements are too long together to be inspected in one unit"));
+            inspection.obstacle = Some(format!(
+                "{left_out} nested statements are too long together to be inspected in one unit"
+            ));
         }
         inspection.look(model, encoding, near, variants)?;
         Ok(inspection)

@@ -23,7 +23,11 @@ pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edi
             let emptied = emptied_comments(snippet, &trigger.spans);
             let emptied = Places::new(&emptied);
             let bare = |span: Span| Edit { span, replacement: String::new() };
-            trigger.spans.iter().map(|&span| emptied.around(span).map_or_else(|| bare(span), comment)).collect()
+            trigger
+                .spans
+                .iter()
+                .map(|&span| emptied.around(span).map_or_else(|| bare(span), comment))
+                .collect()
         }
         ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {
             removal(snippet, &dead_around(snippet, &trigger.spans)?)?
@@ -46,7 +50,8 @@ fn emptied_comments(snippet: &Snippet, hidden: &[Span]) -> Vec<Span> {
         })
     };
     let comments = candidates(snippet, &Families { comments: true, ..Families::NONE });
-    let mut emptied: Vec<Span> = comments.into_iter().flat_map(|comment| comment.spans).filter(is_empty).collect();
+    let mut emptied: Vec<Span> =
+        comments.into_iter().flat_map(|comment| comment.spans).filter(is_empty).collect();
     emptied.sort_unstable();
     emptied
 }

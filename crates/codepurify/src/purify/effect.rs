@@ -75,7 +75,8 @@ impl<'t> Part<'t> {
     /// The named children without comments.
     fn children(self) -> Option<Vec<Self>> {
         let mut cursor = self.node.walk();
-        let children = self.node.named_children(&mut cursor).filter(|child| !child.kind().ends_with("comment"));
+        let children =
+            self.node.named_children(&mut cursor).filter(|child| !child.kind().ends_with("comment"));
         children.map(|child| self.inner(child)).collect()
     }
 }
@@ -194,8 +195,20 @@ impl<'s> Reader<'s> {
     fn compared(&self, part: Part<'_>) -> Option<bool> {
         let (left, operator, right) = self.operands(part)?;
         match operator {
-            "&&" | "and" => if self.truth(left)? { self.truth(right) } else { Some(false) },
-            "||" | "or" => if self.truth(left)? { Some(true) } else { self.truth(right) },
+            "&&" | "and" => {
+                if self.truth(left)? {
+                    self.truth(right)
+                } else {
+                    Some(false)
+                }
+            }
+            "||" | "or" => {
+                if self.truth(left)? {
+                    Some(true)
+                } else {
+                    self.truth(right)
+                }
+            }
             _ => self.range(left)?.compare(operator, self.range(right)?),
         }
     }
@@ -422,10 +435,13 @@ mod tests {
 
     #[test]
     fn conditions_nested_too_deeply_are_not_provable() {
-        let nested = |depth: usize| format!("if ({}rand() < 0{}) puts(\"m\");", "(".repeat(depth), ")".repeat(depth));
+        let nested =
+            |depth: usize| format!("if ({}rand() < 0{}) puts(\"m\");", "(".repeat(depth), ")".repeat(depth));
         assert!(dead(Language::C, &nested(MAX_DEPTH - 5)));
         assert!(!dead(Language::C, &nested(MAX_DEPTH)));
-        for (open, close) in [("(", ")"), ("!", ""), ("- ", ""), ("1+(", ")"), ("abs(", ")"), ("", "*1"), ("", "&&n")] {
+        for (open, close) in
+            [("(", ")"), ("!", ""), ("- ", ""), ("1+(", ")"), ("abs(", ")"), ("", "*1"), ("", "&&n")]
+        {
             let deep = format!("{}n{}", open.repeat(40_000), close.repeat(40_000));
             assert!(!dead(Language::C, &format!("if ({deep}) puts(\"m\");")), "{open}");
             assert!(!dead(Language::C, &format!("({deep});")), "{open}");

@@ -22,9 +22,9 @@ pub(super) fn folded(snippet: &Snippet, trigger: &Candidate) -> Vec<Edit> {
         }
         // A statement's condition keeps the brackets that belong to the statement.
         let of_statement = visit.kind == "parenthesized_expression" && visit.field == Some("condition");
-        let constant = constants.of(visit.node).filter(|constant| {
-            constant.is_calculated && !of_statement && places.contain(visit.span)
-        });
+        let constant = constants
+            .of(visit.node)
+            .filter(|constant| constant.is_calculated && !of_statement && places.contain(visit.span));
         let Some(constant) = constant else { return Some(()) };
         let number = apart(snippet.text(), visit.span, constant.replacement(snippet.text()));
         edits.push(Edit { span: visit.span, replacement: number });

@@ -182,8 +182,9 @@ mod tests {
     #[test]
     fn slots_beyond_the_limit_of_rows_are_counted() {
         let text = "w ".repeat(10 * MAX_ROWS);
-        let slots: Vec<Slot> =
-            (0..10 * MAX_ROWS).map(|word| Slot { span: Span::new(2 * word, 2 * word + 1), leaf: Leaf::Identifier }).collect();
+        let slots: Vec<Slot> = (0..10 * MAX_ROWS)
+            .map(|word| Slot { span: Span::new(2 * word, 2 * word + 1), leaf: Leaf::Identifier })
+            .collect();
         let mlm = ConstantMaskedLm::new(&["x"]).with_window(4);
         let masked = mask(&mlm, &text, &slots, 1).unwrap().unwrap();
         assert_eq!((masked.rows.len(), masked.left_out), (MAX_ROWS, 6 * MAX_ROWS));

@@ -115,3 +115,82 @@ fn are_read_as_values(snippet: &Snippet, expressions: &[Span]) -> bool {
     });
     !as_text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{delete, fold, splice};
+    use super::*;
+    use crate::candidates::{Families, candidates};
+    use crate::snippet::{Limits, SourceFile};
+
+    /// Whether taking out the first element that `holds` from the first unit of `code` is provable; none if it cannot be taken
+    /// out.
+    fn deletion(code: &str, language: Language, holds: impl Fn(&Candidate) -> bool) -> Option<bool> {
+        let file = SourceFile::new("code", code.into(), language, &Limits::default()).unwrap();
+        let snippet = file.units().unwrap().swap_remove(0);
+        let trigger = candidates(&snippet, &Families::STANDARD).into_iter().find(holds).unwrap();
+        let edits = delete::deletion(&snippet, &trigger)?;
+        let text = splice::apply(snippet.text(), &edits).unwrap();
+        Some(change(ChangeKind::Deletion, &snippet, &trigger, &edits, &text).provable)
+    }
+
+    #[test]
+    fn comment_is_provable_if_the_tokens_stay() {
+        let of = |code: &str, language| deletion(code, language, |it| it.kind == ElementKind::Comment);
+        assert_eq!(of("int f(int n) { /* a */ return n; }", Language::C), Some(true));
+        assert_eq!(of("int/**/f(int n) { return n; }", Language::C), Some(true));
+        assert_eq!(of("int f(int n) { // what??/\n n++;\n return n; }", Language::C), Some(false));
+        assert_eq!(of("int f(int n) { // \\u000a n++;\n return n; }", Language::Java), Some(false));
+        assert_eq!(of("# coding: latin-1\nn = g()\n", Language::Python), Some(false));
+        assert_eq!(of("def f(n):\n    n += 1\n    # a\n    return n\n", Language::Python), Some(true));
+    }
+
+    #[test]
+    fn invisible_characters_are_provable_in_comments_only() {
+        let of = |code: &str| deletion(code, Language::C, |it| it.kind == ElementKind::Invisible);
+        assert_eq!(of("int f(int n) { /* a\u{200b}b */ return n; }"), Some(true));
+        assert_eq!(of("int f(int n) { /* a *\u{200b}/ n++; /* */ return n; }"), Some(false));
+        assert_eq!(of("int f(int n) { // a \\\u{200b}\n n++;\n return n; }"), Some(false));
+        assert_eq!(of("int f(int n) { return g(\"a\u{200b}b\"); }"), Some(false));
+    }
+
+    #[test]
+    fn dead_statement_is_not_provable_where_the_proof_may_fail() {
+        let of = |code: &str, language| {
+            deletion(code, language, |it| it.kind == ElementKind::Statement && it.text.starts_with("if ("))
+        };
+        let dead = "if (rand() < 0) g();";
+        for (code, provable) in [
+            (format!("int f(int n) {{ {dead} return n; }}"), true),
+            (format!("int f(int n) {{ {dead} return n; }}\nstatic int rand(void) {{ return -1; }}"), false),
+            (format!("int f(int n) {{ {dead} n = ; return n; }}"), false),
+        ] {
+            assert_eq!(of(&code, Language::C), Some(provable), "{code}");
+        }
+        for (body, provable) in [("g();", false), ("throw new E();", false), ("System.out.print(1);", true)] {
+            let code = format!(
+                "int f() {{ try {{ if (Math.random() < 0) {body} h(); }} catch (E e) {{ }} return 0; }}"
+            );
+            assert_eq!(of(&code, Language::Java), Some(provable), "{code}");
+        }
+    }
+
+    #[test]
+    fn folding_is_not_provable_where_text_counts() {
+        let of = |code: &str, language| {
+            let snippet = Snippet::new(code, language).unwrap();
+            let is_statement =
+                |it: &Candidate| it.kind == ElementKind::Statement && it.text.contains("1 + 2");
+            let trigger = candidates(&snippet, &Families::STANDARD).into_iter().find(is_statement).unwrap();
+            let edits = fold::folded(&snippet, &trigger);
+            let text = splice::apply(code, &edits).unwrap();
+            assert_ne!(text, code);
+            change(ChangeKind::Folding, &snippet, &trigger, &edits, &text).provable
+        };
+        assert!(of("int f(int n) { n = 1 + 2; return n; }", Language::C));
+        assert!(!of("int f(int n) { n = TWICE(1 + 2); return n; }", Language::C));
+        assert!(of("int f(int n) { n = twice(1 + 2); return n; }", Language::Java));
+        assert!(of("def f(n):\n    n = g(1 + 2)\n    return n\n", Language::Python));
+        assert!(!of("def f(n):\n    n = f'{1 + 2=}'\n    return n\n", Language::Python));
+    }
+}

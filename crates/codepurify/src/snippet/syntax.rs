@@ -118,11 +118,7 @@ impl Syntax {
 
     /// Visits every node of the text in source order, parents first. `enter` gets the state that its parent returned
     /// and returns the state for the node's children, or `None` to skip them.
-    pub(crate) fn walk<'t, S: Clone>(
-        &'t self,
-        root: S,
-        mut enter: impl FnMut(&Visit<'t>, S) -> Option<S>,
-    ) {
+    pub(crate) fn walk<'t, S: Clone>(&'t self, root: S, mut enter: impl FnMut(&Visit<'t>, S) -> Option<S>) {
         let mut cursor = self.tree.walk();
         let mut above: Vec<(S, &str)> = vec![(root, "")];
         let mut is_first = true;
