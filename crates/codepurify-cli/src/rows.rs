@@ -227,6 +227,8 @@ impl RowArgs {
             }
             match self.fields.open(path, settings) {
                 // Files are opened again later: there may be more of them than can be open at once.
+                // One that is named twice is read once, as source files are.
+                Ok(Found::Rows(_)) if rows.iter().any(|(known, _)| *known == path) => {}
                 Ok(Found::Rows(reader)) => {
                     let once = reader.progress().1.is_none();
                     rows.push((path, once.then_some(reader)));

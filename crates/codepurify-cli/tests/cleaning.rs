@@ -124,6 +124,8 @@ fn what_is_missing_is_said() {
     assert!(run.code == 64 && run.err.contains("--lang"), "{}", run.err);
     let run = place.run(&["dataset", "rows.jsonl", "--lang", "c", "-o", "out.jsonl.gz"]);
     assert!(run.code == 64 && run.err.contains("not compressed"), "{}", run.err);
+    let run = place.run(&["dataset", "rows.jsonl", "--lang", "c", "-o", "out", "--report", "out"]);
+    assert!(run.code == 64 && run.err.contains("--report out"), "{}", run.err);
     let run = place.run(&["dataset", "none.jsonl", "--lang", "c", "-o", "out.jsonl"]);
     assert!(run.code == 2 && run.err.contains("none.jsonl"), "{}", run.err);
     assert!(!place.path("out.jsonl").exists());

@@ -162,20 +162,16 @@ fn another_run_is_not_gone_on_with() {
         |options: &[&str]| dataset(&place, "rows.jsonl", &[&["--lang", "c", "--resume"], options].concat());
     assert_eq!(resume(&[]).code, 0);
     for (options, named) in [
-        (&["--alpha", "0.1"][..], "--alpha (0.05, now 0.1)"),
-        (&["--poisoned", "purify"], "--poisoned (drop, now purify)"),
-        (&["--precision", "int8"], "model"),
-        (&["--lang", "cpp"], "language (c, now cpp)"),
+        (["--lang", "c", "--alpha", "0.1"], "--alpha (0.05, now 0.1)"),
+        (["--lang", "c", "--poisoned", "purify"], "--poisoned (drop, now purify)"),
+        (["--lang", "c", "--precision", "int8"], "model"),
+        (["--lang", "cpp", "--alpha", "0.05"], "language (c, now cpp)"),
     ] {
-        let run = dataset(
-            &place,
-            "rows.jsonl",
-            &[&["--resume"], options, if options[0] == "--lang" { &[] } else { &["--lang", "c"] }].concat(),
-        );
+        let run = dataset(&place, "rows.jsonl", &[&["--resume"], &options[..]].concat());
         assert!(run.code == 2 && run.err.contains(named), "{options:?}: {}", run.err);
     }
     place.write("rows.jsonl", rows(0) + &rows(2));
-    let run = resume(&[]);
+    let run = resume();
     assert!(run.code == 2 && run.err.contains("different: input"), "{}", run.err);
 }
 

@@ -32,6 +32,10 @@ impl Paths {
         }
         let report = report.unwrap_or_else(|| rows.with_extension("report.jsonl"));
         let manifest = rows.with_extension("manifest.json");
+        if report == rows || report == manifest {
+            let message = format!("--report {}: the output or its manifest goes there", report.display());
+            return Err(CliError::Usage(message));
+        }
         Ok(Self { rows: rows.to_path_buf(), report, manifest })
     }
 
