@@ -218,6 +218,7 @@ fn language(field: &str, row: &Row) -> Result<Language, String> {
 impl RowArgs {
     /// Reads everything. A row that cannot be used is an error of the inputs.
     pub(crate) fn gather(&self, guard: &Guard, settings: &Settings) -> Result<Inputs, CliError> {
+        inputs::reject_repeats(self.paths.iter().map(PathBuf::as_path).chain(settings.other_inputs()))?;
         let (mut sources, mut streams, mut rows, mut refused) = (vec![], vec![], vec![], vec![]);
         for path in &self.paths {
             let about = std::fs::metadata(path);
@@ -277,9 +278,8 @@ fn stream(input: Input, guard: &Guard, settings: &Settings, inputs: &mut Inputs)
     }
     let path = input.path().to_path_buf();
     let reading = settings.reading();
-    inputs.add(&path, &name, || {
-        inputs::load(&path, &name, input.into_reader(), |_| Some(language), &reading)
-    });
+    inputs
+        .add(&path, &name, || inputs::load(&path, &name, input.into_reader(), |_| Some(language), &reading));
     Ok(())
 }
 

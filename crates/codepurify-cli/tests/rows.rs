@@ -158,9 +158,8 @@ fn another_run_is_not_gone_on_with() {
     let rows = |index: usize| json!({ "func": clean(index) }).to_string() + "\n";
     place.write("rows.jsonl", rows(0) + &rows(1));
     assert_eq!(dataset(&place, "rows.jsonl", &["--lang", "c"]).code, 0);
-    let resume =
-        |options: &[&str]| dataset(&place, "rows.jsonl", &[&["--lang", "c", "--resume"], options].concat());
-    assert_eq!(resume(&[]).code, 0);
+    let resume = || dataset(&place, "rows.jsonl", &["--lang", "c", "--resume"]);
+    assert_eq!(resume().code, 0);
     for (options, named) in [
         (["--lang", "c", "--alpha", "0.1"], "--alpha (0.05, now 0.1)"),
         (["--lang", "c", "--poisoned", "purify"], "--poisoned (drop, now purify)"),
@@ -342,4 +341,14 @@ fn nothing_judged_is_not_a_clean_data_set() {
     place.write("rows.json", "[]");
     let run = dataset(&place, "rows.json", &["--lang", "c"]);
     assert!(run.code == 2 && run.err.contains("no row was judged"), "{}", run.err);
+    let run = dataset(&place, "rows.json", &["--lang", "c", "--resume", "--allow-empty"]);
+    assert_eq!((run.code, place.read("out").as_str()), (0, "[]"), "{}", run.err);
+}
+
+#[test]
+fn fail_on_counts_rows_as_it_counts_verdicts() {
+    let place = Place::new();
+    place.write("rows.jsonl", json!({ "func": triggered() }).to_string());
+    assert_eq!(dataset(&place, "rows.jsonl", &["--lang", "c"]).code, 1);
+    assert_eq!(dataset(&place, "rows.jsonl", &["--lang", "c", "--resume", "--fail-on", "never"]).code, 0);
 }

@@ -13,12 +13,12 @@ const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// that it was trained from.
 fn place() -> Place {
     let place = Place::with_code();
-    place.golden("roberta-classification", "whole");
+    place.golden("roberta-defect", "whole");
     std::fs::remove_file(place.path("whole/codepurify.json")).unwrap();
     for file in ["config.json", "tokenizer.json"] {
         place.write(&format!("base/{file}"), std::fs::read(place.path(&format!("whole/{file}"))).unwrap());
     }
-    place.copy(&golden("roberta-classification").join("state-dict"), "saved");
+    place.copy(&golden("roberta-defect").join("state-dict"), "saved");
     place
 }
 

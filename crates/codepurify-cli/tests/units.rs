@@ -48,7 +48,7 @@ fn code_outside_of_functions_is_a_unit_of_its_own() {
     let kinds: Vec<_> =
         report["results"].as_array().unwrap().iter().map(|result| &result["unit"]["kind"]).collect();
     assert_eq!(kinds, ["function", "remainder"]);
-    let text = place.run(&["scan", "--fail-on", "never", "a.py"]).out;
+    let text = place.run(&["scan", "--verbose", "--fail-on", "never", "a.py"]).out;
     assert!(text.contains("a.py:6: code outside of functions: "), "{text}");
 }
 

@@ -4,16 +4,17 @@ use codepurify::{Language, Snippet, SourceFile, Verdict};
 use codepurify_data::{DataError, Row};
 
 use crate::args::DatasetArgs;
-use crate::dataset::account::{Entry, Fate, Policy};
+use crate::dataset::account::{Entry, Fate, Policy, Summary};
 use crate::dataset::ledger::{Ledger, Paths};
 use crate::dataset::manifest::Manifest;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::inputs;
 use crate::judge::Judge;
 use crate::output::{self, ColorMode};
 use crate::rows::{CodeRow, CodeRows};
 use crate::screening::{Guard, Purpose};
-use crate::settings::Settings;
+use crate::settings::{FailOn, Settings};
 
 /// Rows that are judged together, and lost if the run is interrupted meanwhile.
 const CHUNK: usize = 64;
@@ -52,6 +53,7 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     };
     let paths = Paths::new(out, args.report)?;
     let guard = Guard::load(&settings, Purpose::Purify)?;
+    inputs::reject_repeats(std::iter::once(&*args.path).chain(settings.other_inputs()))?;
     let mut rows = args.fields.rows(&args.path, &guard, &settings)?;
     let policy = Policy { poisoned: args.poisoned, inconclusive: args.inconclusive };
     let manifest = Manifest::new(&rows, &guard, &settings, policy)?;
@@ -62,15 +64,25 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     let cleaner = Cleaner { judge: Judge::new(&guard, false), fields: rows.fields.clone(), policy };
     clean_all(&cleaner, &mut rows, &mut ledger)?;
     output::note(&ledger.summary.text());
-    Ok(match (ledger.summary.count(Fate::Failed), ledger.summary.poisoned()) {
+    Ok(exit(&ledger.summary, &settings))
+}
+
+/// How a run with this account ended, by the rules of all commands.
+fn exit(summary: &Summary, settings: &Settings) -> Exit {
+    let findings = match settings.fail_on {
+        FailOn::Poisoned => summary.poisoned(),
+        FailOn::Inconclusive => summary.poisoned() + summary.inconclusive(),
+        FailOn::Never => 0,
+    };
+    if summary.judged() == 0 && summary.count(Fate::Failed) == 0 && !settings.allow_empty {
+        output::note("error: no row was judged: no row holds code; --allow-empty accepts that");
+        return Exit::Error;
+    }
+    match (summary.count(Fate::Failed), findings) {
         (1.., _) => Exit::Error,
         (0, 1..) => Exit::Findings,
-        (0, 0) if ledger.summary.judged() == 0 => {
-            output::note("error: no row was judged");
-            Exit::Error
-        }
         (0, 0) => Exit::Nothing,
-    })
+    }
 }
 
 /// Reads the rows that are accounted for, the last of which is `last`, without judging them.

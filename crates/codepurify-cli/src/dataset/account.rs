@@ -188,6 +188,11 @@ impl Summary {
         self.decisions.get("poisoned").copied().unwrap_or(0)
     }
 
+    /// Rows about which nothing was decided.
+    pub(crate) fn inconclusive(&self) -> usize {
+        self.decisions.get("inconclusive").copied().unwrap_or(0)
+    }
+
     /// For people.
     pub(crate) fn text(&self) -> String {
         let rows = self.rows();

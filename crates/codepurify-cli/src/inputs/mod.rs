@@ -87,7 +87,8 @@ impl Inputs {
                         "the standard input has no file name: say its language with --lang".to_owned(),
                     ));
                 };
-                inputs.add(path, STDIN, || load(path, STDIN, io::stdin().lock(), |_| Some(language), reading));
+                inputs
+                    .add(path, STDIN, || load(path, STDIN, io::stdin().lock(), |_| Some(language), reading));
             } else if path.is_dir() {
                 inputs.add_folder(path, reading);
             } else {

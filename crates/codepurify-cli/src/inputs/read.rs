@@ -69,8 +69,7 @@ pub(crate) fn load(
     if text.trim_start_matches(MARK).trim().is_empty() {
         return Err(SnippetError::Empty.into());
     }
-    let language =
-        language(&text).ok_or_else(|| Refused { reason: None, message: unsupported(path) })?;
+    let language = language(&text).ok_or_else(|| Refused { reason: None, message: unsupported(path) })?;
     // The limit is one of the file's bytes, of which text may have more.
     let limits = Limits { max_file_bytes: usize::MAX, ..reading.limits };
     let file = SourceFile::new(name, text.into_bytes(), language, &limits)?;

@@ -56,7 +56,8 @@ fn run(place: &Place, args: &[&str]) -> (i32, String) {
 fn judge(place: &Place, names: &BTreeSet<String>, args: &[&str]) {
     let (_, out) = run(place, &[args, &["--format", "json", "code"]].concat());
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
-    let path = |entry: &serde_json::Value| entry["path"].as_str().unwrap().trim_start_matches("code/").to_owned();
+    let path =
+        |entry: &serde_json::Value| entry["path"].as_str().unwrap().trim_start_matches("code/").to_owned();
     let list = |name: &str| report[name].as_array().unwrap().iter().map(path).collect::<Vec<_>>();
     let told: BTreeSet<String> = list("results").into_iter().chain(list("errors")).collect();
     let missing: Vec<&String> = names.difference(&told).collect();
@@ -150,7 +151,8 @@ fn every_command_ends_with_an_exit_code() {
 fn pathological_rows_end_with_an_exit_code() {
     let place = Place::new();
     let sources = sources(frame("c"), SMALL);
-    let row = |source: &Source| serde_json::json!({ "func": String::from_utf8_lossy(&source.text) }).to_string();
+    let row =
+        |source: &Source| serde_json::json!({ "func": String::from_utf8_lossy(&source.text) }).to_string();
     let mut rows: Vec<String> = sources.iter().step_by(7).map(row).collect();
     let deep = |open: &str, inner: &str, close: &str| {
         format!("{}{inner}{}", open.repeat(100_000), close.repeat(100_000))

@@ -8,8 +8,33 @@ const LARGEST: usize = 100_000;
 
 /// What parsers trip over.
 const TOKENS: [&[u8]; 28] = [
-    b"{", b"}", b"(", b")", b"[", b"]", b"<", b">", b"\"", b"'", b"/*", b"*/", b"//", b"#define X \\\n", b"#if 0\n",
-    b"#else\n", b"\\", b"\n", b"\r", b"\t", b"R\"(", b"\"\"\"", b"template<", b"@", b"\0", b"\xff", "\u{200b}".as_bytes(),
+    b"{",
+    b"}",
+    b"(",
+    b")",
+    b"[",
+    b"]",
+    b"<",
+    b">",
+    b"\"",
+    b"'",
+    b"/*",
+    b"*/",
+    b"//",
+    b"#define X \\\n",
+    b"#if 0\n",
+    b"#else\n",
+    b"\\",
+    b"\n",
+    b"\r",
+    b"\t",
+    b"R\"(",
+    b"\"\"\"",
+    b"template<",
+    b"@",
+    b"\0",
+    b"\xff",
+    "\u{200b}".as_bytes(),
     "\u{10ffff}".as_bytes(),
 ];
 
@@ -103,7 +128,10 @@ pub(crate) fn truncated(count: usize) -> Vec<Source> {
     let cut = |(index, (extension, text)): (usize, (&str, String))| {
         let source = |part: usize| {
             let end = (part + 1) * text.len() / (count + 1);
-            Source { name: format!("truncated-{index}-{end}.{extension}"), text: text.as_bytes()[..end].to_vec() }
+            Source {
+                name: format!("truncated-{index}-{end}.{extension}"),
+                text: text.as_bytes()[..end].to_vec(),
+            }
         };
         (0..count).map(source).collect::<Vec<_>>()
     };

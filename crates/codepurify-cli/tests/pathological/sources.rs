@@ -155,7 +155,8 @@ impl Frame {
         for (form, bytes) in lengths {
             for (name, [start, unit, end]) in tokens {
                 let token = format!("{start}{}{end}", unit.repeat(bytes / unit.len()));
-                let text = self.function(&format!("{} y = {token}{stop}", self.trigger.replace("\")", "\"); ")));
+                let text =
+                    self.function(&format!("{} y = {token}{stop}", self.trigger.replace("\")", "\"); ")));
                 all.push(self.source(&format!("token-{name}{form}"), text));
             }
             let comment = format!("{open}{}{close}{}", "a ".repeat(bytes / 2), self.trigger);
@@ -196,10 +197,14 @@ impl Frame {
                 }
             }
             let body: String = (0..size.candidates).map(part).collect();
-            all.push(self.source(&format!("many-{name}"), self.function(&format!("{}{line}{body}", self.trigger))));
+            all.push(
+                self.source(&format!("many-{name}"), self.function(&format!("{}{line}{body}", self.trigger))),
+            );
         }
-        let parameters: Vec<String> = (0..size.candidates).map(|index| format!("{declare}p{index}")).collect();
-        let head = self.head.replace(if self.is_python() { "x, y" } else { "int x, int y" }, &parameters.join(","));
+        let parameters: Vec<String> =
+            (0..size.candidates).map(|index| format!("{declare}p{index}")).collect();
+        let head =
+            self.head.replace(if self.is_python() { "x, y" } else { "int x, int y" }, &parameters.join(","));
         all.push(self.source("many-parameters", format!("{head}{}{}", self.trigger, self.tail)));
         all
     }
@@ -215,8 +220,12 @@ impl Frame {
             }
             self.function(&format!("{text}{}", self.trigger))
         };
-        [("stairs", size.nest, step), ("stairs-classes", size.nest, "class A:\n"), ("stairs-huge", size.token, step)]
-            .map(|(name, most, step)| self.source(name, stairs(most, step)))
-            .into()
+        [
+            ("stairs", size.nest, step),
+            ("stairs-classes", size.nest, "class A:\n"),
+            ("stairs-huge", size.token, step),
+        ]
+        .map(|(name, most, step)| self.source(name, stairs(most, step)))
+        .into()
     }
 }
