@@ -7,7 +7,7 @@ use super::sources::Source;
 const LARGEST: usize = 100_000;
 
 /// What parsers trip over.
-const TOKENS: [&[u8]; 28] = [
+const TOKENS: [&[u8]; 30] = [
     b"{",
     b"}",
     b"(",
@@ -36,6 +36,8 @@ const TOKENS: [&[u8]; 28] = [
     b"\xff",
     "\u{200b}".as_bytes(),
     "\u{10ffff}".as_bytes(),
+    "\n\u{3000}".as_bytes(),
+    "\u{a0}".as_bytes(),
 ];
 
 /// A generator of numbers that is the same on every machine (SplitMix64).

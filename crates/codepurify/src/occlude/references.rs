@@ -181,7 +181,8 @@ impl Reference {
         // Its lines keep their distance from each other, not from the margin.
         let shift = |line: &str| {
             let blanks = line.len() - line.trim_start().len();
-            line[blanks.min(margin)..].to_owned()
+            // A blank may be several bytes wide.
+            line[line.floor_char_boundary(blanks.min(margin))..].to_owned()
         };
         let between = format!("\n{}", self.indent);
         statement.split('\n').map(shift).collect::<Vec<_>>().join(&between) + &between
@@ -234,6 +235,15 @@ mod tests {
         let text = "if a:\n            b()\n        else:\n            c()";
         let graft = Graft::Text { kind: ElementKind::Statement, text, margin: 8 };
         assert_eq!(python.with(&[graft]), "def f(a):\n  if a:\n      b()\n  else:\n      c()\n  return a\n");
+    }
+
+    #[test]
+    fn blanks_of_several_bytes_are_taken_whole() {
+        let c = reference("int f(int a)\n{\n    return a;\n}", Language::C);
+        let text = "/* a\n\u{3000}b\n\u{a0}\u{3000}c */";
+        let with = |margin| c.with(&[Graft::Text { kind: ElementKind::Comment, text, margin }]);
+        assert!(with(1).contains("/* a\n    \u{3000}b\n    \u{a0}\u{3000}c */"), "{}", with(1));
+        assert!(with(4).contains("/* a\n    b\n    \u{3000}c */"), "{}", with(4));
     }
 
     #[test]
