@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// A clean function; `index` makes it another one.
 fn clean(index: usize) -> String {
-    CLEAN.replace("sum", &format!("sum{index}"))
+    CLEAN.replace("buf_size", &format!("buf_size{index}"))
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
