@@ -4,11 +4,13 @@ use super::bare::{Bare, is_word};
 use crate::snippet::functions::functions;
 use crate::snippet::{Language, Span, Syntax};
 
-/// The language of a text that is either: C++ if it says what only C++ says and parses no worse as such, or if it parses
-/// better.
+/// The language of a text that is either: C++ if it says what only C++ says, else C, unless it parses better as the other.
 pub(in crate::snippet) fn c_or_cpp(text: &str) -> Language {
-    let (c, cpp) = (misread(text, Language::C), misread(text, Language::Cpp));
-    if cpp < c || (cpp.0 == c.0 && has_hints(text)) { Language::Cpp } else { Language::C }
+    // Most texts parse in the language that they look like, and need no second look.
+    let (likely, other) =
+        if has_hints(text) { (Language::Cpp, Language::C) } else { (Language::C, Language::Cpp) };
+    let damage = misread(text, likely);
+    if damage.0 == 0 || damage <= misread(text, other) { likely } else { other }
 }
 
 /// How badly a text parses: damage first, then functions that are not found.
