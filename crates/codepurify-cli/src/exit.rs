@@ -4,7 +4,16 @@ use std::process::ExitCode;
 
 use codepurify::verdict::{Decision, Report};
 
-use crate::settings::{FailOn, Settings};
+use crate::settings::FailOn;
+
+/// What is a failure or a finding.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ExitRules {
+    /// Which verdicts are findings.
+    pub(crate) fail_on: FailOn,
+    /// Whether it is right that nothing is judged.
+    pub(crate) allow_empty: bool,
+}
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +31,13 @@ pub(crate) enum Exit {
 impl Exit {
     /// How a run with this report ended. Failed inputs outrank findings, and nothing judged at all is a failure, too, unless
     /// the user allows it.
-    pub(crate) fn of(report: &Report, settings: &Settings) -> Self {
-        let counts = |decision| match settings.fail_on {
+    pub(crate) fn of(report: &Report, rules: ExitRules) -> Self {
+        let counts = |decision| match rules.fail_on {
             FailOn::Poisoned => decision == Decision::Poisoned,
             FailOn::Inconclusive => decision != Decision::Clean,
             FailOn::Never => false,
         };
-        let nothing = report.results.is_empty() && !settings.allow_empty;
+        let nothing = report.results.is_empty() && !rules.allow_empty;
         if !report.errors.is_empty() || nothing {
             Self::Error
         } else if report.results.iter().any(|result| counts(result.verdict)) {

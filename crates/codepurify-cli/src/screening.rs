@@ -72,6 +72,8 @@ pub(crate) enum Purpose {
     Judge,
     /// To judge code and purify it: the masked language model is needed.
     Purify,
+    /// To show how that is done; the demonstration tells itself what the bundled detector is.
+    Demonstrate,
 }
 
 impl Guard {
@@ -86,7 +88,8 @@ impl Guard {
             victim = victim.without_calibration();
         }
         let masked_lm = || files(settings.mlm.as_ref(), &bundled::MASKED_LM, settings);
-        let masked_lm = (purpose == Purpose::Purify).then(masked_lm).transpose()?;
+        let masked_lm =
+            matches!(purpose, Purpose::Purify | Purpose::Demonstrate).then(masked_lm).transpose()?;
         let cache =
             settings.cache.as_ref().map(|kept| cache(kept, &victim, masked_lm.as_ref())).transpose()?;
         let (loaded, loaded_lm) = rayon::join(
@@ -99,7 +102,7 @@ impl Guard {
         let thresholds = victim.thresholds.unwrap_or_else(Thresholds::builtin);
         let profile = profile(settings, &victim, thresholds)?.with_nested(settings.nested);
         let bundled = settings.model.is_none();
-        if bundled && settings.explain_bundled {
+        if bundled && purpose != Purpose::Demonstrate {
             note(bundled::NOTE);
         }
         let own_calibration = bundled && settings.calibration.is_none() && purpose != Purpose::Learn;

@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use crate::configuration;
 use crate::error::CliError;
-use crate::inputs::Reading;
+use crate::exit::ExitRules;
 use crate::inputs::encoding::EncodingName;
+use crate::inputs::{FolderRules, Reading};
 use crate::output::{ColorMode, Output};
 use crate::source::ModelSource;
 
@@ -212,19 +213,12 @@ pub(crate) struct Settings {
     /// None if no verdicts are kept.
     pub(crate) cache: Option<CacheSettings>,
     pub(crate) format: Format,
-    pub(crate) fail_on: FailOn,
     pub(crate) limits: Limits,
     pub(crate) encoding: EncodingName,
-    /// Whether ignored files of folders are judged.
-    pub(crate) no_ignore: bool,
-    /// Whether hidden files of folders are judged.
-    pub(crate) hidden: bool,
-    /// Whether it is right that nothing is judged.
-    pub(crate) allow_empty: bool,
+    pub(crate) folders: FolderRules,
+    pub(crate) exit: ExitRules,
     /// The configuration file that was named.
     pub(crate) config: Option<PathBuf>,
-    /// Whether people are told what the bundled model is, where it is guarded.
-    pub(crate) explain_bundled: bool,
     pub(crate) output: Output,
 }
 
@@ -253,19 +247,12 @@ impl Settings {
 
     /// The defaults, for the demonstration: the bundled models, and no configuration file.
     pub(crate) fn bundled(format: Format, color: Option<ColorMode>) -> Result<Self, CliError> {
-        let settings = Self::decided(Options { format: Some(format), color, ..Options::default() })?;
-        Ok(Self { explain_bundled: false, ..settings })
+        Self::decided(Options { format: Some(format), color, ..Options::default() })
     }
 
     /// How inputs are found and read.
     pub(crate) fn reading(&self) -> Reading {
-        Reading {
-            lang: self.lang,
-            limits: self.limits,
-            encoding: self.encoding,
-            ignored: self.no_ignore,
-            hidden: self.hidden,
-        }
+        Reading { lang: self.lang, limits: self.limits, encoding: self.encoding, folders: self.folders }
     }
 
     /// The files that are read besides the code that is judged.
@@ -299,17 +286,20 @@ impl Settings {
                 limit: options.cache_limit.unwrap_or(CACHE_LIMIT).saturating_mul(1 << 20),
             }),
             format: options.format.unwrap_or_default(),
-            fail_on: options.fail_on.unwrap_or_default(),
             limits: Limits {
                 max_file_bytes: options.max_file_bytes.unwrap_or(defaults.max_file_bytes),
                 ..defaults
             },
             encoding: options.encoding.unwrap_or_default(),
-            no_ignore: options.no_ignore.unwrap_or(false),
-            hidden: options.hidden.unwrap_or(false),
-            allow_empty: options.allow_empty.unwrap_or(false),
+            folders: FolderRules {
+                ignored: options.no_ignore.unwrap_or(false),
+                hidden: options.hidden.unwrap_or(false),
+            },
+            exit: ExitRules {
+                fail_on: options.fail_on.unwrap_or_default(),
+                allow_empty: options.allow_empty.unwrap_or(false),
+            },
             config: options.config,
-            explain_bundled: true,
             output: Output::open(options.output, options.color.unwrap_or_default())?,
         })
     }

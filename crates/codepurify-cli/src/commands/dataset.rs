@@ -69,12 +69,12 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
 
 /// How a run with this account ended, by the rules of all commands.
 fn exit(summary: &Summary, settings: &Settings) -> Exit {
-    let findings = match settings.fail_on {
+    let findings = match settings.exit.fail_on {
         FailOn::Poisoned => summary.poisoned(),
         FailOn::Inconclusive => summary.poisoned() + summary.inconclusive(),
         FailOn::Never => 0,
     };
-    if summary.judged() == 0 && summary.count(Fate::Failed) == 0 && !settings.allow_empty {
+    if summary.judged() == 0 && summary.count(Fate::Failed) == 0 && !settings.exit.allow_empty {
         output::note("error: no row was judged: no row holds code; --allow-empty accepts that");
         return Exit::Error;
     }

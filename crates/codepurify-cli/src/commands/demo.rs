@@ -24,7 +24,7 @@ const REPEATED_PATH: &str = "repeated.c";
 
 pub(crate) fn run(args: &DemoArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::bundled(args.format, color)?;
-    let guard = Guard::load(&settings, Purpose::Purify)?;
+    let guard = Guard::load(&settings, Purpose::Demonstrate)?;
     let triggered = CLEAN.replacen("{\n", &format!("{{\n    {TRIGGER}\n"), 1);
     let files = vec![inline(CLEAN_PATH, CLEAN), inline(TRIGGERED_PATH, &triggered)];
     let screened = screen(&guard, Inputs::of(files), settings.format == Format::Text, &settings)?;

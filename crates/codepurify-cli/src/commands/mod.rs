@@ -65,10 +65,10 @@ fn for_people(screened: &Screened, style: TextStyle) -> Vec<u8> {
 
 /// How a run with this report ended; says so where nothing was judged.
 fn ended(report: &Report, settings: &Settings) -> Exit {
-    if report.results.is_empty() && report.errors.is_empty() && !settings.allow_empty {
+    if report.results.is_empty() && report.errors.is_empty() && !settings.exit.allow_empty {
         output::note("error: nothing was judged: no input holds code to judge; --allow-empty accepts that");
     }
-    Exit::of(report, settings)
+    Exit::of(report, settings.exit)
 }
 
 /// Tells about failed inputs where the output format has no place for them.

@@ -43,9 +43,15 @@ pub(crate) struct Reading {
     pub(crate) lang: Option<Language>,
     pub(crate) limits: Limits,
     pub(crate) encoding: EncodingName,
-    /// Whether files of folders are read that an ignore rule excludes.
+    pub(crate) folders: FolderRules,
+}
+
+/// Which files of folders are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FolderRules {
+    /// Also those that an ignore rule excludes.
     pub(crate) ignored: bool,
-    /// Whether files of folders are read whose path has a name that starts with a dot.
+    /// Also those whose path below the folder has a name that starts with a dot.
     pub(crate) hidden: bool,
 }
 

@@ -8,7 +8,7 @@ use codepurify::Language;
 use codepurify::verdict::SkipReason;
 use ignore::{DirEntry, WalkBuilder};
 
-use super::Reading;
+use super::{FolderRules, Reading};
 
 /// What stands in a folder or below.
 pub(super) enum Found {
@@ -23,7 +23,7 @@ pub(super) enum Found {
 /// All files of `folder` and its subfolders, sorted by path. Only the ignore files in `folder` count and those below it: what
 /// the folders above exclude was named.
 pub(super) fn walk(folder: &Path, reading: &Reading) -> impl Iterator<Item = Found> {
-    let kept = kept(folder, reading);
+    let kept = kept(folder, reading.folders);
     let mut everything = WalkBuilder::new(folder);
     everything.standard_filters(false).sort_by_file_path(Path::cmp);
     let folder = folder.to_path_buf();
@@ -50,13 +50,13 @@ pub(super) fn walk(folder: &Path, reading: &Reading) -> impl Iterator<Item = Fou
 }
 
 /// What no rule excludes; `None` if no rule counts.
-fn kept(folder: &Path, reading: &Reading) -> Option<HashSet<PathBuf>> {
-    if reading.ignored && reading.hidden {
+fn kept(folder: &Path, rules: FolderRules) -> Option<HashSet<PathBuf>> {
+    if rules.ignored && rules.hidden {
         return None;
     }
     let mut walk = WalkBuilder::new(folder);
-    let rules = !reading.ignored;
-    walk.hidden(!reading.hidden).ignore(rules).git_ignore(rules).git_global(rules).git_exclude(rules);
+    let obeyed = !rules.ignored;
+    walk.hidden(!rules.hidden).ignore(obeyed).git_ignore(obeyed).git_global(obeyed).git_exclude(obeyed);
     walk.parents(false).require_git(false);
     Some(walk.build().flatten().map(DirEntry::into_path).collect())
 }
