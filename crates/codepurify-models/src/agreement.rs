@@ -86,22 +86,17 @@ impl Facts<'_> {
         if answers.is_empty() || self.head().generates() {
             return Ok(());
         }
-        let message =
-            format!("`answers` are for a model that generates text, this one is: {}", self.head());
+        let message = format!("`answers` are for a model that generates text, this one is: {}", self.head());
         Err(LoadError::Json { model: self.model.to_owned(), file: "codepurify.json", message })
     }
 
     /// What the model decides: what is said, or what such models mostly do.
     fn task(&self) -> Result<Task, LoadError> {
         let fitting: &[Task] = match self.head().kind() {
-            HeadKind::Classification | HeadKind::Linear => {
-                &[Task::Classification, Task::Defect, Task::Clone]
-            }
+            HeadKind::Classification | HeadKind::Linear => &[Task::Classification, Task::Defect, Task::Clone],
             HeadKind::T5Classification => &[Task::Classification, Task::Defect],
             HeadKind::Pair | HeadKind::T5Pair => &[Task::Clone, Task::Classification],
-            HeadKind::Seq2Seq | HeadKind::T5Generation if self.sidecar.answers.is_empty() => {
-                &[Task::Repair]
-            }
+            HeadKind::Seq2Seq | HeadKind::T5Generation if self.sidecar.answers.is_empty() => &[Task::Repair],
             HeadKind::Seq2Seq | HeadKind::T5Generation => &[Task::Classification, Task::Defect],
             HeadKind::MaskedLm => &[],
         };
@@ -277,16 +272,20 @@ impl Facts<'_> {
         };
         if !own.is_empty() {
             let said = || format!("{} labels are named ({})", own.len(), own.join(", "));
-            return if own.len() == count { Ok(own.clone()) } else { Err(self.disagree(said(), fits(count))) };
+            return if own.len() == count {
+                Ok(own.clone())
+            } else {
+                Err(self.disagree(said(), fits(count)))
+            };
         }
         match self.labels {
+            _ if self.head().generates() => Ok(Vec::new()),
             names if names.len() == count => Ok(names.to_vec()),
-            names if self.head().generates() || names.iter().all(|name| name.starts_with("LABEL_")) => {
-                Ok(Vec::new())
-            }
+            names if names.iter().all(|name| name.starts_with("LABEL_")) => Ok(Vec::new()),
             names => {
                 let said = format!("config.json names {} labels ({})", names.len(), names.join(", "));
-                Err(self.disagree(said, format!("{}: `labels` in codepurify.json overrule them", fits(count))))
+                Err(self
+                    .disagree(said, format!("{}: `labels` in codepurify.json overrule them", fits(count))))
             }
         }
     }
@@ -296,7 +295,10 @@ impl Facts<'_> {
         if targets == 0 || targets == classes {
             return Ok(());
         }
-        Err(self.disagree(format!("{targets} `targets` are named"), format!("it decides between {classes} classes")))
+        Err(self.disagree(
+            format!("{targets} `targets` are named"),
+            format!("it decides between {classes} classes"),
+        ))
     }
 }
 

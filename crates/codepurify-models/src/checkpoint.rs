@@ -88,9 +88,8 @@ impl Checkpoint {
     pub(crate) fn unused(&self) -> Vec<String> {
         let (taken, left) = self.split();
         // Rows of numbers: two biases that were never trained are alike, too.
-        let is_copy = |view: &TensorView| {
-            view.shape().len() > 1 && taken.iter().any(|taken| view.is_copy_of(taken))
-        };
+        let is_copy =
+            |view: &TensorView| view.shape().len() > 1 && taken.iter().any(|taken| view.is_copy_of(taken));
         let used: HashSet<&str> = taken.iter().flat_map(|view| beginnings(view.name())).collect();
         let mut parts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for view in left.iter().filter(|view| view.element_type().is_float() && !is_copy(view)) {

@@ -82,7 +82,9 @@ pub(crate) fn below(name: &str, own: Value) -> Result<Value, LoadError> {
 fn lay_over(below: &mut Value, above: Value) {
     match (below, above) {
         // Another kind of decision has other keys.
-        (below, above) if above.get("kind").is_some_and(|kind| below.get("kind") != Some(kind)) => *below = above,
+        (below, above) if above.get("kind").is_some_and(|kind| below.get("kind") != Some(kind)) => {
+            *below = above
+        }
         (Value::Object(below), Value::Object(above)) => {
             for (key, value) in above {
                 lay_over(below.entry(key).or_insert(Value::Null), value);

@@ -55,7 +55,8 @@ fn added_tokens_have_their_ids_in_both_forms() {
         let first = plain.vocabulary();
         let (added, decoder) = two(first);
         let of_list = open(&[("added_tokens.json", added)]).unwrap();
-        let of_decoder = open(&[("tokenizer_config.json", json!({"added_tokens_decoder": decoder}))]).unwrap();
+        let of_decoder =
+            open(&[("tokenizer_config.json", json!({"added_tokens_decoder": decoder}))]).unwrap();
         let found = ids(&of_list);
         assert_eq!(found, ids(&of_decoder));
         assert_eq!(found.iter().filter(|&&id| id as usize == first).count(), 1, "{found:?}");
@@ -92,7 +93,8 @@ fn ids_that_are_taken_are_refused() {
 fn special_tokens_have_the_names_that_the_map_gives_them() {
     let first = slow(&[]).unwrap().vocabulary();
     let added = ("added_tokens.json", json!({"[CLS]": first, "[SEP]": first + 1}));
-    let map = json!({"cls_token": "[CLS]", "sep_token": {"content": "[SEP]", "lstrip": true}, "bos_token": null});
+    let map =
+        json!({"cls_token": "[CLS]", "sep_token": {"content": "[SEP]", "lstrip": true}, "bos_token": null});
     let special = slow(&[added, ("special_tokens_map.json", map)]).unwrap().special();
     assert_eq!((special.begin as usize, special.end as usize), (first, first + 1));
     let message = slow(&[("special_tokens_map.json", json!({"cls_token": "[CLS]"}))]).unwrap_err();

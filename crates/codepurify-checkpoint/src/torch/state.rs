@@ -8,7 +8,8 @@ use crate::torch::draft::TensorDraft;
 use crate::torch::pickle::{Id, Object, Pickle};
 
 /// Keys under which training scripts put the state dict beside other things.
-const WRAPPERS: [&str; 6] = ["state_dict", "model_state_dict", "model", "model_state", "net", "network"];
+const WRAPPERS: [&str; 7] =
+    ["state_dict", "model_state_dict", "model", "model_state", "module", "net", "network"];
 
 /// Most of these keys inside of each other.
 const MAX_WRAPPERS: usize = 4;

@@ -96,7 +96,8 @@ impl Tokens {
         let map: Keys = parsed("special_tokens_map.json", files.special.as_deref())?;
         let added: BTreeMap<String, u32> = parsed("added_tokens.json", files.added.as_deref())?;
         // The map overrules the configuration, as in transformers.
-        let either = |token: fn(&Keys) -> &Option<Token>| token(&map).clone().or_else(|| token(&config).clone());
+        let either =
+            |token: fn(&Keys) -> &Option<Token>| token(&map).clone().or_else(|| token(&config).clone());
         let begin = either(|keys| &keys.cls_token).or_else(|| either(|keys| &keys.bos_token));
         let end = either(|keys| &keys.sep_token).or_else(|| either(|keys| &keys.eos_token));
         let (unknown, mask) = (either(|keys| &keys.unk_token), either(|keys| &keys.mask_token));
