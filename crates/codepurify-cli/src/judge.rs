@@ -1,5 +1,7 @@
 //! The guarded model's verdicts on many rows of one snippet or two, from the cache where they are known.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use codepurify::{Defender, ModelError, PairDefender, Profile, Snippet, Verdict};
 use codepurify_models::GuardedModel;
 
@@ -114,6 +116,10 @@ impl<'g> Bench<'g> {
     }
 
     fn screen(&self, rows: &[Vec<Snippet>]) -> Vec<Sides> {
+        shielded(rows, |rows| self.screen_together(rows))
+    }
+
+    fn screen_together(&self, rows: &[Vec<Snippet>]) -> Vec<Sides> {
         match &self.kind {
             Kind::Single(defender) => {
                 defender.screen(&rows.concat()).into_iter().map(|verdict| vec![verdict]).collect()
@@ -124,5 +130,34 @@ impl<'g> Bench<'g> {
                 defender.screen_pairs(&pairs).into_iter().map(Vec::from).collect()
             }
         }
+    }
+}
+
+/// What `screen` makes of rows. A row at which the program panics gets an error, and costs the others no verdict.
+fn shielded(rows: &[Vec<Snippet>], screen: impl Fn(&[Vec<Snippet>]) -> Vec<Sides>) -> Vec<Sides> {
+    let screened = |rows: &[Vec<Snippet>]| catch_unwind(AssertUnwindSafe(|| screen(rows))).ok();
+    let failed = |row: &Vec<Snippet>| row.iter().map(|_| Err(ModelError::Internal)).collect();
+    screened(rows).unwrap_or_else(|| {
+        let alone = |row: &Vec<Snippet>| screened(std::slice::from_ref(row))?.pop();
+        rows.iter().map(|row| alone(row).unwrap_or_else(|| failed(row))).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use codepurify::Language;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_costs_only_its_own_row_the_verdict() {
+        let row = |text: &str| vec![Snippet::new(text, Language::C).unwrap()];
+        let rows = ["int a;", "int b;", "int c;"].map(row);
+        let sides = shielded(&rows, |rows| {
+            assert!(!rows.iter().any(|row| row[0].text() == "int b;"), "a panic on purpose");
+            rows.iter().map(|_| vec![Err(ModelError::Output("judged".to_owned()))]).collect()
+        });
+        let judged = || Err(ModelError::Output("judged".to_owned()));
+        assert_eq!(sides, [vec![judged()], vec![Err(ModelError::Internal)], vec![judged()]]);
     }
 }

@@ -25,6 +25,9 @@ pub enum ModelError {
     /// The model answered something that is no answer (NaN, wrong shape): the model's fault.
     #[error("the model's output is unusable: {0}")]
     Output(String),
+    /// The program failed at this snippet: a mistake in it.
+    #[error("codepurify itself failed at this code; please report it with the code")]
+    Internal,
     /// A snippet cannot be judged because the other one of its pair cannot be.
     #[error("the other side of the pair failed: {0}")]
     OtherSide(Box<ModelError>),

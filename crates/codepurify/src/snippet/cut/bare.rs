@@ -13,7 +13,7 @@ pub(crate) struct Bare {
 
 impl Bare {
     pub(crate) fn new(text: &str, language: Language) -> Self {
-        let mut lexer = Lexer { text: text.as_bytes(), language, at: 0, bare: Self::of_nothing(text) };
+        let mut lexer = Lexer { text: text.as_bytes(), language, at: 0, bare: Self::of_nothing(text), unended: Unended::default() };
         lexer.run();
         lexer.bare
     }
@@ -50,11 +50,28 @@ pub(crate) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
+/// Literals without an end that are looked for to the end of their line, or of the text. Where there are more, the others count as
+/// having none: each search may be as long as the text.
+const MOST_UNENDED: usize = 64;
+
 struct Lexer<'t> {
     text: &'t [u8],
     language: Language,
     at: usize,
     bare: Bare,
+    unended: Unended,
+}
+
+/// Searches that found no end.
+#[derive(Default)]
+struct Unended {
+    /// No comment ends behind this place.
+    comment: bool,
+    /// Literals that may span lines.
+    literals: usize,
+    /// Literals in the line that ends at `line_end`.
+    in_line: usize,
+    line_end: usize,
 }
 
 impl Lexer<'_> {
@@ -116,10 +133,14 @@ impl Lexer<'_> {
     }
 
     /// End of the comment at `start`. A block comment without an end is none: what follows has to be looked at.
-    fn comment_end(&self, start: usize) -> Option<usize> {
+    fn comment_end(&mut self, start: usize) -> Option<usize> {
         match self.text.get(start + 1)? {
             b'/' => Some(self.line_end(start)),
-            b'*' => Some(start + 2 + find(&self.text[start + 2..], b"*/")? + 2),
+            b'*' if !self.unended.comment => {
+                let length = find(&self.text[start + 2..], b"*/");
+                self.unended.comment = length.is_none();
+                Some(start + 2 + length? + 2)
+            }
             _ => None,
         }
     }
@@ -146,18 +167,24 @@ impl Lexer<'_> {
     }
 
     /// End of the literal between single quotation marks or apostrophes at `start`, if it ends in its line.
-    fn quoted_end(&self, start: usize) -> Option<usize> {
+    fn quoted_end(&mut self, start: usize) -> Option<usize> {
+        if start < self.unended.line_end && self.unended.in_line >= MOST_UNENDED {
+            return None;
+        }
         let quote = self.text[start];
         let mut at = start + 1;
-        loop {
-            match *self.text.get(at)? {
+        while let Some(&byte) = self.text.get(at) {
+            match byte {
                 b'\\' if self.text.get(at + 1) == Some(&b'\r') => at += 3,
                 b'\\' => at += 2,
-                b'\n' => return None,
+                b'\n' => break,
                 byte if byte == quote => return Some(at + 1),
                 _ => at += 1,
             }
         }
+        let others = if start < self.unended.line_end { self.unended.in_line } else { 0 };
+        (self.unended.in_line, self.unended.line_end) = (others + 1, at);
+        None
     }
 
     /// End of the literal between triple quotation marks at `start`.
@@ -177,8 +204,15 @@ impl Lexer<'_> {
         let quote = self.text[start];
         let tripled = self.text[start..].starts_with(&[quote; 3])
             && (self.language == Language::Python || (self.language == Language::Java && quote == b'"'));
-        let end = if tripled { self.tripled_end(start) } else { self.quoted_end(start) };
+        let end = if tripled { self.across_lines(|lexer| lexer.tripled_end(start)) } else { self.quoted_end(start) };
         self.take_literal(start, end);
+    }
+
+    /// The end of a literal that may span lines.
+    fn across_lines(&mut self, end: impl Fn(&Self) -> Option<usize>) -> Option<usize> {
+        let found = if self.unended.literals < MOST_UNENDED { end(self) } else { None };
+        self.unended.literals += usize::from(found.is_none());
+        found
     }
 
     /// Blanks what is between the first and the last byte. A literal without an end is none.
@@ -209,7 +243,8 @@ impl Lexer<'_> {
         let raw = matches!(prefix, b"R" | b"u8R" | b"uR" | b"UR" | b"LR");
         if raw && self.language == Language::Cpp && self.text.get(self.at) == Some(&b'"') {
             let quote = self.at;
-            self.take_literal(quote, self.raw_end(quote));
+            let end = self.across_lines(|lexer| lexer.raw_end(quote));
+            self.take_literal(quote, end);
         }
     }
 
@@ -260,6 +295,20 @@ mod tests {
             for language in Language::ALL {
                 assert!(bare(text, language).contains(['{', '}']), "{language}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn unended_comments_and_literals_cost_linear_work() {
+        for (unit, language) in [
+            ("/*", Language::C),
+            ("\"\\", Language::C),
+            ("R\"x(", Language::Cpp),
+            ("\"\"\"\\", Language::Java),
+            ("'''\\", Language::Python),
+        ] {
+            let text = unit.repeat(400_000);
+            assert_eq!(Bare::new(&text, language).bytes.len(), text.len(), "{unit}");
         }
     }
 }

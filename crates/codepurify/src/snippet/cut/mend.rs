@@ -119,9 +119,10 @@ fn join(functions: &mut Vec<Function>, code: &[Span], body: &Body) {
 fn is_missing(functions: &[Function], code: &[Span], span: Span) -> bool {
     overlapping(code, span).any(|code| {
         let (mut at, end) = (code.start.max(span.start), code.end.min(span.end));
-        for function in functions.iter().map(|function| function.span) {
-            if function.start <= at {
-                at = at.max(function.end);
+        let behind = functions.partition_point(|function| function.span.end <= at);
+        for function in functions[behind..].iter().take_while(|function| function.span.start < end) {
+            if function.span.start <= at {
+                at = at.max(function.span.end);
             }
         }
         at < end

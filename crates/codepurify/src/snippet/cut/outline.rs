@@ -126,7 +126,13 @@ const ATTRIBUTES: [&[u8]; 5] = [b"__attribute__", b"__attribute", b"__declspec",
 /// Words in front of a parenthesis that begin a statement.
 const STATEMENTS: [&[u8]; 7] = [b"if", b"for", b"while", b"switch", b"catch", b"synchronized", b"return"];
 
+/// Most bytes of a header. What is longer is a list of values, each of which may have braces of its own.
+const LONGEST_HEADER: usize = 8 << 10;
+
 fn opened(header: &[u8], language: Language) -> Opened {
+    if header.len() > LONGEST_HEADER {
+        return Opened::Other;
+    }
     let parameters = parameters(header);
     let container = words(header).any(|word| CONTAINERS.contains(&word));
     let record = language == Language::Java && words(header).any(|word| word == b"record");
