@@ -2,7 +2,8 @@
 
 use codepurify::verdict::{
     Action, Change, ChangeKind, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location,
-    ModelInfo, PairMember, Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, UnitKind, Verdict,
+    ModelInfo, PairMember, Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, UnitKind,
+    Verdict,
 };
 use codepurify::victim::Task;
 use codepurify_report::text::{self, Sources, TextStyle};

@@ -97,11 +97,11 @@ impl Families {
 /// Empty if the snippet was too large to be parsed. Of nested statements that hold more than 8 MiB together the longest are left out.
 #[must_use]
 pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
-    find(snippet, families).0
+    find(snippet, *families).0
 }
 
 /// [`candidates`], and how many nested statements are left out.
-pub(crate) fn find(snippet: &Snippet, families: &Families) -> (Vec<Candidate>, usize) {
+pub(crate) fn find(snippet: &Snippet, families: Families) -> (Vec<Candidate>, usize) {
     let Some(syntax) = snippet.syntax() else { return (Vec::new(), 0) };
     let (mut found, mut left_out) = (Vec::new(), 0);
     let identifiers = if families.identifiers || families.names {

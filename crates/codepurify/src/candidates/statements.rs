@@ -143,12 +143,12 @@ mod tests {
         let text = format!("void f(int n) {{ {}n = 1; }}", "if (n) ".repeat(20_000));
         let snippet = Snippet::new(text, Language::C).unwrap();
         let (nested, left_out) =
-            find(&snippet, &Families { statements: Statements::Nested, ..Families::NONE });
+            find(&snippet, Families { statements: Statements::Nested, ..Families::NONE });
         assert_eq!(nested.len() + left_out, 20_001);
         assert!(left_out > 0 && nested.iter().all(|statement| statement.text.ends_with("n = 1;")));
         let bytes = |found: &[Candidate]| found.iter().map(|statement| statement.text.len()).sum::<usize>();
         assert!(bytes(&nested) <= NESTED_BYTES && bytes(&nested) > NESTED_BYTES / 2);
-        let (parts, left_out) = find(&snippet, &Families { statements: Statements::Parts, ..Families::NONE });
+        let (parts, left_out) = find(&snippet, Families { statements: Statements::Parts, ..Families::NONE });
         assert!(left_out == 0 && bytes(&parts) < 4_000, "{}", bytes(&parts));
     }
 }

@@ -100,7 +100,7 @@ impl<'s> Inspection<'s> {
             return Ok(inspection);
         }
         let end = encoding.spans.last().map_or(0, |span| span.end);
-        let (mut near, left_out) = find(snippet, &families);
+        let (mut near, left_out) = find(snippet, families);
         near.retain(|candidate| candidate.spans[0].start < end);
         if left_out > 0 {
             inspection.obstacle = Some(format!(

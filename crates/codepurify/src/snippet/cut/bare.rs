@@ -13,7 +13,13 @@ pub(crate) struct Bare {
 
 impl Bare {
     pub(crate) fn new(text: &str, language: Language) -> Self {
-        let mut lexer = Lexer { text: text.as_bytes(), language, at: 0, bare: Self::of_nothing(text), unended: Unended::default() };
+        let mut lexer = Lexer {
+            text: text.as_bytes(),
+            language,
+            at: 0,
+            bare: Self::of_nothing(text),
+            unended: Unended::default(),
+        };
         lexer.run();
         lexer.bare
     }
@@ -204,7 +210,11 @@ impl Lexer<'_> {
         let quote = self.text[start];
         let tripled = self.text[start..].starts_with(&[quote; 3])
             && (self.language == Language::Python || (self.language == Language::Java && quote == b'"'));
-        let end = if tripled { self.across_lines(|lexer| lexer.tripled_end(start)) } else { self.quoted_end(start) };
+        let end = if tripled {
+            self.across_lines(|lexer| lexer.tripled_end(start))
+        } else {
+            self.quoted_end(start)
+        };
         self.take_literal(start, end);
     }
 
