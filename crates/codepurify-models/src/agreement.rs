@@ -29,7 +29,7 @@ pub(crate) struct Facts<'f> {
     pub(crate) labels: &'f [String],
     /// How transformers trained the head, if `config.json` says it.
     pub(crate) problem: Option<&'f str>,
-    /// Whether vocabulary or embeddings are those of UniXcoder.
+    /// Whether vocabulary or embeddings are those of `UniXcoder`.
     pub(crate) is_unixcoder: bool,
 }
 
@@ -94,10 +94,11 @@ impl Facts<'_> {
     fn task(&self) -> Result<Task, LoadError> {
         let fitting: &[Task] = match self.head().kind() {
             HeadKind::Classification | HeadKind::Linear => &[Task::Classification, Task::Defect, Task::Clone],
-            HeadKind::T5Classification => &[Task::Classification, Task::Defect],
             HeadKind::Pair | HeadKind::T5Pair => &[Task::Clone, Task::Classification],
             HeadKind::Seq2Seq | HeadKind::T5Generation if self.sidecar.answers.is_empty() => &[Task::Repair],
-            HeadKind::Seq2Seq | HeadKind::T5Generation => &[Task::Classification, Task::Defect],
+            HeadKind::T5Classification | HeadKind::Seq2Seq | HeadKind::T5Generation => {
+                &[Task::Classification, Task::Defect]
+            }
             HeadKind::MaskedLm => &[],
         };
         let Some(usual) = fitting.first().copied() else {
@@ -112,9 +113,10 @@ impl Facts<'_> {
             return Ok(task);
         }
         let names: Vec<String> = fitting.iter().map(|&task| name(task)).collect();
-        let answers = match self.head().generates() && self.sidecar.answers.is_empty() {
-            true => " (with `answers`, a text for each class, it classifies)",
-            false => "",
+        let answers = if self.head().generates() && self.sidecar.answers.is_empty() {
+            " (with `answers`, a text for each class, it classifies)"
+        } else {
+            ""
         };
         let fits = format!("tasks that fit: {}{answers}; {}", names.join(", "), self.presets());
         Err(self.disagree(format!("the task is `{}`", name(task)), fits))

@@ -69,11 +69,12 @@ impl Decision {
         };
         match self {
             Self::Classes {} => None,
-            Self::Sigmoid { threshold } | Self::Cosine { threshold } => share(*threshold),
             Self::MultiLabel { watch, .. } if watch.is_empty() => {
                 Some("decision: `watch` names no label".to_owned())
             }
-            Self::MultiLabel { threshold, .. } => share(*threshold),
+            Self::Sigmoid { threshold } | Self::Cosine { threshold } | Self::MultiLabel { threshold, .. } => {
+                share(*threshold)
+            }
             Self::Regression { threshold, scale } => {
                 let usable = threshold.is_finite() && scale.is_finite() && *scale > 0.0;
                 (!usable).then(|| "decision: `scale` must be positive and finite".to_owned())

@@ -322,9 +322,12 @@ pub(crate) fn read(dir: &Path, file: &str) -> Result<Option<Vec<u8>>, LoadError>
         length if length > LARGEST_TEXT => Err(std::io::Error::other(format!("{length} bytes are too many"))),
         _ => std::fs::read(&path),
     };
-    let whole = |bytes: Vec<u8>| match bytes.starts_with(POINTER) {
-        true => Err(std::io::Error::other("it is a Git LFS pointer, the file itself was not fetched")),
-        false => Ok(bytes),
+    let whole = |bytes: Vec<u8>| {
+        if bytes.starts_with(POINTER) {
+            Err(std::io::Error::other("it is a Git LFS pointer, the file itself was not fetched"))
+        } else {
+            Ok(bytes)
+        }
     };
     match limited().and_then(whole) {
         Ok(bytes) => Ok(Some(bytes)),

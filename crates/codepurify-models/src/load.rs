@@ -108,7 +108,7 @@ pub fn load(files: &ModelFiles) -> Result<Loaded, LoadError> {
     load_from(files, &checkpoint, layout)
 }
 
-/// A token that only UniXcoder has: it says how a text is read.
+/// A token that only `UniXcoder` has: it says how a text is read.
 const UNIXCODER: &str = "<encoder-only>";
 
 /// Builds the model on weights that are open already.

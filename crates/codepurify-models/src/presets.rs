@@ -83,7 +83,7 @@ fn lay_over(below: &mut Value, above: Value) {
     match (below, above) {
         // Another kind of decision has other keys.
         (below, above) if above.get("kind").is_some_and(|kind| below.get("kind") != Some(kind)) => {
-            *below = above
+            *below = above;
         }
         (Value::Object(below), Value::Object(above)) => {
             for (key, value) in above {

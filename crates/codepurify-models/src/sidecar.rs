@@ -64,7 +64,7 @@ pub struct Preprocessing {
     /// has none). A model of pairs that encodes the sides apart reads this much of each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_length: Option<usize>,
-    /// Tokens between `<s>` and the code, as `<encoder-only>` of UniXcoder.
+    /// Tokens between `<s>` and the code, as `<encoder-only>` of `UniXcoder`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub opening: Vec<String>,
     /// Stands before the code, as in `defect: `.

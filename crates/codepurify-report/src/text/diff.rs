@@ -1,5 +1,7 @@
 //! Unified diffs of purified files.
 
+use std::fmt::Write;
+
 use similar::{ChangeTag, TextDiff};
 
 use super::palette::{self, paint};
@@ -90,7 +92,9 @@ fn quoted(name: &[u8]) -> String {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
             b' '..=b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("\\{byte:03o}")),
+            _ => {
+                let _ = write!(out, "\\{byte:03o}");
+            }
         }
     }
     let is_plain = out.len() == name.len() + 1 && !name.ends_with(b" ");
