@@ -74,6 +74,8 @@ pub(crate) struct ScanArgs {
     pub(crate) options: Options,
 }
 
+// Each flag is an option of its own on the command line.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Args)]
 pub(crate) struct PurifyArgs {
     /// Files and folders; `-` is the standard input. A model of pairs takes files: left, right, left, right …

@@ -35,8 +35,8 @@ pub(crate) struct RowArgs {
 /// Which fields of a row hold the code.
 #[derive(Debug, Args)]
 pub(crate) struct FieldArgs {
-    /// Field of each row that holds the code [default: the first of func, func_before, processed_func, code,
-    /// func_code_string, original_string, whole_func_string, function, source_code, buggy, snippet, method, before, source,
+    /// Field of each row that holds the code [default: the first of func, `func_before`, `processed_func`, code,
+    /// `func_code_string`, `original_string`, `whole_func_string`, function, `source_code`, buggy, snippet, method, before, source,
     /// content, text that the rows have].
     #[arg(long, value_name = "NAME")]
     field: Option<String>,

@@ -54,9 +54,9 @@ impl Manifest {
             ("masked language model", fingerprint()),
             ("fields", rows.fields.join(", ")),
             ("language", language),
-            ("--poisoned", name(policy.poisoned)),
-            ("--inconclusive", name(policy.inconclusive)),
-            ("--profile", name(settings.profile)),
+            ("--poisoned", name(&policy.poisoned)),
+            ("--inconclusive", name(&policy.inconclusive)),
+            ("--profile", name(&settings.profile)),
             ("--alpha", settings.alpha.to_string()),
             ("--budget", settings.budget.to_string()),
             ("--max-file-bytes", settings.limits.max_file_bytes.to_string()),
@@ -114,6 +114,6 @@ impl Manifest {
 }
 
 /// A choice as the command line writes it.
-fn name(choice: impl ValueEnum) -> String {
+fn name(choice: &impl ValueEnum) -> String {
     choice.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }

@@ -40,7 +40,7 @@ const TOKENS: [&[u8]; 30] = [
     "\u{a0}".as_bytes(),
 ];
 
-/// A generator of numbers that is the same on every machine (SplitMix64).
+/// A generator of numbers that is the same on every machine (`SplitMix64`).
 struct Numbers(u64);
 
 impl Numbers {

@@ -1,5 +1,7 @@
 //! Sources that no programmer writes and an attacker might: the same ones in every run.
 
+use std::fmt::Write;
+
 use super::nests::{Nest, Site, introduction, nests};
 
 /// How large the sources are.
@@ -181,9 +183,12 @@ impl Frame {
             ("equal-statements", &|_| format!("x = x + 1{line}")),
             ("literals", &|index| format!("g({index}, \"{index}\"){line}")),
             ("comments", &|index| format!("{open}{index}{close}")),
-            ("conditions", &|index| match self.is_python() {
-                true => format!("if x < {index}: y = {index}\n    "),
-                false => format!("if (x < {index}) y = {index};"),
+            ("conditions", &|index| {
+                if self.is_python() {
+                    format!("if x < {index}: y = {index}\n    ")
+                } else {
+                    format!("if (x < {index}) y = {index};")
+                }
             }),
         ];
         let mut all = Vec::new();
@@ -215,7 +220,7 @@ impl Frame {
         let stairs = |most: usize, step: &str| {
             let (mut text, mut depth) = (String::new(), 0);
             while text.len() + depth < most && depth < size.depth {
-                text += &format!("{step}{}", " ".repeat(depth + 5));
+                let _ = write!(text, "{step}{}", " ".repeat(depth + 5));
                 depth += 1;
             }
             self.function(&format!("{text}{}", self.trigger))

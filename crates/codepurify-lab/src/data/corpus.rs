@@ -47,9 +47,12 @@ impl Source {
     /// # Errors
     /// [`DataError`].
     pub fn load(&self) -> Result<Rows<Text>, DataError> {
-        read_texts(&self.path, &self.field, |code| match code.trim().is_empty() {
-            true => Err(format!("`{}` is empty", self.field)),
-            false => Ok(Text { code, language: self.language }),
+        read_texts(&self.path, &self.field, |code| {
+            if code.trim().is_empty() {
+                Err(format!("`{}` is empty", self.field))
+            } else {
+                Ok(Text { code, language: self.language })
+            }
         })
     }
 }

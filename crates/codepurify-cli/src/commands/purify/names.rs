@@ -28,7 +28,7 @@ impl PatchNames {
     /// The name of `file`, or `None` if there is no such file here.
     pub(super) fn name(&self, file: &Path) -> Option<Vec<u8>> {
         let file = file.canonicalize().ok()?;
-        let parts = file.strip_prefix(&self.base).ok()?.iter().map(|part| part.as_encoded_bytes());
+        let parts = file.strip_prefix(&self.base).ok()?.iter().map(std::ffi::OsStr::as_encoded_bytes);
         Some(parts.collect::<Vec<_>>().join(&b'/'))
     }
 
