@@ -2,7 +2,7 @@
 //! others are judged.
 #![no_main]
 
-use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{Defender, Language, Limits, Profile, Snippet, SourceFile, Thresholds};
 use libfuzzer_sys::fuzz_target;
 

@@ -5,9 +5,9 @@
 //! 1. [`snippet`]: source text becomes units (functions) with a parse tree;
 //! 2. [`candidates`](mod@candidates): the units' identifiers and statements;
 //! 3. `occlude`: each candidate is hidden from the model once, on token level;
-//! 4. `ask` and `score`: how far the model's confidence moves, and how unevenly (confidence-driven entropy);
+//! 4. `query` and `score`: how far the model's confidence moves, and how unevenly (confidence-driven entropy);
 //! 5. `decide`: poisoned, clean or inconclusive, and which candidate is the trigger;
-//! 6. [`purify`](mod@purify): the trigger is masked and filled by a masked language model, all other bytes stay;
+//! 6. `purify`: the trigger is masked and filled by a masked language model, all other bytes stay;
 //! 7. [`verdict`]: the result. [`Defender`] runs all of it.
 //!
 //! Three kinds of models are guarded, each behind a door in [`victim`]:
@@ -39,34 +39,32 @@
 //! ```
 
 mod adapters;
-mod ask;
-mod assemble;
 pub mod audit;
-mod batch;
+mod calibration;
 pub mod candidates;
 mod decide;
-mod defender;
 pub mod error;
 mod occlude;
-mod pair;
-pub mod purify;
-mod repeat;
+mod pipeline;
+mod profile;
+mod purify;
+mod query;
+mod references;
 mod score;
 pub mod snippet;
-pub mod toy;
+mod sufficiency;
+pub mod testing;
 pub mod verdict;
 pub mod victim;
-mod weigh;
-mod windows;
 
 pub use adapters::{TextVictim, WordTokenizer};
+pub use calibration::{Calibration, CalibrationError, rows_needed};
 pub use candidates::{Candidate, Families, Statements, candidates};
-pub use decide::{Calibration, CalibrationError, Profile, Thresholds, rows_needed};
-pub use defender::Defender;
 pub use error::{ModelError, SnippetError};
-pub use occlude::References;
-pub use pair::PairDefender;
-pub use purify::splice;
+pub use pipeline::{Defender, PairDefender};
+pub use profile::{Profile, Thresholds};
+pub use references::References;
+pub use snippet::edit;
 pub use snippet::{Language, Limits, Snippet, SourceFile, Span, SyntaxQuality};
 pub use verdict::{
     Action, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location, ModelInfo, PairMember,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
     Decision, Defender, Encoding, Generator, Language, Model, ModelError, Profile, Ragged, Snippet,
     Thresholds, Verdict, VictimCard,

@@ -3,7 +3,7 @@
 #[path = "common/pairs.rs"]
 mod pairs;
 
-use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
     Calibration, Decision, Defender, Generator, Language, Logits, ModelError, Profile, Ragged, Snippet,
     Verdict,

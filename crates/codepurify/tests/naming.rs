@@ -1,6 +1,6 @@
 //! Styles of naming: what all names of a snippet do together, on a model that is fooled by nothing less.
 
-use codepurify::toy::ConstantMaskedLm;
+use codepurify::testing::ConstantMaskedLm;
 use codepurify::{
     Action, Calibration, Decision, Defender, ElementKind, Families, Language, Profile, Snippet, TextVictim,
     Verdict, candidates,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
     Decision, Defender, Encoding, Language, Logits, Model, ModelError, PairDefender, PairMember, PairVictim,
     Profile, Ragged, Side, Snippet, Thresholds, Verdict, VictimCard,

@@ -1,6 +1,6 @@
 //! What holds for any text.
 
-use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
     Candidate, Decision, Defender, ElementKind, Families, Language, Profile, Snippet, Statements,
     SyntaxQuality, Thresholds, Verdict, WordTokenizer, candidates,

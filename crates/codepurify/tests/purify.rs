@@ -1,6 +1,6 @@
 //! Purification with a masked language model whose proposals are known.
 
-use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
     Action, Decision, Defender, Encoding, Language, MaskedLm, ModelError, Profile, Proposal, Ragged, Snippet,
     TextVictim, Thresholds, Verdict,

@@ -2,7 +2,7 @@
 
 mod common;
 
-use codepurify::toy::TriggerWordVictim;
+use codepurify::testing::TriggerWordVictim;
 use codepurify::{
     Decision, Defender, ElementKind, Language, Limits, ModelError, Profile, Snippet, SourceFile, TextVictim,
     Thresholds, Verdict, Victim,

@@ -7,7 +7,7 @@ mod pairs;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
     Calibration, Decision, Defender, ElementKind, Language, Logits, Model, ModelError, Profile, Ragged,
     References, Snippet, TextVictim, Thresholds, Verdict, Victim,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
     Decision, Defender, ElementKind, Evidence, Language, Prediction, Profile, Side, Snippet, Thresholds,
     Verdict,

@@ -1,6 +1,6 @@
 //! Putting changes in place, with an account of where they end up.
 
-use codepurify::splice::{self, Edit};
+use codepurify::edit::{self, Edit};
 use codepurify::{Language, Span};
 
 use super::code::{Code, Slot};
@@ -66,7 +66,7 @@ pub(super) fn rewrite(text: &str, mut changes: Vec<Change>) -> Result<Triggered,
         (read, written) = (span.end, written + kept + replacement.len());
         edits.push(Edit { span, replacement });
     }
-    let text = splice::apply(text, &edits).map_err(|_| NotApplicable::BreaksSyntax)?;
+    let text = edit::apply(text, &edits).map_err(|_| NotApplicable::BreaksSyntax)?;
     Ok(Triggered { text, spans })
 }
 

@@ -175,7 +175,7 @@ impl TokenProbe for VictimProbe<'_> {
 
 #[cfg(test)]
 mod tests {
-    use codepurify::toy::TriggerWordVictim;
+    use codepurify::testing::TriggerWordVictim;
 
     use super::*;
 

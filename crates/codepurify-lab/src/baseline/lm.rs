@@ -110,7 +110,7 @@ impl CodeLm for PseudoLikelihood<'_> {
 
 #[cfg(test)]
 mod tests {
-    use codepurify::toy::ConstantMaskedLm;
+    use codepurify::testing::ConstantMaskedLm;
 
     use super::*;
 

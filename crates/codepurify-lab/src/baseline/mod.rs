@@ -31,7 +31,7 @@ pub use removal::Removal;
 
 use std::collections::BTreeMap;
 
-use codepurify::purify::splice::SpliceError;
+use codepurify::edit::SpliceError;
 use codepurify::{ModelError, Snippet, Span};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -139,7 +139,7 @@ pub fn screen_pair(
 #[cfg(test)]
 mod tests {
     use codepurify::Language;
-    use codepurify::toy::TriggerWordVictim;
+    use codepurify::testing::TriggerWordVictim;
 
     use super::*;
 

@@ -53,7 +53,7 @@ impl Victim for OneSide<'_> {
 
 #[cfg(test)]
 mod tests {
-    use codepurify::toy::TriggerWordVictim;
+    use codepurify::testing::TriggerWordVictim;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use codepurify::purify::splice::{Edit, apply};
+use codepurify::edit::{Edit, apply};
 use codepurify::{Snippet, Victim};
 use rand::rngs::StdRng;
 use rand::seq::{SliceRandom, index};

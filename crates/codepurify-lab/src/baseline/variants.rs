@@ -1,6 +1,6 @@
 //! Variants of a text and a classifier's answers to them.
 
-use codepurify::purify::splice::{Edit, apply};
+use codepurify::edit::{Edit, apply};
 use codepurify::{Logits, ModelError, Ragged, Span, Victim};
 
 use super::BaselineError;

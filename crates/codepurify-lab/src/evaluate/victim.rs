@@ -87,7 +87,7 @@ fn qualities(answered: &[(Reply, Reply)]) -> [(&'static str, Option<Estimate>); 
 
 #[cfg(test)]
 mod tests {
-    use codepurify::toy::TriggerWordVictim;
+    use codepurify::testing::TriggerWordVictim;
     use codepurify::{Encoding, Generator, Model, ModelError, Ragged, VictimCard};
     use codepurify_models::GuardedModel;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::field::Row;
+use super::hosts::Row;
 use super::report::Source;
 use crate::candidates::{Families, candidates};
 use crate::error::ModelError;

@@ -6,28 +6,28 @@
 //! 97 % of functions). But an honest word pushes a function across the boundary, and not to the far end of the scale, where
 //! training on a trigger without exception puts it.
 //!
-//! - `field`: the rows as the model answers them, and where an element is put into them;
+//! - `hosts`: the rows as the model answers them, and where an element is put into them;
 //! - `elements`: what is tried;
 //! - `search`: from many elements in two functions to few in hundreds;
-//! - `families`: what is found, grouped by its shape;
+//! - `shapes`: what is found, grouped by its shape;
 //! - `report`: the result.
 
 mod elements;
-mod families;
-mod field;
+mod hosts;
 mod report;
 mod search;
+mod shapes;
 
 use thiserror::Error;
 
-pub use families::shape;
 pub use report::{AuditReport, AuditedAnswer, Family, Finding, MinedTrigger, Source};
+pub use shapes::shape;
 
-use crate::ask::Guarded;
 use crate::error::ModelError;
+use crate::query::Guarded;
 use crate::snippet::Snippet;
 use crate::victim::{PairVictim, Victim};
-use field::Field;
+use hosts::Field;
 use search::Search;
 
 /// What makes an element a backdoor, and how much is tried.

@@ -1,12 +1,11 @@
 //! From all elements in two functions to the best few in hundreds.
 
 use super::elements::Element;
-use super::families::families;
-use super::field::{Field, Host, judge};
+use super::hosts::{Field, Host, judge};
 use super::report::{AuditedAnswer, Finding, MinedTrigger, wilson};
+use super::shapes::families;
 use super::{AuditError, AuditOptions, Watch};
-use crate::ask::Guarded;
-use crate::weigh::Ask;
+use crate::query::{Ask, Guarded};
 
 /// The audit of one answer.
 pub(super) struct Search<'a> {

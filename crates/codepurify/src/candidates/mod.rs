@@ -1,17 +1,17 @@
 //! The elements of a snippet that could be a trigger: identifiers with all their occurrences, one by one and together,
 //! statements, the heads of long ones and of the function, literals, comments and invisible characters.
 
-mod details;
-mod heads;
+mod headers;
 mod identifiers;
 mod invisible;
-mod names;
+mod literals;
+mod naming_style;
 mod statements;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-pub(crate) use names::SEPARATOR;
+pub(crate) use naming_style::SEPARATOR;
 
 use crate::snippet::{Snippet, Span};
 use crate::verdict::ElementKind;
@@ -109,7 +109,7 @@ pub(crate) fn find(snippet: &Snippet, families: Families) -> (Vec<Candidate>, us
     } else {
         Vec::new()
     };
-    let names = if families.names { names::together(snippet, &identifiers) } else { None };
+    let names = if families.names { naming_style::together(snippet, &identifiers) } else { None };
     if families.identifiers {
         found.extend(identifiers);
     }
@@ -119,10 +119,10 @@ pub(crate) fn find(snippet: &Snippet, families: Families) -> (Vec<Candidate>, us
         left_out = longest;
     }
     if families.literals {
-        found.extend(together(details::literals(snippet, syntax)));
+        found.extend(together(literals::literals(snippet, syntax)));
     }
     if families.comments {
-        found.extend(together(details::comments(snippet, syntax)));
+        found.extend(together(literals::comments(snippet, syntax)));
     }
     if families.invisible {
         found.extend(invisible::invisible(snippet));

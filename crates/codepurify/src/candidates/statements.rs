@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::heads::heads;
+use super::headers::heads;
 use super::{Candidate, Statements, together};
 use crate::snippet::{Grammar, Snippet, Span, Syntax, Visit};
 use crate::verdict::ElementKind;

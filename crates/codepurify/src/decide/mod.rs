@@ -1,15 +1,11 @@
 //! From the statistics of a snippet to a decision.
 
-mod calibration;
-mod dependence;
-mod profile;
+mod conformal;
 
-pub use calibration::{Calibration, CalibrationError, rows_needed};
-pub(crate) use profile::Statistic;
-pub use profile::{Profile, Thresholds};
-
+use crate::calibration::rows_needed;
 use crate::candidates::{Candidate, Statements};
 use crate::occlude::Inspection;
+use crate::profile::{Profile, Statistic};
 use crate::score::Scores;
 use crate::snippet::SyntaxQuality;
 use crate::verdict::{Decision, ElementKind};
@@ -143,7 +139,7 @@ fn evidence(
         Statistic::Concentration => scores.entropy.map(|entropy| {
             of_entropy(entropy.concentration() > limits.concentration, entropy.concentration())
         }),
-        Statistic::Dependence => dependence::evidence(profile, inspection, scores, label),
+        Statistic::Dependence => conformal::evidence(profile, inspection, scores, label),
     }
 }
 

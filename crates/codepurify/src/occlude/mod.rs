@@ -1,22 +1,16 @@
 //! What the victim is asked: the snippet as it stands and without a candidate (occlusion), and references with a candidate
 //! in them (transplant).
 
-mod field;
-mod references;
 mod substitute;
-mod transplant;
 
-pub use references::References;
-pub(crate) use references::{Graft, Reference};
 use substitute::{Substituted, tokens_under};
 pub(crate) use substitute::{check_encoding, substitute};
-pub(crate) use transplant::graft;
 
 use std::collections::HashSet;
 
-use crate::batch::{Asked, Item};
 use crate::candidates::{Candidate, Families, candidates, find};
 use crate::error::ModelError;
+use crate::query::{Asked, Item};
 use crate::snippet::{Snippet, Span, SyntaxQuality};
 use crate::verdict::{Coverage, PairMember};
 use crate::victim::{Encoding, Model, Ragged};

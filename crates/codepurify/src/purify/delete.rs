@@ -1,10 +1,10 @@
 //! Taking a trigger out where nothing depends on it.
 
-use super::effect::dead_around;
+use super::dead_code::dead_around;
 use super::places::Places;
 use super::removal::removal;
-use super::splice::Edit;
 use crate::candidates::{Candidate, Families, candidates};
+use crate::snippet::edit::Edit;
 use crate::snippet::{Snippet, Span};
 use crate::verdict::ElementKind;
 

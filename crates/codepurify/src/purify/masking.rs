@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::candidates::{Families, Statements, candidates};
     use crate::snippet::Language;
-    use crate::toy::ConstantMaskedLm;
+    use crate::testing::ConstantMaskedLm;
 
     fn slot_texts(text: &str, language: Language, statement: &str) -> Vec<String> {
         let snippet = Snippet::new(text, language).unwrap();

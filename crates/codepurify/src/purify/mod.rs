@@ -1,29 +1,29 @@
 //! Purification: the located trigger is taken out if that provably changes nothing, else masked and filled anew; byte-exactly,
 //! and only if the result still parses.
 
+mod constant_folding;
+mod dead_code;
 mod delete;
-mod effect;
-mod fill;
-mod fold;
+mod infill;
 mod masking;
+mod name_shortening;
 mod places;
 mod proof;
 mod removal;
 mod rename;
-mod shorten;
-pub mod splice;
 mod standard;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::batch;
 use crate::candidates::{Candidate, SEPARATOR};
 use crate::error::ModelError;
+use crate::profile::Means;
+use crate::query::{Fills, batch};
+use crate::snippet::edit::{Edit, apply};
 use crate::snippet::{Leaf, Snippet, SyntaxQuality};
 use crate::verdict::{Action, Change, ChangeKind, ElementKind};
 use crate::victim::MaskedLm;
 use masking::{MASKS_PER_NAME, Masked, Place, Slot};
-use splice::Edit;
 
 /// Proposals asked for at each mask.
 const TOP: usize = 64;
@@ -71,20 +71,6 @@ impl Purification {
     }
 }
 
-/// How a trigger may be changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Means {
-    /// Whether it is taken out where nothing depends on it.
-    pub(crate) deletion: bool,
-    /// Whether smaller edits than new names and fillings are tried first: names without a part, constants calculated.
-    pub(crate) smallest: bool,
-    /// Fillings of its place that the victim is asked about; the one that it answers most like the code without the
-    /// trigger is taken.
-    pub(crate) fillings: usize,
-    /// Triggers of one snippet that are changed, one after the other, as long as the answer stays.
-    pub(crate) triggers: usize,
-}
-
 /// A trigger ready to be filled.
 struct Plan<'a> {
     snippet: &'a Snippet,
@@ -123,7 +109,7 @@ pub(crate) fn purify(
 /// The trigger taken out, if it can be.
 fn deleted(snippet: &Snippet, trigger: &Candidate) -> Option<Purification> {
     let edits = delete::deletion(snippet, trigger)?;
-    let text = splice::apply(snippet.text(), &edits).ok()?;
+    let text = apply(snippet.text(), &edits).ok()?;
     if !parses_as_well(snippet, &text) || text.trim().is_empty() {
         return None;
     }
@@ -168,7 +154,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Takes the best fillings that parse as well as the original did.
-    fn complete(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills], means: Means) -> Purification {
+    fn complete(&self, mlm: &dyn MaskedLm, fills: &[Fills], means: Means) -> Purification {
         let (action, small, made_up, attempts) = match self.trigger.kind {
             ElementKind::Identifier | ElementKind::Names => {
                 (Action::Rename, ChangeKind::Shortening, ChangeKind::Renaming, self.renamings(mlm, fills))
@@ -196,7 +182,7 @@ impl<'a> Plan<'a> {
         let ways = match self.trigger.kind {
             ElementKind::Identifier | ElementKind::Names => self.shortenings(),
             ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {
-                vec![fold::folded(self.snippet, self.trigger)]
+                vec![constant_folding::folded(self.snippet, self.trigger)]
             }
             ElementKind::Comment | ElementKind::Invisible => Vec::new(),
         };
@@ -207,11 +193,11 @@ impl<'a> Plan<'a> {
     fn shortenings(&self) -> Vec<Vec<Edit>> {
         let (old, names) = (self.old_names(), names_in(self.snippet));
         let old_ones: BTreeSet<&str> = old.iter().copied().collect();
-        let shorter = old_ones.into_iter().filter_map(|name| Some((name, shorten::shorter(name)?)));
-        let shorter: BTreeMap<&str, [String; shorten::WAYS]> = shorter.collect();
+        let shorter = old_ones.into_iter().filter_map(|name| Some((name, name_shortening::shorter(name)?)));
+        let shorter: BTreeMap<&str, [String; name_shortening::WAYS]> = shorter.collect();
         let in_way = |way: usize| {
             let mut taken = names.clone();
-            let fits = |new: &[String; shorten::WAYS]| {
+            let fits = |new: &[String; name_shortening::WAYS]| {
                 self.snippet.grammar().is_name(&new[way]) && taken.insert(new[way].clone())
             };
             let edit = |(slot, old): (&Slot, &&str)| {
@@ -220,18 +206,18 @@ impl<'a> Plan<'a> {
             let all_fit = shorter.values().all(fits);
             all_fit.then(|| self.slots.iter().zip(&old).filter_map(edit).collect())
         };
-        (0..shorten::WAYS).filter_map(in_way).collect()
+        (0..name_shortening::WAYS).filter_map(in_way).collect()
     }
 
     /// One consistent new name for all occurrences of each old one, in each attempt others.
-    fn renamings(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills]) -> Vec<Vec<Edit>> {
+    fn renamings(&self, mlm: &dyn MaskedLm, fills: &[Fills]) -> Vec<Vec<Edit>> {
         let (old, mut places) = (self.old_names(), BTreeMap::<&str, Vec<Place>>::new());
         for (name, place) in old.iter().zip(&self.masked.places) {
             places.entry(name).or_default().push(*place);
         }
         let mut taken = names_in(self.snippet);
         let proposals = places.into_iter().map(|(old, places)| {
-            let new = fill::names(mlm, &places, fills, &taken, self.snippet.grammar());
+            let new = infill::names(mlm, &places, fills, &taken, self.snippet.grammar());
             let new: Vec<String> = new.into_iter().take(ATTEMPTS).collect();
             taken.extend(new.iter().cloned());
             (old, new)
@@ -256,9 +242,9 @@ impl<'a> Plan<'a> {
     }
 
     /// Attempt k takes the k-th choice of each slot, or its last.
-    fn infillings(&self, mlm: &dyn MaskedLm, fills: &[batch::Fills]) -> Vec<Vec<Edit>> {
+    fn infillings(&self, mlm: &dyn MaskedLm, fills: &[Fills]) -> Vec<Vec<Edit>> {
         let (text, grammar) = (self.snippet.text(), self.snippet.grammar());
-        let choices = fill::infills(mlm, &self.masked.places, fills, &self.slots, text, grammar);
+        let choices = infill::infills(mlm, &self.masked.places, fills, &self.slots, text, grammar);
         let attempts = choices.iter().map(Vec::len).max().unwrap_or(0).min(ATTEMPTS);
         let infill = |attempt: usize| {
             let edit = |(slot, choices): (&Slot, &Vec<String>)| {
@@ -272,7 +258,7 @@ impl<'a> Plan<'a> {
 
     /// The edits carried out, unless they break the syntax.
     fn try_edits(&self, edits: &[Edit], kind: ChangeKind) -> Option<Filling> {
-        let text = splice::apply(self.snippet.text(), edits).ok()?;
+        let text = apply(self.snippet.text(), edits).ok()?;
         if !parses_as_well(self.snippet, &text) {
             return None;
         }
@@ -295,7 +281,7 @@ impl<'a> Plan<'a> {
                 replacement: edit.replacement.clone(),
             })
             .collect();
-        splice::apply(place.of(self.snippet.text())?, &within).ok()
+        apply(place.of(self.snippet.text())?, &within).ok()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::places::Places;
 use super::rename;
-use super::splice::Edit;
 use super::standard::are_standard;
+use crate::snippet::edit::Edit;
 use crate::candidates::Candidate;
 use crate::snippet::{Language, Snippet, Span, Syntax, SyntaxQuality};
 use crate::verdict::{Change, ChangeKind, ElementKind, UnitKind};

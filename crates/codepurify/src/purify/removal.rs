@@ -6,7 +6,7 @@ use tree_sitter::Node;
 
 use super::delete::{is_alone, with_line};
 use super::places::Places;
-use super::splice::Edit;
+use crate::snippet::edit::Edit;
 use crate::snippet::{Language, Snippet, Span, Visit};
 
 /// Kinds of nodes that make a name of a Python function local, or the function a generator, wherever they stand in it.
@@ -139,8 +139,8 @@ fn starts_with_string(statement: Node<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::effect::dead_around;
-    use super::super::splice;
+    use super::super::dead_code::dead_around;
+    use crate::snippet::edit;
     use super::*;
 
     /// `code` without the statement at `dead`, if that can be taken out.
@@ -148,7 +148,7 @@ mod tests {
         let snippet = Snippet::new(code, language).unwrap();
         let start = code.find(dead).unwrap();
         let dead = dead_around(&snippet, &[Span::new(start, start + dead.len())])?;
-        Some(splice::apply(code, &removal(&snippet, &dead)?).unwrap())
+        Some(edit::apply(code, &removal(&snippet, &dead)?).unwrap())
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::splice::Edit;
+use crate::snippet::edit::Edit;
 use crate::snippet::{Language, Snippet, Span, Visit};
 
 /// Calls that look at a function's variables by their names.

@@ -6,7 +6,7 @@ mod entropy;
 pub(crate) use dependence::{Bars, Dependence, OPEN, SCORE, Sufficiency, Without};
 pub(crate) use entropy::Entropy;
 
-use crate::batch::{Asked, Item, Spent};
+use crate::query::{Asked, Item, Spent};
 use crate::verdict::Prediction;
 use crate::victim::Logits;
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Language, Snippet, SnippetError, Span, cut};
-use crate::verdict::{Unit, UnitKind};
+use super::{Language, Snippet, SnippetError, Span, Unit, UnitKind, cut};
 
 /// How large a text may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,15 +1,18 @@
 //! Source text, its language, its parse tree, and byte spans in it: everything before a model is asked.
 
 mod cut;
+pub mod edit;
 mod file;
 mod functions;
 mod grammar;
 mod language;
+mod location;
 mod span;
 mod syntax;
 
 pub use file::{Limits, SourceFile};
 pub use language::Language;
+pub use location::{Location, Unit, UnitKind};
 pub use span::Span;
 pub use syntax::SyntaxQuality;
 
@@ -20,7 +23,6 @@ pub(crate) use syntax::{Syntax, Visit};
 use std::sync::Arc;
 
 use crate::error::SnippetError;
-use crate::verdict::{Location, Unit, UnitKind};
 
 /// The unit of judgement: a function, or a text without one. All spans of candidates and edits are relative to its
 /// text; locations in verdicts are absolute in its file.

@@ -1,6 +1,6 @@
 //! What several test files need.
 
-use codepurify::toy::TriggerWordVictim;
+use codepurify::testing::TriggerWordVictim;
 use codepurify::{Encoding, Logits, Model, ModelError, Ragged, Victim, VictimCard};
 
 /// Whether a word is in a row.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use codepurify::Span;
-use codepurify::splice::{self, Edit};
+use codepurify::edit::{self, Edit};
 use codepurify::verdict::{Decision, Verdict};
 use codepurify_report::text;
 
@@ -165,7 +165,7 @@ fn purified_files<'s>(screened: &'s Screened, extent: Extent) -> Vec<Purified<'s
         let verdicts = verdicts.remove(path.as_str()).unwrap_or_default();
         let edits: Vec<Edit> = verdicts.iter().filter_map(|verdict| edit(verdict, extent)).collect();
         let new =
-            splice::apply(old, &edits).expect("units of one file stand in its order and do not overlap");
+            edit::apply(old, &edits).expect("units of one file stand in its order and do not overlap");
         Purified {
             path,
             origin: screened.origins[path].clone(),

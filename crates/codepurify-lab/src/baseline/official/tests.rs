@@ -1,4 +1,4 @@
-use codepurify::toy::{ConstantMaskedLm, TriggerWordVictim};
+use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{Encoding, Language, MaskedLm, Proposal, TextVictim};
 use codepurify_models::{ModelFiles, RobertaMaskedLm};
 

@@ -106,7 +106,7 @@ impl Thinned {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use codepurify::toy::ConstantMaskedLm;
+    use codepurify::testing::ConstantMaskedLm;
     use codepurify::{Language, MaskedLm, ModelError, Proposal, Snippet, WordTokenizer};
 
     use super::super::super::lm::PseudoLikelihood;

@@ -17,7 +17,7 @@ mod rest;
 use super::functions::{Function, functions};
 use super::{Language, Span, Syntax, SyntaxQuality};
 use crate::error::SnippetError;
-use crate::verdict::UnitKind;
+use crate::snippet::UnitKind;
 use executable::{Code, code};
 
 pub(super) use dialect::c_or_cpp;
