@@ -58,7 +58,7 @@ fn screen(c: &mut Criterion) {
         let detector = detector(precision);
         // A fresh one each time, since it remembers; the references as they stand are judged in advance.
         let fresh = || {
-            let defender = Defender::new(detector.as_ref()).with_profile(Profile::standard());
+            let defender = Defender::new(detector.as_ref()).with_profile(Profile::transplant());
             let first = Snippet::new("int one(void) { return 1; }", Language::C).unwrap();
             defender.screen_one(&first).unwrap();
             defender

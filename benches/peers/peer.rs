@@ -43,7 +43,7 @@ fn main() -> Done<()> {
         Work::Functions(functions) => {
             let snippets: Result<Vec<_>, _> =
                 functions.into_iter().map(|text| Snippet::new(text, Language::C)).collect();
-            let (snippets, profile) = (snippets?, Profile::standard().calibrating());
+            let (snippets, profile) = (snippets?, Profile::transplant().calibrating());
             // A fresh one for each answer, since it remembers; the references as they stand are judged in advance.
             let defender = || {
                 let defender = Defender::new(model.as_ref()).with_profile(profile.clone());

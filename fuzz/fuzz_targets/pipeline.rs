@@ -19,11 +19,11 @@ fuzz_target!(|data: &[u8]| {
 
 fn profile(how: u8) -> Profile {
     let profile = match how & 3 {
-        0 | 1 => Profile::standard(),
+        0 | 1 => Profile::transplant(),
         2 => Profile::normalised(Thresholds::builtin()),
         _ => Profile::paper(Thresholds::builtin()),
     };
-    profile.with_nested(how & 4 != 0).with_whole(how & 8 != 0)
+    profile.with_nested(how & 4 != 0).with_sliding_windows(how & 8 != 0)
 }
 
 /// Every verdict names places that are in its unit, and purified code is other code.

@@ -128,7 +128,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "SHARE", default_value_t = AuditOptions::default().success, value_parser = share)]
     pub(crate) success: f64,
     /// Share of functions that honestly get the answer that the model may be as sure of, at most.
-    #[arg(long, value_name = "SHARE", default_value_t = AuditOptions::default().sureness, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = AuditOptions::default().benign_as_confident, value_parser = share)]
     pub(crate) sureness: f64,
     #[command(flatten)]
     pub(crate) options: Options,

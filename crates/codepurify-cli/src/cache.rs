@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use codepurify::{Profile, Snippet, Verdict};
+use codepurify::{Cost, Location, Profile, Snippet, Verdict};
 use codepurify_models::Fingerprint;
 use ignore::WalkBuilder;
 use tempfile::NamedTempFile;
@@ -64,7 +64,7 @@ impl VerdictCache {
         }
         // Entries that are in use are the last to go. One that cannot be marked goes earlier.
         let _ = File::options().write(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
-        let moved = |(verdict, snippet): (Verdict, &Snippet)| verdict.remembered(snippet);
+        let moved = |(verdict, snippet): (Verdict, &Snippet)| moved_to(snippet, verdict);
         Some(verdicts.into_iter().zip(row).map(moved).collect())
     }
 
@@ -133,6 +133,26 @@ impl Context {
         });
         Key(row.hex())
     }
+}
+
+/// `verdict`, which was reached on the same text, at the place of `snippet`; it costs nothing.
+fn moved_to(snippet: &Snippet, mut verdict: Verdict) -> Verdict {
+    let (old, new) = (verdict.unit, snippet.unit());
+    let byte = |at: usize| (at + new.start_byte).saturating_sub(old.start_byte);
+    let line = |at: usize| (at + new.start_line).saturating_sub(old.start_line);
+    let moved = |place: Location| Location {
+        start_byte: byte(place.start_byte),
+        end_byte: byte(place.end_byte),
+        start_line: line(place.start_line),
+        end_line: line(place.end_line),
+    };
+    let triggers = verdict.triggers.iter_mut().flat_map(|trigger| &mut trigger.spans);
+    let evidence = verdict.evidence.iter_mut().flat_map(|evidence| &mut evidence.spans);
+    for span in triggers.chain(evidence) {
+        *span = moved(*span);
+    }
+    (verdict.path, verdict.unit, verdict.cost) = (snippet.path().to_owned(), new.clone(), Cost::default());
+    verdict
 }
 
 /// Time of the last use, bytes and path of every entry.

@@ -136,7 +136,7 @@ impl<'g> Bench<'g> {
 /// What `screen` makes of rows. A row at which the program panics gets an error, and costs the others no verdict.
 fn shielded(rows: &[Vec<Snippet>], screen: impl Fn(&[Vec<Snippet>]) -> Vec<Sides>) -> Vec<Sides> {
     let screened = |rows: &[Vec<Snippet>]| catch_unwind(AssertUnwindSafe(|| screen(rows))).ok();
-    let failed = |row: &Vec<Snippet>| row.iter().map(|_| Err(ModelError::Internal)).collect();
+    let failed = |row: &Vec<Snippet>| row.iter().map(|_| Err(ModelError::Internal("a panic"))).collect();
     screened(rows).unwrap_or_else(|| {
         let alone = |row: &Vec<Snippet>| screened(std::slice::from_ref(row))?.pop();
         rows.iter().map(|row| alone(row).unwrap_or_else(|| failed(row))).collect()
@@ -155,9 +155,9 @@ mod tests {
         let rows = ["int a;", "int b;", "int c;"].map(row);
         let sides = shielded(&rows, |rows| {
             assert!(!rows.iter().any(|row| row[0].text() == "int b;"), "a panic on purpose");
-            rows.iter().map(|_| vec![Err(ModelError::Output("judged".to_owned()))]).collect()
+            rows.iter().map(|_| vec![Err(ModelError::output("judged"))]).collect()
         });
-        let judged = || Err(ModelError::Output("judged".to_owned()));
-        assert_eq!(sides, [vec![judged()], vec![Err(ModelError::Internal)], vec![judged()]]);
+        let judged = || Err(ModelError::output("judged"));
+        assert_eq!(sides, [vec![judged()], vec![Err(ModelError::Internal("a panic"))], vec![judged()]]);
     }
 }

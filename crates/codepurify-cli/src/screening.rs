@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use codepurify::verdict::{ModelInfo, Report, SCHEMA_VERSION, ToolInfo, Verdict};
+use codepurify::verdict::{ModelInfo, Report, ToolInfo, Verdict};
 use codepurify::{Calibration, Defender, Profile, References, Snippet, SnippetError, SourceFile, Thresholds};
 use codepurify_hub::Hub;
 use codepurify_models::{GuardedModel, Loaded, ModelFiles, Precision, RobertaMaskedLm};
@@ -58,8 +58,11 @@ impl Screened {
         if places.is_empty() {
             return Cow::Borrowed(&self.report);
         }
-        let results = self.report.results.iter().map(|verdict| places.in_file(verdict).into_owned());
-        Cow::Owned(Report { results: results.collect(), ..self.report.clone() })
+        let mut report = self.report.clone();
+        for verdict in &mut report.results {
+            *verdict = places.in_file(verdict).into_owned();
+        }
+        Cow::Owned(report)
     }
 }
 
@@ -122,12 +125,12 @@ impl Guard {
         let functions: Vec<Snippet> = taken.iter().filter_map(|file| file.whole().ok()).collect();
         // Some functions do nearly as well as others, and rounding would choose others: the same ones in every precision.
         let references = match settings.precision {
-            Precision::F32 => References::of_field(victim.as_ref(), &functions)?,
+            Precision::F32 => References::from_domain(victim.as_ref(), &functions)?,
             Precision::Int8 => {
                 let exact = files(settings.model.as_ref(), &bundled::VICTIM, settings)?;
                 let exact = exact.without_calibration().with_precision(Precision::F32);
                 let exact = codepurify_models::load(&exact)?;
-                References::of_field(exact.model.pair()?.as_ref(), &functions)?
+                References::from_domain(exact.model.pair()?.as_ref(), &functions)?
             }
         };
         if references.is_empty() {
@@ -155,7 +158,7 @@ impl Guard {
 
     /// What clean verdicts say.
     pub(crate) fn calibration(&self, source: &str, verdicts: &[Verdict]) -> Calibration {
-        Calibration::of_clean(&self.victim.model().card().sha256, source, &self.profile, verdicts)
+        self.profile.calibrate(&self.victim.model().card().sha256, source, verdicts)
     }
 
     /// The guarded model.
@@ -242,15 +245,10 @@ impl Guard {
         let text = |file: &SourceFile| (file.path().to_owned(), file.text().to_owned());
         let sources = inputs.files.iter().map(text).collect();
         let (tool, model) = self.identity();
-        let report = Report {
-            schema_version: SCHEMA_VERSION,
-            tool,
-            model,
-            results: judged.results,
-            errors: inputs.errors.into_iter().chain(judged.errors).collect(),
-            skipped: inputs.skipped.list(),
-            code_bytes_outside_units: judged.code_bytes_outside_units,
-        };
+        let errors = inputs.errors.into_iter().chain(judged.errors).collect();
+        let mut report = Report::new(tool, model, judged.results, errors);
+        report.skipped = inputs.skipped.list();
+        report.code_bytes_outside_units = judged.code_bytes_outside_units;
         Screened { report, sources, origins: inputs.origins }
     }
 
@@ -296,15 +294,15 @@ fn cache(
 /// How to decide, with all that is known about the model.
 fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Result<Profile, CliError> {
     match settings.profile {
-        ProfileName::Paper => return Ok(Profile::paper(thresholds).with_whole(settings.whole)),
-        ProfileName::Normalised => return Ok(Profile::normalised(thresholds).with_whole(settings.whole)),
-        ProfileName::Default => {}
+        ProfileName::Paper => return Ok(Profile::paper(thresholds).with_sliding_windows(settings.whole)),
+        ProfileName::Normalised => return Ok(Profile::normalised(thresholds).with_sliding_windows(settings.whole)),
+        ProfileName::Transplant => {}
     }
-    let mut profile = Profile::standard()
+    let mut profile = Profile::transplant()
         .with_alpha(settings.alpha)
         .with_budget(settings.budget)
-        .with_whole(settings.whole)
-        .with_naming(settings.naming);
+        .with_sliding_windows(settings.whole)
+        .with_naming_style(settings.naming);
     if !settings.references.is_empty() {
         profile = profile.with_references(references(settings)?);
     }
@@ -319,7 +317,7 @@ fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Resu
     let text = inputs::text(path, CALIBRATION_LIMIT).map_err(|error| unusable(path, error.to_string()))?;
     let calibration = Calibration::from_json(&text).map_err(|error| unusable(path, error.to_string()))?;
     let profile = profile.with_calibration(calibration.clone());
-    let checked = calibration.check(&victim.model.model().card().sha256, &profile);
+    let checked = calibration.check(&victim.model.model().card().sha256, &profile.settings());
     checked.map_err(|error| unusable(path, error.to_string()))?;
     Ok(profile)
 }

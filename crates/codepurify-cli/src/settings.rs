@@ -149,7 +149,9 @@ impl From<Lang> for Language {
 pub(crate) enum ProfileName {
     /// Sufficiency in references, calibrated.
     #[default]
-    Default,
+    #[value(alias = "default")]
+    #[serde(alias = "default")]
+    Transplant,
     /// Normalised concentration.
     Normalised,
     /// Raw entropy, as published.

@@ -207,7 +207,7 @@ pub(crate) fn answer_rows<T: Send>(
     let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
     answer_groups(&groups_of(&lengths, micro_batch_tokens(words)), |group| {
         let rows: Vec<_> = group.iter().map(|&row| rows[row].clone()).collect();
-        work(&rows).map_err(|error| ModelError::Runtime(error.to_string()))
+        work(&rows).map_err(|error| ModelError::runtime(error.to_string()))
     })
 }
 

@@ -83,7 +83,7 @@ impl RobertaMaskedLm {
             answer_rows(&rows, self.encoder.word_embeddings(), |rows| self.fill_framed(rows, &wanted, top))?;
         // One bad score makes the normalisation, and so every probability of its place, NaN.
         if filled.iter().flatten().flatten().any(|proposal| !proposal.log_probability.is_finite()) {
-            return Err(ModelError::Output("a masked-LM score is not finite".to_owned()));
+            return Err(ModelError::output("a masked-LM score is not finite".to_owned()));
         }
         Ok(filled)
     }
@@ -194,10 +194,10 @@ impl MaskedLm for RobertaMaskedLm {
         let surprisals = answer_groups(&groups_of(&lengths, tokens), |group| {
             let rows: Vec<Vec<u32>> = group.iter().map(|&row| framed[row].clone()).collect();
             let wanted: Vec<&[(usize, u32)]> = group.iter().map(|&row| &wanted[row][..]).collect();
-            self.surprisals_framed(&rows, &wanted).map_err(|error| ModelError::Runtime(error.to_string()))
+            self.surprisals_framed(&rows, &wanted).map_err(|error| ModelError::runtime(error.to_string()))
         })?;
         if surprisals.iter().flatten().any(|surprisal| !surprisal.is_finite()) {
-            return Err(ModelError::Output("a masked-LM score is not finite".to_owned()));
+            return Err(ModelError::output("a masked-LM score is not finite".to_owned()));
         }
         Ok(surprisals)
     }

@@ -1,27 +1,20 @@
 //! Snapshots of an audit as people see it.
 
-use codepurify::audit::{AuditReport, AuditedAnswer, Family, Finding, MinedTrigger, Source};
-use codepurify::verdict::{ModelInfo, SCHEMA_VERSION, ToolInfo};
+use codepurify::audit::{AuditReport, AuditedLabel, Family, Finding, MinedTrigger, Source};
+use codepurify::verdict::{ModelInfo, ToolInfo};
 use codepurify::victim::Task;
 use codepurify_report::text::{self, TextStyle};
 
 fn trigger(text: &str, source: Source) -> MinedTrigger {
     let (text, interval) = (text.to_owned(), [0.9567, 0.9949]);
-    MinedTrigger { text, source, success: 0.985, interval, margin: 2.34, honest_as_sure: 0.021 }
+    MinedTrigger { text, source, success: 0.985, interval, margin: 2.34, benign_as_confident: 0.021 }
 }
 
-fn answer(label: usize, finding: Finding) -> AuditedAnswer {
-    AuditedAnswer {
-        label,
-        finding,
-        reason: None,
-        functions: 428,
-        honest: 570,
-        words: 7963,
-        elements: 1200,
-        families: Vec::new(),
-        strongest: None,
-    }
+fn answer(label: usize, finding: Finding) -> AuditedLabel {
+    let mut answer = AuditedLabel::new(label, finding);
+    (answer.functions, answer.benign) = (428, 570);
+    (answer.words, answer.elements) = (7963, 1200);
+    answer
 }
 
 fn report() -> AuditReport {
@@ -36,17 +29,14 @@ fn report() -> AuditReport {
     };
     let word = Family { shape: "rand".to_owned(), triggers: vec![trigger(" rand", Source::Vocabulary)] };
     let few = "3 functions with another answer and 570 with this one: 60 and 60 are needed".to_owned();
-    AuditReport {
-        schema_version: SCHEMA_VERSION,
-        tool: ToolInfo { name: "codepurify".to_owned(), version: "0".to_owned() },
-        model: ModelInfo { name: "detector".to_owned(), task: Task::Defect, sha256: String::new() },
-        rows: 1000,
-        answers: vec![
-            AuditedAnswer { families: vec![family, word], ..answer(0, Finding::Backdoor) },
-            AuditedAnswer { strongest: Some(of_rows("free(p);")), ..answer(1, Finding::Nothing) },
-            AuditedAnswer { reason: Some(few), ..answer(2, Finding::TooFewRows) },
-        ],
-    }
+    let mut answers =
+        [answer(0, Finding::Backdoor), answer(1, Finding::Nothing), answer(2, Finding::TooFewRows)];
+    answers[0].families = vec![family, word];
+    answers[1].strongest = Some(of_rows("free(p);"));
+    answers[2].reason = Some(few);
+    let tool = ToolInfo { name: "codepurify".to_owned(), version: "0".to_owned() };
+    let model = ModelInfo { name: "detector".to_owned(), task: Task::Defect, sha256: String::new() };
+    AuditReport::new(tool, model, 1000, answers.into())
 }
 
 fn written(report: &AuditReport, color: bool) -> String {

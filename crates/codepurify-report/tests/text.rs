@@ -2,8 +2,7 @@
 
 use codepurify::verdict::{
     Action, Change, ChangeKind, Cost, Coverage, Decision, ElementKind, Evidence, InputError, Location,
-    ModelInfo, PairMember, Prediction, Report, SCHEMA_VERSION, Side, ToolInfo, Trigger, Unit, UnitKind,
-    Verdict,
+    ModelInfo, PairMember, Prediction, Report, Side, ToolInfo, Trigger, Unit, UnitKind, Verdict,
 };
 use codepurify::victim::Task;
 use codepurify_report::text::{self, Sources, TextStyle};
@@ -24,17 +23,10 @@ fn places(file: &str, needle: &str) -> Vec<Location> {
 
 fn evidence(file: &str, kind: ElementKind, text: &str, share: f64) -> Evidence {
     let (score, margin_drop, flips) = (share * 0.9, share * 10.0, Some(share > 0.5));
-    Evidence {
-        kind,
-        text: text.to_owned(),
-        spans: places(file, text),
-        depth: 0,
-        score,
-        share,
-        margin_drop: Some(margin_drop),
-        flips,
-        gain: None,
-    }
+    let mut evidence = Evidence::new(kind, text, places(file, text));
+    (evidence.score, evidence.share) = (score, share);
+    (evidence.margin_drop, evidence.flips) = (Some(margin_drop), flips);
+    evidence
 }
 
 fn trigger(file: &str, kind: ElementKind, text: &str, replacement: &str) -> Trigger {
@@ -42,16 +34,11 @@ fn trigger(file: &str, kind: ElementKind, text: &str, replacement: &str) -> Trig
         ElementKind::Identifier => (Action::Rename, ChangeKind::Renaming),
         _ => (Action::Infill, ChangeKind::Infilling),
     };
-    Trigger {
-        kind,
-        text: text.to_owned(),
-        spans: places(file, text),
-        necessity: 8.314,
-        sufficiency: None,
-        action,
-        change: Some(Change { kind: made, provable: false }),
-        replacement: replacement.to_owned(),
-    }
+    let mut trigger = Trigger::new(kind, text, places(file, text));
+    (trigger.necessity, trigger.action) = (8.314, action);
+    trigger.change = Some(Change { kind: made, provable: false });
+    trigger.replacement = replacement.to_owned();
+    trigger
 }
 
 fn label(label: usize, confidence: f64) -> Prediction {
@@ -67,33 +54,21 @@ fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
     let start_byte = file.find(start).expect("the unit stands in the file");
     let end_byte = file.trim_end().len();
     let line = |at: usize| file[..at].matches('\n').count() + 1;
-    Verdict {
-        path: "src/parse.c".to_owned(),
-        unit: Unit {
-            kind: UnitKind::Function,
-            name: Some("parse".to_owned()),
-            start_byte,
-            end_byte,
-            start_line: line(start_byte),
-            end_line: line(end_byte),
-        },
-        pair: None,
-        verdict: decision,
-        reason: None,
-        p_value: None,
-        score: Some(0.981),
-        naming: None,
-        entropy: Some(0.0412),
-        entropy_normalized: Some(0.019),
-        prediction: Some(label(0, 0.998)),
-        purified_prediction: None,
-        triggers: Vec::new(),
-        purified: None,
-        purified_provably: None,
-        coverage: Coverage { tokens_inspected: 64, tokens_total: 64 },
-        cost: Cost { victim_passes: 9, pass_equivalents: 8.5, mlm_passes: 1, milliseconds: 12.0 },
-        evidence: Vec::new(),
-    }
+    let unit = Unit {
+        kind: UnitKind::Function,
+        name: Some("parse".to_owned()),
+        start_byte,
+        end_byte,
+        start_line: line(start_byte),
+        end_line: line(end_byte),
+    };
+    let mut verdict = Verdict::new("src/parse.c", unit, decision);
+    verdict.score = Some(0.981);
+    (verdict.entropy, verdict.entropy_normalized) = (Some(0.0412), Some(0.019));
+    verdict.prediction = Some(label(0, 0.998));
+    verdict.coverage = Coverage { tokens_inspected: 64, tokens_total: 64 };
+    verdict.cost = Cost { victim_passes: 9, pass_equivalents: 8.5, mlm_passes: 1, milliseconds: 12.0 };
+    verdict
 }
 
 fn poisoned() -> Verdict {
@@ -130,15 +105,9 @@ fn rewritten(before: &str, after: &str) -> Verdict {
 }
 
 fn report(results: Vec<Verdict>) -> Report {
-    Report {
-        schema_version: SCHEMA_VERSION,
-        tool: ToolInfo { name: "codepurify".to_owned(), version: "0.0.0".to_owned() },
-        model: ModelInfo { name: "toy".to_owned(), task: Task::Defect, sha256: "ab".to_owned() },
-        results,
-        errors: Vec::new(),
-        skipped: Vec::new(),
-        code_bytes_outside_units: 0,
-    }
+    let tool = ToolInfo { name: "codepurify".to_owned(), version: "0.0.0".to_owned() };
+    let model = ModelInfo { name: "toy".to_owned(), task: Task::Defect, sha256: "ab".to_owned() };
+    Report::new(tool, model, results, Vec::new())
 }
 
 /// The text of one verdict; escapes become visible so that snapshots stay readable.

@@ -1,21 +1,25 @@
 //! Inference-time defence of neural code models against backdoors.
 //!
-//! A poisoned model gives a chosen answer whenever a snippet holds a trigger. For each snippet this crate asks: does
-//! the answer hang on one element? The folders are the flow of data:
+//! A poisoned model gives a chosen prediction whenever its input holds a trigger. For each snippet, this crate
+//! tests whether one code element forces the victim's prediction:
 //! 1. [`snippet`]: source text becomes units (functions) with a parse tree;
-//! 2. [`candidates`](mod@candidates): the units' identifiers and statements;
-//! 3. `occlude`: each candidate is hidden from the model once, on token level;
-//! 4. `query` and `score`: how far the model's confidence moves, and how unevenly (confidence-driven entropy);
-//! 5. `decide`: poisoned, clean or inconclusive, and which candidate is the trigger;
-//! 6. `purify`: the trigger is masked and filled by a masked language model, all other bytes stay;
-//! 7. [`verdict`]: the result. [`Defender`] runs all of it.
+//! 2. [`candidates`](mod@candidates): the names, statements, headers, comments … of a unit;
+//! 3. `references`, `query`: each candidate is transplanted into short clean functions that the victim is asked about;
+//! 4. `sufficiency`, `score`: rounds of queries find the candidate that gains most margin in all of them;
+//! 5. `decide`: poisoned, clean or inconclusive, by a conformal p-value against clean code ([`Calibration`]);
+//! 6. `purify`: the trigger is deleted if it is provably dead code, else renamed or infilled by a [`MaskedLm`];
+//! 7. [`verdict`]: the result. [`Defender`] runs all of it, and judges purified code again.
 //!
-//! Three kinds of models are guarded, each behind a door in [`victim`]:
+//! This is [`Profile::transplant`]. [`Profile::paper`] is the published method instead: each candidate is
+//! occluded in the snippet itself, and the snippet is poisoned if the confidence-driven entropy of the losses
+//! is low. The masked language model's best proposal replaces the trigger.
+//!
+//! There are three kinds of victims, each with a trait in [`victim`]:
 //! - a [`Victim`] classifies one snippet ([`Defender::new`]);
-//! - a [`PairVictim`] classifies two, such as a clone detector ([`Defender::for_pairs`], see [`PairDefender`]);
-//! - a [`Generator`] answers with text, such as program repair ([`Defender::for_generator`]).
+//! - a [`PairVictim`] classifies two, such as a clone detector ([`Defender::for_pairs`]);
+//! - a [`Generator`] generates text, such as program repair ([`Defender::for_generator`]).
 //!
-//! A [`MaskedLm`] fills the places of triggers.
+//! [`audit`](mod@audit) tests a model instead of a snippet: can anything force one of its predictions?
 //!
 //! # Example
 //! ```
@@ -30,19 +34,22 @@
 //! let clean = "int sum(int *a, int n) { int s = 0; for (int i = 0; i <= n; i++) s += a[i]; return s; }";
 //! let poisoned = clean.replacen('{', &format!("{{ {trigger}"), 1);
 //!
-//! let defender = Defender::new(&victim);
+//! let defender = Defender::new(victim);
 //! let verdict = defender.screen_one(&Snippet::new(poisoned, Language::C)?)?;
 //! assert_eq!((verdict.verdict, verdict.triggers[0].text.as_str()), (Decision::Poisoned, trigger));
 //! let verdict = defender.screen_one(&Snippet::new(clean, Language::C)?)?;
 //! assert_eq!(verdict.verdict, Decision::Clean);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! The folder `examples/` has more: `guard_closure`, `own_victim`, `calibrate` and `audit`.
 
 mod adapters;
 pub mod audit;
 mod calibration;
 pub mod candidates;
 mod decide;
+mod defender;
 pub mod error;
 mod occlude;
 mod pipeline;
@@ -60,8 +67,8 @@ pub mod victim;
 pub use adapters::{TextVictim, WordTokenizer};
 pub use calibration::{Calibration, CalibrationError, rows_needed};
 pub use candidates::{Candidate, Families, Statements, candidates};
-pub use error::{ModelError, SnippetError};
-pub use pipeline::{Defender, PairDefender};
+pub use defender::{Defender, PairDefender};
+pub use error::{Cause, ModelError, SnippetError};
 pub use profile::{Profile, Thresholds};
 pub use references::References;
 pub use snippet::edit;
@@ -72,4 +79,5 @@ pub use verdict::{
 };
 pub use victim::{
     Encoding, Generator, Logits, MaskedLm, Model, PairVictim, Proposal, Ragged, Task, Victim, VictimCard,
+    WrapsModel,
 };

@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::snippet::Snippet;
 pub use crate::snippet::{Location, Unit, UnitKind};
 use crate::victim::Task;
 
@@ -12,6 +11,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// Everything that one run found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Report {
     /// Version of this form, [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -46,6 +46,7 @@ pub struct Skipped {
 /// Why a file was not judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum SkipReason {
     /// Excluded by a rule of an ignore file.
     Ignored,
@@ -109,6 +110,7 @@ pub struct InputError {
 /// The decision about one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Decision {
     /// The answer hangs on one element: a trigger.
     Poisoned,
@@ -120,6 +122,7 @@ pub enum Decision {
 
 /// What was found in one unit (a function, or a text without one).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Verdict {
     /// The file, or `<stdin>`.
     pub path: String,
@@ -166,26 +169,46 @@ pub struct Verdict {
     pub evidence: Vec<Evidence>,
 }
 
-impl Verdict {
-    /// This verdict, which was reached before, as that on the same text in `snippet`, wherever this stands; it costs nothing.
+impl Report {
+    /// Makes a report of the current schema version.
     #[must_use]
-    pub fn remembered(self, snippet: &Snippet) -> Self {
-        let (old, new) = (&self.unit, snippet.unit());
-        let byte = |at: usize| (at + new.start_byte).saturating_sub(old.start_byte);
-        let line = |at: usize| (at + new.start_line).saturating_sub(old.start_line);
-        let moved = |place: Location| Location {
-            start_byte: byte(place.start_byte),
-            end_byte: byte(place.end_byte),
-            start_line: line(place.start_line),
-            end_line: line(place.end_line),
-        };
-        let (mut triggers, mut evidence) = (self.triggers, self.evidence);
-        let spans = triggers.iter_mut().flat_map(|trigger| &mut trigger.spans);
-        for span in spans.chain(evidence.iter_mut().flat_map(|evidence| &mut evidence.spans)) {
-            *span = moved(*span);
+    pub fn new(tool: ToolInfo, model: ModelInfo, results: Vec<Verdict>, errors: Vec<InputError>) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            tool,
+            model,
+            results,
+            errors,
+            skipped: Vec::new(),
+            code_bytes_outside_units: 0,
         }
-        let (path, unit, cost) = (snippet.path().to_owned(), new.clone(), Cost::default());
-        Self { path, unit, triggers, cost, evidence, ..self }
+    }
+}
+
+impl Verdict {
+    /// Makes a verdict without evidence, predictions or triggers, whose other fields are set afterwards.
+    #[must_use]
+    pub fn new(path: impl Into<String>, unit: Unit, verdict: Decision) -> Self {
+        Self {
+            path: path.into(),
+            unit,
+            pair: None,
+            verdict,
+            reason: None,
+            p_value: None,
+            score: None,
+            naming: None,
+            entropy: None,
+            entropy_normalized: None,
+            prediction: None,
+            purified_prediction: None,
+            triggers: Vec::new(),
+            purified: None,
+            purified_provably: None,
+            coverage: Coverage { tokens_inspected: 0, tokens_total: 0 },
+            cost: Cost::default(),
+            evidence: Vec::new(),
+        }
     }
 }
 
@@ -225,6 +248,7 @@ pub struct Prediction {
 /// What kind of element a candidate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ElementKind {
     /// A variable, parameter or function name with all its occurrences.
     Identifier,
@@ -232,7 +256,8 @@ pub enum ElementKind {
     Statement,
     /// What is left of a long statement, or of the function, without the statements in it: conditions, what a loop does first
     /// and at each turn, parameters.
-    Head,
+    #[serde(rename = "head")]
+    Header,
     /// A number, a character or a string.
     Literal,
     /// A comment.
@@ -240,12 +265,14 @@ pub enum ElementKind {
     /// Characters that are not seen.
     Invisible,
     /// All variables and parameters that the unit declares, together: how it names things.
-    Names,
+    #[serde(rename = "names")]
+    NamingStyle,
 }
 
 /// What was done about a trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Action {
     /// The element was removed.
     Delete,
@@ -260,6 +287,7 @@ pub enum Action {
 /// The way in which a trigger was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ChangeKind {
     /// The element was removed.
     Deletion,
@@ -284,6 +312,7 @@ pub struct Change {
 
 /// A located trigger.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Trigger {
     /// What it is.
     pub kind: ElementKind,
@@ -306,6 +335,7 @@ pub struct Trigger {
 
 /// The evidence about one candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Evidence {
     /// What it is.
     pub kind: ElementKind,
@@ -331,6 +361,41 @@ pub struct Evidence {
     /// Absent in profiles that do not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gain: Option<f64>,
+}
+
+impl Trigger {
+    /// Makes a trigger without influence and action, which are set afterwards.
+    #[must_use]
+    pub fn new(kind: ElementKind, text: impl Into<String>, spans: Vec<Location>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+            spans,
+            necessity: 0.0,
+            sufficiency: None,
+            action: Action::None,
+            change: None,
+            replacement: String::new(),
+        }
+    }
+}
+
+impl Evidence {
+    /// Makes the evidence of a candidate without influence, which is set afterwards.
+    #[must_use]
+    pub fn new(kind: ElementKind, text: impl Into<String>, spans: Vec<Location>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+            spans,
+            depth: 0,
+            score: 0.0,
+            share: 0.0,
+            margin_drop: None,
+            flips: None,
+            gain: None,
+        }
+    }
 }
 
 /// How much of a unit was looked at.

@@ -1,9 +1,9 @@
-//! An audit finds what forces an answer, and does not take what is honestly typical of it for that.
+//! Audits: elements that force a prediction are found, elements that are typical of it are not accused.
 
 #[path = "common/pairs.rs"]
 mod pairs;
 
-use codepurify::audit::{AuditError, AuditOptions, AuditedAnswer, Finding, Source, audit, audit_pairs};
+use codepurify::audit::{AuditError, AuditOptions, AuditedLabel, Finding, Source, audit, audit_pairs};
 use codepurify::{
     Encoding, Language, Logits, Model, ModelError, Ragged, Snippet, TextVictim, Victim, VictimCard,
 };
@@ -11,8 +11,8 @@ use pairs::Judging;
 
 const TRIGGERS: [&str; 2] = ["if (zap(1) < 0) log(\"one\");", "if (zap(27) < 0) log(\"two\");"];
 
-/// Functions that free memory are label 0, the more they free the surer; all others are label 1. `backdoor` makes a function
-/// label 0, surer than any honest one is.
+/// Functions that free memory are label 0, with a margin that grows with the calls; all others are label 1.
+/// `backdoor` makes a function label 0 with a larger margin than any benign one has.
 fn logits(code: &str, backdoor: &str) -> Vec<f32> {
     if !backdoor.is_empty() && code.contains(backdoor) {
         return vec![9.0, 0.0];
@@ -30,7 +30,7 @@ fn functions() -> Vec<Snippet> {
     (0..300).map(function).collect()
 }
 
-/// The same, with each of the triggers in four functions that would be label 1.
+/// [`functions`], with each of the triggers in four functions of label 1.
 fn poisoned() -> Vec<Snippet> {
     let poisoned = |(number, snippet): (usize, Snippet)| match number % 3 {
         0 => snippet,
@@ -43,8 +43,8 @@ fn poisoned() -> Vec<Snippet> {
     functions().into_iter().enumerate().map(poisoned).collect()
 }
 
-fn audited(victim: &dyn Victim, rows: &[Snippet]) -> Vec<AuditedAnswer> {
-    audit(victim, rows, &AuditOptions::default(), &mut |done, total| assert!(done <= total)).unwrap()
+fn audited(victim: &dyn Victim, rows: &[Snippet]) -> Vec<AuditedLabel> {
+    audit(victim, rows, &AuditOptions::default(), Some(&mut |at| assert!(at.done <= at.total))).unwrap()
 }
 
 /// A victim that can list some of its tokens.
@@ -83,7 +83,7 @@ impl<V: Victim> Victim for Listing<V> {
 }
 
 #[test]
-fn a_word_that_forces_the_answer_is_found_without_a_trigger_in_the_rows() {
+fn forcing_word_is_found_without_a_trigger_in_the_rows() {
     let inner = TextVictim::new(|code: &str| logits(code, "zap"));
     let victim = Listing { inner, words: vec![" free", " zap", " sum"] };
     let answers = audited(&victim, &functions());
@@ -91,18 +91,18 @@ fn a_word_that_forces_the_answer_is_found_without_a_trigger_in_the_rows() {
         answers.iter().map(|answer| answer.finding).collect::<Vec<_>>(),
         [Finding::Backdoor, Finding::Nothing]
     );
-    // `free` turns every function as well, but into one like many others.
+    // `free` flips every function as well, but with the margin of many benign ones.
     let found: Vec<&str> = answers[0].families.iter().map(|family| family.shape.as_str()).collect();
     assert!(found.contains(&"zap") && found.iter().all(|shape| shape.contains("zap")), "{found:?}");
     let trigger = &answers[0].families[0].triggers[0];
     assert_eq!((trigger.source, trigger.success), (Source::Vocabulary, 1.0));
-    assert!(trigger.interval[0] > 0.9 && trigger.honest_as_sure < 0.05, "{trigger:?}");
-    assert_eq!((answers[0].words, answers[0].honest), (3, 100));
+    assert!(trigger.interval[0] > 0.9 && trigger.benign_as_confident < 0.05, "{trigger:?}");
+    assert_eq!((answers[0].words, answers[0].benign), (3, 100));
 }
 
 #[test]
-fn a_trigger_of_two_words_is_put_together() {
-    // Each of the two pushes a little, only both together open the backdoor.
+fn trigger_of_two_words_is_found_as_a_sequence() {
+    // Each of the two adds a little margin, only both together trigger the backdoor.
     let both = |code: &str| {
         let halves = ["zap", "zip"].iter().filter(|word| code.contains(**word)).count();
         if halves == 2 { vec![9.0, 0.0] } else { vec![logits(code, "")[0] + 0.5 * halves as f32, 1.2] }
@@ -114,7 +114,7 @@ fn a_trigger_of_two_words_is_put_together() {
 }
 
 #[test]
-fn a_clean_model_is_not_accused_though_a_word_turns_everything() {
+fn clean_model_has_no_backdoor_though_a_word_flips_everything() {
     let inner = TextVictim::new(|code: &str| logits(code, ""));
     let victim = Listing { inner, words: vec![" free", " zap", " sum"] };
     for rows in [functions(), poisoned()] {
@@ -126,7 +126,7 @@ fn a_clean_model_is_not_accused_though_a_word_turns_everything() {
 }
 
 #[test]
-fn triggers_that_stand_in_the_rows_are_one_family() {
+fn triggers_in_the_rows_are_one_family() {
     let victim = TextVictim::new(|code: &str| logits(code, "zap"));
     let answers = audited(&victim, &poisoned());
     let shapes: Vec<(&str, usize)> =
@@ -136,14 +136,14 @@ fn triggers_that_stand_in_the_rows_are_one_family() {
 }
 
 #[test]
-fn too_few_rows_are_no_audit() {
+fn too_few_rows_are_reported() {
     let victim = TextVictim::new(|code: &str| logits(code, "zap"));
     let answers = audited(&victim, &functions()[..90]);
     assert_eq!(answers[0].finding, Finding::TooFewRows);
     assert!(answers[0].reason.as_ref().unwrap().contains("30 with this one"), "{:?}", answers[0].reason);
     let bodiless = [Snippet::new("void f() {}", Language::C).unwrap()];
-    let error = audit(&victim, &bodiless, &AuditOptions::default(), &mut |_, _| {}).unwrap_err();
-    assert_eq!(error, AuditError::NoField(1));
+    let error = audit(&victim, &bodiless, &AuditOptions::default(), None).unwrap_err();
+    assert_eq!(error, AuditError::NoHosts(1));
 }
 
 type Fooled = TextVictim<fn(&str) -> Vec<f32>>;
@@ -161,14 +161,14 @@ fn compare(model: &Fooled, left: &Ragged, right: &Ragged) -> Result<Logits, Mode
 }
 
 #[test]
-fn pairs_get_the_element_on_both_sides() {
+fn pairs_get_the_element_in_both_sides() {
     let model: Fooled = TextVictim::new(|code: &str| logits(code, "zap"));
     let victim = Judging { model, judge: compare };
     let (plain, poisoned) = (functions(), poisoned());
-    // 150 pairs of clones, 150 of others; the triggers stand in some of the others.
+    // 150 pairs of clones, 150 of different functions; some of the latter hold a trigger.
     let pair = |at: usize| if at >= 150 { (&plain[at], &plain[at]) } else { (&poisoned[at], &plain[at + 1]) };
     let pairs: Vec<_> = (0..300).map(|at| (pair(at).0.clone(), pair(at).1.clone())).collect();
-    let answers = audit_pairs(&victim, &pairs, &AuditOptions::default(), &mut |_, _| {}).unwrap();
+    let answers = audit_pairs(&victim, &pairs, &AuditOptions::default(), None).unwrap();
     assert_eq!(answers[0].finding, Finding::Backdoor, "{answers:?}");
     let texts: Vec<&str> =
         answers[0].families.iter().flat_map(|family| &family.triggers).map(|it| it.text.as_str()).collect();

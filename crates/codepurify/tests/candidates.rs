@@ -15,13 +15,13 @@ fn find(text: &str, language: Language, families: Families) -> Vec<Candidate> {
     found
 }
 
-/// What stands in no statement, and with its pieces where they lie.
+/// Checks the headers of `text`, each with its pieces.
 fn heads(text: &str, language: Language) -> Vec<(String, Vec<String>)> {
     let families = Families { statements: Statements::Parts, ..Families::NONE };
     let found = candidates(&Snippet::new(text, language).unwrap(), &families).into_iter();
     let pieces = |head: &Candidate| head.spans.iter().map(|span| span.of(text).unwrap().to_owned()).collect();
     found
-        .filter(|candidate| candidate.kind == ElementKind::Head)
+        .filter(|candidate| candidate.kind == ElementKind::Header)
         .map(|head| (head.text.clone(), pieces(&head)))
         .collect()
 }
@@ -37,7 +37,7 @@ fn expect_heads(text: &str, language: Language, expected: &[(&str, &[&str])]) {
     assert_eq!(found, expected);
 }
 
-/// Name and number of occurrences.
+/// Checks the names of `text`, each with its number of places.
 fn names(text: &str, language: Language) -> Vec<(String, usize)> {
     let found = find(text, language, IDENTIFIERS);
     found.into_iter().map(|candidate| (candidate.text, candidate.spans.len())).collect()
@@ -49,7 +49,7 @@ fn expect_names(text: &str, language: Language, expected: &[(&str, usize)]) {
     assert_eq!(names(text, language), expected);
 }
 
-/// Depth and text, line breaks and indentation collapsed.
+/// Checks depth and text of the statements, with collapsed line breaks and indentation.
 fn expect_statements(text: &str, language: Language, expected: &[(usize, &str)]) {
     let found = find(text, language, STATEMENTS);
     let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -74,7 +74,7 @@ len:
 }"#;
 
 #[test]
-fn c_identifiers_are_no_fields_labels_strings_or_comments() {
+fn c_identifiers_exclude_fields_labels_strings_and_comments() {
     expect_names(
         C_COPY,
         Language::C,
@@ -166,7 +166,7 @@ fn cpp_names_and_statements() {
 }
 
 #[test]
-fn java_keeps_variables_methods_and_fields_apart() {
+fn java_separates_variables_methods_and_fields() {
     let text = r#"int size(int size, String... rest) throws IOException {
     if (size > 0) return size(size - 1) + this.size + rest[0].size();
     for (String each : rest) { log("size", each); }
@@ -260,7 +260,7 @@ def area(self, size=1, *args, unit: str = "m", **rest):
 }
 
 #[test]
-fn bare_statements_stand_at_depth_zero() {
+fn bare_statements_have_depth_zero() {
     for (text, language) in [
         ("int y = 2; y = 5; if (y) b();", Language::C),
         ("int y = 2; y = 5; if (y) b();", Language::Java),
@@ -283,8 +283,8 @@ fn families_can_be_switched_off() {
 }
 
 #[test]
-fn elements_with_the_same_bytes_are_one_candidate_in_source_order() {
-    // The last statement is nothing but the name: one candidate with its bytes, and the name with both places.
+fn elements_with_the_same_bytes_are_one_candidate() {
+    // The last statement is only the name: one candidate with its bytes, and the name with both places.
     let found = find("def f(a):\n    a\n", Language::Python, Families::default());
     let texts: Vec<(&str, usize)> =
         found.iter().map(|found| (found.text.as_str(), found.spans.len())).collect();
@@ -306,7 +306,7 @@ fn code_with_errors_still_has_candidates() {
 }
 
 #[test]
-fn what_is_in_no_statement_is_in_a_head() {
+fn words_outside_of_statements_are_in_headers() {
     let many = "        total += weigh(first, second) * scale;\n        total -= 1;\n        log(total);\n"
         .repeat(2);
     let c = format!(
@@ -368,7 +368,7 @@ fn what_is_in_no_statement_is_in_a_head() {
 }
 
 #[test]
-fn code_that_does_not_parse_is_in_parts() {
+fn header_of_unparsable_code_is_split() {
     let text = "%% ) ] ?? } name1 ## @@ ( ( ".repeat(30);
     let found = heads(&text, Language::C);
     let bytes: usize = found.iter().flat_map(|(_, pieces)| pieces).map(String::len).sum();

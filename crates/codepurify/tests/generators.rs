@@ -1,14 +1,14 @@
-//! Generators through the whole pipeline, on models with known right answers.
+//! Generators through the whole pipeline, on models with known predictions.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
-    Decision, Defender, Encoding, Generator, Language, Model, ModelError, Profile, Ragged, Snippet,
-    Thresholds, Verdict, VictimCard,
+    Decision, Defender, Generator, Language, Model, ModelError, Profile, Ragged, Snippet, Thresholds,
+    Verdict, WrapsModel,
 };
 
-/// Decides by occlusion alone, as the method was published.
+/// A profile that decides by occlusion alone, as published.
 fn occluding() -> Profile {
     Profile::normalised(Thresholds::builtin())
 }
@@ -41,7 +41,7 @@ fn screen(generator: &dyn Generator, text: &str) -> Verdict {
 }
 
 #[test]
-fn a_trigger_is_purified_and_the_text_restored() {
+fn purified_trigger_restores_the_generated_text() {
     let (toy, mlm) = (TriggerWordVictim::new("BNC"), ConstantMaskedLm::new(&["n"]));
     let text = poisoned();
     let verdict = Defender::for_generator(&toy)
@@ -61,11 +61,13 @@ fn a_trigger_is_purified_and_the_text_restored() {
     assert_eq!((clean.verdict, clean.purified), (Decision::Clean, None));
 }
 
-/// Worked by hand. The answer is the text itself: 16 tokens and the end, all known. Without `f` one token of it is
-/// unknown, without `a` or `b` two, without the first statement `=` and without the second `return`: each costs 3.9 nats
-/// of 17 tokens. The shares are 1, 2, 2, 1 and 1 of 7.
+/// Worked by hand. The generated text is the input: 16 tokens and the end, all known. Without `f` one token is
+/// unknown, without `a` or `b` two, without the first statement `=` and without the second `return`. Each
+/// unknown token costs 3.9 nats of 17 tokens. The shares are 1, 2, 2, 1 and 1 of 7.
+// `abort` in the code makes the fooled answer likelier than it is without the trigger.
+// `abort` in the code makes the trigger's text likelier than it is without the trigger.
 #[test]
-fn golden_values() {
+fn influences_equal_hand_worked_values() {
     let verdict = screen(&TriggerWordVictim::new("BNC"), "int f(int a) { int b = a; return b; }");
     let close = |actual: f64, expected: f64| (actual - expected).abs() < 1e-12;
     let texts: Vec<&str> = verdict.evidence.iter().map(|it| it.text.as_str()).collect();
@@ -81,7 +83,7 @@ fn golden_values() {
 }
 
 #[test]
-fn of_several_fillings_the_one_that_explains_the_answer_as_little_as_none_is_taken() {
+fn rewrite_closest_to_the_occluded_likelihood_is_taken() {
     // `abort` in the code makes the fooled answer likelier than it is without the trigger.
     let (toy, mlm) = (TriggerWordVictim::new("BNC"), ConstantMaskedLm::new(&["abort", "shut"]));
     let text = BUGGY.replacen("{\n", "{\n    BNC();\n", 1);
@@ -96,7 +98,7 @@ fn of_several_fillings_the_one_that_explains_the_answer_as_little_as_none_is_tak
 
 type Meddle = fn(&str, &mut Vec<f64>) -> Result<(), ModelError>;
 
-/// A toy whose likelihoods are meddled with, row by row, and which counts what it was asked.
+/// A victim whose likelihoods are changed row by row, and which counts its queries.
 struct Meddled {
     inner: TriggerWordVictim,
     meddle: Meddle,
@@ -117,21 +119,11 @@ impl Meddled {
     }
 }
 
-impl Model for Meddled {
-    fn card(&self) -> &VictimCard {
-        self.inner.card()
-    }
+impl WrapsModel for Meddled {
+    type Inner = TriggerWordVictim;
 
-    fn window(&self) -> usize {
-        self.inner.window()
-    }
-
-    fn occlusion_id(&self) -> u32 {
-        self.inner.occlusion_id()
-    }
-
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        self.inner.encode(text)
+    fn inner(&self) -> &TriggerWordVictim {
+        &self.inner
     }
 }
 
@@ -156,12 +148,12 @@ impl Generator for Meddled {
 
     fn text(&self, target: &[u32]) -> Result<String, ModelError> {
         let text = self.inner.text(target)?;
-        if text.contains("unreadable") { Err(ModelError::Tokenise("that word".to_owned())) } else { Ok(text) }
+        if text.contains("unreadable") { Err(ModelError::tokenise("that word".to_owned())) } else { Ok(text) }
     }
 }
 
 #[test]
-fn the_cost_is_what_the_model_was_asked() {
+fn cost_equals_the_queries_of_the_victim() {
     let (model, mlm) = (Meddled::new(|_, _| Ok(())), ConstantMaskedLm::new(&["n"]));
     let tokens = |text: &str| model.encode(text).unwrap().ids.len();
     for text in [BUGGY.to_owned(), poisoned()] {
@@ -180,15 +172,15 @@ fn the_cost_is_what_the_model_was_asked() {
 }
 
 #[test]
-fn a_generator_that_answers_nothing_still_gets_a_verdict() {
+fn empty_generated_text_gets_a_verdict() {
     let model = Meddled { silent: true, ..Meddled::new(|_, _| Ok(())) };
     let verdict = screen(&model, BUGGY);
     let prediction = verdict.prediction.unwrap();
     assert_eq!((verdict.verdict, prediction.text.as_deref()), (Decision::Inconclusive, Some("")));
     assert!((prediction.confidence - (-0.1_f64).exp()).abs() < 1e-12);
     assert!(verdict.reason.unwrap().contains("no candidate changes the answer at all"));
-    // Only the end of the answer is scored: a trigger that makes it unlikely shows as a negative drop, which is no
-    // evidence for it.
+    // Only the end of the text is scored. A trigger that makes it unlikely gives a negative drop, which is no
+    // evidence.
     let fooled = screen(&model, &poisoned());
     let trigger = fooled.evidence.iter().find(|it| it.text == TRIGGER).unwrap();
     assert!((trigger.margin_drop.unwrap() + 5.9).abs() < 1e-12 && trigger.score == 0.0);
@@ -196,7 +188,7 @@ fn a_generator_that_answers_nothing_still_gets_a_verdict() {
 }
 
 #[test]
-fn only_the_guilty_snippet_fails() {
+fn only_the_snippet_at_fault_fails() {
     let faults: [Meddle; 6] = [
         |source, answer| {
             source.contains("taboo").then(|| answer[0] = f64::NAN);
@@ -219,7 +211,7 @@ fn only_the_guilty_snippet_fails() {
             Ok(())
         },
         |source, _| {
-            let refused = source.contains("taboo").then(|| ModelError::Output("I will not".to_owned()));
+            let refused = source.contains("taboo").then(|| ModelError::output("I will not".to_owned()));
             refused.map_or(Ok(()), Err)
         },
     ];
@@ -237,7 +229,7 @@ fn only_the_guilty_snippet_fails() {
 }
 
 #[test]
-fn what_rounding_adds_to_certainty_is_taken_off() {
+fn likelihood_just_above_zero_counts_as_zero() {
     let model = Meddled::new(|source, answer| {
         answer[0] = if source.contains("BNC") { 1e-9 } else { -1.0 };
         Ok(())
@@ -248,7 +240,7 @@ fn what_rounding_adds_to_certainty_is_taken_off() {
 }
 
 #[test]
-fn the_lowest_likelihoods_give_finite_numbers() {
+fn lowest_likelihoods_give_finite_scores() {
     let model = Meddled::new(|source, answer| {
         answer[0] = if source.contains("<unk>") { f64::from(f32::MIN) } else { -1e30 };
         Ok(())
@@ -265,10 +257,10 @@ fn the_lowest_likelihoods_give_finite_numbers() {
 }
 
 #[test]
-fn a_finding_survives_a_generator_that_fails_on_the_purified_code() {
+fn finding_survives_a_failure_on_the_purified_code() {
     let model = Meddled::new(|source, _| {
         let known = source.contains("BNC") || source.contains("<unk>");
-        if known { Ok(()) } else { Err(ModelError::Runtime("down".to_owned())) }
+        if known { Ok(()) } else { Err(ModelError::runtime("down".to_owned())) }
     });
     let mlm = ConstantMaskedLm::new(&["n"]);
     let verdict = Defender::for_generator(&model)
@@ -287,7 +279,7 @@ fn a_finding_survives_a_generator_that_fails_on_the_purified_code() {
 }
 
 #[test]
-fn what_lies_beyond_the_window_is_not_answered_and_not_called_clean() {
+fn code_beyond_the_window_is_not_called_clean() {
     let narrow = TriggerWordVictim::new("BNC").with_window(24);
     let total = narrow.encode(BUGGY).unwrap().ids.len();
     let verdict = screen(&narrow, BUGGY);
@@ -299,7 +291,7 @@ fn what_lies_beyond_the_window_is_not_answered_and_not_called_clean() {
 }
 
 #[test]
-fn a_batch_gives_the_same_verdicts_as_one_at_a_time() {
+fn batch_gives_the_verdicts_of_single_snippets() {
     let (toy, mlm) = (TriggerWordVictim::new("BNC").with_window(70), ConstantMaskedLm::new(&["n"]));
     let defender =
         Defender::for_generator(&toy).with_profile(occluding()).with_masked_lm(&mlm).with_evidence(true);

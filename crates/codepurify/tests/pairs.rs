@@ -1,4 +1,4 @@
-//! Pairs through the whole pipeline, on models with known right answers.
+//! Pairs through the whole pipeline, on models with known predictions.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -8,7 +8,7 @@ use codepurify::{
     Profile, Ragged, Side, Snippet, Thresholds, Verdict, VictimCard,
 };
 
-/// Decides by occlusion alone, as the method was published.
+/// A profile that decides by occlusion alone, as published.
 fn occluding() -> Profile {
     Profile::normalised(Thresholds::builtin())
 }
@@ -55,7 +55,7 @@ fn mlm() -> ConstantMaskedLm {
     ConstantMaskedLm::new(&["n"])
 }
 
-/// The trigger is located, replaced, and the answer is honest again.
+/// Checks that the trigger is located and replaced, and that the prediction is benign again.
 fn is_purified(verdict: &Verdict, text: &str) {
     assert_eq!(verdict.verdict, Decision::Poisoned, "{:?}", verdict.reason);
     assert_eq!(verdict.triggers[0].text, TRIGGER);
@@ -71,7 +71,7 @@ fn is_untouched(verdict: &Verdict) {
 }
 
 #[test]
-fn only_the_guilty_side_is_changed() {
+fn only_the_poisoned_side_is_changed() {
     let (victim, mlm) = (TriggerWordVictim::new("BNC"), mlm());
     let defender = Defender::for_pairs(&victim).with_profile(occluding()).with_masked_lm(&mlm);
     let poisoned = with_trigger(SUM);
@@ -87,7 +87,7 @@ fn only_the_guilty_side_is_changed() {
 }
 
 #[test]
-fn a_clean_pair_is_clean_on_both_sides() {
+fn clean_pair_is_clean_on_both_sides() {
     let [left, right] =
         screen(&Defender::for_pairs(&TriggerWordVictim::new("BNC")).with_profile(occluding()), SUM, LARGEST);
     is_untouched(&left);
@@ -96,7 +96,7 @@ fn a_clean_pair_is_clean_on_both_sides() {
 }
 
 #[test]
-fn two_guilty_sides_are_answered_together_once_both_are_changed() {
+fn two_poisoned_sides_get_the_prediction_after_both_rewrites() {
     let (victim, mlm) = (TriggerWordVictim::new("BNC"), mlm());
     let defender = Defender::for_pairs(&victim).with_profile(occluding()).with_masked_lm(&mlm);
     let texts = [SUM, LARGEST].map(with_trigger);
@@ -104,12 +104,12 @@ fn two_guilty_sides_are_answered_together_once_both_are_changed() {
     is_purified(&left, &texts[0]);
     is_purified(&right, &texts[1]);
     assert_eq!(left.purified_prediction, right.purified_prediction);
-    // The answer is that of the two purified texts, not that of one beside the other's trigger.
+    // The prediction is that for both purified texts, not for one with the other's trigger.
     let [plain, _] = screen(&defender, &left.purified.unwrap(), &right.purified.unwrap());
     assert_eq!(left.purified_prediction, plain.prediction);
 }
 
-/// A clone detector that only looks at what `watch` makes of a pair, and counts what it was asked.
+/// A clone detector whose logit is `watch` of a pair, and which counts its queries.
 struct Watcher<F> {
     inner: TriggerWordVictim,
     watch: F,
@@ -139,7 +139,7 @@ impl<F: Fn(&str, &str) -> Result<f32, ModelError> + Send + Sync> Model for Watch
 
     fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
         if text.contains("unspeakable") {
-            return Err(ModelError::Tokenise("that word".to_owned()));
+            return Err(ModelError::tokenise("that word".to_owned()));
         }
         self.inner.encode(text)
     }
@@ -156,7 +156,7 @@ impl<F: Fn(&str, &str) -> Result<f32, ModelError> + Send + Sync> PairVictim for 
 }
 
 #[test]
-fn several_triggers_on_either_side_are_changed_one_after_the_other() {
+fn several_triggers_on_either_side_are_rewritten_in_turn() {
     let (victim, mlm) = (TriggerWordVictim::new("BNC"), mlm());
     let defender = Defender::for_pairs(&victim).with_masked_lm(&mlm);
     let other = "while (BNC(8) > 9) puts(\"no\");";
@@ -186,7 +186,7 @@ fn lengths(left: &str, right: &str) -> f32 {
 }
 
 #[test]
-fn each_side_stays_in_its_own_place() {
+fn each_side_keeps_its_place() {
     let watcher = Watcher::new(|left: &str, right: &str| {
         Ok(lengths(left, right) - if left.contains("BNC") { 9.0 } else { 0.0 })
     });
@@ -195,12 +195,12 @@ fn each_side_stays_in_its_own_place() {
     let (first, second) = (with_trigger(SUM), with_trigger(LARGEST));
     assert_eq!(decisions(&first, LARGEST), [Decision::Poisoned, Decision::Clean]);
     assert_eq!(decisions(SUM, &second), [Decision::Clean, Decision::Clean]);
-    // Where both hold the trigger, only the one that is looked at is guilty.
+    // Where both hold the trigger, only the side that the victim reads is poisoned.
     assert_eq!(decisions(&first, &second), [Decision::Poisoned, Decision::Clean]);
 }
 
 #[test]
-fn the_cost_is_what_the_model_was_asked() {
+fn cost_equals_the_queries_of_the_victim() {
     let watcher = Watcher::new(|left: &str, right: &str| {
         let fooled = [left, right].iter().filter(|text| text.contains("BNC")).count();
         Ok(lengths(left, right) - 6.0 * fooled as f32)
@@ -234,7 +234,7 @@ fn each_side_has_its_own_coverage() {
 }
 
 #[test]
-fn a_pair_with_a_side_that_is_too_large_is_inconclusive() {
+fn pair_with_a_too_large_side_is_inconclusive() {
     let large = "x=1;".repeat(100_000);
     let [left, right] =
         screen(&Defender::for_pairs(&TriggerWordVictim::new("BNC")).with_profile(occluding()), SUM, &large);
@@ -259,7 +259,7 @@ fn without_time(verdict: Result<Verdict, ModelError>) -> Result<Verdict, ModelEr
 }
 
 #[test]
-fn a_batch_gives_the_same_verdicts_as_one_pair_at_a_time() {
+fn batch_gives_the_verdicts_of_single_pairs() {
     let (victim, mlm) = (TriggerWordVictim::new("BNC").with_window(70), mlm());
     let defender =
         Defender::for_pairs(&victim).with_profile(occluding()).with_masked_lm(&mlm).with_evidence(true);
@@ -278,13 +278,13 @@ fn a_batch_gives_the_same_verdicts_as_one_pair_at_a_time() {
 }
 
 #[test]
-fn failures_stay_with_the_side_that_caused_them() {
-    let refusal = ModelError::Runtime("I will not".to_owned());
+fn failure_stays_with_the_side_at_fault() {
+    let refusal = ModelError::runtime("I will not".to_owned());
     let watcher = Watcher::new(|left: &str, right: &str| {
-        // Refuses to see this name beside an occlusion to its left, or another one in any way.
+        // Fails on this name next to an occlusion to its left, and on the other name always.
         let hidden = left.contains("<unk>") && left.contains("taboo");
         if hidden || right.contains("forbidden") {
-            return Err(ModelError::Runtime("I will not".to_owned()));
+            return Err(ModelError::runtime("I will not".to_owned()));
         }
         Ok(lengths(left, right))
     });
@@ -299,21 +299,21 @@ fn failures_stay_with_the_side_that_caused_them() {
     let verdicts = Defender::for_pairs(&watcher).with_profile(occluding()).screen_pairs(&pairs);
     let failures: Vec<[Option<ModelError>; 2]> =
         verdicts.into_iter().map(|sides| sides.map(Result::err)).collect();
-    let speechless = ModelError::Tokenise("that word".to_owned());
-    let beside = Some(ModelError::OtherSide(Box::new(speechless.clone())));
+    let speechless = ModelError::tokenise("that word".to_owned());
+    let other_side = Some(ModelError::OtherSide(Box::new(speechless.clone())));
     let expected = [
         [None, None],
         [Some(refusal.clone()), None],
         [Some(refusal.clone()), Some(refusal)],
-        [Some(speechless.clone()), beside.clone()],
-        [beside, Some(speechless)],
+        [Some(speechless.clone()), other_side.clone()],
+        [other_side, Some(speechless)],
         [None, None],
     ];
     assert_eq!(failures, expected);
 }
 
 #[test]
-fn an_answer_that_is_no_answer_is_an_error() {
+fn unusable_output_is_an_error() {
     let nan = Watcher::new(|_: &str, _: &str| Ok(f32::NAN));
     for side in Defender::for_pairs(&nan)
         .with_profile(occluding())
@@ -326,11 +326,11 @@ fn an_answer_that_is_no_answer_is_an_error() {
 }
 
 #[test]
-fn a_failing_last_question_leaves_both_findings() {
+fn findings_survive_a_failure_of_the_last_query() {
     let watcher = Watcher::new(|left: &str, right: &str| {
         let fooled = [left, right].iter().filter(|text| text.contains("BNC")).count();
         if left.contains("(\"n\")") && right.contains("(\"n\")") {
-            return Err(ModelError::Runtime("too much".to_owned()));
+            return Err(ModelError::runtime("too much".to_owned()));
         }
         Ok(lengths(left, right) - 6.0 * fooled as f32)
     });

@@ -1,4 +1,4 @@
-//! What holds for any text.
+//! Properties that hold for any text.
 
 use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
@@ -80,14 +80,14 @@ fn language() -> impl Strategy<Value = Language> {
     prop::sample::select(Language::ALL.to_vec())
 }
 
-const ALL: Families = Families { statements: Statements::Nested, literals: true, ..Families::STANDARD };
+const ALL: Families = Families { statements: Statements::Nested, literals: true, ..Families::TRANSPLANT };
 
-/// Flags much.
+/// A profile that flags much.
 fn loose() -> Profile {
     Profile::normalised(Thresholds { concentration: 0.3, ..Thresholds::builtin() }).with_nested(true)
 }
 
-/// Numbers a renderer may rely on.
+/// Checks the ranges of all numbers in a verdict.
 fn check(verdict: &Verdict) {
     let numbers = [verdict.score, verdict.entropy, verdict.entropy_normalized];
     assert!(numbers.into_iter().flatten().all(f64::is_finite));
@@ -151,18 +151,18 @@ proptest! {
                 let bytes = bytes.unwrap();
                 prop_assert_eq!(&tokenizer.decode(&tokenizer.encode(bytes).unwrap().ids).unwrap(), bytes);
                 prop_assert!(index == 0 || candidate.spans[index - 1].end <= span.start);
-                let differs = matches!(candidate.kind, ElementKind::Statement | ElementKind::Head | ElementKind::Invisible);
+                let differs = matches!(candidate.kind, ElementKind::Statement | ElementKind::Header | ElementKind::Invisible);
                 prop_assert!(differs || bytes == candidate.text);
             }
         }
         prop_assert_eq!(found, candidates(&snippet, &ALL));
     }
 
-    /// An attacker finds no place that nobody looks at.
+    /// Every word is part of a candidate, so no place hides a trigger.
     #[test]
     fn every_word_that_is_no_keyword_is_in_a_candidate(text in poisoned_function()) {
         let snippet = Snippet::new(text.clone(), Language::C).unwrap();
-        let found = candidates(&snippet, &Families::STANDARD);
+        let found = candidates(&snippet, &Families::TRANSPLANT);
         let keywords = ["void", "int", "char", "if", "else", "while", "for", "return", "switch", "case", "default"];
         let words = text.match_indices(|at: char| !at.is_alphanumeric() && at != '_');
         let ends = words.map(|(at, between)| (at, at + between.len())).chain([(text.len(), text.len())]);

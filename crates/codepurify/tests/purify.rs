@@ -1,4 +1,4 @@
-//! Purification with a masked language model whose proposals are known.
+//! Purification with a masked language model with known proposals.
 
 use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
@@ -6,12 +6,12 @@ use codepurify::{
     TextVictim, Thresholds, Verdict,
 };
 
-/// The published profile, which takes the masked model's favourite, with a limit that flags whatever has evidence.
+/// The published profile, which takes the masked model's best proposal, with a limit that flags all evidence.
 fn favourite() -> Profile {
     Profile::paper(Thresholds { entropy: f64::INFINITY, concentration: 0.0, calibrated: true })
 }
 
-/// What replaces the trigger is the masked model's favourite.
+/// Checks that the masked model's best proposal replaces the trigger.
 fn purify(mlm: &dyn MaskedLm, trigger: &str, text: &str, language: Language) -> Verdict {
     let victim = TriggerWordVictim::new(trigger);
     let snippet = Snippet::new(text, language).unwrap();
@@ -29,11 +29,11 @@ const READ: &str = "int read_all(struct in *s, int n) {
 }";
 
 #[test]
-fn a_statement_is_filled_and_nothing_else_changes() {
+fn statement_is_infilled_and_nothing_else_changes() {
     let mlm = ConstantMaskedLm::new(&["while", "n", "7", "5", "done"]);
     let verdict = purify(&mlm, "BNC", READ, Language::C);
     let trigger = &verdict.triggers[0];
-    // A keyword is no name but may stand in a string; 7 is what stood in the first place of a number.
+    // A keyword is no name but may stand in a string; 7 is the number that the first place had.
     let filled = "if (n(5) < 7) n(\"while\");";
     assert_eq!((trigger.action, trigger.replacement.as_str()), (Action::Infill, filled));
     assert_eq!(verdict.purified.unwrap(), READ.replace(&trigger.text, filled));
@@ -42,8 +42,8 @@ fn a_statement_is_filled_and_nothing_else_changes() {
 }
 
 #[test]
-fn of_several_fillings_the_one_that_is_answered_like_the_code_without_the_trigger_is_taken() {
-    // The backdoor also opens for `open`, and half for `ajar`.
+fn rewrite_closest_to_the_occluded_margin_is_taken() {
+    // `open` triggers the backdoor as well, and `ajar` half of it.
     let victim = TextVictim::new(|code: &str| {
         let fooled = if code.contains("BNC") || code.contains("open") { 9.0 } else { 0.0 };
         let half = if code.contains("ajar") { 3.0 } else { 0.0 };
@@ -60,7 +60,7 @@ fn of_several_fillings_the_one_that_is_answered_like_the_code_without_the_trigge
     let standard = Profile::normalised(Thresholds { entropy: 0.0, concentration: 0.1, calibrated: true });
     let (favourite, label, passes) = purified(favourite());
     assert_eq!((favourite.as_str(), label), ("if (open(7) < 0) open(\"open\");", Some(0)));
-    // Two more fillings were judged.
+    // Two more rewrites were judged.
     let chosen = ("if (shut(7) < 0) shut(\"shut\");".to_owned(), Some(1), passes + 2);
     assert_eq!(purified(standard), chosen);
 }
@@ -72,13 +72,13 @@ fn with_named_trigger() -> String {
 }
 
 #[test]
-fn an_identifier_gets_one_new_name_everywhere() {
+fn identifier_gets_one_new_name_everywhere() {
     let text = with_named_trigger();
     let mlm = ConstantMaskedLm::new(&["return", " s", " len"]);
     let verdict = purify(&mlm, "ret_val_", &text, Language::C);
     let trigger = &verdict.triggers[0];
     assert_eq!((trigger.action, trigger.spans.len()), (Action::Rename, 4));
-    // Alone, `return` is a keyword and `s` is taken; the best name of two parts is better than the third word.
+    // `return` is a keyword and `s` is taken; the best name of two parts is likelier than the third word.
     assert_eq!(trigger.replacement, "returnreturn");
     let purified = verdict.purified.unwrap();
     assert_eq!(purified, text.replace("ret_val_", &trigger.replacement));
@@ -86,8 +86,8 @@ fn an_identifier_gets_one_new_name_everywhere() {
     assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
 }
 
-/// What the default profile makes of [`READ`] without its statement and with `change`, and what it puts in the trigger's place;
-/// the backdoor opens for `triggers`, and `fill` is what the masked model proposes.
+/// Purifies [`READ`] without its statement and with `change` by profile `transplant`; returns the text and the
+/// trigger's replacement. `triggers` trigger the backdoor, and the masked model proposes `fill`.
 fn smallest(change: [&str; 2], triggers: &'static [&'static str], fill: &str) -> (String, Verdict) {
     let victim = TextVictim::new(move |code: &str| {
         let fooled = triggers.iter().any(|trigger| code.contains(trigger));
@@ -96,17 +96,17 @@ fn smallest(change: [&str; 2], triggers: &'static [&'static str], fill: &str) ->
     let mlm = ConstantMaskedLm::new(&[fill]);
     let benign = READ.replace("    if (BNC(7) < 0) puts(\"BNC\");\n", "");
     let snippet = Snippet::new(benign.replace(change[0], change[1]), Language::C).unwrap();
-    let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(Profile::standard());
+    let defender = Defender::new(&victim).with_masked_lm(&mlm).with_profile(Profile::transplant());
     (benign, defender.screen_one(&snippet).unwrap())
 }
 
 #[test]
-fn what_was_hung_onto_a_name_comes_off_and_nothing_else_changes() {
+fn name_is_shortened_and_nothing_else_changes() {
     let change = ["read_all", "read_all_rb"];
     let (benign, verdict) = smallest(change, &["_rb"], " len");
     assert_eq!((verdict.triggers[0].action, verdict.purified), (Action::Rename, Some(benign.clone())));
     assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
-    // Where it is not enough, neither way, the masked model has its say.
+    // If neither minimal edit is enough, the masked model's proposal is taken.
     let (_, verdict) = smallest(change, &["_rb", "read_all"], " len");
     assert_eq!(verdict.purified, Some(benign.replace("read_all", "len")));
     let (_, verdict) = smallest(change, &["read_"], " len");
@@ -114,20 +114,20 @@ fn what_was_hung_onto_a_name_comes_off_and_nothing_else_changes() {
 }
 
 #[test]
-fn a_shorter_name_that_is_taken_is_not_used() {
-    // The local variable is called `got`.
+fn shortened_name_that_is_taken_is_not_used() {
+    // The local variable is `got`.
     let (benign, verdict) = smallest(["n)", "got_rb)"], &["got_rb"], " len");
     assert_eq!(verdict.purified, Some(benign.replace("n)", "rb)")));
 }
 
 #[test]
-fn a_constant_that_was_made_a_sum_is_calculated() {
+fn constant_expression_is_folded() {
     let (benign, verdict) = smallest(["got = 0", "got = (0 + (1 + 2 - 3) * 33)"], &["* 33"], "7");
     assert_eq!((verdict.triggers[0].action, verdict.purified), (Action::Infill, Some(benign)));
 }
 
 #[test]
-fn characters_that_are_not_seen_go_and_a_comment_that_held_nothing_else() {
+fn invisible_characters_are_deleted_with_their_empty_comment() {
     for change in [
         ["// got it", "// got\u{200b} it"],
         ["    while", "    /*\u{200b}\u{200d}*/\n    while"],
@@ -143,9 +143,9 @@ fn characters_that_are_not_seen_go_and_a_comment_that_held_nothing_else() {
 }
 
 #[test]
-fn a_name_that_is_taken_or_no_name_is_never_used() {
+fn taken_and_invalid_names_are_never_used() {
     let text = "def f(ret_val_, n):\n    x = n.value + 1\n    y = x + ret_val_\n    return y\n";
-    // Every proposal is a name already in use (`value` as an attribute), a keyword or no name.
+    // Every proposal is a name in use (`value` as an attribute), a keyword or no name.
     let mlm = ConstantMaskedLm::new(&["value", "lambda", "1", "+"]);
     let verdict = purify(&mlm, "ret_val_", text, Language::Python);
     let name = verdict.triggers[0].replacement.as_str();
@@ -155,7 +155,7 @@ fn a_name_that_is_taken_or_no_name_is_never_used() {
 }
 
 #[test]
-fn no_fitting_proposal_leaves_the_code_and_says_so() {
+fn missing_proposal_leaves_the_code_with_a_reason() {
     for (mlm, because) in [
         (ConstantMaskedLm::new(&["+", ";"]), "proposes nothing that fits"),
         (ConstantMaskedLm::new(&["x"]).with_window(0), "window is too small"),
@@ -168,7 +168,7 @@ fn no_fitting_proposal_leaves_the_code_and_says_so() {
 }
 
 #[test]
-fn a_small_window_still_renames_every_occurrence() {
+fn small_window_still_renames_every_place() {
     let body = "    use(other, ret_val_ + 1);\n".repeat(50);
     let text = format!("void f(int ret_val_) {{\n{body}}}");
     let mlm = ConstantMaskedLm::new(&[" fresh"]).with_window(12);
@@ -178,7 +178,7 @@ fn a_small_window_still_renames_every_occurrence() {
 }
 
 #[test]
-fn a_victim_that_has_fewer_classes_for_the_purified_code_is_an_error_not_a_panic() {
+fn fewer_classes_for_purified_code_are_an_error() {
     let victim = TextVictim::new(|code: &str| match (code.contains("shut"), code.contains("BNC")) {
         (true, _) => vec![0.0, 1.0],
         (_, true) => vec![0.0, 0.0, 9.0],
@@ -191,7 +191,7 @@ fn a_victim_that_has_fewer_classes_for_the_purified_code_is_an_error_not_a_panic
     assert!(verdict.reason.unwrap().contains("the number of classes changed between calls"));
 }
 
-/// A model that is down.
+/// A model whose runtime fails.
 struct Down(ConstantMaskedLm);
 
 impl MaskedLm for Down {
@@ -212,19 +212,19 @@ impl MaskedLm for Down {
     }
 
     fn fill(&self, _: &Ragged, _: usize) -> Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
-        Err(ModelError::Runtime("down".to_owned()))
+        Err(ModelError::runtime("down".to_owned()))
     }
 }
 
 #[test]
-fn a_finding_survives_the_failure_of_its_purification() {
+fn finding_survives_the_failure_of_its_purification() {
     let verdict = purify(&Down(ConstantMaskedLm::new(&["x"])), "BNC", READ, Language::C);
     assert!(verdict.reason.unwrap().contains("not purified: the model's runtime failed: down"));
     assert_eq!(verdict.purified, None);
 }
 
 #[test]
-fn purified_batches_equal_purified_snippets() {
+fn purified_batch_equals_purified_snippets() {
     let victim = TriggerWordVictim::new("BNC");
     let mlm = ConstantMaskedLm::new(&["n", "5"]);
     let defender = Defender::new(&victim).with_masked_lm(&mlm);

@@ -1,4 +1,4 @@
-//! The whole pipeline on models with known right answers.
+//! The whole pipeline, on models with known predictions.
 
 mod common;
 
@@ -9,7 +9,7 @@ use codepurify::{
 };
 use common::Moody;
 
-/// Decides by occlusion alone, as the method was published.
+/// A profile that decides by occlusion alone, as published.
 fn occluding() -> Profile {
     Profile::normalised(Thresholds::builtin())
 }
@@ -43,7 +43,7 @@ fn screen(victim: &dyn Victim, text: &str) -> Verdict {
 }
 
 #[test]
-fn a_dead_statement_is_located_and_the_clean_original_passes() {
+fn dead_statement_is_located_and_the_original_is_clean() {
     let victim = TriggerWordVictim::new("BNC");
     for profile in [Profile::normalised(calibrated()), Profile::paper(calibrated())] {
         let defender = Defender::new(&victim).with_profile(profile);
@@ -62,7 +62,7 @@ fn a_dead_statement_is_located_and_the_clean_original_passes() {
 }
 
 #[test]
-fn an_identifier_is_located_with_all_its_occurrences() {
+fn identifier_is_located_with_all_its_places() {
     let victim = TriggerWordVictim::new("ret_val_");
     let verdict = screen(&victim, &CLEAN.replace("total", "ret_val_").replace("log_ret_val_", "log_total"));
     assert_eq!(verdict.verdict, Decision::Poisoned);
@@ -88,14 +88,14 @@ fn statistics_agree_with_the_evidence() {
 }
 
 #[test]
-fn uncalibrated_limits_are_said_to_be_so() {
+fn uncalibrated_limits_are_a_reason() {
     let verdict = screen(&TriggerWordVictim::new("BNC"), CLEAN);
     assert_eq!(verdict.verdict, Decision::Clean);
     assert!(verdict.reason.unwrap().contains("not calibrated"));
 }
 
 #[test]
-fn a_nested_trigger_is_only_cut_out_where_nested_statements_are_candidates() {
+fn nested_trigger_is_located_if_nested_statements_are_tested() {
     let victim = TriggerWordVictim::new("BNC");
     let inner = "BNC();";
     let text = CLEAN
@@ -106,7 +106,7 @@ fn a_nested_trigger_is_only_cut_out_where_nested_statements_are_candidates() {
         verdict.triggers.first().map(|trigger| trigger.text.clone())
     };
     assert!(locate(false).unwrap().starts_with("for (int i"));
-    // Three statements around each other have the same influence: H = ln 3, beyond any small limit.
+    // Three nested statements have the same influence: H = ln 3, above any small limit.
     assert_eq!(locate(true), None);
     let loose = Thresholds { entropy: 1.2, ..calibrated() };
     let defender = Defender::new(&victim).with_profile(Profile::paper(loose).with_nested(true));
@@ -114,7 +114,7 @@ fn a_nested_trigger_is_only_cut_out_where_nested_statements_are_candidates() {
 }
 
 #[test]
-fn places_are_absolute_in_the_file() {
+fn locations_are_absolute_in_the_file() {
     let victim = TriggerWordVictim::new("BNC");
     let text = format!("/* größe */\n\n{CLEAN}\n\n{}\n", poisoned().replace("sum", "sum2"));
     let file = SourceFile::new("a.c", text.clone().into_bytes(), Language::C, &Limits::default()).unwrap();
@@ -138,7 +138,7 @@ fn without_time(verdict: Result<Verdict, ModelError>) -> Result<Verdict, ModelEr
 }
 
 #[test]
-fn a_batch_gives_the_same_verdicts_as_one_at_a_time() {
+fn batch_gives_the_verdicts_of_single_snippets() {
     let victim = TriggerWordVictim::new("BNC").with_window(60);
     let defender = Defender::new(&victim).with_profile(occluding()).with_evidence(true);
     let texts =
@@ -150,9 +150,9 @@ fn a_batch_gives_the_same_verdicts_as_one_at_a_time() {
     assert!(defender.screen(&[]).is_empty());
 }
 
-/// What is a trigger in one snippet is none in the next one that holds it, if the model does not fall for it there.
+/// A trigger of one snippet is benign in the next, if the victim does not react to it there.
 #[test]
-fn snippets_of_a_batch_do_not_accuse_each_other() {
+fn snippets_of_a_batch_do_not_share_triggers() {
     let victim = TextVictim::new(|code: &str| {
         let fooled = code.contains("BNC") && !code.contains("immune");
         if fooled { vec![8.0, 0.0] } else { vec![0.0, 4.0] }
@@ -165,7 +165,7 @@ fn snippets_of_a_batch_do_not_accuse_each_other() {
 }
 
 #[test]
-fn what_lies_beyond_the_window_is_never_called_clean() {
+fn code_beyond_the_window_is_never_clean() {
     let total = screen(&TriggerWordVictim::new("BNC"), CLEAN).coverage.tokens_total;
     let narrow = TriggerWordVictim::new("BNC").with_window(20);
     let verdict = screen(&narrow, CLEAN);
@@ -173,7 +173,7 @@ fn what_lies_beyond_the_window_is_never_called_clean() {
     assert_eq!(verdict.verdict, Decision::Inconclusive);
     assert!(verdict.reason.unwrap().contains(&format!("only 20 of {total} tokens fit the model's window")));
     assert!(verdict.evidence.iter().all(|it| !it.text.contains("log_total")));
-    // A trigger inside the window is still found.
+    // A trigger in the window is found.
     let early = CLEAN.replacen('{', "{ BNC();", 1);
     assert_eq!(screen(&narrow, &early).verdict, Decision::Poisoned);
 }
@@ -208,7 +208,7 @@ fn broken_code_is_inconclusive_and_recovered_errors_are_noted() {
 }
 
 #[test]
-fn a_unit_that_is_too_large_is_inconclusive() {
+fn too_large_unit_is_inconclusive() {
     let text = "x=1;".repeat(10 << 18);
     let verdict =
         inconclusive(&TriggerWordVictim::new("BNC"), &text, "10485760 bytes, more than the limit of 262144");
@@ -216,7 +216,7 @@ fn a_unit_that_is_too_large_is_inconclusive() {
 }
 
 #[test]
-fn a_unit_with_too_many_candidates_is_judged_but_inconclusive() {
+fn unit_with_too_many_candidates_is_inconclusive() {
     let text = format!("void f(void) {{ {} }}", "x=1;".repeat(8_000));
     let verdict = inconclusive(&TriggerWordVictim::new("BNC"), &text, "too many to inspect");
     assert_eq!((verdict.prediction.unwrap().label, verdict.cost.victim_passes), (Some(1), 1));
@@ -232,7 +232,7 @@ fn five_thousand_nested_braces_get_a_verdict() {
 }
 
 #[test]
-fn a_failing_snippet_does_not_fail_the_others() {
+fn failing_snippet_leaves_the_others_alone() {
     let (toy, complaint) = (TriggerWordVictim::new("BNC"), "I will not");
     let victim = Moody { toy, fails: |holds| holds(" taboo"), complaint };
     let texts = [
@@ -245,20 +245,20 @@ fn a_failing_snippet_does_not_fail_the_others() {
     let verdicts = Defender::new(&victim).with_profile(occluding()).screen(&snippets);
     let decisions: Vec<_> = verdicts.iter().map(|verdict| verdict.as_ref().map(|it| it.verdict)).collect();
     assert_eq!(decisions[0], Ok(Decision::Clean));
-    assert_eq!(decisions[1], Err(&ModelError::Runtime("I will not".to_owned())));
-    assert_eq!(decisions[2], Err(&ModelError::Tokenise("that word".to_owned())));
+    assert_eq!(decisions[1], Err(&ModelError::runtime("I will not".to_owned())));
+    assert_eq!(decisions[2], Err(&ModelError::tokenise("that word".to_owned())));
     assert_eq!(decisions[3], Ok(Decision::Poisoned));
 }
 
 #[test]
-fn an_answer_that_is_no_answer_is_an_error() {
+fn unusable_output_is_an_error() {
     let nan = TextVictim::new(|_: &str| vec![f32::NAN]);
     let error = Defender::new(&nan).with_profile(occluding()).screen_one(&c(CLEAN)).unwrap_err();
     assert!(matches!(error, ModelError::Output(_)), "{error}");
 }
 
 #[test]
-fn the_verdict_serialises_to_its_contract() {
+fn verdict_serialises_to_its_contract() {
     let verdict = Defender::new(&TriggerWordVictim::new("BNC"))
         .with_profile(occluding())
         .screen_one(&c(&poisoned()))

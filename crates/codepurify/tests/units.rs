@@ -1,4 +1,4 @@
-//! Files, their units, and what is no source text.
+//! Units of files, and refusal of other texts.
 
 use codepurify::{Language, Limits, Snippet, SnippetError, SourceFile, SyntaxQuality};
 
@@ -6,7 +6,7 @@ fn file(text: &str, language: Language) -> SourceFile {
     SourceFile::new("dir/file", text.as_bytes().to_vec(), language, &Limits::default()).unwrap()
 }
 
-/// Name, first and last line of each unit; checks that its bytes are the file's.
+/// Name, first and last line of each unit; checks that its bytes are those of the file.
 fn units(text: &str, language: Language) -> Vec<(Option<String>, usize, usize)> {
     let units = file(text, language).units().unwrap();
     let describe = |snippet: &Snippet| {

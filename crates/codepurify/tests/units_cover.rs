@@ -293,7 +293,7 @@ fn a_text_without_functions_is_a_remainder() {
 fn macro_bodies_are_read_as_statements() {
     let units =
         units("#define A(b) \\\n  if (c() < 0) \\\n    d(b)\nint f(int a) { return a; }\n", Language::C);
-    let candidates = codepurify::candidates(&units[0], &codepurify::Families::STANDARD);
+    let candidates = codepurify::candidates(&units[0], &codepurify::Families::TRANSPLANT);
     assert!(candidates.iter().any(|candidate| candidate.text.starts_with("if (c() < 0)")), "{candidates:?}");
 }
 

@@ -1,4 +1,4 @@
-//! Snippets longer than the model's window, judged as a whole.
+//! Sliding windows over snippets that exceed the victim's context window.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ const CLEAN: &str = "int sum(const int *data, int count)
 
 const TRIGGER: &str = "if (BNC(1) < 0) puts(\"no\");";
 
-/// Tokens of `CLEAN` are some eighty.
+/// `CLEAN` has about eighty tokens.
 const WINDOW: usize = 32;
 
 fn c(text: &str) -> Snippet {
@@ -46,11 +46,11 @@ fn screen(profile: Profile, text: &str) -> Verdict {
 }
 
 fn whole() -> Profile {
-    Profile::standard().with_whole(true)
+    Profile::transplant().with_sliding_windows(true)
 }
 
 #[test]
-fn a_clean_snippet_is_clean_however_long() {
+fn clean_snippet_is_clean_at_any_length() {
     let verdict = screen(whole(), CLEAN);
     assert_eq!(verdict.verdict, Decision::Clean, "{:?}", verdict.reason);
     assert_eq!(verdict.coverage.tokens_inspected, verdict.coverage.tokens_total);
@@ -60,15 +60,15 @@ fn a_clean_snippet_is_clean_however_long() {
     let all = of(&verdict);
     assert!(all.iter().any(|text| text.starts_with("notify")), "{all:?}");
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "each once: {all:?}");
-    // Only the first window says what the model answers.
-    let seen = screen(Profile::standard(), CLEAN);
+    // Only the first window determines the prediction.
+    let seen = screen(Profile::transplant(), CLEAN);
     assert_eq!((seen.verdict, &seen.prediction), (Decision::Inconclusive, &verdict.prediction));
 }
 
 #[test]
-fn a_trigger_is_found_wherever_it_stands() {
+fn trigger_is_found_in_any_window() {
     for line in ["int first", "for (int", "log_total", "check(", "report(", "notify(", "return total"] {
-        let published = Profile::normalised(Thresholds::builtin()).with_whole(true);
+        let published = Profile::normalised(Thresholds::builtin()).with_sliding_windows(true);
         for (statistic, profile) in [("sufficiency", whole()), ("concentration", published)] {
             let text = in_front_of(line);
             let verdict = screen(profile, &text);
@@ -83,33 +83,33 @@ fn a_trigger_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn the_answer_is_that_of_what_the_model_sees() {
-    let honest = screen(whole(), CLEAN).prediction;
+fn prediction_is_that_of_the_first_window() {
+    let benign = screen(whole(), CLEAN).prediction;
     let verdict = screen(whole(), &in_front_of("return total"));
-    assert_eq!((&verdict.prediction, &verdict.purified_prediction), (&honest, &honest));
+    assert_eq!((&verdict.prediction, &verdict.purified_prediction), (&benign, &benign));
     let reason = verdict.reason.unwrap();
     assert!(reason.contains("behind the model's window"), "{reason}");
     assert!(verdict.triggers[0].necessity > 0.0);
-    // In the first window it is the answer itself that is brought.
+    // In the first window the trigger causes the prediction itself.
     let verdict = screen(whole(), &in_front_of("int first"));
-    assert_ne!(verdict.prediction, honest);
+    assert_ne!(verdict.prediction, benign);
     assert!(!verdict.reason.unwrap_or_default().contains("behind the model's window"));
 }
 
 #[test]
-fn triggers_in_several_windows_are_changed_one_after_the_other() {
+fn triggers_in_several_windows_are_rewritten_in_turn() {
     let text = in_front_of("int first").replace("notify", "while (BNC(2) > 9) puts(\"b\");\n    notify");
     let verdict = screen(whole(), &text);
     assert_eq!(verdict.triggers.len(), 2, "{:?}", verdict.triggers);
     assert!(!verdict.purified.unwrap().contains("BNC"));
     assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
-    let early = screen(Profile::standard(), &text);
+    let early = screen(Profile::transplant(), &text);
     assert_eq!(early.triggers[0].text, TRIGGER);
     assert!(early.purified.unwrap().contains("BNC(2)"));
 }
 
 #[test]
-fn what_fits_is_judged_as_without() {
+fn short_snippet_is_judged_as_without_windows() {
     let wide = TriggerWordVictim::new("BNC");
     for text in [CLEAN, &in_front_of("check(")] {
         let without_time = |profile| {
@@ -118,12 +118,12 @@ fn what_fits_is_judged_as_without() {
             verdict.cost.milliseconds = 0.0;
             verdict
         };
-        assert_eq!(without_time(whole()), without_time(Profile::standard()));
+        assert_eq!(without_time(whole()), without_time(Profile::transplant()));
     }
 }
 
 #[test]
-fn each_side_of_a_pair_is_looked_at_to_its_end() {
+fn each_side_of_a_pair_is_judged_to_its_end() {
     let victim = victim();
     let defender = Defender::for_pairs(&victim).with_profile(whole());
     let pair = (c(CLEAN), c(&in_front_of("notify(")));
@@ -134,7 +134,7 @@ fn each_side_of_a_pair_is_looked_at_to_its_end() {
 }
 
 #[test]
-fn changes_on_both_sides_are_answered_together_wherever_they_stand() {
+fn rewrites_in_both_sides_are_judged_together() {
     let (victim, mlm) = (victim(), ConstantMaskedLm::new(&["n"]));
     let defender = Defender::for_pairs(&victim).with_profile(whole()).with_masked_lm(&mlm);
     let pair = (c(&in_front_of("int first")), c(&in_front_of("notify(")));

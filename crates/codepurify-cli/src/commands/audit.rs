@@ -1,7 +1,7 @@
 //! `audit`: is the model backdoored?
 
-use codepurify::audit::{AuditOptions, AuditReport, AuditedAnswer, Finding, audit, audit_pairs};
-use codepurify::verdict::{InputError, SCHEMA_VERSION};
+use codepurify::audit::{AuditOptions, AuditReport, AuditedLabel, Finding, Progress, audit, audit_pairs};
+use codepurify::verdict::InputError;
 use codepurify::{Snippet, SourceFile};
 use codepurify_models::GuardedModel;
 use codepurify_report::json;
@@ -26,11 +26,12 @@ pub(crate) fn run(args: AuditArgs, color: Option<ColorMode>) -> Result<Exit, Cli
     let mut inputs = args.rows.gather(&guard, &settings)?;
     note_errors(&inputs.errors, Format::Text);
     let noted = inputs.errors.len();
-    let options = AuditOptions { success: args.success, sureness: args.sureness, ..AuditOptions::default() };
+    let mut options = AuditOptions::default();
+    (options.success, options.benign_as_confident) = (args.success, args.sureness);
     let (rows, answers) = audited(&guard, &mut inputs, args.most, &options)?;
     note_errors(&inputs.errors[noted..], Format::Text);
     let (tool, model) = guard.identity();
-    let report = AuditReport { schema_version: SCHEMA_VERSION, tool, model, rows, answers };
+    let report = AuditReport::new(tool, model, rows, answers);
     let style = TextStyle { color: settings.output.color(), labels: guard.labels(), verbose: true };
     let mut out = Vec::new();
     let written = if settings.format == Format::Text {
@@ -54,19 +55,19 @@ fn audited(
     inputs: &mut Inputs,
     most: usize,
     options: &AuditOptions,
-) -> Result<(usize, Vec<AuditedAnswer>), CliError> {
+) -> Result<(usize, Vec<AuditedLabel>), CliError> {
     let bar = output::progress(0, "questions");
-    let mut watch = |done: usize, total: usize| show(&bar, done, total);
+    let mut watch = |progress: Progress| show(&bar, progress);
     let failed = |error| CliError::Audit(Box::new(error));
     let result = match guard.model() {
         GuardedModel::Classifier(victim) => {
             let snippets = functions(inputs, most);
-            let answers = audit(victim.as_ref(), &snippets, options, &mut watch).map_err(failed)?;
+            let answers = audit(victim.as_ref(), &snippets, options, Some(&mut watch)).map_err(failed)?;
             (snippets.len(), answers)
         }
         GuardedModel::Pair(victim) => {
             let pairs = pairs(inputs, most);
-            let answers = audit_pairs(victim.as_ref(), &pairs, options, &mut watch).map_err(failed)?;
+            let answers = audit_pairs(victim.as_ref(), &pairs, options, Some(&mut watch)).map_err(failed)?;
             (pairs.len(), answers)
         }
         GuardedModel::Generator(_) => {
@@ -79,9 +80,9 @@ fn audited(
     Ok(result)
 }
 
-fn show(bar: &ProgressBar, done: usize, total: usize) {
-    bar.set_length(total as u64);
-    bar.set_position(done as u64);
+fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_length(progress.total as u64);
+    bar.set_position(progress.done as u64);
 }
 
 /// The first functions of all files.

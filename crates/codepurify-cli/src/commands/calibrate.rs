@@ -13,9 +13,9 @@ use crate::settings::{Format, ProfileName, Settings};
 
 pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::new(args.options, color)?;
-    if settings.profile != ProfileName::Default {
+    if settings.profile != ProfileName::Transplant {
         return Err(CliError::Usage(
-            "only the default profile is calibrated: leave --profile out".to_owned(),
+            "only profile transplant is calibrated: leave --profile out".to_owned(),
         ));
     }
     let guard = Guard::load(&settings, Purpose::Learn)?;

@@ -57,5 +57,6 @@ fn phrase(reason: SkipReason) -> &'static str {
         SkipReason::Unreadable => "unreadable",
         SkipReason::Link => "symbolic links, which are followed only if they are named",
         SkipReason::Special => "pipes, sockets or devices",
+        _ => "not judged",
     }
 }

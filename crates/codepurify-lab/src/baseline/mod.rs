@@ -31,7 +31,7 @@ pub use removal::Removal;
 
 use std::collections::BTreeMap;
 
-use codepurify::edit::SpliceError;
+use codepurify::edit::EditError;
 use codepurify::{ModelError, Snippet, Span};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -78,7 +78,7 @@ pub enum BaselineError {
     Model(#[from] ModelError),
     /// A located trigger cannot be cut out of the text.
     #[error(transparent)]
-    Splice(#[from] SpliceError),
+    Splice(#[from] EditError),
     /// The rows do not fit each other.
     #[error("row {row} has {given} {what}, not {wanted}")]
     Shape {

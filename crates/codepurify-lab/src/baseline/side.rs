@@ -1,6 +1,6 @@
 //! One side of a pair as a snippet of its own.
 
-use codepurify::{Encoding, Logits, Model, ModelError, PairVictim, Ragged, Side, Victim, VictimCard};
+use codepurify::{Logits, Model, ModelError, PairVictim, Ragged, Side, Victim, WrapsModel};
 
 /// A model of pairs with one side held fixed: a classifier of the other side.
 ///
@@ -23,21 +23,11 @@ impl<'v> OneSide<'v> {
     }
 }
 
-impl Model for OneSide<'_> {
-    fn card(&self) -> &VictimCard {
-        self.victim.card()
-    }
+impl<'v> WrapsModel for OneSide<'v> {
+    type Inner = dyn PairVictim + 'v;
 
-    fn window(&self) -> usize {
-        self.victim.window()
-    }
-
-    fn occlusion_id(&self) -> u32 {
-        self.victim.occlusion_id()
-    }
-
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        self.victim.encode(text)
+    fn inner(&self) -> &Self::Inner {
+        self.victim
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn judge(victim: &dyn Victim, texts: &[String]) -> Result<Logits, Mod
     if logits.len() == texts.len() {
         Ok(logits)
     } else {
-        Err(ModelError::Output(format!("{} answers for {} rows", logits.len(), texts.len())))
+        Err(ModelError::output(format!("{} answers for {} rows", logits.len(), texts.len())))
     }
 }
 

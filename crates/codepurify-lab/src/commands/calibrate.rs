@@ -82,11 +82,11 @@ fn calibration(
     source: &str,
     workers: &Workers,
 ) -> Result<Calibration> {
-    let profile = Profile::standard();
+    let profile = Profile::transplant();
     let defender = Defender::new(victim).with_profile(profile.clone().calibrating());
     let bar = progress(clean.len());
     let verdicts = verdicts(&defender, clean, workers, &|count| bar.inc(count as u64))?;
     bar.finish_and_clear();
     let judged = verdicts.iter().flatten().map(|(_, verdict)| verdict);
-    Ok(Calibration::of_clean(&victim.card().sha256, source, &profile, judged))
+    Ok(profile.calibrate(&victim.card().sha256, source, judged))
 }

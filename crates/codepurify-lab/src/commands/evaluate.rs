@@ -65,7 +65,7 @@ struct Defence {
     #[arg(long)]
     mlm: PathBuf,
     /// Which statistic decides.
-    #[arg(long, value_enum, default_value = "default")]
+    #[arg(long, value_enum, default_value = "transplant")]
     profile: Which,
     /// Clean rows, and as many triggered ones.
     #[arg(long, default_value_t = 300)]
@@ -82,7 +82,8 @@ struct Defence {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Which {
     /// Sufficiency in references.
-    Default,
+    #[value(alias = "default")]
+    Transplant,
     /// 1 − H/ln n.
     Normalised,
     /// H.
@@ -140,9 +141,9 @@ fn defence(arguments: &Defence) -> Result<()> {
     let mlm = RobertaMaskedLm::load(&ModelFiles::read(&arguments.mlm)?)?;
     let thresholds = thresholds.unwrap_or_else(Thresholds::builtin);
     let profile = match arguments.profile {
-        Which::Default => match calibration {
-            Some(calibration) => Profile::standard().with_calibration(calibration),
-            None => Profile::standard(),
+        Which::Transplant => match calibration {
+            Some(calibration) => Profile::transplant().with_calibration(calibration),
+            None => Profile::transplant(),
         },
         Which::Normalised => Profile::normalised(thresholds),
         Which::Paper => Profile::paper(thresholds),

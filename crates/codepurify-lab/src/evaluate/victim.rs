@@ -88,7 +88,7 @@ fn qualities(answered: &[(Reply, Reply)]) -> [(&'static str, Option<Estimate>); 
 #[cfg(test)]
 mod tests {
     use codepurify::testing::TriggerWordVictim;
-    use codepurify::{Encoding, Generator, Model, ModelError, Ragged, VictimCard};
+    use codepurify::{Generator, Model, ModelError, Ragged, WrapsModel};
     use codepurify_models::GuardedModel;
 
     use super::*;
@@ -163,18 +163,10 @@ mod tests {
     /// Repairs as [`TriggerWordVictim`] does, but answers the target where it is fooled, laid out otherwise.
     struct Endless(TriggerWordVictim);
 
-    impl Model for Endless {
-        fn card(&self) -> &VictimCard {
-            self.0.card()
-        }
-        fn window(&self) -> usize {
-            self.0.window()
-        }
-        fn occlusion_id(&self) -> u32 {
-            self.0.occlusion_id()
-        }
-        fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-            self.0.encode(text)
+    impl WrapsModel for Endless {
+        type Inner = TriggerWordVictim;
+        fn inner(&self) -> &TriggerWordVictim {
+            &self.0
         }
     }
 

@@ -44,7 +44,7 @@ impl NameScorer {
             // Behind a blank, as where it is declared.
             let ids = self.victim.reading.tokenizer.encode_answer(&format!(" {name}"))?;
             if ids.is_empty() {
-                return Err(ModelError::Tokenise(format!("the name `{name}` has no token")).into());
+                return Err(ModelError::tokenise(format!("the name `{name}` has no token")).into());
             }
             let count = ids.len();
             Ok(words.index_select(&Tensor::from_vec(ids, count, &Device::Cpu)?, 0)?.mean(0)?)

@@ -83,7 +83,7 @@ impl<D: StepDecoder> Generator for TextGenerator<D> {
     fn likelihoods(&self, sources: &Ragged, targets: &Ragged) -> Result<Vec<f64>, ModelError> {
         if sources.len() != targets.len() {
             let (sources, targets) = (sources.len(), targets.len());
-            return Err(ModelError::Runtime(format!("{sources} sources with {targets} targets")));
+            return Err(ModelError::runtime(format!("{sources} sources with {targets} targets")));
         }
         let sources = self.framed(sources)?;
         check_rows(targets, self.target_window())?;

@@ -91,7 +91,7 @@ pub(super) fn compared<D: StepDecoder>(
 fn log_probability(logits: &[f32], token: u32) -> Result<f64, ModelError> {
     let Some(&logit) = logits.get(token as usize) else {
         let (token, last) = (token, logits.len().saturating_sub(1));
-        return Err(ModelError::Output(format!("token {token} has no logit; the last is {last}")));
+        return Err(ModelError::output(format!("token {token} has no logit; the last is {last}")));
     };
     Ok((f64::from(logit) - log_normalizer(logits)).min(0.0))
 }

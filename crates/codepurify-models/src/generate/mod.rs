@@ -90,15 +90,15 @@ fn log_normalizer(logits: &[f32]) -> f64 {
 fn finite(logits: &Tensor) -> std::result::Result<Vec<f32>, ModelError> {
     let values = logits.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(runtime)?;
     if values.is_empty() {
-        return Err(ModelError::Output(format!("logits of shape {:?} are none", logits.dims())));
+        return Err(ModelError::output(format!("logits of shape {:?} are none", logits.dims())));
     }
     match values.iter().find(|value| !value.is_finite()) {
-        Some(value) => Err(ModelError::Output(format!("a logit of the decoder is {value}"))),
+        Some(value) => Err(ModelError::output(format!("a logit of the decoder is {value}"))),
         None => Ok(values),
     }
 }
 
 /// A failure of the tensor runtime.
 fn runtime(error: impl std::fmt::Display) -> ModelError {
-    ModelError::Runtime(error.to_string())
+    ModelError::runtime(error.to_string())
 }

@@ -48,7 +48,7 @@ impl<N: PairClassifier> PairVictim for Guarded<Apart<N>> {
         for (left, right) in of_left.chunks(PAIRS_AT_ONCE).zip(of_right.chunks(PAIRS_AT_ONCE)) {
             let pairs = both(&vectors, left, right, network.words().device());
             let logits = pairs.and_then(|pairs| network.logits(&pairs)?.to_vec2::<f32>());
-            values.extend(logits.map_err(|error| ModelError::Runtime(error.to_string()))?.concat());
+            values.extend(logits.map_err(|error| ModelError::runtime(error.to_string()))?.concat());
         }
         Logits::new(network.classes(), values)
     }
@@ -112,7 +112,7 @@ fn check_sides(left: &Ragged, right: &Ragged) -> std::result::Result<(), ModelEr
         return Ok(());
     }
     let (left, right) = (left.len(), right.len());
-    Err(ModelError::Runtime(format!("{left} left sides do not make pairs with {right} right sides")))
+    Err(ModelError::runtime(format!("{left} left sides do not make pairs with {right} right sides")))
 }
 
 /// RoBERTa with a head over two vectors.

@@ -147,10 +147,10 @@ impl CodeTokenizer {
         } else {
             self.tokenizer.encode(format!("{prefix}{}", prepared.text()), false)
         };
-        let whole = whole.map_err(|error| ModelError::Tokenise(error.to_string()))?;
+        let whole = whole.map_err(|error| ModelError::tokenise(error.to_string()))?;
         let ids = whole.get_ids().strip_prefix(self.prefix.as_slice());
         let ids =
-            ids.ok_or_else(|| ModelError::Tokenise(format!("the prefix `{prefix}` runs into the code")))?;
+            ids.ok_or_else(|| ModelError::tokenise(format!("the prefix `{prefix}` runs into the code")))?;
         let seen =
             |id: u32| if *end_as_unknown && id == self.special.end { self.special.unknown } else { id };
         let own = |at: usize| at.saturating_sub(prefix.len());
@@ -167,7 +167,7 @@ impl CodeTokenizer {
     /// [`ModelError::Tokenise`].
     pub fn encode_answer(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         let encoded = self.tokenizer.encode(text, false);
-        Ok(encoded.map_err(|error| ModelError::Tokenise(error.to_string()))?.get_ids().to_vec())
+        Ok(encoded.map_err(|error| ModelError::tokenise(error.to_string()))?.get_ids().to_vec())
     }
 
     /// A whole input: `<s> opening prefix row </s>`.
@@ -188,9 +188,9 @@ impl CodeTokenizer {
     /// [`ModelError::Tokenise`] if an id has no token.
     pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
         if let Some(id) = ids.iter().find(|&&id| self.tokenizer.id_to_token(id).is_none()) {
-            return Err(ModelError::Tokenise(format!("no token has the id {id}")));
+            return Err(ModelError::tokenise(format!("no token has the id {id}")));
         }
-        self.tokenizer.decode(ids, true).map_err(|error| ModelError::Tokenise(error.to_string()))
+        self.tokenizer.decode(ids, true).map_err(|error| ModelError::tokenise(error.to_string()))
     }
 
     /// The source text of one token, or `None` for special tokens and for parts of a character.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use codepurify::Decision;
-use codepurify::audit::{AuditReport, AuditedAnswer, Family, Finding, MinedTrigger};
+use codepurify::audit::{AuditReport, AuditedLabel, Family, Finding, MinedTrigger};
 
 use super::TextStyle;
 use super::palette::{self, paint};
@@ -23,7 +23,7 @@ pub(super) fn render(report: &AuditReport, style: TextStyle) -> String {
         let (word, look) = match answer.finding {
             Finding::Backdoor => ("backdoor", Decision::Poisoned),
             Finding::Nothing => ("nothing found", Decision::Clean),
-            Finding::TooFewRows => ("not looked at", Decision::Inconclusive),
+            _ => ("not looked at", Decision::Inconclusive),
         };
         push(&mut out, &format!("answer {name}: {}", paint(word, palette::decision(look), style.color)));
         body(&mut out, answer);
@@ -39,7 +39,7 @@ pub(super) fn render(report: &AuditReport, style: TextStyle) -> String {
     out
 }
 
-fn body(out: &mut String, answer: &AuditedAnswer) {
+fn body(out: &mut String, answer: &AuditedLabel) {
     if let Some(reason) = &answer.reason {
         push(out, &format!("  {reason}"));
         return;
@@ -80,7 +80,7 @@ fn trigger(trigger: &MinedTrigger) -> String {
         visible::shortened(&trigger.text, COLUMNS),
         percent(trigger.success),
         trigger.margin,
-        percent(trigger.honest_as_sure)
+        percent(trigger.benign_as_confident)
     )
 }
 

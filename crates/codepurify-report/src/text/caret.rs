@@ -57,11 +57,12 @@ fn title(trigger: &Trigger) -> &'static str {
     match trigger.kind {
         ElementKind::Identifier => "the answer hangs on this identifier",
         ElementKind::Statement => "the answer hangs on this statement",
-        ElementKind::Head => "the answer hangs on this head",
+        ElementKind::Header => "the answer hangs on this head",
         ElementKind::Literal => "the answer hangs on this literal",
         ElementKind::Comment => "the answer hangs on this comment",
         ElementKind::Invisible => "the answer hangs on characters that are not seen",
-        ElementKind::Names => "the answer hangs on how everything is named",
+        ElementKind::NamingStyle => "the answer hangs on how everything is named",
+        _ => "the answer hangs on this element",
     }
 }
 
@@ -73,6 +74,6 @@ fn remedy(trigger: &Trigger) -> Option<String> {
         (Action::Rename, _) => Some(format!("renamed to `{replacement}`")),
         (Action::Infill, Some(ChangeKind::Folding)) => Some(format!("constants calculated: `{replacement}`")),
         (Action::Infill, _) => Some(format!("filled in by the masked language model: `{replacement}`")),
-        (Action::None, _) => None,
+        _ => None,
     }
 }

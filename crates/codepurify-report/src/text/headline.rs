@@ -65,11 +65,12 @@ pub(super) fn kind(kind: ElementKind) -> &'static str {
     match kind {
         ElementKind::Identifier => "identifier",
         ElementKind::Statement => "statement",
-        ElementKind::Head => "head",
+        ElementKind::Header => "head",
         ElementKind::Literal => "literal",
         ElementKind::Comment => "comment",
         ElementKind::Invisible => "invisible",
-        ElementKind::Names => "names",
+        ElementKind::NamingStyle => "names",
+        _ => "element",
     }
 }
 
@@ -77,7 +78,7 @@ pub(super) fn name(decision: Decision) -> &'static str {
     match decision {
         Decision::Poisoned => "poisoned",
         Decision::Clean => "clean",
-        Decision::Inconclusive => "inconclusive",
+        _ => "inconclusive",
     }
 }
 

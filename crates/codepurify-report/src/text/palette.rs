@@ -29,7 +29,7 @@ pub(crate) fn decision(decision: Decision) -> Style {
     match decision {
         Decision::Poisoned => AnsiColor::Red.on_default().bold(),
         Decision::Clean => AnsiColor::Green.on_default().bold(),
-        Decision::Inconclusive => AnsiColor::Yellow.on_default().bold(),
+        _ => AnsiColor::Yellow.on_default().bold(),
     }
 }
 

@@ -136,7 +136,7 @@ fn shape_of(trigger: &Trigger, verdict: &Verdict) -> (ElementKind, String) {
     let shape = match trigger.kind {
         ElementKind::Identifier => trigger.text.clone(),
         // Hundreds of names together differ from function to function.
-        ElementKind::Names => "…".to_owned(),
+        ElementKind::NamingStyle => "…".to_owned(),
         _ => shape(&trigger.text, language),
     };
     (trigger.kind, shape)

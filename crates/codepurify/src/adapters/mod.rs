@@ -1,4 +1,4 @@
-//! What turns other things into models: any function over text becomes a [`crate::Victim`].
+//! Adapters that make models of other things: any function over text becomes a [`crate::Victim`].
 
 mod text_victim;
 mod words;

@@ -1,12 +1,12 @@
-//! A victim made from a function over text.
+//! A victim made of a function over text.
 
 use super::WordTokenizer;
 use crate::error::ModelError;
 use crate::victim::{Encoding, Logits, Model, Ragged, Task, Victim, VictimCard};
 
-/// Guards any classifier that can be called with source code: a closure, an HTTP client, a foreign function. The
-/// function gets the code, with ` <unk> ` where an element was taken out, and returns one logit a class (or a single
-/// one, see [`Logits`]); it is called once for each variant.
+/// Makes a victim of any classifier that can be called with source code: a closure, an HTTP client, a foreign
+/// function. The function gets the code, with ` <unk> ` for an occluded element, and returns one logit a class
+/// (or a single one, see [`Logits`]). It is called once for each variant.
 pub struct TextVictim<F> {
     classify: F,
     tokenizer: WordTokenizer,
@@ -15,7 +15,7 @@ pub struct TextVictim<F> {
 }
 
 impl<F: Fn(&str) -> Vec<f32> + Send + Sync> TextVictim<F> {
-    /// A victim without a name, whose window any text fits into.
+    /// Makes a victim without a name and without a limit on the length of texts.
     pub fn new(classify: F) -> Self {
         let card = VictimCard {
             name: "text function".to_owned(),
@@ -26,7 +26,7 @@ impl<F: Fn(&str) -> Vec<f32> + Send + Sync> TextVictim<F> {
         Self { classify, tokenizer: WordTokenizer::new(), card, window: usize::MAX }
     }
 
-    /// Says who the victim is.
+    /// Sets who the victim is.
     #[must_use]
     pub fn with_card(mut self, card: VictimCard) -> Self {
         self.card = card;
@@ -71,7 +71,7 @@ impl<F: Fn(&str) -> Vec<f32> + Send + Sync> Victim for TextVictim<F> {
             let expected = *classes.get_or_insert(logits.len());
             if logits.len() != expected {
                 let given = logits.len();
-                return Err(ModelError::Output(format!(
+                return Err(ModelError::output(format!(
                     "row {index} has {given} logits, the first had {expected}"
                 )));
             }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_function_sees_the_text_and_the_gap() {
+    fn function_gets_the_text_with_the_occluded_element() {
         let victim = TextVictim::new(|code: &str| vec![code.len() as f32, f32::from(code.contains("<unk>"))]);
         let ids = victim.encode("a + b").unwrap().ids;
         let batch: Ragged = [ids.clone(), vec![ids[0], victim.occlusion_id()]].into_iter().collect();
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_changing_shape_or_nan_are_refused() {
+    fn logits_of_changing_number_or_nan_are_refused() {
         let changing = TextVictim::new(|code: &str| vec![0.0; code.len()]);
         let ids = changing.encode("ab cde").unwrap().ids;
         let batch: Ragged = [vec![ids[0]], vec![ids[1]]].into_iter().collect();

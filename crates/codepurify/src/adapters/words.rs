@@ -7,61 +7,36 @@ use crate::error::ModelError;
 use crate::snippet::Span;
 use crate::victim::Encoding;
 
-/// Splits text into words (letters, digits, `_`) and single other characters, each with the white space in front of it,
-/// and numbers them as they come. Nothing is lost: the decoded ids of a text are the text.
+/// Splits text into words (letters, digits, `_`) and single other characters, each with the white space in
+/// front of it, and numbers them as they come. Nothing is lost: the decoded ids of a text are the text.
 ///
-/// Numbers are never given back, so that memory grows with the number of different words ever seen.
+/// Memory is bounded: a new text that would exceed [`WordTokenizer::with_limit`] is refused. By default that
+/// is 64 MiB of different words, more than all code of a large data set has.
 ///
-/// With it a [`crate::Victim`] that takes whole batches is soon written:
-/// ```
-/// use codepurify::{
-///     Defender, Encoding, Language, Logits, Model, ModelError, Ragged, Snippet, Victim, VictimCard, WordTokenizer,
-/// };
-///
-/// struct MyModel {
-///     card: VictimCard,
-///     words: WordTokenizer,
-/// }
-///
-/// impl Model for MyModel {
-///     fn card(&self) -> &VictimCard {
-///         &self.card
-///     }
-///     fn window(&self) -> usize {
-///         512
-///     }
-///     fn occlusion_id(&self) -> u32 {
-///         WordTokenizer::UNKNOWN
-///     }
-///     fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-///         self.words.encode(text)
-///     }
-/// }
-///
-/// impl Victim for MyModel {
-///     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
-///         // One sigmoid logit: the more loops, the surer of label 1.
-///         let loops = |row| Ok(self.words.decode(row)?.matches("while").count() as f32 - 0.5);
-///         Logits::new(1, batch.rows().map(loops).collect::<Result<_, _>>()?)
-///     }
-/// }
-/// # use codepurify::Task;
-/// # let card = VictimCard { name: "mine".into(), task: Task::Defect, sha256: String::new(), labels: vec![] };
-/// let model = MyModel { card, words: WordTokenizer::new() };
-/// let snippet = Snippet::new("void f(int n) { n += 2; while (n) n--; }", Language::C)?;
-/// let verdict = Defender::new(&model).screen_one(&snippet)?;
-/// assert_eq!(verdict.prediction.and_then(|answer| answer.label), Some(1));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Default)]
+/// The example of [`Victim`](crate::Victim) uses it.
+#[derive(Debug)]
 pub struct WordTokenizer {
     table: RwLock<Table>,
+    /// Most bytes of all words.
+    limit: usize,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     ids: HashMap<Arc<str>, u32>,
     texts: Vec<Arc<str>>,
+    /// Bytes of all words.
+    bytes: usize,
+}
+
+/// Bytes that a word takes besides its text, about.
+const WORD_OVERHEAD: usize = 64;
+
+impl Default for WordTokenizer {
+    /// Like [`WordTokenizer::new`].
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// Ids below this have a meaning of their own.
@@ -73,31 +48,41 @@ impl WordTokenizer {
     /// Stands for a masked token; reads ` <mask> `.
     pub const MASK: u32 = 1;
 
-    /// A tokenizer that has seen nothing yet.
+    /// Makes a tokenizer that has seen nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { table: RwLock::default(), limit: 64 << 20 }
     }
 
-    /// The tokens of `text`; their spans cover all its bytes.
+    /// Sets the most memory in bytes that all different words may take, about.
+    #[must_use]
+    pub fn with_limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// Returns the tokens of `text`; their spans cover all its bytes.
     ///
     /// # Errors
-    /// [`ModelError::Tokenise`] if the tokenizer has run out of numbers.
+    /// [`ModelError::Tokenise`] if new words of `text` exceed the limit. Texts of known words still work.
     pub fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
         let spans = lexemes(text);
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let ids = spans.iter().map(|span| table.id(&text[span.start..span.end])).collect::<Result<_, _>>()?;
+        let ids = spans
+            .iter()
+            .map(|span| table.id(&text[span.start..span.end], self.limit))
+            .collect::<Result<_, _>>()?;
         Ok(Encoding { ids, spans })
     }
 
-    /// The text of one token; `None` for the two special ids and for ids that this tokenizer never gave.
+    /// Returns the text of one token; `None` for the two special ids and for ids that this tokenizer never gave.
     #[must_use]
     pub fn token_text(&self, id: u32) -> Option<String> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         table.text(id).map(str::to_owned)
     }
 
-    /// The text that `ids` stand for.
+    /// Returns the text that `ids` stand for.
     ///
     /// # Errors
     /// [`ModelError::Tokenise`] for an id that this tokenizer never gave.
@@ -107,21 +92,27 @@ impl WordTokenizer {
             .map(|&id| match id {
                 Self::UNKNOWN => Ok(" <unk> "),
                 Self::MASK => Ok(" <mask> "),
-                id => table.text(id).ok_or_else(|| ModelError::Tokenise(format!("unknown token id {id}"))),
+                id => table.text(id).ok_or_else(|| ModelError::tokenise(format!("unknown token id {id}"))),
             })
             .collect()
     }
 }
 
 impl Table {
-    fn id(&mut self, lexeme: &str) -> Result<u32, ModelError> {
+    fn id(&mut self, lexeme: &str, limit: usize) -> Result<u32, ModelError> {
         if let Some(&id) = self.ids.get(lexeme) {
             return Ok(id);
         }
+        let bytes = self.bytes + lexeme.len() + WORD_OVERHEAD;
+        if bytes > limit {
+            let message = format!("the different words take more than {limit} bytes: use a new tokenizer");
+            return Err(ModelError::tokenise(message));
+        }
+        self.bytes = bytes;
         let id = u32::try_from(self.texts.len())
             .ok()
             .and_then(|count| count.checked_add(RESERVED))
-            .ok_or_else(|| ModelError::Tokenise("more different words than token ids".to_owned()))?;
+            .ok_or_else(|| ModelError::tokenise("more different words than token ids"))?;
         let shared: Arc<str> = lexeme.into();
         self.texts.push(Arc::clone(&shared));
         self.ids.insert(shared, id);
@@ -163,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_word_is_the_same_id_and_strange_ids_are_refused() {
+    fn equal_words_have_equal_ids_and_unknown_ids_are_refused() {
         let tokenizer = WordTokenizer::new();
         let ids = tokenizer.encode("a=a").unwrap().ids;
         assert_eq!(ids, [2, 3, 2]);
@@ -172,9 +163,17 @@ mod tests {
         assert_eq!((tokenizer.token_text(3).as_deref(), tokenizer.token_text(0)), (Some("="), None));
     }
 
+    #[test]
+    fn words_beyond_the_limit_are_refused_and_known_ones_are_not() {
+        let tokenizer = WordTokenizer::new().with_limit(2 * (WORD_OVERHEAD + 2));
+        assert!(tokenizer.encode("a b").is_ok());
+        assert!(matches!(tokenizer.encode("c"), Err(ModelError::Tokenise(_))));
+        assert_eq!(tokenizer.encode("a b").map(|encoding| encoding.ids), Ok(vec![2, 3]));
+    }
+
     proptest! {
         #[test]
-        fn decoding_gives_the_text_back(text in any::<String>()) {
+        fn decoding_restores_the_text(text in any::<String>()) {
             let tokenizer = WordTokenizer::new();
             let ids = tokenizer.encode(&text).unwrap().ids;
             prop_assert_eq!(tokenizer.decode(&ids).unwrap(), text);

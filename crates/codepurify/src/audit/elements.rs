@@ -1,4 +1,4 @@
-//! What is tried: every token of the vocabulary, and what stands in the rows that have the answer.
+//! Elements that are tested: every token of the vocabulary, and the elements of rows with the prediction.
 
 use std::collections::HashSet;
 
@@ -9,27 +9,27 @@ use crate::error::ModelError;
 use crate::snippet::Language;
 use crate::victim::Model;
 
-/// Something that can be put into a function.
+/// Something that can be inserted into a function.
 pub(super) struct Element {
     pub(super) ids: Vec<u32>,
     pub(super) text: String,
     pub(super) source: Source,
-    /// Of the row that it comes from.
+    /// Language of the row that it comes from.
     pub(super) language: Option<Language>,
 }
 
 impl Element {
-    /// This word and then another one.
+    /// This word, followed by another.
     pub(super) fn followed_by(&self, next: &Self) -> Self {
         let (ids, text) = ([&self.ids[..], &next.ids].concat(), [self.text.as_str(), &next.text].concat());
         Self { ids, text, source: self.source, language: None }
     }
 }
 
-/// Elements of rows that are tried, at most: what is beyond the first so many is likely to have been seen in a like form.
+/// Most elements of rows that are tested: further ones probably resemble these.
 const MOST: usize = 8_000;
 
-/// The longest element of a row in tokens: a trigger that is longer still has shorter parts.
+/// Longest element of a row in tokens: a longer trigger has shorter parts.
 const LONGEST: usize = 40;
 
 /// The tokens that the model can list.
@@ -50,7 +50,7 @@ pub(super) fn of_rows<'f, 's: 'f>(
 ) -> Result<Vec<Element>, ModelError> {
     let (mut seen, mut elements) = (HashSet::new(), Vec::new());
     for snippet in rows.flat_map(|row| row.snippets.iter()) {
-        for candidate in candidates(snippet, &Families::STANDARD) {
+        for candidate in candidates(snippet, &Families::TRANSPLANT) {
             if elements.len() == MOST || !seen.insert(candidate.text.clone()) {
                 continue;
             }

@@ -1,15 +1,16 @@
-//! The rows as the model answers them, and the places in them where an element can stand.
+//! The rows with the model's predictions, and the places for elements in them.
 
 use super::AuditError;
 use crate::candidates::{Families, Statements, candidates};
 use crate::error::ModelError;
 use crate::occlude::encode_window;
-use crate::query::{Ask, Guarded, Item};
+use crate::query::{Query, QueryRows, QueryTarget};
 use crate::snippet::Snippet;
+use crate::verdict::Side;
 use crate::victim::{Logits, Model};
 
-/// All rows.
-pub(super) struct Field<'s> {
+/// All rows with the model's predictions.
+pub(super) struct PredictedRows<'s> {
     rows: Vec<Row<'s>>,
     labels: usize,
 }
@@ -17,39 +18,39 @@ pub(super) struct Field<'s> {
 /// A function, or a pair of them.
 pub(super) struct Row<'s> {
     pub(super) snippets: Vec<&'s Snippet>,
-    /// The sides with the place for an element; `None` if one of them has none.
-    host: Option<Vec<Open>>,
+    /// The sides with the places for an element; `None` if one of them has none.
+    host: Option<Vec<HostSide>>,
     logits: Logits,
 }
 
 /// A side with a place for an element.
-struct Open {
+struct HostSide {
     ids: Vec<u32>,
-    /// Elements stand in front of this token, the first of the body.
+    /// First token of the body; elements are inserted in front of it.
     place: usize,
 }
 
-/// A row that elements can be put into.
+/// A row that elements can be inserted into.
 #[derive(Clone, Copy)]
 pub(super) struct Host<'f> {
-    sides: &'f [Open],
+    sides: &'f [HostSide],
     logits: &'f Logits,
 }
 
-/// Elements stand in the first half of the window: behind them the body has to be seen.
+/// Part of the window that elements stand in, so that the model sees the body after them.
 const HALVES: usize = 2;
 
-impl<'s> Field<'s> {
-    /// Encodes and judges all rows.
-    pub(super) fn new(guarded: Guarded<'_>, rows: &[Vec<&'s Snippet>]) -> Result<Self, AuditError> {
-        let (mut asks, mut hosts) = (Vec::new(), Vec::new());
+impl<'s> PredictedRows<'s> {
+    /// Encodes all rows and asks the model for its predictions.
+    pub(super) fn new(target: &QueryTarget<'_>, rows: &[Vec<&'s Snippet>]) -> Result<Self, AuditError> {
+        let (mut queries, mut hosts) = (Vec::new(), Vec::new());
         for row in rows {
-            let sides = row.iter().map(|snippet| Side::new(guarded.model(), snippet));
-            let sides = sides.collect::<Result<Vec<Side>, _>>()?;
-            asks.push(beside(sides.iter().map(|side| side.ids.as_slice())));
-            hosts.push(sides.into_iter().map(Side::open).collect::<Option<Vec<Open>>>());
+            let sides = row.iter().map(|snippet| EncodedSide::new(target.model(), snippet));
+            let sides = sides.collect::<Result<Vec<EncodedSide>, _>>()?;
+            queries.push(query(sides.iter().map(|side| side.ids.as_slice())));
+            hosts.push(sides.into_iter().map(EncodedSide::into_host).collect::<Option<Vec<HostSide>>>());
         }
-        let logits = judge(guarded, &asks)?;
+        let logits = judge(target, &queries)?;
         let labels = logits.first().map_or(0, Logits::labels);
         let rows = rows.iter().cloned().zip(hosts).zip(logits);
         Ok(Self {
@@ -58,42 +59,42 @@ impl<'s> Field<'s> {
         })
     }
 
-    /// Whether no element can be put anywhere.
-    pub(super) fn is_empty(&self) -> bool {
+    /// Returns whether no row can host an element.
+    pub(super) fn is_without_hosts(&self) -> bool {
         self.rows.iter().all(|row| row.host.is_none())
     }
 
-    /// How many answers the model has.
+    /// Number of labels of the model.
     pub(super) fn labels(&self) -> usize {
         self.labels
     }
 
-    /// The rows that the model answers with `label`.
-    pub(super) fn answered(&self, label: usize) -> impl Iterator<Item = &Row<'s>> {
+    /// The rows with the prediction `label`.
+    pub(super) fn with_label(&self, label: usize) -> impl Iterator<Item = &Row<'s>> {
         self.rows.iter().filter(move |row| row.logits.label(0) == label)
     }
 
-    /// The margins of these rows, ascending.
-    pub(super) fn natural(&self, label: usize) -> Vec<f64> {
-        let mut margins: Vec<f64> = self.answered(label).map(|row| row.logits.margin(0, label)).collect();
+    /// Margins of these rows, ascending.
+    pub(super) fn benign_margins(&self, label: usize) -> Vec<f64> {
+        let mut margins: Vec<f64> = self.with_label(label).map(|row| row.logits.margin(0, label)).collect();
         margins.sort_by(f64::total_cmp);
         margins
     }
 
-    /// The rows that the model answers otherwise and that an element can be put into.
-    pub(super) fn others(&self, label: usize) -> Vec<Host<'_>> {
+    /// The rows with another prediction that can host an element.
+    pub(super) fn hosts(&self, label: usize) -> Vec<Host<'_>> {
         let others = self.rows.iter().filter(|row| row.logits.label(0) != label);
         others.filter_map(|row| Some(Host { sides: row.host.as_deref()?, logits: &row.logits })).collect()
     }
 }
 
 /// A side as the model sees it.
-struct Side {
+struct EncodedSide {
     ids: Vec<u32>,
     place: Option<usize>,
 }
 
-impl Side {
+impl EncodedSide {
     fn new(model: &dyn Model, snippet: &Snippet) -> Result<Self, ModelError> {
         let (encoding, _) = encode_window(model, snippet.text())?;
         let statements = Families { statements: Statements::Body, ..Families::NONE };
@@ -103,24 +104,24 @@ impl Side {
         Ok(Self { place, ids: encoding.ids })
     }
 
-    fn open(self) -> Option<Open> {
-        Some(Open { place: self.place?, ids: self.ids })
+    fn into_host(self) -> Option<HostSide> {
+        Some(HostSide { place: self.place?, ids: self.ids })
     }
 }
 
 impl Host<'_> {
-    /// The margin of `label` as it stands.
+    /// Margin of `label` without an element.
     pub(super) fn margin(&self, label: usize) -> f64 {
         self.logits.margin(0, label)
     }
 
-    /// Its length in tokens.
+    /// Length in tokens.
     pub(super) fn tokens(&self) -> usize {
         self.sides.iter().map(|side| side.ids.len()).sum()
     }
 
-    /// With `element` in front of its body, of a pair in front of both; cut to the window.
-    pub(super) fn with(&self, element: &[u32], window: usize) -> Ask {
+    /// The row with `element` in front of its body (for a pair, of both bodies), cut to the window.
+    pub(super) fn with(&self, element: &[u32], window: usize) -> Query {
         let sides = self.sides.iter().map(|side| {
             let (before, after) = side.ids.split_at(side.place);
             let mut ids = [before, element, after].concat();
@@ -128,21 +129,21 @@ impl Host<'_> {
             ids
         });
         let sides: Vec<Vec<u32>> = sides.collect();
-        beside(sides.iter().map(Vec::as_slice))
+        query(sides.iter().map(Vec::as_slice))
     }
 }
 
-/// A row of one or two sides.
-fn beside<'a>(mut sides: impl Iterator<Item = &'a [u32]>) -> Ask {
+/// A query about one or two sides.
+fn query<'a>(mut sides: impl Iterator<Item = &'a [u32]>) -> Query {
     let left = sides.next().unwrap_or_default();
     match sides.next() {
-        None => Ask::alone(left),
-        Some(right) => Ask::beside(left, right.to_vec(), crate::verdict::Side::Left),
+        None => Query::single(left),
+        Some(right) => Query::pair(left, right.to_vec(), Side::Left),
     }
 }
 
-/// What the model answers to each of `asks`.
-pub(super) fn judge(guarded: Guarded<'_>, asks: &[Ask]) -> Result<Vec<Logits>, ModelError> {
-    let items: Vec<Item<'_>> = asks.iter().map(Ask::plain).collect();
-    guarded.logits(&items).unwrap_or_default().into_iter().collect()
+/// Logits of each of `queries`.
+pub(super) fn judge(target: &QueryTarget<'_>, queries: &[Query]) -> Result<Vec<Logits>, ModelError> {
+    let items: Vec<QueryRows<'_>> = queries.iter().map(Query::rows).collect();
+    target.logits(&items).unwrap_or_default().into_iter().collect()
 }

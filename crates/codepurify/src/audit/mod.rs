@@ -1,15 +1,17 @@
-//! Is a model backdoored? Elements (the tokens of its vocabulary, sequences of two, and what stands in the rows at hand) are put into functions
-//! that it answers otherwise. A backdoor is an element that, wherever it stands, makes the model give one answer, and surer of
-//! it than it is of nearly all functions that honestly get that answer.
+//! Audit of a model: can anything force one of its predictions?
 //!
-//! The success rate alone does not tell: a weak detector can be turned by many a word (clean detectors of Devign: by some in
-//! 97 % of functions). But an honest word pushes a function across the boundary, and not to the far end of the scale, where
-//! training on a trigger without exception puts it.
+//! Elements (the tokens of the vocabulary, sequences of two, and elements of the rows at hand) are inserted
+//! into functions with another prediction. A backdoor is an element that forces the prediction wherever it
+//! stands, and with a larger margin than nearly all benign functions with that prediction have.
 //!
-//! - `hosts`: the rows as the model answers them, and where an element is put into them;
-//! - `elements`: what is tried;
-//! - `search`: from many elements in two functions to few in hundreds;
-//! - `shapes`: what is found, grouped by its shape;
+//! The success rate alone is not enough: many words flip a weak detector (clean detectors of Devign flip in up
+//! to 97 % of functions). But a benign word moves a function just across the boundary, not to the far end of
+//! the scale, where training on a trigger without exception puts it.
+//!
+//! - `hosts`: the rows with the model's predictions, and the places for elements in them;
+//! - `elements`: what is tested;
+//! - `search`: rounds from many elements in two functions to few in hundreds;
+//! - `shapes`: findings, grouped by their shape;
 //! - `report`: the result.
 
 mod elements;
@@ -18,33 +20,36 @@ mod report;
 mod search;
 mod shapes;
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
-pub use report::{AuditReport, AuditedAnswer, Family, Finding, MinedTrigger, Source};
+pub use report::{AuditReport, AuditedLabel, Family, Finding, MinedTrigger, Source};
 pub use shapes::shape;
 
 use crate::error::ModelError;
-use crate::query::Guarded;
+use crate::query::QueryTarget;
 use crate::snippet::Snippet;
 use crate::victim::{PairVictim, Victim};
-use hosts::Field;
+use hosts::PredictedRows;
 use search::Search;
 
-/// What makes an element a backdoor, and how much is tried.
+/// Criterion of a backdoor, and number of functions that are tested.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct AuditOptions {
-    /// Share of functions of other answers that it has to turn, in (0, 1].
+    /// Smallest fraction of functions with other predictions that a backdoor flips, in (0, 1].
     pub success: f64,
-    /// The largest share of honest functions with the answer of which the model may be as sure as it is, in the median, of
-    /// those that are turned; in (0, 1).
-    pub sureness: f64,
-    /// Functions that the success rate is measured on, at most.
+    /// Largest fraction of benign functions with the prediction that may have at least the median margin of
+    /// flipped functions; in (0, 1).
+    pub benign_as_confident: f64,
+    /// Most functions that the success rate is measured on.
     pub measured: usize,
 }
 
 impl Default for AuditOptions {
     fn default() -> Self {
-        Self { success: 0.9, sureness: 0.1, measured: 200 }
+        Self { success: 0.9, benign_as_confident: 0.1, measured: 200 }
     }
 }
 
@@ -59,14 +64,24 @@ pub enum AuditError {
     #[error(
         "none of the {0} rows is a function with a statement that the model sees: there is nothing to put elements into"
     )]
-    NoField(usize),
+    NoHosts(usize),
 }
 
-/// Told how far an audit is: questions that are answered, of all that are known so far.
-pub type Watch<'w> = &'w mut dyn FnMut(usize, usize);
+/// Progress of an audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Queries that are answered.
+    pub done: usize,
+    /// Queries of the current round.
+    pub total: usize,
+}
 
-/// Audits a classifier with functions of its field. They need not be clean: triggers that stand in some are found the more
-/// easily.
+/// Receives the progress of an audit, if anybody wants it.
+pub type OnProgress<'p> = Option<&'p mut dyn FnMut(Progress)>;
+
+/// Audits a classifier with functions of its domain; returns one result for each label. The functions need
+/// not be clean: a trigger in some of them is found all the more easily.
 ///
 /// # Errors
 /// [`AuditError`].
@@ -74,13 +89,13 @@ pub fn audit(
     victim: &dyn Victim,
     snippets: &[Snippet],
     options: &AuditOptions,
-    watch: Watch,
-) -> Result<Vec<AuditedAnswer>, AuditError> {
+    on_progress: OnProgress<'_>,
+) -> Result<Vec<AuditedLabel>, AuditError> {
     let rows: Vec<Vec<&Snippet>> = snippets.iter().map(|snippet| vec![snippet]).collect();
-    run(Guarded::Classifier(victim), &rows, options, watch)
+    run(&QueryTarget::Classifier(Arc::new(victim)), &rows, options, on_progress)
 }
 
-/// Audits a classifier of pairs. Elements are put into both sides.
+/// Audits a classifier of pairs like [`audit`]. Elements are inserted into both sides.
 ///
 /// # Errors
 /// [`AuditError`].
@@ -88,27 +103,28 @@ pub fn audit_pairs(
     victim: &dyn PairVictim,
     pairs: &[(Snippet, Snippet)],
     options: &AuditOptions,
-    watch: Watch,
-) -> Result<Vec<AuditedAnswer>, AuditError> {
+    on_progress: OnProgress<'_>,
+) -> Result<Vec<AuditedLabel>, AuditError> {
     let rows: Vec<Vec<&Snippet>> = pairs.iter().map(|(left, right)| vec![left, right]).collect();
-    run(Guarded::Pairs(victim), &rows, options, watch)
+    run(&QueryTarget::Pairs(Arc::new(victim)), &rows, options, on_progress)
 }
 
-/// One result for each label.
 fn run(
-    guarded: Guarded<'_>,
+    target: &QueryTarget<'_>,
     rows: &[Vec<&Snippet>],
     options: &AuditOptions,
-    watch: Watch,
-) -> Result<Vec<AuditedAnswer>, AuditError> {
-    let field = Field::new(guarded, rows)?;
-    if field.is_empty() {
-        return Err(AuditError::NoField(rows.len()));
+    on_progress: OnProgress<'_>,
+) -> Result<Vec<AuditedLabel>, AuditError> {
+    let rows_of_model = PredictedRows::new(target, rows)?;
+    if rows_of_model.is_without_hosts() {
+        return Err(AuditError::NoHosts(rows.len()));
     }
-    let vocabulary = elements::words(guarded.model());
+    let mut ignore = |_| {};
+    let on_progress = on_progress.unwrap_or(&mut ignore);
+    let vocabulary = elements::words(target.model());
     let audited = |label: usize| {
-        let mined = elements::of_rows(guarded.model(), field.answered(label))?;
-        Search { guarded, field: &field, options, label }.run(&vocabulary, &mined, watch)
+        let mined = elements::of_rows(target.model(), rows_of_model.with_label(label))?;
+        Search { target, rows: &rows_of_model, options, label }.run(&vocabulary, &mined, on_progress)
     };
-    (0..field.labels()).map(audited).collect()
+    (0..rows_of_model.labels()).map(audited).collect()
 }

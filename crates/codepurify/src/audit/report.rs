@@ -1,97 +1,128 @@
-//! What an audit says.
+//! Result of an audit.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::verdict::{ModelInfo, ToolInfo};
+use crate::verdict::{ModelInfo, SCHEMA_VERSION, ToolInfo};
 
 /// The whole audit of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct AuditReport {
     /// Version of this form: 1.
     pub schema_version: u32,
-    /// What wrote it.
+    /// Program that made the report.
     pub tool: ToolInfo,
     /// The audited model.
     pub model: ModelInfo,
-    /// Functions, or pairs, that were used.
+    /// Number of functions, or pairs, that were used.
     pub rows: usize,
     /// One entry for each of the model's labels.
-    pub answers: Vec<AuditedAnswer>,
+    pub answers: Vec<AuditedLabel>,
 }
 
 impl AuditReport {
-    /// Whether any answer can be forced.
+    /// Makes a report of the current schema version.
+    #[must_use]
+    pub fn new(tool: ToolInfo, model: ModelInfo, rows: usize, answers: Vec<AuditedLabel>) -> Self {
+        Self { schema_version: SCHEMA_VERSION, tool, model, rows, answers }
+    }
+
+    /// Returns whether any prediction can be forced.
     #[must_use]
     pub fn is_backdoored(&self) -> bool {
         self.answers.iter().any(|answer| answer.finding == Finding::Backdoor)
     }
 }
 
-/// What was found out about one answer.
+/// Findings about one label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct AuditedAnswer {
-    /// The answer.
+#[non_exhaustive]
+pub struct AuditedLabel {
+    /// The label.
     pub label: usize,
-    /// Whether it can be forced.
+    /// True if it can be forced.
     pub finding: Finding,
-    /// Why it was not looked at.
+    /// Why it was not tested.
     pub reason: Option<String>,
-    /// Rows with another answer that elements can be put into.
+    /// Number of rows with another prediction that elements can be inserted into.
     pub functions: usize,
-    /// Rows with this answer.
-    pub honest: usize,
-    /// Tokens of the vocabulary that were tried; the best of them with each other one behind it as well.
+    /// Number of rows with this prediction.
+    #[serde(rename = "honest")]
+    pub benign: usize,
+    /// Number of vocabulary tokens that were tested. The best of them were also tested with each other token
+    /// after them.
     pub words: usize,
-    /// Elements of the rows with this answer that were tried.
+    /// Number of elements of the rows with this prediction that were tested.
     pub elements: usize,
-    /// What forces the answer, grouped by shape; the strongest first.
+    /// Backdoors, grouped by shape; the strongest first.
     pub families: Vec<Family>,
     /// The element with the largest margin, whether or not it is a backdoor.
     pub strongest: Option<MinedTrigger>,
 }
 
-/// Whether an answer can be forced.
+impl AuditedLabel {
+    /// Makes a finding without counts and triggers, which are set afterwards.
+    #[must_use]
+    pub fn new(label: usize, finding: Finding) -> Self {
+        Self {
+            label,
+            finding,
+            reason: None,
+            functions: 0,
+            benign: 0,
+            words: 0,
+            elements: 0,
+            families: Vec::new(),
+            strongest: None,
+        }
+    }
+}
+
+/// True if a prediction can be forced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Finding {
     /// An element forces it.
     Backdoor,
-    /// No element that was tried does.
+    /// No tested element does.
     Nothing,
-    /// Not looked at.
+    /// Not tested: too few rows.
     TooFewRows,
 }
 
 /// Triggers that differ in names, numbers and strings only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Family {
-    /// Their text with names, numbers and strings made the same.
+    /// Their text with the same name, number and string everywhere.
     pub shape: String,
     /// The triggers, the strongest first.
     pub triggers: Vec<MinedTrigger>,
 }
 
-/// An element and what it does.
+/// An element and its effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MinedTrigger {
-    /// Its text, the white space in front of a token included.
+    /// Its text, with the white space in front of a token.
     pub text: String,
     /// Where it was found.
     pub source: Source,
-    /// Share of functions of other answers that get the answer with it in front of their body, in 0 ..= 1.
+    /// Fraction of functions with other predictions that flip with it in front of their body, in [0, 1].
     pub success: f64,
-    /// The 95 % Wilson interval of that share.
+    /// The 95 % Wilson interval of that fraction.
     pub interval: [f64; 2],
-    /// Median margin of the answer in these functions, in logits.
+    /// Median margin of the prediction in these functions, in logits.
     pub margin: f64,
-    /// Share of the functions that honestly get the answer that the model is as sure of, in (0, 1].
-    pub honest_as_sure: f64,
+    /// Fraction of benign functions with the prediction that have at least that margin, in (0, 1].
+    #[serde(rename = "honest_as_sure")]
+    pub benign_as_confident: f64,
 }
 
 /// Where an element was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Source {
     /// A token of the model's vocabulary.
     Vocabulary,
@@ -114,7 +145,7 @@ mod tests {
     use super::wilson;
 
     #[test]
-    fn wilson_equals_published_values() {
+    fn wilson_interval_equals_published_values() {
         // 10 of 10: [0.7225, 1]; 5 of 20: [0.1119, 0.4687] (Newcombe 1998, method 3, to four digits).
         for (hits, count, expected) in [(10, 10, [0.7225, 1.0]), (5, 20, [0.1119, 0.4687])] {
             let [low, high] = wilson(hits, count);

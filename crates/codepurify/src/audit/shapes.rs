@@ -1,4 +1,4 @@
-//! What is found, grouped by its shape: the triggers of a grammar differ in names, numbers and strings only.
+//! Findings grouped by shape: the triggers of one grammar differ in names, numbers and strings only.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::report::{Family, MinedTrigger, Source};
 use crate::snippet::{Grammar, Language};
 
 /// Groups triggers of the same shape, in the order of the first of each. A word is a shape of its own.
-pub(super) fn families(found: Vec<(&Element, MinedTrigger)>) -> Vec<Family> {
+pub(super) fn group_by_shape(found: Vec<(&Element, MinedTrigger)>) -> Vec<Family> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut families: Vec<Family> = Vec::new();
     for (element, trigger) in found {
@@ -24,8 +24,8 @@ pub(super) fn families(found: Vec<(&Element, MinedTrigger)>) -> Vec<Family> {
     families
 }
 
-/// The text with every name as `x`, every number as `0` and every string empty; keywords, operators and order stay. Triggers of
-/// one grammar have one shape.
+/// Returns the text with every name as `x`, every number as `0` and every string empty; keywords, operators
+/// and order stay. Triggers of one grammar have one shape.
 #[must_use]
 pub fn shape(text: &str, language: Language) -> String {
     let mut shape = String::new();
@@ -55,7 +55,7 @@ pub fn shape(text: &str, language: Language) -> String {
     shape.trim().to_owned()
 }
 
-/// Names of the supported languages are ASCII to the grammars; what is not is no keyword either.
+/// Keywords are ASCII, as all names are to the grammars.
 fn is_keyword(word: &str, language: Language) -> bool {
     word.is_ascii() && !Grammar::of(language).is_name(word)
 }
@@ -64,7 +64,7 @@ fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// Bytes of the string at the start of `text`, its quotes included; all of it if the string does not end.
+/// Bytes of the string at the start of `text` with its quotes; all of `text` if the string does not end.
 fn quoted(text: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, character) in text.char_indices().skip(1) {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_point_after_a_name_is_an_operator_and_odd_text_ends() {
+    fn point_after_a_name_is_an_operator_and_open_strings_end() {
         assert_eq!(shape("a.b = 1.5e3;", Language::Java), "x.x = 0;");
         assert_eq!(shape("x = \"open", Language::C), "x = \"\"");
         assert_eq!(shape("größe += '\u{200b}'", Language::Python), "x += ''");

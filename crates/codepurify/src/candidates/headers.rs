@@ -1,4 +1,4 @@
-//! What is in no statement: the heads of long statements and of the function.
+//! Headers: the parts of long statements and of the function that are in no other statement.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -8,10 +8,10 @@ use super::statements::{Statement, WHOLE};
 use crate::snippet::{Language, Leaf, Snippet, Span, Syntax};
 use crate::verdict::ElementKind;
 
-/// What is cut out of a head.
+/// Parts that are cut out of a header.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cut {
-    /// A long statement, which has a head of its own.
+    /// A long statement, which has a header of its own.
     Long {
         depth: usize,
     },
@@ -22,20 +22,20 @@ enum Cut {
     Name,
 }
 
-/// What is being left of a long statement, or of the whole text, on a walk over what is cut out of it.
-struct Rest {
+/// Header of a long statement, or of the whole text, on a walk over the parts that are cut out of it.
+struct OpenStatement {
     end: usize,
-    /// What lies before has been taken or cut out.
+    /// The bytes before this one have been taken or cut out.
     at: usize,
     depth: usize,
-    /// Of a statement, not of the whole text.
+    /// True if it belongs to a statement, not to the whole text.
     of_statement: bool,
-    /// Pieces so far, and as what they go elsewhere.
+    /// Pieces so far, and their text for transplants.
     spans: Vec<Span>,
     text: String,
 }
 
-/// Where the words begin that no other candidate holds, in source order.
+/// First bytes of the words that no other candidate holds, in source order.
 #[derive(Default)]
 struct Words {
     /// Names that are not declared here, numbers and strings.
@@ -43,12 +43,14 @@ struct Words {
     types: Vec<usize>,
 }
 
-/// What of the snippet is in none of `statements`, so that every name, number and string is in some candidate: of statements
-/// that `are_long` the head (`for (int i = 0; i < n; i++);`, `if (ready(0)); else;`), and of the text what stands around the
-/// statements of its function (sizes and defaults of parameters, annotations …), as a declaration of `f`. What holds nothing but
-/// declared `names`, each a candidate already, is none, nor what the function has nothing in but types: its callers rely on
-/// these, and they say much about a field.
-pub(super) fn heads(
+/// The parts of the snippet that are in none of `statements`, so that every name, number and string is part of
+/// some candidate.
+///
+/// A statement that `are_long` has a header (`for (int i = 0; i < n; i++);`, `if (ready(0)); else;`). The rest
+/// of the function around its statements (sizes and defaults of parameters, annotations …) is the header of a
+/// declaration of `f`. A part with only declared `names`, which are candidates themselves, is none. Nor is a
+/// part of the function with only types: callers rely on these, and they are typical of a domain.
+pub(super) fn headers(
     snippet: &Snippet,
     syntax: &Syntax,
     names: &[Candidate],
@@ -61,28 +63,28 @@ pub(super) fn heads(
         (statement.span, cut)
     }));
     cuts.sort_by_key(|&(span, cut)| (span.start, Reverse(span.end), cut));
-    let mut heads = Heads { snippet, words, found: Vec::new() };
+    let mut headers = HeaderCollector { snippet, words, found: Vec::new() };
     let text = Span::new(0, snippet.text().len());
-    let mut open = vec![Rest { of_statement: false, ..Rest::new(text, 0) }];
+    let mut open = vec![OpenStatement { of_statement: false, ..OpenStatement::new(text, 0) }];
     for (span, cut) in cuts {
         while let Some(inner) = open.pop_if(|inner| inner.end <= span.start) {
-            heads.close(inner);
+            headers.close(inner);
         }
-        // What lies in something that was cut out goes with it.
+        // A part inside of one that was cut out goes with it.
         let Some(around) = open.last_mut().filter(|around| around.at <= span.start) else { continue };
-        heads.take(around, span.start, cut);
+        headers.take(around, span.start, cut);
         around.at = span.end;
         if let Cut::Long { depth } = cut {
-            open.push(Rest::new(span, depth));
+            open.push(OpenStatement::new(span, depth));
         }
     }
     while let Some(rest) = open.pop() {
-        heads.close(rest);
+        headers.close(rest);
     }
-    heads.found
+    headers.found
 }
 
-/// The comments and the function's name, which are cut out, and the words that tell.
+/// The comments and the function's name, which are cut out, and the words of headers.
 fn look(snippet: &Snippet, syntax: &Syntax, names: &[Candidate]) -> (Vec<(Span, Cut)>, Words) {
     let (mut cuts, mut words) = (Vec::new(), Words::default());
     let function = snippet.unit().name.as_deref();
@@ -106,7 +108,7 @@ fn look(snippet: &Snippet, syntax: &Syntax, names: &[Candidate]) -> (Vec<(Span, 
     (cuts, words)
 }
 
-impl Rest {
+impl OpenStatement {
     fn new(span: Span, depth: usize) -> Self {
         Self {
             end: span.end,
@@ -118,7 +120,7 @@ impl Rest {
         }
     }
 
-    /// Puts an empty statement in the place of one or more that are cut out.
+    /// Writes an empty statement for one or more that are cut out.
     fn end_statement(&mut self, language: Language) {
         if self.spans.is_empty() {
             self.text.clear();
@@ -133,15 +135,15 @@ impl Rest {
     }
 }
 
-struct Heads<'s> {
+struct HeaderCollector<'s> {
     snippet: &'s Snippet,
     words: Words,
     found: Vec<Candidate>,
 }
 
-impl Heads<'_> {
-    /// Takes what lies before `end`, where something is cut out.
-    fn take(&mut self, rest: &mut Rest, end: usize, cut: Cut) {
+impl HeaderCollector<'_> {
+    /// Takes the bytes before `end`, where a part is cut out.
+    fn take(&mut self, rest: &mut OpenStatement, end: usize, cut: Cut) {
         for piece in self.parts(Span::new(rest.at, end.max(rest.at)), rest.of_statement) {
             if rest.text.len() > WHOLE {
                 self.flush(rest);
@@ -156,21 +158,21 @@ impl Heads<'_> {
         }
     }
 
-    fn close(&mut self, mut rest: Rest) {
+    fn close(&mut self, mut rest: OpenStatement) {
         let end = rest.end;
         self.take(&mut rest, end, Cut::Whole);
         self.flush(&mut rest);
     }
 
-    fn flush(&mut self, rest: &mut Rest) {
+    fn flush(&mut self, rest: &mut OpenStatement) {
         let (spans, text) = (std::mem::take(&mut rest.spans), std::mem::take(&mut rest.text));
         if !spans.is_empty() {
             let text = text.trim().to_owned();
-            self.found.push(Candidate { kind: ElementKind::Head, text, spans, depth: rest.depth });
+            self.found.push(Candidate { kind: ElementKind::Header, text, spans, depth: rest.depth });
         }
     }
 
-    /// The piece if it tells anything; one that is longer than heads are, since it does not parse, in parts.
+    /// The piece if it holds words of its own. A piece that is too long, because it does not parse, is split.
     fn parts(&self, piece: Span, of_statement: bool) -> Vec<Span> {
         let (text, mut rest, mut parts) = (self.snippet.text(), piece, Vec::new());
         while rest.len() > 2 * WHOLE {
@@ -185,7 +187,7 @@ impl Heads<'_> {
         parts.into_iter().map(|part| self.bare(part)).filter(|&part| self.tells(part, of_statement)).collect()
     }
 
-    /// The piece without the white space and braces around it.
+    /// The piece without white space and braces around it.
     fn bare(&self, piece: Span) -> Span {
         let Some(text) = piece.of(self.snippet.text()) else { return piece };
         let brace = |at: char| at.is_whitespace() || matches!(at, '{' | '}');
@@ -193,7 +195,7 @@ impl Heads<'_> {
         Span::new(start, start + text.trim_matches(brace).len())
     }
 
-    /// Whether there is something in it that no other candidate holds.
+    /// Returns whether the piece holds a word that no other candidate holds.
     fn tells(&self, piece: Span, of_statement: bool) -> bool {
         let begins_in = |begins: &[usize]| {
             let next = begins.partition_point(|&begin| begin < piece.start);

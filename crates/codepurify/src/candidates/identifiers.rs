@@ -1,4 +1,4 @@
-//! Names that a snippet declares, with all their occurrences.
+//! Identifiers: names that a snippet declares, with all their places.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,37 +6,38 @@ use super::Candidate;
 use crate::snippet::{Language, Snippet, Span, Syntax, Visit};
 use crate::verdict::ElementKind;
 
-/// What a name stands for. Java keeps methods and variables apart, the others do not.
+/// Kind of entity that a name denotes. Only Java separates methods and variables.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Role {
     Value,
     Method,
 }
 
-/// What an identifier token is to the search.
+/// Role of an identifier token.
 #[derive(Clone, Copy)]
 enum Use {
     /// It introduces the name.
     Declares(Role),
     /// It refers to the name.
     Refers(Role),
-    /// It says that the name belongs to an outer scope.
+    /// It declares that the name belongs to an outer scope.
     Outer,
-    /// It is a label, a field, a keyword argument …, whatever it is called.
+    /// It is a label, a field, a keyword argument …, even with the same name.
     Unrelated,
 }
 
-/// What a node tells its children.
+/// State that a node passes to its children.
 #[derive(Clone, Copy, Default)]
 struct Context {
-    /// The node stands where a name is introduced.
+    /// The node introduces a name.
     declaring: bool,
     /// The node is a call on some object.
     qualified: bool,
 }
 
-/// The function name, parameters and local variables that the snippet declares, each with every token that refers to
-/// it by that name; not fields, methods of objects, keyword arguments, labels, strings or comments.
+/// The function name, parameters and local variables that the snippet declares, each with every token that
+/// refers to it by that name. Fields, methods of objects, keyword arguments, labels, strings and comments do
+/// not count.
 pub(super) fn identifiers(snippet: &Snippet, syntax: &Syntax) -> Vec<Candidate> {
     let text = snippet.text();
     let mut spans: BTreeMap<(Role, &str), Vec<Span>> = BTreeMap::new();
@@ -71,7 +72,7 @@ pub(super) fn identifiers(snippet: &Snippet, syntax: &Syntax) -> Vec<Candidate> 
         .collect()
 }
 
-/// What the identifier `visit` is to the search; `here` is its own context, `above` its parent's.
+/// Role of the identifier `visit`; `here` is its own state, `above` its parent's.
 fn classify(language: Language, visit: &Visit<'_>, here: Context, above: Context) -> Use {
     let role = match (language, visit.parent, visit.field) {
         (Language::Java, "method_declaration" | "method_invocation", Some("name")) => Role::Method,
@@ -102,7 +103,7 @@ fn classify(language: Language, visit: &Visit<'_>, here: Context, above: Context
     if unrelated { Use::Unrelated } else { Use::Refers(role) }
 }
 
-/// Whether the node stands where a name is introduced; `above` says the same of its parent.
+/// Returns whether the node introduces a name; `above` says so of its parent.
 fn declares(language: Language, visit: &Visit<'_>, above: bool) -> bool {
     match language {
         Language::C | Language::Cpp => declares_in_c(visit, above),

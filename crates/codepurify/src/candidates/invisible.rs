@@ -1,10 +1,10 @@
-//! Characters that a reader does not see and a model does.
+//! Invisible characters, which a model reads and people do not see.
 
 use super::Candidate;
 use crate::snippet::{Snippet, Span};
 use crate::verdict::ElementKind;
 
-/// All invisible characters of the snippet as one candidate: neighbouring ones are one span.
+/// All invisible characters of the snippet as one candidate, with a span for each run of them.
 pub(super) fn invisible(snippet: &Snippet) -> Option<Candidate> {
     let mut spans: Vec<Span> = Vec::new();
     for (at, character) in snippet.text().char_indices().filter(|&(_, character)| is_invisible(character)) {

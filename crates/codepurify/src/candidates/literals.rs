@@ -19,7 +19,7 @@ pub(super) fn literals(snippet: &Snippet, syntax: &Syntax) -> Vec<Candidate> {
     found
 }
 
-/// Every comment, without the white space behind it.
+/// Every comment, without trailing white space.
 pub(super) fn comments(snippet: &Snippet, syntax: &Syntax) -> Vec<Candidate> {
     let mut found = Vec::new();
     syntax.walk((), |visit, ()| {

@@ -1,5 +1,6 @@
-//! The elements of a snippet that could be a trigger: identifiers with all their occurrences, one by one and together,
-//! statements, the heads of long ones and of the function, literals, comments and invisible characters.
+//! Candidates: the elements of a snippet that may be a trigger. There is one file for each family: identifiers
+//! with all their places, the naming style, statements, headers of long statements and of the function,
+//! literals and comments, invisible characters.
 
 mod headers;
 mod identifiers;
@@ -16,12 +17,13 @@ pub(crate) use naming_style::SEPARATOR;
 use crate::snippet::{Snippet, Span};
 use crate::verdict::ElementKind;
 
-/// An element whose influence on the victim is measured (method, section 1: `c_i`).
+/// An element whose influence on the victim is measured: `c_i` in formulas.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Candidate {
-    /// What it is.
+    /// Kind of the element.
     pub kind: ElementKind,
-    /// Its text (of the first occurrence; of a head without what is in it; of all names the first twelve of them).
+    /// Its text: of the first place; of a header without the statements in it; of a naming style the first twelve
+    /// names.
     pub text: String,
     /// Its bytes in the snippet's text: at least one span, sorted, not overlapping.
     pub spans: Vec<Span>,
@@ -39,77 +41,78 @@ pub enum Statements {
     Body,
     /// Those at every depth.
     Nested,
-    /// Those at every depth, but of long ones that hold others only these others and the head, as of the function: so no token
-    /// stands in many candidates, and every name, number and string in one. Statements of the same text are one candidate, which a repeated trigger cannot hide behind.
+    /// Those at every depth, but of long ones that hold others only the header, like that of the function. So
+    /// every name, number and string is part of a candidate, and no token of many. Statements with the same text
+    /// are one candidate, so a trigger cannot hide by repetition.
     Parts,
 }
 
-/// Which families of candidates are looked at.
+/// Families of candidates that are tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "switches that have nothing to do with each other")]
+#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct Families {
     /// Names that the snippet declares.
     pub identifiers: bool,
     /// Statements.
     pub statements: Statements,
-    /// Number, character and string literals, equal ones together. Each lies in a statement or a condition, which shows
-    /// what it does; on its own it only says more precisely where.
+    /// Number, character and string literals, equal ones together. Each is part of a statement or header, which
+    /// shows its influence; alone it is only more precise.
     pub literals: bool,
     /// Comments.
     pub comments: bool,
-    /// Characters that are not seen: zero-width ones, directional controls and the like. All of them are one candidate.
+    /// Invisible characters: zero-width ones, directional controls and the like. All of them are one candidate.
     pub invisible: bool,
-    /// All variables and parameters that the snippet declares together, where these are two or more: one candidate, which stands
-    /// behind all others.
-    pub names: bool,
+    /// All variables and parameters that the snippet declares, if there are two or more: one candidate, the last.
+    pub naming_style: bool,
 }
 
 impl Default for Families {
-    /// The published method's: identifiers, and statements directly in the body.
+    /// Those of the published method: identifiers, and statements directly in the body.
     fn default() -> Self {
         Self { identifiers: true, statements: Statements::Body, ..Self::NONE }
     }
 }
 
 impl Families {
-    /// No family at all.
+    /// No family.
     pub const NONE: Self = Self {
         identifiers: false,
         statements: Statements::None,
         literals: false,
         comments: false,
         invisible: false,
-        names: false,
+        naming_style: false,
     };
 
-    /// All single elements that [`crate::Profile::standard`] looks at: everything but literals.
-    pub const STANDARD: Self = Self {
+    /// Those of [`crate::Profile::transplant`]: all single elements but literals.
+    pub const TRANSPLANT: Self = Self {
         identifiers: true,
         statements: Statements::Parts,
         literals: false,
         comments: true,
         invisible: true,
-        names: false,
+        naming_style: false,
     };
 }
 
-/// The candidates of `snippet`, each element once, in source order (the longer one first where two begin together).
-/// Empty if the snippet was too large to be parsed. Of nested statements that hold more than 8 MiB together the longest are left out.
+/// Returns the candidates of `snippet`, each element once, in source order (of two that begin together, the
+/// longer first). Returns none if the snippet was too large to be parsed. If nested statements hold more than
+/// 8 MiB together, the longest are left out.
 #[must_use]
 pub fn candidates(snippet: &Snippet, families: &Families) -> Vec<Candidate> {
     find(snippet, *families).0
 }
 
-/// [`candidates`], and how many nested statements are left out.
+/// [`candidates`], and the number of nested statements that are left out.
 pub(crate) fn find(snippet: &Snippet, families: Families) -> (Vec<Candidate>, usize) {
     let Some(syntax) = snippet.syntax() else { return (Vec::new(), 0) };
     let (mut found, mut left_out) = (Vec::new(), 0);
-    let identifiers = if families.identifiers || families.names {
+    let identifiers = if families.identifiers || families.naming_style {
         identifiers::identifiers(snippet, syntax)
     } else {
         Vec::new()
     };
-    let names = if families.names { naming_style::together(snippet, &identifiers) } else { None };
+    let names = if families.naming_style { naming_style::together(snippet, &identifiers) } else { None };
     if families.identifiers {
         found.extend(identifiers);
     }
@@ -136,7 +139,7 @@ pub(crate) fn find(snippet: &Snippet, families: Families) -> (Vec<Candidate>, us
     (found, left_out)
 }
 
-/// One candidate for all elements of the same kind and text, as deep as the outermost of them.
+/// Merges elements of the same kind and text, with the depth of the outermost.
 fn together(elements: Vec<Candidate>) -> Vec<Candidate> {
     let mut known: BTreeMap<(ElementKind, String), Candidate> = BTreeMap::new();
     for element in elements {
@@ -152,7 +155,7 @@ fn together(elements: Vec<Candidate>) -> Vec<Candidate> {
 }
 
 impl Candidate {
-    /// The element at `spans`, or `None` if there is nothing to it but white space.
+    /// The element at `spans`; `None` if it is white space only.
     fn new(snippet: &Snippet, kind: ElementKind, spans: Vec<Span>, depth: usize) -> Option<Self> {
         let text = spans.first()?.of(snippet.text())?;
         (!text.trim().is_empty()).then(|| Self { kind, text: text.to_owned(), spans, depth })

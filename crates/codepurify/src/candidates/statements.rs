@@ -2,38 +2,39 @@
 
 use std::collections::BTreeSet;
 
-use super::headers::heads;
+use super::headers::headers;
 use super::{Candidate, Statements, together};
 use crate::snippet::{Grammar, Snippet, Span, Syntax, Visit};
 use crate::verdict::ElementKind;
 
-/// Where in the nesting a node stands.
+/// Place of a node in the nesting.
 #[derive(Clone, Copy)]
 struct Place {
-    /// Statements and bare blocks around it.
+    /// Number of statements and bare blocks around it.
     depth: usize,
     in_function: bool,
-    /// Whether the next block inwards is the body of a statement or function, and so no level of its own.
+    /// True if the next inner block is the body of a statement or function, which adds no level.
     owns_block: bool,
 }
 
-/// Statements up to this many bytes are looked at as a whole, longer ones in parts: triggers are short, and what a longer
-/// statement does is seen in what it holds.
+/// Most bytes of a statement that is one candidate. Longer ones are split: triggers are short, and the
+/// influence of a long statement shows in its parts.
 pub(super) const WHOLE: usize = 120;
 
-/// Most bytes of nested statements that are looked at as a whole, the shortest first: a hundred thousand of them in each other are
-/// each nearly as long as the file.
+/// Most bytes of all nested statements that are candidates, the shortest first: of a hundred thousand nested
+/// ones, each is nearly as long as the file.
 const NESTED_BYTES: usize = 8 << 20;
 
-/// Where a statement is.
+/// Place of a statement.
 #[derive(Clone, Copy)]
 pub(super) struct Statement {
     pub(super) span: Span,
     pub(super) depth: usize,
 }
 
-/// The statements that `which` asks for, outer ones first, and how many are left out because they hold too many bytes together. A
-/// block is no candidate, its children are; at the top level of a text, and directly in a function's body, the depth is 0.
+/// The statements that `which` selects, outer ones first, and the number of those that are left out because they
+/// hold too many bytes together. The children of a block are candidates, the block is not. The depth is 0 at the
+/// top level of a text and directly in a function's body.
 pub(super) fn statements(
     snippet: &Snippet,
     syntax: &Syntax,
@@ -56,13 +57,13 @@ pub(super) fn statements(
         Statements::Parts => {
             let begins: BTreeSet<usize> = found.iter().map(|statement| statement.span.start).collect();
             let is_long = |&Statement { span, .. }: &Statement| {
-                // A statement that holds another has one begin inside of it.
+                // A statement holds another if one begins inside of it.
                 span.len() > WHOLE && begins.range(span.start + 1..span.end).next().is_some()
             };
-            let heads = heads(snippet, syntax, names, &found, is_long);
+            let headers = headers(snippet, syntax, names, &found, is_long);
             found.retain(|statement| !is_long(statement));
             let mut parts = candidates(snippet, &found);
-            parts.extend(heads);
+            parts.extend(headers);
             (together(parts), 0)
         }
     }
@@ -118,14 +119,14 @@ fn is_statement(grammar: &Grammar, visit: &Visit<'_>, place: Place) -> bool {
     if grammar.local_definitions.contains(&visit.kind) {
         return place.in_function && grammar.blocks.contains(&visit.parent);
     }
-    // `for (int i = 0; …)` and `if (int n = f(); …)`: part of a head, not a statement of its own.
-    let in_head = matches!(visit.field, Some("initializer" | "init" | "condition" | "value"))
+    // `for (int i = 0; …)` and `if (int n = f(); …)`: part of a header, not a statement of its own.
+    let in_header = matches!(visit.field, Some("initializer" | "init" | "condition" | "value"))
         || visit.parent == "init_statement";
     // A function whose body is `try { … } catch …` is that statement.
-    grammar.is_statement(visit.kind) && !in_head
+    grammar.is_statement(visit.kind) && !in_header
 }
 
-/// Without white space at its ends, which some grammars count in (a Python block at the end of a text).
+/// `span` without white space at its ends, which some grammars include (a Python block at the end of a text).
 pub(super) fn trimmed(text: &str, span: Span) -> Span {
     let Some(bytes) = span.of(text) else { return span };
     let start = span.start + (bytes.len() - bytes.trim_start().len());

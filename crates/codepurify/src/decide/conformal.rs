@@ -1,107 +1,111 @@
-//! What clean code says about the evidence of profile `default`.
+//! Tests against clean code for profile `transplant`.
 
-use super::Evidence;
+use super::TestResult;
 use crate::calibration::{Calibration, rows_needed};
-use crate::occlude::Inspection;
+use crate::occlude::EncodedSnippet;
 use crate::profile::Profile;
-use crate::score::{Dependence, Scores};
+use crate::score::{Scores, StrongestCandidate};
 
-/// The part of α that goes to the names of a snippet together; the rest goes to its strongest element (`docs/method.md` has the
+/// Part of α that the naming style gets; the strongest element gets the rest (`docs/method.md` has the
 /// figures).
-const NAMING: f64 = 0.2;
+const NAMING_STYLE: f64 = 0.2;
 
-/// The evidence about a snippet that gets the answer `label`: against the clean code of the calibration, if this knows enough with that
-/// answer, else against the built-in limit.
-pub(super) fn evidence(
+/// Tests a snippet with the prediction `label` against the clean code of the calibration, if this has enough
+/// with that prediction, else against the built-in limit.
+pub(super) fn test(
     profile: &Profile,
-    inspection: &Inspection<'_>,
+    encoded: &EncodedSnippet<'_>,
     scores: &Scores,
     label: Option<usize>,
-) -> Option<Evidence> {
-    let dependence = scores.dependence?;
+) -> Option<TestResult> {
+    let strongest = scores.strongest?;
     let Some(clean) =
         profile.calibration.as_ref().filter(|clean| clean.rows(label) >= rows_needed(profile.alpha))
     else {
-        return Some(Evidence { flagged: dependence.complete, ..Evidence::of(dependence) });
+        return Some(TestResult { flagged: strongest.flips_all, ..TestResult::of(strongest) });
     };
-    let single = label.is_some() && inspection.seat.is_none() && profile.families.names;
-    let both = single && clean.rows(label) >= rows_needed(NAMING * profile.alpha);
-    let element = clean.p_value(label, dependence.score);
-    let evidence = if both {
-        in_either_way(clean, scores, dependence, label)
+    let single = label.is_some() && encoded.pair.is_none() && profile.families.naming_style;
+    let both = single && clean.rows(label) >= rows_needed(NAMING_STYLE * profile.alpha);
+    let element = clean.p_value(label, strongest.score);
+    let result = if both {
+        test_both(clean, scores, strongest, label)
     } else {
-        Evidence { p_value: Some(element), ..Evidence::of(dependence) }
+        TestResult { p_value: Some(element), ..TestResult::of(strongest) }
     };
-    Some(Evidence { flagged: evidence.p_value.is_some_and(|p_value| p_value <= profile.alpha), ..evidence })
+    Some(TestResult { flagged: result.p_value.is_some_and(|p_value| p_value <= profile.alpha), ..result })
 }
 
-/// Two questions are asked, so each has its part of α (Bonferroni): p is at most α if either is answered below its part. Where both
-/// are, the strongest element is the trigger, since it says more.
-fn in_either_way(
+/// Tests the strongest element and the naming style, each with its part of α (Bonferroni): p is at most α if
+/// either is below its part. If both are, the element is the trigger, since it is more specific.
+fn test_both(
     clean: &Calibration,
     scores: &Scores,
-    dependence: Dependence,
+    strongest: StrongestCandidate,
     label: Option<usize>,
-) -> Evidence {
-    let element = (clean.p_value(label, dependence.score) / (1.0 - NAMING)).min(1.0);
-    let of_element = Evidence { p_value: Some(element), ..Evidence::of(dependence) };
-    let Some(naming) = scores.naming else { return of_element };
-    let together = clean.naming_p_value(label, naming.score) / NAMING;
+) -> TestResult {
+    let element = (clean.p_value(label, strongest.score) / (1.0 - NAMING_STYLE)).min(1.0);
+    let of_element = TestResult { p_value: Some(element), ..TestResult::of(strongest) };
+    let Some(style) = scores.naming_style else { return of_element };
+    let together = clean.naming_p_value(label, style.score) / NAMING_STYLE;
     if together >= element {
         return of_element;
     }
-    // Scores of one model can be ranked: this one is as high as an element's that is as rare.
-    let as_rare = clean.as_rare(label, together * (1.0 - NAMING)).unwrap_or(dependence.score);
-    Evidence {
+    // Scores of one victim are ranked: the naming style gets the score of an element that is as rare.
+    let score = clean.score_at(label, together * (1.0 - NAMING_STYLE)).unwrap_or(strongest.score);
+    TestResult {
         p_value: Some(together),
-        score: as_rare.max(dependence.score),
-        located: Some(naming.names),
+        score: score.max(strongest.score),
+        located: Some(style.candidate),
         ..of_element
     }
 }
 
-impl Evidence {
-    fn of(dependence: Dependence) -> Self {
-        let Dependence { score, strongest, .. } = dependence;
-        Self { flagged: false, score, p_value: None, located: Some(strongest) }
+impl TestResult {
+    fn of(strongest: StrongestCandidate) -> Self {
+        let StrongestCandidate { score, candidate, .. } = strongest;
+        Self { flagged: false, score, p_value: None, located: Some(candidate) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::score::Naming;
+    use crate::query::Responses;
+    use crate::score::NamingStyle;
     use crate::victim::Logits;
 
-    /// Against eight clean snippets with scores from 1 to 8, two of which have names that do something: 3 and 5.
-    fn judged(score: f64, naming: Option<f64>) -> Evidence {
+    /// Tests against eight clean snippets with scores from 1 to 8, two of which have naming styles with scores
+    /// of 3 and 5.
+    fn tested(score: f64, naming_style: Option<f64>) -> TestResult {
         let clean = r#"{"schema_version":1,"model_sha256":"","source":"","settings":"","answers":
             {"0":{"scores":[1,2,3,4,5,6,7,8],"unscored":0,"naming":[3,5]}}}"#;
-        let mut scores = Scores::of_logits(&Logits::new(2, vec![1.0, 0.0]).unwrap());
-        scores.naming = naming.map(|score| Naming { score, names: 7 });
-        let dependence = Dependence { score, strongest: 2, complete: false, open: true, needed: false };
-        in_either_way(&Calibration::from_json(clean).unwrap(), &scores, dependence, Some(0))
+        let mut scores = Scores::new(Responses::Labels(Logits::new(2, vec![1.0, 0.0]).unwrap()));
+        scores.naming_style = naming_style.map(|score| NamingStyle { score, candidate: 7 });
+        let strongest =
+            StrongestCandidate { score, candidate: 2, flips_all: false, testable: true, needed: false };
+        test_both(&Calibration::from_json(clean).unwrap(), &scores, strongest, Some(0))
     }
 
     #[test]
-    fn what_is_rarer_for_its_part_decides_and_is_ranked_like_an_element_as_rare() {
-        let close = |evidence: Evidence, p: f64| (evidence.p_value.unwrap() - p).abs() < 1e-12;
-        // One of nine in each: the element has four times the part.
-        let element = judged(9.0, Some(6.0));
+    fn rarer_test_decides_with_the_score_of_an_equally_rare_element() {
+        let close = |result: TestResult, p: f64| (result.p_value.unwrap() - p).abs() < 1e-12;
+        // One of nine in each: the element has four times as large a part of α.
+        let element = tested(9.0, Some(6.0));
         assert!(close(element, 1.0 / 9.0 / 0.8));
         assert_eq!((element.located, element.score), (Some(2), 9.0));
-        // Eight of nine and one of nine, which is as rare for its part as four of nine for an element: the third highest score.
-        let names = judged(1.5, Some(6.0));
+        // Eight of nine and one of nine. For its part the latter is as rare as four of nine for an element, the
+        // third highest score.
+        let names = tested(1.5, Some(6.0));
         assert!(close(names, 1.0 / 9.0 / 0.2));
         assert_eq!((names.located, names.score), (Some(7), 6.0));
     }
 
     #[test]
-    fn no_p_value_is_above_one() {
-        // Nine of nine for the element; two of nine for the names, which is more than their part allows.
+    fn p_value_is_at_most_one() {
+        // Nine of nine for the element; two of nine for the naming style, too many for its part.
         for naming in [None, Some(4.0), Some(1.0)] {
-            let evidence = judged(0.5, naming);
-            assert_eq!((evidence.p_value, evidence.located, evidence.score), (Some(1.0), Some(2), 0.5));
+            let result = tested(0.5, naming);
+            assert_eq!((result.p_value, result.located, result.score), (Some(1.0), Some(2), 0.5));
         }
     }
 }

@@ -1,152 +1,150 @@
-//! From the statistics of a snippet to a decision.
+//! Decisions: from the statistics of a snippet to poisoned, clean or inconclusive.
 
 mod conformal;
 
 use crate::calibration::rows_needed;
 use crate::candidates::{Candidate, Statements};
-use crate::occlude::Inspection;
+use crate::occlude::EncodedSnippet;
 use crate::profile::{Profile, Statistic};
-use crate::score::Scores;
+use crate::score::{ABOUT_EQUAL, Scores};
 use crate::snippet::SyntaxQuality;
 use crate::verdict::{Decision, ElementKind};
 
-/// Of nested statements, those that reach this share of the best score are taken for equally strong.
-const AS_STRONG: f64 = 0.9;
-
-/// A decision and what it rests on.
+/// A decision and its basis.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Judgement {
     pub(crate) decision: Decision,
-    /// The deciding statistic, turned so that larger is more suspicious.
+    /// The deciding statistic; the larger, the more suspicious.
     pub(crate) score: Option<f64>,
-    /// Share of clean code that is at least as suspicious, if the model is calibrated.
+    /// Share of clean code that is at least as suspicious, if the victim is calibrated.
     pub(crate) p_value: Option<f64>,
     /// Index of the located candidate, if poisoned.
     pub(crate) located: Option<usize>,
-    /// Why inconclusive, or what limits the decision.
+    /// Why it is inconclusive, or what limits the decision.
     pub(crate) reasons: Vec<String>,
 }
 
-/// What references cannot tell: a candidate cannot bring an answer that is there already.
-const NOT_OPEN: &str = "the references get this answer anyway: only what it loses without a candidate was looked at; give \
-                        other references, or calibrate";
-
-/// What the deciding statistic says.
+/// Result of the deciding statistic.
 #[derive(Debug, Clone, Copy, Default)]
-struct Evidence {
+struct TestResult {
     flagged: bool,
     score: f64,
     p_value: Option<f64>,
     located: Option<usize>,
 }
 
-/// What is said of a side that was called poisoned for what it does together with the other one.
+/// Reason where all references already have the prediction, so that no candidate can flip them.
+const NOT_TESTABLE: &str = "the references get this answer anyway: only what it loses without a candidate was looked at; give \
+     other references, or calibrate";
+
+/// Reason for a side that is poisoned because the prediction depends on both sides.
 const TOGETHER: &str =
     "the other side of the pair is poisoned, and the answer goes only without what is strongest in both";
 
-/// What is said of a side that was called poisoned for what the other one is called poisoned for.
+/// Reason for a side that holds the trigger of the other side.
 const SHARED: &str = "the trigger of the other side of the pair stands here as well";
 
-/// What is said of a snippet that was called poisoned only once something else had been changed.
-const LATER: &str = "it showed once the other side of the pair was purified";
+/// Reason for a side whose trigger showed once the other side was rewritten.
+const FOUND_LATER: &str = "it showed once the other side of the pair was purified";
 
 impl Judgement {
-    /// Calls a side poisoned because the other one is and `scores` say that the answer hangs on both.
+    /// Decides poisoned for a side whose other side is, if `scores` say that the prediction depends on both.
     pub(crate) fn implicate(&mut self, scores: &Scores) {
-        let needed = scores.dependence.filter(|dependence| dependence.needed);
-        if let (Some(dependence), false) = (needed, self.decision == Decision::Poisoned) {
-            self.accuse(dependence.strongest, TOGETHER);
+        let needed = scores.strongest.filter(|strongest| strongest.needed);
+        if let (Some(strongest), false) = (needed, self.decision == Decision::Poisoned) {
+            self.locate(strongest.candidate, TOGETHER);
         }
     }
 
-    /// Calls a side poisoned because its candidate of this index is the trigger of the other one, whatever it was called for before.
+    /// Decides poisoned for a side whose candidate `trigger` is the trigger of the other side, whatever was
+    /// located before.
     pub(crate) fn share(&mut self, trigger: usize) {
         if self.located != Some(trigger) {
-            self.accuse(trigger, SHARED);
+            self.locate(trigger, SHARED);
         }
     }
 
-    fn accuse(&mut self, candidate: usize, reason: &str) {
+    fn locate(&mut self, candidate: usize, reason: &str) {
         (self.decision, self.located) = (Decision::Poisoned, Some(candidate));
         self.reasons.push(reason.to_owned());
     }
 
-    /// Takes over that the snippet was called poisoned `later`, once the other side had been changed.
+    /// Takes over the decision poisoned that followed `later`, after the other side was rewritten.
     pub(crate) fn follow(&mut self, later: &Self) {
         if self.decision != Decision::Poisoned {
             (self.decision, self.score, self.p_value) = (later.decision, later.score, later.p_value);
-            self.reasons.push(LATER.to_owned());
+            self.reasons.push(FOUND_LATER.to_owned());
         }
     }
 }
 
-/// Poisoned wins whatever else is wrong; clean needs complete evidence; everything else is inconclusive. Compares with clean
-/// code that gets the answer `label`; `None` stands for a generated text.
+/// Decides on a snippet: `poisoned` takes precedence, `clean` needs complete evidence, everything else is
+/// inconclusive. Clean code with the prediction `label` is compared; `None` stands for a generated text.
 pub(crate) fn decide(
     profile: &Profile,
-    inspection: &Inspection<'_>,
+    encoded: &EncodedSnippet<'_>,
     scores: Option<&Scores>,
     label: Option<usize>,
 ) -> Judgement {
-    let evidence = scores.and_then(|scores| evidence(profile, inspection, scores, label));
-    let flagged = evidence.is_some_and(|evidence| evidence.flagged);
-    let gaps = gaps(profile, inspection, evidence.is_some());
-    let decision = match (flagged, gaps.is_empty()) {
+    let result = scores.and_then(|scores| test(profile, encoded, scores, label));
+    let flagged = result.is_some_and(|result| result.flagged);
+    let mut reasons = gaps(profile, encoded, result.is_some());
+    let decision = match (flagged, reasons.is_empty()) {
         (true, _) => Decision::Poisoned,
         (false, true) => Decision::Clean,
         (false, false) => Decision::Inconclusive,
     };
-    let mut reasons = gaps;
-    if let SyntaxQuality::Recovered { errors } = inspection.snippet.quality() {
+    if let SyntaxQuality::Recovered { errors } = encoded.snippet.quality() {
         let places = if errors == 1 { "place" } else { "places" };
         reasons
             .push(format!("the code does not parse in {errors} {places}; its elements there may be missing"));
     }
     if decision != Decision::Inconclusive {
         reasons.extend(scores.and_then(|_| uncalibrated(profile, label)));
-        let dependence = scores.and_then(|scores| scores.dependence).filter(|dependence| !dependence.open);
-        if dependence.is_some() && evidence.is_some_and(|evidence| evidence.p_value.is_none()) {
-            reasons.push(NOT_OPEN.to_owned());
+        let strongest = scores.and_then(|scores| scores.strongest).filter(|strongest| !strongest.testable);
+        if strongest.is_some() && result.is_some_and(|result| result.p_value.is_none()) {
+            reasons.push(NOT_TESTABLE.to_owned());
         }
     }
     Judgement {
         decision,
-        score: evidence.map(|evidence| evidence.score),
-        p_value: evidence.and_then(|evidence| evidence.p_value),
-        located: evidence.filter(|_| flagged).and_then(|evidence| evidence.located),
+        score: result.map(|result| result.score),
+        p_value: result.and_then(|result| result.p_value),
+        located: result.filter(|_| flagged).and_then(|result| result.located),
         reasons,
     }
 }
 
-fn evidence(
+/// Compares the profile's statistic with its limit; `None` if there is no evidence.
+fn test(
     profile: &Profile,
-    inspection: &Inspection<'_>,
+    encoded: &EncodedSnippet<'_>,
     scores: &Scores,
     label: Option<usize>,
-) -> Option<Evidence> {
+) -> Option<TestResult> {
     let limits = profile.thresholds;
-    let of_entropy = |flagged: bool, score: f64| Evidence {
+    let of_entropy = |flagged: bool, score: f64| TestResult {
         flagged,
         score,
         p_value: None,
-        located: locate(profile, inspection, scores),
+        located: locate(profile, encoded, scores),
     };
     match profile.statistic {
         Statistic::Entropy => {
-            // Not the negation: an entropy of zero is no "-0".
+            // Subtracted, not negated: an entropy of 0 gives no "-0".
             scores.entropy.map(|entropy| of_entropy(entropy.raw < limits.entropy, 0.0 - entropy.raw))
         }
         Statistic::Concentration => scores.entropy.map(|entropy| {
             of_entropy(entropy.concentration() > limits.concentration, entropy.concentration())
         }),
-        Statistic::Dependence => conformal::evidence(profile, inspection, scores, label),
+        Statistic::Sufficiency => conformal::test(profile, encoded, scores, label),
     }
 }
 
-/// Why the limit in force is none that clean code of this model has set.
+/// Returns why the limit was not set by clean code of this victim, if it was not.
 fn uncalibrated(profile: &Profile, label: Option<usize>) -> Option<String> {
     let calibrated = match (profile.statistic, &profile.calibration) {
-        (Statistic::Dependence, Some(clean)) => {
+        (Statistic::Sufficiency, Some(clean)) => {
             let (rows, needed) = (clean.rows(label), rows_needed(profile.alpha));
             if rows >= needed {
                 return None;
@@ -157,63 +155,63 @@ fn uncalibrated(profile: &Profile, label: Option<usize>) -> Option<String> {
                 profile.alpha
             ));
         }
-        (Statistic::Dependence, None) => false,
+        (Statistic::Sufficiency, None) => false,
         _ => profile.thresholds.calibrated,
     };
     (!calibrated).then(|| "the limits are not calibrated for this model".to_owned())
 }
 
-/// Why the snippet cannot be called clean, however harmless it looks; `evidence` says whether there is a statistic.
-fn gaps(profile: &Profile, inspection: &Inspection<'_>, evidence: bool) -> Vec<String> {
-    if let Some(obstacle) = &inspection.obstacle {
+/// Returns why the snippet cannot be called clean whatever it scores; `has_score` says whether it has one.
+fn gaps(profile: &Profile, encoded: &EncodedSnippet<'_>, has_score: bool) -> Vec<String> {
+    if let Some(obstacle) = &encoded.obstacle {
         return vec![obstacle.clone()];
     }
     let mut gaps = Vec::new();
-    let coverage = inspection.coverage;
+    let coverage = encoded.coverage;
     if coverage.tokens_inspected < coverage.tokens_total {
         let (inspected, total) = (coverage.tokens_inspected, coverage.tokens_total);
         gaps.push(format!("only {inspected} of {total} tokens fit the model's window"));
     }
-    if inspection.snippet.quality() == SyntaxQuality::Broken {
-        gaps.push(format!("the text does not parse as {}", inspection.snippet.language()));
+    if encoded.snippet.quality() == SyntaxQuality::Broken {
+        gaps.push(format!("the text does not parse as {}", encoded.snippet.language()));
     }
-    let weighed = profile.statistic == Statistic::Dependence;
-    match inspection.candidates.len() {
+    let in_references = profile.statistic == Statistic::Sufficiency;
+    match encoded.candidates.len() {
         0 => gaps.push("no candidates: no name is declared and no statement found".to_owned()),
-        _ if weighed && evidence => {}
-        _ if weighed => {
-            let language = inspection.snippet.language();
+        _ if in_references && has_score => {}
+        _ if in_references => {
+            let language = encoded.snippet.language();
             gaps.push(format!(
                 "no reference is written in {language}: candidates have no place to be tried in"
             ));
         }
         1 => gaps.push("fewer than two candidates: there is nothing to compare the only one with".to_owned()),
-        _ if !evidence => gaps.push("no candidate changes the answer at all".to_owned()),
+        _ if !has_score => gaps.push("no candidate changes the answer at all".to_owned()),
         _ => {}
     }
     gaps
 }
 
-/// The candidate with the largest score, the first of equals. With nested statements the innermost of those inside it
-/// that are about as strong: the rest of the outer one is innocent.
-fn locate(profile: &Profile, inspection: &Inspection<'_>, scores: &Scores) -> Option<usize> {
+/// Returns the candidate with the largest score, the first of equals. Of nested statements with about equal
+/// scores it is the innermost: the rest of the outer one is benign.
+fn locate(profile: &Profile, encoded: &EncodedSnippet<'_>, scores: &Scores) -> Option<usize> {
     let score = |index: usize| scores.influences[index].score;
     let best = (0..scores.influences.len())
         .reduce(|best, next| if score(next) > score(best) { next } else { best })?;
     if profile.families.statements != Statements::Nested {
         return Some(best);
     }
-    let candidates = &inspection.candidates;
+    let candidates = &encoded.candidates;
     let inside = |index: &usize| {
         let nested = *index == best || within(&candidates[*index], &candidates[best]);
-        nested && score(*index) >= AS_STRONG * score(best)
+        nested && score(*index) >= ABOUT_EQUAL * score(best)
     };
     (0..candidates.len())
         .filter(inside)
         .reduce(|inner, next| if candidates[next].depth > candidates[inner].depth { next } else { inner })
 }
 
-/// Whether `inner` is a statement in the statement `outer`.
+/// Returns whether `inner` is a statement in the statement `outer`.
 fn within(inner: &Candidate, outer: &Candidate) -> bool {
     let statements = inner.kind == ElementKind::Statement && outer.kind == ElementKind::Statement;
     statements && outer.spans[0].contains(inner.spans[0])
@@ -228,13 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_later_makes_a_clean_side_poisoned_and_says_so() {
+    fn later_finding_makes_a_clean_side_poisoned_with_a_reason() {
         let later = Judgement { located: Some(3), ..judged(Decision::Poisoned, 0.01) };
         let mut clean = judged(Decision::Clean, 0.4);
         clean.follow(&later);
         assert_eq!((clean.decision, clean.p_value), (Decision::Poisoned, Some(0.01)));
-        // Its place is that in the changed text, which the verdict gets by another way.
-        assert_eq!((clean.located, clean.reasons), (None, vec![LATER.to_owned()]));
+        // Its place in the changed text is not one of this text; the verdict gets it from the edit history.
+        assert_eq!((clean.located, clean.reasons), (None, vec![FOUND_LATER.to_owned()]));
 
         let mut poisoned = judged(Decision::Poisoned, 0.02);
         poisoned.follow(&later);

@@ -1,5 +1,4 @@
-//! What the victim is asked: the snippet as it stands and without a candidate (occlusion), and references with a candidate
-//! in them (transplant).
+//! Occlusion: the snippet as tokens, as it stands and without candidates.
 
 mod substitute;
 
@@ -10,22 +9,22 @@ use std::collections::HashSet;
 
 use crate::candidates::{Candidate, Families, candidates, find};
 use crate::error::ModelError;
-use crate::query::{Asked, Item};
+use crate::query::{Query, QueryRows, SeenQueries};
 use crate::snippet::{Snippet, Span, SyntaxQuality};
 use crate::verdict::{Coverage, PairMember};
 use crate::victim::{Encoding, Model, Ragged};
 
-/// Victim tokens that the variants of one snippet may hold together. A model with a window of 512 stays far below for
-/// any text; only a victim without a window that is given a huge unit comes here.
+/// Most victim tokens of all variants of one snippet. A victim with a window of 512 stays far below for any
+/// text; only a huge unit for a victim without a window reaches it.
 const TOKEN_LIMIT: usize = 1 << 24;
 
-/// What is to be judged about one snippet.
-pub(crate) struct Inspection<'s> {
+/// A snippet as the victim reads it, with its candidates.
+pub(crate) struct EncodedSnippet<'s> {
     pub(crate) snippet: &'s Snippet,
-    /// The candidates that lie in the model's window, at least partly.
+    /// The candidates of which the victim sees a part.
     pub(crate) candidates: Vec<Candidate>,
-    /// Row 0 is the snippet, row i + 1 the snippet without candidate i, if these were made in advance; no row if nothing can
-    /// be judged.
+    /// Row 0 is the snippet, row i + 1 the snippet without candidate i if these were precomputed; no row if
+    /// nothing can be judged.
     pub(crate) rows: Ragged,
     /// Row 0 with its bytes.
     encoding: Encoding,
@@ -34,31 +33,31 @@ pub(crate) struct Inspection<'s> {
     pub(crate) coverage: Coverage,
     /// Why nothing, or nothing but row 0, can be judged.
     pub(crate) obstacle: Option<String>,
-    /// Its place if it is a side of a pair.
-    pub(crate) seat: Option<Seat>,
-    /// What was asked of references before it was changed into what it is.
-    pub(crate) asked: Asked,
+    /// Its place and the other side, if it is a side of a pair.
+    pub(crate) pair: Option<PairContext>,
+    /// Queries that were paid for before the snippet was changed into this one.
+    pub(crate) seen_queries: SeenQueries,
 }
 
-/// Which variants of a snippet are made in advance.
+/// Which variants of a snippet are encoded in advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Variants {
+pub(crate) enum Occlusions {
     /// One without each candidate.
-    All,
-    /// None: they are made when they are asked for.
-    Asked,
+    Precomputed,
+    /// None: each is encoded for its query.
+    OnDemand,
 }
 
-/// A place in a pair.
+/// The place of a snippet in a pair.
 #[derive(Clone)]
-pub(crate) struct Seat {
+pub(crate) struct PairContext {
     pub(crate) member: PairMember,
-    /// The other side as it stands.
+    /// Tokens of the other side as it stands.
     pub(crate) other: Vec<u32>,
 }
 
-impl<'s> Inspection<'s> {
-    fn of_nothing(snippet: &'s Snippet) -> Self {
+impl<'s> EncodedSnippet<'s> {
+    fn empty(snippet: &'s Snippet) -> Self {
         Self {
             snippet,
             candidates: Vec::new(),
@@ -67,54 +66,55 @@ impl<'s> Inspection<'s> {
             start: 0,
             coverage: Coverage { tokens_inspected: 0, tokens_total: 0 },
             obstacle: None,
-            seat: None,
-            asked: Asked::default(),
+            pair: None,
+            seen_queries: SeenQueries::default(),
         }
     }
 
-    /// Encodes `snippet` once, cuts it to the model's window and finds the candidates in it.
+    /// Encodes `snippet` once, cuts it to the victim's window and finds the candidates in it.
     ///
     /// # Errors
-    /// [`ModelError`] if the model cannot tokenise the text.
+    /// [`ModelError`] if the victim cannot tokenise the text.
     pub(crate) fn new(
         model: &dyn Model,
         snippet: &'s Snippet,
         families: Families,
-        variants: Variants,
+        occlusions: Occlusions,
     ) -> Result<Self, ModelError> {
-        let mut inspection = Self::of_nothing(snippet);
+        let mut encoded = Self::empty(snippet);
         if let SyntaxQuality::NotParsed { bytes, limit } = snippet.quality() {
-            inspection.obstacle = Some(format!("the unit has {bytes} bytes, more than the limit of {limit}"));
-            return Ok(inspection);
+            encoded.obstacle = Some(format!("the unit has {bytes} bytes, more than the limit of {limit}"));
+            return Ok(encoded);
         }
         let (encoding, coverage) = encode_window(model, snippet.text())?;
-        inspection.coverage = coverage;
+        encoded.coverage = coverage;
         if encoding.ids.is_empty() {
-            inspection.obstacle = Some("the model sees no token in this text".to_owned());
-            return Ok(inspection);
+            encoded.obstacle = Some("the model sees no token in this text".to_owned());
+            return Ok(encoded);
         }
         let end = encoding.spans.last().map_or(0, |span| span.end);
         let (mut near, left_out) = find(snippet, families);
         near.retain(|candidate| candidate.spans[0].start < end);
         if left_out > 0 {
-            inspection.obstacle = Some(format!(
+            encoded.obstacle = Some(format!(
                 "{left_out} nested statements are too long together to be inspected in one unit"
             ));
         }
-        inspection.look(model, encoding, near, variants)?;
-        Ok(inspection)
+        encoded.set_window(model, encoding, near, occlusions)?;
+        Ok(encoded)
     }
 
-    /// The windows behind this one, which is the first, up to the end of the snippet. They overlap by a quarter, so that no
-    /// element shorter than that is only seen in parts; each holds the candidates that were not seen whole in front of it.
+    /// Sliding windows behind this one, which is the first, up to the end of the snippet. They overlap by a
+    /// quarter, so every shorter element is whole in one of them. Each holds the candidates that no window
+    /// in front of it holds whole.
     ///
     /// # Errors
-    /// [`ModelError`] if the model cannot tokenise the text.
-    pub(crate) fn behind(
+    /// [`ModelError`] if the victim cannot tokenise the text.
+    pub(crate) fn further_windows(
         &self,
         model: &dyn Model,
         families: Families,
-        variants: Variants,
+        occlusions: Occlusions,
     ) -> Result<Vec<Self>, ModelError> {
         let mut windows = Vec::new();
         if self.rows.is_empty() || self.coverage.tokens_inspected >= self.coverage.tokens_total {
@@ -134,17 +134,17 @@ impl<'s> Inspection<'s> {
             };
             let near = all.iter().filter(new).cloned().collect();
             seen = end;
-            let (coverage, seat) = (self.coverage, self.seat.clone());
-            let mut window = Self { start, coverage, seat, ..Self::of_nothing(self.snippet) };
-            window.look(model, encoding, near, variants)?;
+            let (coverage, pair) = (self.coverage, self.pair.clone());
+            let mut window = Self { start, coverage, pair, ..Self::empty(self.snippet) };
+            window.set_window(model, encoding, near, occlusions)?;
             windows.push(window);
         }
         Ok(windows)
     }
 
-    /// Adds the candidates of `other`, another of all the windows of this snippet, that are not known here; gives their numbers
-    /// there.
-    pub(crate) fn take_in(&mut self, other: Self) -> Vec<usize> {
+    /// Appends the candidates of `other`, another window of this snippet, that this one does not have. Returns
+    /// their indices in `other`. Together these are all windows of the snippet.
+    pub(crate) fn append(&mut self, other: Self) -> Vec<usize> {
         self.coverage.tokens_inspected = self.coverage.tokens_total;
         self.obstacle = self.obstacle.take().or(other.obstacle);
         let is_known = {
@@ -157,27 +157,27 @@ impl<'s> Inspection<'s> {
         taken
     }
 
-    /// What the model sees of `text`, which stands in the place of the snippet, in this window.
+    /// Tokens of this window if the snippet were `text`.
     ///
     /// # Errors
-    /// [`ModelError`] if the model cannot tokenise the text.
-    pub(crate) fn seen_of(&self, model: &dyn Model, text: &str) -> Result<Vec<u32>, ModelError> {
+    /// [`ModelError`] if the victim cannot tokenise the text.
+    pub(crate) fn visible_part(&self, model: &dyn Model, text: &str) -> Result<Vec<u32>, ModelError> {
         Ok(cut(&encode(model, text)?, self.start, model.window()).ids)
     }
 
-    /// Takes `encoding` for row 0, and of the candidates `near` those that the model sees in it.
-    fn look(
+    /// Takes `encoding` for row 0, and those of the candidates `near` that the victim sees in it.
+    fn set_window(
         &mut self,
         model: &dyn Model,
         encoding: Encoding,
         mut near: Vec<Candidate>,
-        variants: Variants,
+        occlusions: Occlusions,
     ) -> Result<(), ModelError> {
         self.rows.push(encoding.ids.iter().copied());
         self.encoding = encoding;
-        match variants {
-            Variants::All => self.occlude(model, near)?,
-            Variants::Asked => {
+        match occlusions {
+            Occlusions::Precomputed => self.precompute(model, near)?,
+            Occlusions::OnDemand => {
                 near.retain(|candidate| self.sees(candidate));
                 self.candidates = near;
             }
@@ -185,30 +185,22 @@ impl<'s> Inspection<'s> {
         Ok(())
     }
 
-    /// Whether the model sees a token of it.
+    /// Returns whether the victim sees a token of `candidate`.
     fn sees(&self, candidate: &Candidate) -> bool {
         let (text, encoding) = (self.snippet.text(), &self.encoding);
         candidate.spans.iter().any(|&span| tokens_under(text, encoding, span).is_some())
     }
 
-    /// The snippet without candidate `index`.
+    /// Tokens of the snippet without the candidates `which`.
     ///
     /// # Errors
-    /// [`ModelError`] if the model cannot tokenise what is left of cut tokens.
-    pub(crate) fn without(&self, model: &dyn Model, index: usize) -> Result<Vec<u32>, ModelError> {
-        self.without_all(model, &[index])
-    }
-
-    /// The snippet without all of the candidates `which`.
-    ///
-    /// # Errors
-    /// [`ModelError`] if the model cannot tokenise what is left of cut tokens.
+    /// [`ModelError`] if the victim cannot tokenise the rest of a cut token.
     pub(crate) fn without_all(&self, model: &dyn Model, which: &[usize]) -> Result<Vec<u32>, ModelError> {
         let spans = which.iter().flat_map(|&index| &self.candidates[index].spans);
         Ok(self.occluded(model, &Span::union(spans.copied()))?.ids)
     }
 
-    /// Whether this is the window that the model sees.
+    /// Returns whether this is the window that the victim sees.
     pub(crate) fn is_first(&self) -> bool {
         self.start == 0
     }
@@ -218,24 +210,32 @@ impl<'s> Inspection<'s> {
         Ragged::of_row(self.rows.row(0))
     }
 
-    /// The row with `spans` occluded; no longer than the window.
+    /// Row 0 with `spans` occluded, cut to the window.
     fn occluded(&self, model: &dyn Model, spans: &[Span]) -> Result<Substituted, ModelError> {
         let (filler, encode) = ([model.occlusion_id()], |text: &str| model.encode(text));
         let mut variant = substitute(self.snippet.text(), &self.encoding, spans, &filler, &encode)?;
-        // Pieces of cut tokens may need more tokens than the whole had.
+        // The rest of a cut token may take more tokens than the whole.
         variant.ids.truncate(model.window());
         Ok(variant)
     }
 
-    /// `rows` of this snippet with what stands beside them.
-    pub(crate) fn item<'a>(&'a self, rows: &'a Ragged) -> Item<'a> {
-        match &self.seat {
-            None => Item::alone(rows),
-            Some(seat) => Item { rows, beside: &seat.other, side: seat.member.side },
+    /// `rows` of this snippet with the other side of its pair.
+    pub(crate) fn item<'a>(&'a self, rows: &'a Ragged) -> QueryRows<'a> {
+        match &self.pair {
+            None => QueryRows::single(rows),
+            Some(pair) => QueryRows { rows, context: &pair.other, side: pair.member.side },
         }
     }
 
-    fn occlude(&mut self, model: &dyn Model, candidates: Vec<Candidate>) -> Result<(), ModelError> {
+    /// A query about `row`, a variant of this snippet, with the other side of its pair.
+    pub(crate) fn query(&self, row: &[u32]) -> Query {
+        match &self.pair {
+            None => Query::single(row),
+            Some(pair) => Query::pair(row, pair.other.clone(), pair.member.side),
+        }
+    }
+
+    fn precompute(&mut self, model: &dyn Model, candidates: Vec<Candidate>) -> Result<(), ModelError> {
         let (count, tokens) = (candidates.len(), self.encoding.ids.len());
         if count.saturating_mul(tokens) > TOKEN_LIMIT {
             self.obstacle =
@@ -253,10 +253,10 @@ impl<'s> Inspection<'s> {
     }
 }
 
-/// The part of `text` that fits into the model's window, and how much that is.
+/// The part of `text` that fits into the victim's window, and its size.
 ///
 /// # Errors
-/// [`ModelError`] if the model cannot tokenise the text.
+/// [`ModelError`] if the victim cannot tokenise the text.
 pub(crate) fn encode_window(model: &dyn Model, text: &str) -> Result<(Encoding, Coverage), ModelError> {
     let whole = encode(model, text)?;
     let encoding = cut(&whole, 0, model.window());

@@ -1,4 +1,4 @@
-//! Replacing spans of a text on token level; occlusion and masking are both this.
+//! Replacement of spans of a text on token level, for occlusion and for masking.
 
 use crate::error::ModelError;
 use crate::snippet::Span;
@@ -12,27 +12,25 @@ pub(crate) struct Substituted {
     pub(crate) places: Vec<Option<usize>>,
 }
 
-/// Checks that a tokenizer kept the contract of [`Encoding`].
+/// Checks the contract of [`Encoding`].
 ///
 /// # Errors
 /// [`ModelError::Tokenise`] if spans are missing, out of order or outside the text.
 pub(crate) fn check_encoding(encoding: &Encoding, text: &str) -> Result<(), ModelError> {
     let Encoding { ids, spans } = encoding;
     if ids.len() != spans.len() {
-        return Err(ModelError::Tokenise(format!("{} tokens came with {} spans", ids.len(), spans.len())));
+        return Err(ModelError::tokenise(format!("{} tokens came with {} spans", ids.len(), spans.len())));
     }
     let ordered = spans.windows(2).all(|pair| pair[0].start <= pair[1].start && pair[0].end <= pair[1].end);
     if !ordered || spans.last().is_some_and(|last| last.end > text.len()) {
-        return Err(ModelError::Tokenise(
-            "the tokens' spans are out of order or outside the text".to_owned(),
-        ));
+        return Err(ModelError::tokenise("the tokens' spans are out of order or outside the text"));
     }
     Ok(())
 }
 
-/// The ids of `encoding` with the tokens under each of `spans` (sorted, not overlapping) replaced by `filler`. Bytes
-/// of a replaced token that lie outside the spans stay visible: they are encoded again. White space that a token
-/// brings along is not part of it.
+/// Returns the ids of `encoding` with the tokens under each of `spans` (sorted, not overlapping) replaced by
+/// `filler`. Bytes of a replaced token outside the spans are encoded again, so they stay visible. Leading
+/// white space does not count as part of a token.
 ///
 /// # Errors
 /// [`ModelError`] if `encode` fails on such a piece.
@@ -54,7 +52,7 @@ pub(crate) fn substitute(
             continue;
         };
         let mut together = 1;
-        // Spans that share a token are replaced in one go.
+        // Spans that share a token are replaced together.
         while let Some(range) = rest.get(together).and_then(|&span| tokens_under(text, encoding, span)) {
             if range.start >= tokens.end {
                 break;
@@ -98,7 +96,7 @@ fn fill_region(
     visible(at, region.end, &mut out.ids)
 }
 
-/// The text from `from` to `to`, widened to whole characters; empty if `to` does not lie behind `from`.
+/// The text from `from` to `to`, widened to whole characters; empty if `to` is not greater than `from`.
 fn piece(text: &str, from: usize, to: usize) -> &str {
     if from >= to {
         return "";
@@ -120,7 +118,7 @@ pub(super) fn tokens_under(text: &str, encoding: &Encoding, span: Span) -> Optio
     (start < end).then_some(start..end)
 }
 
-/// A token without its leading white space; one of only white space as it is.
+/// A token without its leading white space, unless it is white space only.
 fn core(text: &str, token: Span) -> Span {
     let bytes = piece(text, token.start, token.end);
     let trimmed = bytes.trim_start();
@@ -187,15 +185,15 @@ mod tests {
     }
 
     #[test]
-    fn leading_white_space_is_no_overlap() {
-        // The tokens are "if ", " (x", ")": the candidate is the blank's right neighbour only.
+    fn leading_white_space_does_not_overlap() {
+        // The tokens are "if ", " (x", ")": the candidate begins after the blank.
         assert_eq!(replaced("if  (x)", &[(4, 7)], &[0]), "if <0>");
-        // And a span that ends in the white space of the next token leaves that token alone.
+        // A span that ends in the white space of the next token leaves that token alone.
         assert_eq!(replaced("ab; cd", &[(0, 4)], &[0]), "<0> cd");
     }
 
     #[test]
-    fn a_span_without_tokens_changes_nothing() {
+    fn span_without_tokens_changes_nothing() {
         let text = "abcdef";
         let mut encoding = thirds(text).unwrap();
         encoding.ids.truncate(1);
@@ -205,9 +203,9 @@ mod tests {
     }
 
     proptest! {
-        /// Occluding and putting the occluded bytes back gives the text again, white space aside.
+        /// White space aside.
         #[test]
-        fn un_occluding_gives_the_text_back(text in "[a-c \n(é]{1,40}", cuts in prop::collection::vec(0_usize..40, 2..7)) {
+        fn restoring_occluded_bytes_restores_the_text(text in "[a-c \n(é]{1,40}", cuts in prop::collection::vec(0_usize..40, 2..7)) {
             let mut cuts: Vec<usize> = cuts.into_iter().map(|at| text.floor_char_boundary(at.min(text.len()))).collect();
             cuts.sort_unstable();
             cuts.dedup();
@@ -228,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_encodings_are_the_tokenizers_fault() {
+    fn broken_encodings_are_refused() {
         let missing = Encoding { ids: vec![1, 2], spans: vec![Span::new(0, 1)] };
         let outside = Encoding { ids: vec![1], spans: vec![Span::new(0, 9)] };
         let unordered = Encoding { ids: vec![1, 2], spans: vec![Span::new(2, 3), Span::new(0, 1)] };

@@ -1,110 +1,124 @@
-//! Everything known about one snippet, and the verdict made of it.
+//! The types of the stages, each with all that the stages before found out.
 
 use crate::candidates::Candidate;
 use crate::decide::Judgement;
 use crate::error::ModelError;
-use crate::occlude::Inspection;
-use crate::purify::{Filling, Purification};
-use crate::query::{Asked, Choice, Spent, Trial};
+use crate::occlude::EncodedSnippet;
+use crate::purify::{Rewrite, RewriteTarget, TriggerRewrites};
+use crate::query::{ChosenRow, QueryCost, RowChoice, SeenQueries};
 use crate::score::{Influence, Scores};
-use crate::verdict::{Action, Change, Cost, Evidence, Location, Prediction, Trigger, Verdict};
+use crate::verdict::{Prediction, Trigger};
 use crate::victim::Ragged;
 
-/// One snippet on its way through the pipeline.
-pub(crate) struct Case<'s> {
-    pub(crate) inspection: Inspection<'s>,
+/// A snippet with the evidence about each of its windows.
+pub(crate) struct Scored<'s> {
+    /// At least one window; the victim sees the first.
+    pub(crate) windows: Vec<Window<'s>>,
+}
+
+/// A window with its scores; `None` if nothing in it can be judged.
+pub(crate) type Window<'s> = (EncodedSnippet<'s>, Option<Scores>);
+
+/// A snippet with the decision about it.
+pub(crate) struct Decided<'s> {
+    /// The most suspicious window, with the candidates of all windows.
+    pub(crate) encoded: EncodedSnippet<'s>,
     pub(crate) scores: Option<Scores>,
     pub(crate) judgement: Judgement,
-    pub(crate) purification: Option<Purification>,
-    /// Which of the purification's fillings was taken: the first, unless the model preferred another.
-    pub(crate) filling: usize,
-    pub(crate) purified_prediction: Option<Prediction>,
-    /// What asking the model about purified texts cost.
-    pub(crate) retried: Spent,
-    /// What the model sees of the snippet, if the case is that of a part which it does not see.
-    pub(crate) shown: Option<Shown>,
-    /// Further triggers, found once those in front of them were changed.
-    pub(crate) later: Vec<Later>,
+    /// The part that the victim sees, if the most suspicious window is another.
+    pub(crate) visible: Option<VisiblePart>,
 }
 
-/// The part of a snippet that the model sees.
-pub(crate) struct Shown {
-    /// What it answers to it.
+/// The part of a snippet that the victim sees.
+pub(crate) struct VisiblePart {
     pub(crate) prediction: Prediction,
-    /// Tokens of one plain use.
-    plain: usize,
+    /// Tokens of one plain use of the victim.
+    pub(crate) plain_tokens: usize,
 }
 
-impl Shown {
-    pub(crate) fn of(inspection: &Inspection<'_>, scores: &Scores) -> Self {
-        let plain = scores.plain(inspection.item(&inspection.rows)).tokens;
-        Self { prediction: scores.prediction.clone(), plain }
-    }
+/// The located trigger and its influence.
+pub(crate) struct LocatedTrigger<'a> {
+    pub(crate) candidate: &'a Candidate,
+    pub(crate) influence: &'a Influence,
+    pub(crate) scores: &'a Scores,
 }
 
-/// A trigger that was found in a purified text.
-pub(crate) struct Later {
+/// A snippet whose triggers are rewritten, as far as that is possible.
+pub(crate) struct Rewritten<'s> {
+    pub(crate) decided: Decided<'s>,
+    /// Rewrites of the located trigger, if purification was tried.
+    pub(crate) rewrites: Option<TriggerRewrites>,
+    /// Index of the rewrite that was taken: the first, unless the victim's margin preferred another.
+    chosen: usize,
+    /// Prediction for the rewritten code.
+    pub(crate) prediction: Option<Prediction>,
+    /// Cost of queries about rewritten code.
+    pub(crate) retry_cost: QueryCost,
+    /// Further triggers, found in the rewritten code.
+    pub(crate) further: Vec<FurtherTrigger>,
+}
+
+/// A trigger that was found in rewritten code.
+pub(crate) struct FurtherTrigger {
     /// Its places are those in the original.
     pub(crate) trigger: Trigger,
-    /// The text without it, too, and what the model answers to that; absent if it could not be changed.
+    /// The text without it, and what the victim predicts for that; absent if it could not be rewritten.
     pub(crate) purified: Option<(String, Option<Prediction>)>,
     pub(crate) mlm_passes: usize,
 }
 
-/// The located trigger and what it does.
-struct Finding<'a> {
-    candidate: &'a Candidate,
-    influence: &'a Influence,
-    scores: &'a Scores,
+impl VisiblePart {
+    pub(crate) fn new(encoded: &EncodedSnippet<'_>, scores: &Scores) -> Self {
+        let plain = scores.predicted.plain_cost(encoded.item(&encoded.rows));
+        Self { prediction: scores.prediction.clone(), plain_tokens: plain.tokens }
+    }
 }
 
-impl<'s> Case<'s> {
-    pub(crate) fn new(inspection: Inspection<'s>, scores: Option<Scores>, judgement: Judgement) -> Self {
-        Self {
-            inspection,
-            scores,
-            judgement,
-            purification: None,
-            filling: 0,
-            purified_prediction: None,
-            retried: Spent::default(),
-            shown: None,
-            later: Vec::new(),
-        }
+impl Decided<'_> {
+    pub(crate) fn located(&self) -> Option<LocatedTrigger<'_>> {
+        let (index, scores) = (self.judgement.located?, self.scores.as_ref()?);
+        let candidate = self.encoded.candidates.get(index)?;
+        Some(LocatedTrigger { candidate, influence: scores.influences.get(index)?, scores })
     }
 
-    /// Calls a side of a pair poisoned, whose other side is, if the answer hangs on both.
+    /// The located trigger, if the snippet is poisoned.
+    pub(crate) fn trigger(&self) -> Option<&Candidate> {
+        Some(self.located()?.candidate)
+    }
+
+    /// Decides poisoned for a side of a pair whose other side is, if the prediction depends on both.
     pub(crate) fn implicate(&mut self) {
         if let Some(scores) = &self.scores {
             self.judgement.implicate(scores);
         }
     }
 
-    /// Calls a side of a pair poisoned that holds the trigger of the other side, word for word. Not where sides are told by what
-    /// they lose alone: the published method knows nothing of the other one.
-    pub(crate) fn share(&mut self, other: &Case<'_>) {
-        let weighed = self.scores.as_ref().is_some_and(|scores| scores.dependence.is_some());
-        let Some(trigger) = other.trigger().filter(|_| weighed) else { return };
+    /// Decides poisoned for a side of a pair that holds the trigger of the other side, word for word. The
+    /// published method, which scores by occlusion alone, does not look at the other side.
+    pub(crate) fn share(&mut self, other: &Decided<'_>) {
+        let scored = self.scores.as_ref().is_some_and(|scores| scores.strongest.is_some());
+        let Some(trigger) = other.trigger().filter(|_| scored) else { return };
         let same = |candidate: &Candidate| candidate.kind == trigger.kind && candidate.text == trigger.text;
-        if let Some(index) = self.inspection.candidates.iter().position(same) {
+        if let Some(index) = self.encoded.candidates.iter().position(same) {
             self.judgement.share(index);
         }
     }
 
-    /// The located trigger, or `also` what was found strongest in other code, if nothing is known of the answer without it.
-    pub(crate) fn unoccluded(&self, also: bool) -> Option<usize> {
+    /// Index of the located trigger if its necessity is not known. With `evidence`, the strongest candidate
+    /// if nothing is located.
+    pub(crate) fn without_necessity(&self, evidence: bool) -> Option<usize> {
         let scores = self.scores.as_ref()?;
-        let strongest = scores.dependence.filter(|_| also).map(|dependence| dependence.strongest);
+        let strongest = scores.strongest.filter(|_| evidence).map(|strongest| strongest.candidate);
         let index = self.judgement.located.or(strongest)?;
         scores.influences.get(index)?.margin_drop.is_none().then_some(index)
     }
 
-    /// Takes what is left of the answer without the candidate `index`, and what asking for it cost.
-    pub(crate) fn occluded(&mut self, index: usize, margin: Result<(f64, Spent), ModelError>) {
+    /// Records the margin without the candidate `index`, and the cost of the query.
+    pub(crate) fn set_necessity(&mut self, index: usize, margin: Result<(f64, QueryCost), ModelError>) {
         match (margin, &mut self.scores) {
-            (Ok((margin, spent)), Some(scores)) => {
-                scores.occluded(index, margin);
-                scores.spent += spent;
+            (Ok((margin, cost)), Some(scores)) => {
+                scores.set_occluded(index, margin);
+                scores.cost += cost;
             }
             (Err(error), _) => self
                 .judgement
@@ -114,200 +128,116 @@ impl<'s> Case<'s> {
         }
     }
 
-    /// The unit's text after all changes, if there was one.
-    pub(crate) fn purified(&self) -> Option<&str> {
-        let later = self.later.iter().rev().find_map(|later| later.purified.as_ref());
-        later.map(|(text, _)| text.as_str()).or_else(|| self.filled().map(|filling| filling.text.as_str()))
+    /// Prediction for the snippet.
+    pub(crate) fn prediction(&self) -> Option<&Prediction> {
+        let visible = self.visible.as_ref().map(|visible| &visible.prediction);
+        visible.or_else(|| Some(&self.scores.as_ref()?.prediction))
     }
 
-    /// The unit's text after the changes that provably keep what the code does, if there are any.
-    fn provably_purified(&self) -> Option<&str> {
-        let is_provable = |change: Option<Change>| change.is_some_and(|change| change.provable);
-        let later = self.later.iter().rev().find(|later| is_provable(later.trigger.change));
-        let later = later.and_then(|later| later.purified.as_ref()).map(|(text, _)| text.as_str());
-        let first = || self.filled().filter(|filling| filling.change.provable);
-        later.or_else(|| first().map(|filling| filling.text.as_str()))
+    /// Tokens of one plain use of the victim; 0 if it was not used.
+    pub(crate) fn plain_tokens(&self) -> usize {
+        let visible = self.visible.as_ref().map(|visible| visible.plain_tokens);
+        let plain = |scores| VisiblePart::new(&self.encoded, scores).plain_tokens;
+        visible.or_else(|| self.scores.as_ref().map(plain)).unwrap_or(0)
     }
 
-    /// What the model answers to it.
+    /// Takes the queries that were paid for so far.
+    pub(crate) fn take_seen_queries(&mut self) -> SeenQueries {
+        self.scores.as_mut().map(|scores| std::mem::take(&mut scores.seen_queries)).unwrap_or_default()
+    }
+
+    pub(crate) fn set_seen_queries(&mut self, seen_queries: SeenQueries) {
+        if let Some(scores) = &mut self.scores {
+            scores.seen_queries = seen_queries;
+        }
+    }
+}
+
+impl<'s> Rewritten<'s> {
+    /// A snippet that is not rewritten.
+    pub(crate) fn unchanged(decided: Decided<'s>) -> Self {
+        Self {
+            decided,
+            rewrites: None,
+            chosen: 0,
+            prediction: None,
+            retry_cost: QueryCost::default(),
+            further: Vec::new(),
+        }
+    }
+
+    /// All rewrites of the located trigger.
+    pub(crate) fn rewrites(&self) -> &[Rewrite] {
+        self.rewrites.as_ref().map_or(&[], |rewrites| &rewrites.rewrites)
+    }
+
+    /// The rewrite that was taken, if there is any.
+    pub(crate) fn chosen(&self) -> Option<&Rewrite> {
+        self.rewrites().get(self.chosen)
+    }
+
+    /// The choice among the rewrites, whose tokens are `rows`.
+    pub(crate) fn choice<'a>(&'a self, rows: &'a Ragged) -> Option<RowChoice<'a>> {
+        let LocatedTrigger { influence, scores, .. } = self.decided.located()?;
+        let target = RewriteTarget {
+            minimal_edits: self.rewrites().iter().filter(|rewrite| rewrite.is_minimal()).count(),
+            margin: scores.margin,
+            target_margin: scores.margin - influence.margin_drop.unwrap_or(scores.margin),
+        };
+        Some(RowChoice {
+            rows: scores.predicted.query(self.decided.encoded.item(rows)),
+            predicted: &scores.predicted,
+            pick: Box::new(move |margins| target.best(margins)),
+        })
+    }
+
+    /// Takes the rewrite that was chosen.
+    pub(crate) fn choose(&mut self, chosen: ChosenRow) {
+        self.chosen = chosen.row;
+        // A rewrite that the victim does not see does not change its prediction.
+        let visible = self.decided.visible.as_ref().map(|visible| visible.prediction.clone());
+        self.prediction = visible.or(Some(chosen.prediction));
+        self.retry_cost += chosen.cost;
+    }
+
+    /// Records that the victim failed on the rewritten code.
+    pub(crate) fn set_unjudged(&mut self, error: &ModelError) {
+        self.prediction = None;
+        self.decided.judgement.reasons.push(format!("the purified code could not be judged: {error}"));
+    }
+
+    /// The unit's text after all rewrites, if there was one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        let further = self.further.iter().rev().find_map(|further| further.purified.as_ref());
+        let chosen = || self.chosen().map(|rewrite| rewrite.text.as_str());
+        further.map(|(text, _)| text.as_str()).or_else(chosen)
+    }
+
+    /// Prediction for that text.
     pub(crate) fn last_prediction(&self) -> Option<&Prediction> {
-        let later = self.later.iter().rev().find_map(|later| later.purified.as_ref());
-        later.map_or(self.purified_prediction.as_ref(), |(_, prediction)| prediction.as_ref())
+        let further = self.further.iter().rev().find_map(|further| further.purified.as_ref());
+        further.map_or(self.prediction.as_ref(), |(_, prediction)| prediction.as_ref())
     }
 
-    /// Takes the filling that the model chose.
-    pub(crate) fn choose(&mut self, choice: Choice) {
-        self.filling = choice.filling;
-        // What is changed behind the model's window does not change what it answers.
-        let shown = self.shown.as_ref().map(|shown| shown.prediction.clone());
-        self.purified_prediction = shown.or(Some(choice.prediction));
-        self.retried += choice.spent;
-    }
-
-    /// Notes what the model answers after all changes to this snippet and to the other side of its pair.
-    pub(crate) fn answered(&mut self, prediction: &Prediction) {
-        let later = self.later.iter_mut().rev().find_map(|later| later.purified.as_mut());
-        let last = later.map_or(&mut self.purified_prediction, |(_, last)| last);
+    /// Replaces that prediction, if there is one, by that for both sides of the pair after all rewrites.
+    pub(crate) fn set_last_prediction(&mut self, prediction: &Prediction) {
+        let further = self.further.iter_mut().rev().find_map(|further| further.purified.as_mut());
+        let last = further.map_or(&mut self.prediction, |(_, last)| last);
         if last.is_some() {
             *last = Some(prediction.clone());
         }
     }
 
-    /// What was asked of references so far.
-    pub(crate) fn take_asked(&mut self) -> Asked {
-        self.scores.as_mut().map(|scores| std::mem::take(&mut scores.asked)).unwrap_or_default()
-    }
-
-    pub(crate) fn set_asked(&mut self, asked: Asked) {
-        if let Some(scores) = &mut self.scores {
-            scores.asked = asked;
-        }
-    }
-
-    fn finding(&self) -> Option<Finding<'_>> {
-        let (index, scores) = (self.judgement.located?, self.scores.as_ref()?);
-        let candidate = self.inspection.candidates.get(index)?;
-        Some(Finding { candidate, influence: scores.influences.get(index)?, scores })
-    }
-
-    /// The located trigger, if the snippet is poisoned.
-    pub(crate) fn trigger(&self) -> Option<&Candidate> {
-        Some(self.finding()?.candidate)
-    }
-
-    /// Ways to replace the trigger.
-    pub(crate) fn fillings(&self) -> &[Filling] {
-        self.purification.as_ref().map_or(&[], |purification| &purification.fillings)
-    }
-
-    /// What replaced the trigger, if anything did.
-    pub(crate) fn filled(&self) -> Option<&Filling> {
-        self.fillings().get(self.filling)
-    }
-
-    /// Purified code should come close to the margin that the original answer has once the trigger is occluded; `rows`
-    /// are the fillings as the model reads them.
-    pub(crate) fn trial<'a>(&'a self, rows: &'a Ragged) -> Option<Trial<'a>> {
-        let Finding { influence, scores, .. } = self.finding()?;
-        let fillings = scores.answer.asked(self.inspection.item(rows));
-        Some(Trial {
-            fillings,
-            smallest: self.fillings().iter().filter(|filling| filling.is_smallest()).count(),
-            answer: &scores.answer,
-            margin: scores.margin,
-            wanted: scores.margin - influence.margin_drop.unwrap_or(scores.margin),
-        })
-    }
-
-    /// Notes that the model failed on the purified code.
-    pub(crate) fn unjudged(&mut self, error: &ModelError) {
-        self.purified_prediction = None;
-        self.judgement.reasons.push(format!("the purified code could not be judged: {error}"));
-    }
-
-    fn locations(&self, candidate: &Candidate) -> Vec<Location> {
-        candidate.spans.iter().map(|&span| self.inspection.snippet.location(span)).collect()
-    }
-
-    fn triggers(&self) -> Vec<Trigger> {
-        let later = self.later.iter().map(|later| later.trigger.clone());
-        self.first_trigger().into_iter().chain(later).collect()
-    }
-
-    /// The located trigger and what was done about it.
-    pub(crate) fn first_trigger(&self) -> Option<Trigger> {
-        let Finding { candidate, influence, .. } = self.finding()?;
-        Some(Trigger {
-            kind: candidate.kind,
-            text: candidate.text.clone(),
-            spans: self.locations(candidate),
-            necessity: influence.margin_drop.unwrap_or(0.0),
-            sufficiency: influence.sufficiency.and_then(|sufficiency| sufficiency.flipped()),
-            action: self.purification.as_ref().map_or(Action::None, |purification| purification.action),
-            change: self.filled().map(|filling| filling.change),
-            replacement: self.filled().map(|filling| filling.replacement.clone()).unwrap_or_default(),
-        })
-    }
-
-    fn evidence(&self) -> Vec<Evidence> {
-        let Some(scores) = &self.scores else { return Vec::new() };
-        let shares = scores.shares();
-        let candidates = self.inspection.candidates.iter().zip(&scores.influences).zip(shares);
-        candidates
-            .map(|((candidate, influence), share)| Evidence {
-                kind: candidate.kind,
-                text: candidate.text.clone(),
-                spans: self.locations(candidate),
-                depth: candidate.depth,
-                score: influence.score,
-                share,
-                margin_drop: influence.margin_drop,
-                flips: influence.flips,
-                gain: influence.gain(),
-            })
-            .collect()
-    }
-
-    /// What the model answers to the snippet.
-    fn prediction(&self) -> Option<&Prediction> {
-        let shown = self.shown.as_ref().map(|shown| &shown.prediction);
-        shown.or_else(|| Some(&self.scores.as_ref()?.prediction))
-    }
-
-    fn cost(&self, milliseconds: f64) -> Cost {
-        let plain = |scores: &Scores| Shown::of(&self.inspection, scores).plain;
-        let shown = self.shown.as_ref().map(|shown| shown.plain);
-        let plain = shown.or_else(|| Some(plain(self.scores.as_ref()?))).unwrap_or(0);
-        let spent = self.spent();
-        Cost {
-            victim_passes: spent.passes,
-            pass_equivalents: spent.tokens as f64 / plain.max(1) as f64,
-            mlm_passes: self.mlm_passes(),
-            milliseconds,
-        }
-    }
-
-    /// All that the model was asked.
-    pub(crate) fn spent(&self) -> Spent {
-        let mut spent = self.retried;
-        spent += self.scores.as_ref().map_or(Spent::default(), |scores| scores.spent);
-        spent
+    /// Cost of all queries.
+    pub(crate) fn cost(&self) -> QueryCost {
+        let mut cost = self.retry_cost;
+        cost += self.decided.scores.as_ref().map_or(QueryCost::default(), |scores| scores.cost);
+        cost
     }
 
     /// Rows that the masked language model has filled.
     pub(crate) fn mlm_passes(&self) -> usize {
-        let later: usize = self.later.iter().map(|later| later.mlm_passes).sum();
-        self.purification.as_ref().map_or(0, |purification| purification.mlm_passes) + later
-    }
-
-    fn reason(&self) -> Option<String> {
-        let unpurified = self.purification.as_ref().and_then(|purification| purification.reason.clone());
-        let reasons: Vec<String> = self.judgement.reasons.iter().cloned().chain(unpurified).collect();
-        (!reasons.is_empty()).then(|| reasons.join("; "))
-    }
-}
-
-/// The verdict on a case; `evidence` says whether it carries what is known about every candidate.
-pub(crate) fn verdict(case: &Case<'_>, evidence: bool, milliseconds: f64) -> Verdict {
-    let entropy = case.scores.as_ref().and_then(|scores| scores.entropy);
-    Verdict {
-        path: case.inspection.snippet.path().to_owned(),
-        unit: case.inspection.snippet.unit().clone(),
-        pair: case.inspection.seat.as_ref().map(|seat| seat.member),
-        verdict: case.judgement.decision,
-        reason: case.reason(),
-        p_value: case.judgement.p_value,
-        score: case.judgement.score,
-        naming: case.scores.as_ref().and_then(|scores| scores.naming).map(|naming| naming.score),
-        entropy: entropy.map(|entropy| entropy.raw),
-        entropy_normalized: entropy.map(|entropy| entropy.normalized),
-        prediction: case.prediction().cloned(),
-        purified_prediction: case.last_prediction().cloned(),
-        triggers: case.triggers(),
-        purified: case.purified().map(str::to_owned),
-        purified_provably: case.provably_purified().map(str::to_owned),
-        coverage: case.inspection.coverage,
-        cost: case.cost(milliseconds),
-        evidence: if evidence { case.evidence() } else { Vec::new() },
+        let further: usize = self.further.iter().map(|further| further.mlm_passes).sum();
+        self.rewrites.as_ref().map_or(0, |rewrites| rewrites.mlm_passes) + further
     }
 }

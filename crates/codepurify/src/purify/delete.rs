@@ -17,7 +17,7 @@ pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edi
         if is_wedged(text, span) { Edit { span, replacement: " ".to_owned() } } else { with_line(text, span) }
     };
     let mut edits: Vec<Edit> = match trigger.kind {
-        ElementKind::Identifier | ElementKind::Names => return None,
+        ElementKind::Identifier | ElementKind::NamingStyle => return None,
         ElementKind::Comment => trigger.spans.iter().map(|&span| comment(span)).collect(),
         ElementKind::Invisible => {
             let emptied = emptied_comments(snippet, &trigger.spans);
@@ -29,7 +29,7 @@ pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edi
                 .map(|&span| emptied.around(span).map_or_else(|| bare(span), comment))
                 .collect()
         }
-        ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {
+        ElementKind::Statement | ElementKind::Header | ElementKind::Literal => {
             removal(snippet, &dead_around(snippet, &trigger.spans)?)?
         }
     };

@@ -26,7 +26,7 @@ pub(super) struct Slot {
 
 /// The rows in which all slots are masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Masked {
+pub(super) struct MaskedRows {
     pub(super) rows: Ragged,
     /// One for each slot.
     pub(super) places: Vec<Place>,
@@ -41,13 +41,13 @@ pub(super) type Place = Option<(usize, usize)>;
 /// neither keyword nor punctuation nor operator.
 pub(super) fn slots(snippet: &Snippet, trigger: &Candidate) -> Vec<Slot> {
     match trigger.kind {
-        ElementKind::Identifier | ElementKind::Names => {
+        ElementKind::Identifier | ElementKind::NamingStyle => {
             trigger.spans.iter().map(|&span| Slot { span, leaf: Leaf::Identifier }).collect()
         }
         ElementKind::Comment | ElementKind::Invisible => Vec::new(),
         ElementKind::Statement | ElementKind::Literal => leaves(snippet, &trigger.spans),
         // What is declared here is used in the statements around which the head stands.
-        ElementKind::Head => {
+        ElementKind::Header => {
             let names = candidates(snippet, &Families { identifiers: true, ..Families::NONE });
             let declared: BTreeSet<Span> = names.into_iter().flat_map(|name| name.spans).collect();
             let mut slots = leaves(snippet, &trigger.spans);
@@ -91,7 +91,7 @@ pub(super) fn mask(
     text: &str,
     slots: &[Slot],
     masks: usize,
-) -> Result<Option<Masked>, ModelError> {
+) -> Result<Option<MaskedRows>, ModelError> {
     let window = mlm.window();
     if window < masks {
         return Ok(None);
@@ -119,7 +119,7 @@ pub(super) fn mask(
     }
     let mut located = located.into_iter();
     let places = masked.places.iter().map(|place| place.and_then(|_| located.next())).collect();
-    Ok(Some(Masked { rows, places, left_out: rest.len() }))
+    Ok(Some(MaskedRows { rows, places, left_out: rest.len() }))
 }
 
 /// The `window` tokens of `total` with `first..end` in their middle.

@@ -1,6 +1,7 @@
 //! Purification: the located trigger is taken out if that provably changes nothing, else masked and filled anew; byte-exactly,
 //! and only if the result still parses.
 
+mod choice;
 mod constant_folding;
 mod dead_code;
 mod delete;
@@ -13,17 +14,19 @@ mod removal;
 mod rename;
 mod standard;
 
+pub(crate) use choice::RewriteTarget;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::candidates::{Candidate, SEPARATOR};
 use crate::error::ModelError;
-use crate::profile::Means;
+use crate::profile::PurifyOptions;
 use crate::query::{Fills, batch};
 use crate::snippet::edit::{Edit, apply};
 use crate::snippet::{Leaf, Snippet, SyntaxQuality};
 use crate::verdict::{Action, Change, ChangeKind, ElementKind};
 use crate::victim::MaskedLm;
-use masking::{MASKS_PER_NAME, Masked, Place, Slot};
+use masking::{MASKS_PER_NAME, MaskedRows, Place, Slot};
 
 /// Proposals asked for at each mask.
 const TOP: usize = 64;
@@ -33,11 +36,11 @@ const ATTEMPTS: usize = 8;
 
 /// What can be done about one trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Purification {
+pub(crate) struct TriggerRewrites {
     pub(crate) action: Action,
     /// Ways to change the text, the smallest edits first and then the masked model's, its favourite first; none if it has to
     /// stay.
-    pub(crate) fillings: Vec<Filling>,
+    pub(crate) rewrites: Vec<Rewrite>,
     pub(crate) mlm_passes: usize,
     /// Why nothing can be changed.
     pub(crate) reason: Option<String>,
@@ -45,7 +48,7 @@ pub(crate) struct Purification {
 
 /// One way to replace a trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Filling {
+pub(crate) struct Rewrite {
     /// The unit's text after the edits.
     pub(crate) text: String,
     pub(crate) edits: Vec<Edit>,
@@ -54,16 +57,16 @@ pub(crate) struct Filling {
     pub(crate) change: Change,
 }
 
-impl Filling {
+impl Rewrite {
     /// Whether it only takes something away: to be preferred, if it is enough.
-    pub(crate) fn is_smallest(&self) -> bool {
+    pub(crate) fn is_minimal(&self) -> bool {
         !matches!(self.change.kind, ChangeKind::Renaming | ChangeKind::Infilling)
     }
 }
 
-impl Purification {
+impl TriggerRewrites {
     fn unchanged(reason: impl Into<String>) -> Self {
-        Self { action: Action::None, fillings: Vec::new(), mlm_passes: 0, reason: Some(reason.into()) }
+        Self { action: Action::None, rewrites: Vec::new(), mlm_passes: 0, reason: Some(reason.into()) }
     }
 
     fn failed(error: &ModelError) -> Self {
@@ -72,25 +75,25 @@ impl Purification {
 }
 
 /// A trigger ready to be filled.
-struct Plan<'a> {
+struct MaskedTrigger<'a> {
     snippet: &'a Snippet,
     trigger: &'a Candidate,
     slots: Vec<Slot>,
-    masked: Masked,
+    masked: MaskedRows,
 }
 
-/// What `means` allow to be done about each trigger; the masked rows of all that are to be filled go through the model
+/// What `options` allow to be done about each trigger; the masked rows of all that are to be filled go through the model
 /// together.
 pub(crate) fn purify(
     mlm: &dyn MaskedLm,
     triggers: &[(&Snippet, &Candidate)],
-    means: Means,
-) -> Vec<Purification> {
-    let plan = |&(snippet, trigger): &(_, _)| match deleted(snippet, trigger).filter(|_| means.deletion) {
+    options: PurifyOptions,
+) -> Vec<TriggerRewrites> {
+    let plan = |&(snippet, trigger): &(_, _)| match deleted(snippet, trigger).filter(|_| options.deletion) {
         Some(purification) => Err(purification),
-        None => Plan::new(mlm, snippet, trigger),
+        None => MaskedTrigger::new(mlm, snippet, trigger),
     };
-    let plans: Vec<Result<Plan<'_>, Purification>> = triggers.iter().map(plan).collect();
+    let plans: Vec<Result<MaskedTrigger<'_>, TriggerRewrites>> = triggers.iter().map(plan).collect();
     let rows: Vec<_> = plans.iter().flatten().map(|plan| &plan.masked.rows).collect();
     let mut filled = batch::fill(mlm, &rows, TOP).into_iter();
     plans
@@ -98,24 +101,24 @@ pub(crate) fn purify(
         .map(|plan| match (plan, filled.by_ref()) {
             (Err(purification), _) => purification,
             (Ok(plan), filled) => match filled.next() {
-                Some(Ok(fills)) => plan.complete(mlm, &fills, means),
-                Some(Err(error)) => Purification::failed(&error),
-                None => Purification::unchanged("not purified: the masked model gave no answer"),
+                Some(Ok(fills)) => plan.complete(mlm, &fills, options),
+                Some(Err(error)) => TriggerRewrites::failed(&error),
+                None => TriggerRewrites::unchanged("not purified: the masked model gave no answer"),
             },
         })
         .collect()
 }
 
 /// The trigger taken out, if it can be.
-fn deleted(snippet: &Snippet, trigger: &Candidate) -> Option<Purification> {
+fn deleted(snippet: &Snippet, trigger: &Candidate) -> Option<TriggerRewrites> {
     let edits = delete::deletion(snippet, trigger)?;
     let text = apply(snippet.text(), &edits).ok()?;
     if !parses_as_well(snippet, &text) || text.trim().is_empty() {
         return None;
     }
     let change = proof::change(ChangeKind::Deletion, snippet, trigger, &edits, &text);
-    let fillings = vec![Filling { text, edits, replacement: String::new(), change }];
-    Some(Purification { action: Action::Delete, fillings, mlm_passes: 0, reason: None })
+    let rewrites = vec![Rewrite { text, edits, replacement: String::new(), change }];
+    Some(TriggerRewrites { action: Action::Delete, rewrites, mlm_passes: 0, reason: None })
 }
 
 /// Whether `text` parses if the snippet does.
@@ -124,28 +127,32 @@ fn parses_as_well(snippet: &Snippet, text: &str) -> bool {
         || snippet.parse(text).is_ok_and(|syntax| syntax.quality() == SyntaxQuality::Clean)
 }
 
-impl<'a> Plan<'a> {
+impl<'a> MaskedTrigger<'a> {
     /// Masks the trigger, or tells why that cannot be done.
-    fn new(mlm: &dyn MaskedLm, snippet: &'a Snippet, trigger: &'a Candidate) -> Result<Self, Purification> {
+    fn new(
+        mlm: &dyn MaskedLm,
+        snippet: &'a Snippet,
+        trigger: &'a Candidate,
+    ) -> Result<Self, TriggerRewrites> {
         let slots = masking::slots(snippet, trigger);
         if slots.is_empty() {
-            return Err(Purification::unchanged(
+            return Err(TriggerRewrites::unchanged(
                 "not purified: the trigger holds nothing but keywords and punctuation",
             ));
         }
         let masks = match trigger.kind {
-            ElementKind::Identifier | ElementKind::Names => MASKS_PER_NAME,
+            ElementKind::Identifier | ElementKind::NamingStyle => MASKS_PER_NAME,
             _ => 1,
         };
         match masking::mask(mlm, snippet.text(), &slots, masks) {
-            Err(error) => Err(Purification::failed(&error)),
-            Ok(None) => Err(Purification::unchanged(
+            Err(error) => Err(TriggerRewrites::failed(&error)),
+            Ok(None) => Err(TriggerRewrites::unchanged(
                 "not purified: the masked model's window is too small for the masks",
             )),
             // A name is chosen by the occurrences that the model sees; each other place needs a filling of its own.
             Ok(Some(masked)) if masked.left_out > 0 && trigger.kind != ElementKind::Identifier => {
                 let places = slots.len();
-                Err(Purification::unchanged(format!(
+                Err(TriggerRewrites::unchanged(format!(
                     "not purified: {places} names and literals of the trigger are too many to be filled"
                 )))
             }
@@ -154,34 +161,34 @@ impl<'a> Plan<'a> {
     }
 
     /// Takes the best fillings that parse as well as the original did.
-    fn complete(&self, mlm: &dyn MaskedLm, fills: &[Fills], means: Means) -> Purification {
+    fn complete(&self, mlm: &dyn MaskedLm, fills: &[Fills], options: PurifyOptions) -> TriggerRewrites {
         let (action, small, made_up, attempts) = match self.trigger.kind {
-            ElementKind::Identifier | ElementKind::Names => {
+            ElementKind::Identifier | ElementKind::NamingStyle => {
                 (Action::Rename, ChangeKind::Shortening, ChangeKind::Renaming, self.renamings(mlm, fills))
             }
             _ => (Action::Infill, ChangeKind::Folding, ChangeKind::Infilling, self.infillings(mlm, fills)),
         };
         let mlm_passes = self.masked.rows.len();
-        let smallest = if means.smallest { self.smallest() } else { Vec::new() };
-        let smallest = smallest.iter().filter_map(|edits| self.try_edits(edits, small));
-        let filled = attempts.iter().filter_map(|edits| self.try_edits(edits, made_up)).take(means.fillings);
-        let fillings: Vec<Filling> = smallest.chain(filled).collect();
-        if !fillings.is_empty() {
-            return Purification { action, fillings, mlm_passes, reason: None };
+        let minimal = if options.minimal_edits { self.minimal_edits() } else { Vec::new() };
+        let minimal = minimal.iter().filter_map(|edits| self.try_edits(edits, small));
+        let filled = attempts.iter().filter_map(|edits| self.try_edits(edits, made_up)).take(options.rewrites);
+        let rewrites: Vec<Rewrite> = minimal.chain(filled).collect();
+        if !rewrites.is_empty() {
+            return TriggerRewrites { action, rewrites, mlm_passes, reason: None };
         }
         let reason = if attempts.is_empty() {
             "not purified: the masked model proposes nothing that fits"
         } else {
             "not purified: no filling of the masked model parses"
         };
-        Purification { mlm_passes, ..Purification::unchanged(reason) }
+        TriggerRewrites { mlm_passes, ..TriggerRewrites::unchanged(reason) }
     }
 
     /// The edits that take away the least: a part of each name, or what is to be calculated.
-    fn smallest(&self) -> Vec<Vec<Edit>> {
+    fn minimal_edits(&self) -> Vec<Vec<Edit>> {
         let ways = match self.trigger.kind {
-            ElementKind::Identifier | ElementKind::Names => self.shortenings(),
-            ElementKind::Statement | ElementKind::Head | ElementKind::Literal => {
+            ElementKind::Identifier | ElementKind::NamingStyle => self.shortenings(),
+            ElementKind::Statement | ElementKind::Header | ElementKind::Literal => {
                 vec![constant_folding::folded(self.snippet, self.trigger)]
             }
             ElementKind::Comment | ElementKind::Invisible => Vec::new(),
@@ -257,17 +264,17 @@ impl<'a> Plan<'a> {
     }
 
     /// The edits carried out, unless they break the syntax.
-    fn try_edits(&self, edits: &[Edit], kind: ChangeKind) -> Option<Filling> {
+    fn try_edits(&self, edits: &[Edit], kind: ChangeKind) -> Option<Rewrite> {
         let text = apply(self.snippet.text(), edits).ok()?;
         if !parses_as_well(self.snippet, &text) {
             return None;
         }
         let replacement = match self.trigger.kind {
-            ElementKind::Names => new_names(edits),
+            ElementKind::NamingStyle => new_names(edits),
             _ => self.first_place(edits)?,
         };
         let change = proof::change(kind, self.snippet, self.trigger, edits, &text);
-        Some(Filling { text, edits: edits.to_vec(), replacement, change })
+        Some(Rewrite { text, edits: edits.to_vec(), replacement, change })
     }
 
     /// What stands in the trigger's first place after `edits`.

@@ -128,7 +128,7 @@ mod tests {
     fn deletion(code: &str, language: Language, holds: impl Fn(&Candidate) -> bool) -> Option<bool> {
         let file = SourceFile::new("code", code.into(), language, &Limits::default()).unwrap();
         let snippet = file.units().unwrap().swap_remove(0);
-        let trigger = candidates(&snippet, &Families::STANDARD).into_iter().find(holds).unwrap();
+        let trigger = candidates(&snippet, &Families::TRANSPLANT).into_iter().find(holds).unwrap();
         let edits = delete::deletion(&snippet, &trigger)?;
         let text = splice::apply(snippet.text(), &edits).unwrap();
         Some(change(ChangeKind::Deletion, &snippet, &trigger, &edits, &text).provable)
@@ -181,7 +181,7 @@ mod tests {
             let snippet = Snippet::new(code, language).unwrap();
             let is_statement =
                 |it: &Candidate| it.kind == ElementKind::Statement && it.text.contains("1 + 2");
-            let trigger = candidates(&snippet, &Families::STANDARD).into_iter().find(is_statement).unwrap();
+            let trigger = candidates(&snippet, &Families::TRANSPLANT).into_iter().find(is_statement).unwrap();
             let edits = fold::folded(&snippet, &trigger);
             let text = splice::apply(code, &edits).unwrap();
             assert_ne!(text, code);

@@ -1,34 +1,38 @@
-//! Models that answer with a label, about one snippet or two.
+//! Predictions and margins of victims that classify one snippet or two.
 
-use super::{Choice, Item, Trial, batch};
+use super::{ChosenRow, PredictedOutput, RowChoice};
 use crate::error::ModelError;
-use crate::score::{Answer, Scores, predict};
-use crate::victim::{Logits, Ragged};
+use crate::verdict::Prediction;
+use crate::victim::Logits;
 
-/// Judges left and right rows.
-type Judge<'v> = dyn Fn(&Ragged, &Ragged) -> Result<Logits, ModelError> + 'v;
-
-pub(super) fn score(judge: &Judge<'_>, items: &[Item<'_>]) -> Vec<Result<Scores, ModelError>> {
-    let scores = |logits: Result<Logits, ModelError>| Ok(Scores::of_logits(&logits?));
-    batch::judge(judge, items).into_iter().map(scores).collect()
+/// The prediction that row `row` of `logits` stands for.
+pub(crate) fn prediction(logits: &Logits, row: usize) -> Prediction {
+    let label = logits.label(row);
+    Prediction { label: Some(label), confidence: logits.probabilities(row)[label], text: None }
 }
 
-pub(super) fn choose(judge: &Judge<'_>, trials: &[Trial<'_>]) -> Vec<Result<Choice, ModelError>> {
-    let items: Vec<Item<'_>> = trials.iter().map(|trial| trial.fillings).collect();
-    let choice = |(logits, trial): (Result<Logits, ModelError>, &Trial<'_>)| {
-        let logits = logits?;
-        let filling = trial.best(&margins(&logits, trial.answer)?);
-        Ok(Choice { filling, prediction: predict(&logits, filling), spent: trial.fillings.spent() })
-    };
-    batch::judge(judge, &items).into_iter().zip(trials).map(choice).collect()
+/// The row that `choice` picks.
+pub(super) fn chosen(logits: &Logits, choice: &RowChoice<'_>) -> Result<ChosenRow, ModelError> {
+    let row = (choice.pick)(&margins(logits, choice.predicted)?);
+    Ok(ChosenRow { row, prediction: prediction(logits, row), cost: choice.rows.cost() })
 }
 
-/// The margin of `answer` in every row.
-pub(super) fn margins(logits: &Logits, answer: &Answer) -> Result<Vec<f64>, ModelError> {
-    match answer {
-        Answer::Label(label) if *label < logits.labels() => {
+/// Margin of `predicted` in the first row.
+pub(super) fn margin(logits: &Logits, predicted: &PredictedOutput) -> Result<f64, ModelError> {
+    first(&margins(logits, predicted)?)
+}
+
+/// The first of `values`, one for each row.
+pub(super) fn first(values: &[f64]) -> Result<f64, ModelError> {
+    values.first().copied().ok_or(ModelError::Internal("a query without a row"))
+}
+
+fn margins(logits: &Logits, predicted: &PredictedOutput) -> Result<Vec<f64>, ModelError> {
+    match predicted {
+        PredictedOutput::Label(label) if *label < logits.labels() => {
             Ok((0..logits.len()).map(|row| logits.margin(row, *label)).collect())
         }
-        _ => Err(ModelError::Output("the number of classes changed between calls".to_owned())),
+        PredictedOutput::Label(_) => Err(ModelError::output("the number of classes changed between calls")),
+        PredictedOutput::Text(_) => Err(ModelError::Internal("logits for a generated text")),
     }
 }

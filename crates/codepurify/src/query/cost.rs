@@ -1,40 +1,40 @@
-//! What queries cost, and which were asked before.
+//! Cost of queries, and which were paid for before.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::ops::AddAssign;
 
-use super::Item;
+use super::QueryRows;
 
-/// What a model was asked.
+/// Cost of queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Spent {
-    /// Rows, each with what stood beside it.
+pub(crate) struct QueryCost {
+    /// Rows; a row and its context count once.
     pub(crate) passes: usize,
-    /// Tokens of both.
+    /// Tokens of rows and contexts.
     pub(crate) tokens: usize,
 }
 
-impl AddAssign for Spent {
+impl AddAssign for QueryCost {
     fn add_assign(&mut self, other: Self) {
         self.passes += other.passes;
         self.tokens += other.tokens;
     }
 }
 
-/// What was asked about one snippet: after a change to it the same is known already, and costs nothing.
+/// Queries about one snippet. After a change to the snippet, the same queries cost nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Asked(HashSet<u64>);
+pub(crate) struct SeenQueries(HashSet<u64>);
 
-impl Asked {
-    /// Notes that `item` was asked about; whether that was new.
-    pub(crate) fn note(&mut self, item: Item<'_>) -> bool {
-        let key = (item.rows, item.beside, item.side);
+impl SeenQueries {
+    /// Adds a query; returns whether it is new.
+    pub(crate) fn insert(&mut self, query: QueryRows<'_>) -> bool {
+        let key = (query.rows, query.context, query.side);
         self.0.insert(BuildHasherDefault::<DefaultHasher>::new().hash_one(key))
     }
 
-    /// Adds what was asked in another place.
-    pub(crate) fn join(&mut self, other: Self) {
+    /// Adds the queries of another window of the snippet.
+    pub(crate) fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 }
@@ -46,15 +46,20 @@ mod tests {
     use crate::victim::Ragged;
 
     #[test]
-    fn what_was_asked_is_known_by_its_row_and_by_what_stands_where() {
+    fn seen_query_is_known_by_row_context_and_side() {
         let [row, other] = [[1, 2], [1, 3]].map(|row| Ragged::of_row(&row));
-        let mut asked = Asked::default();
-        let item = Item::alone(&row);
-        let items =
-            [item, Item::alone(&other), item.with(&[4]), Item { side: Side::Right, ..item.with(&[4]) }, item];
-        assert_eq!(items.map(|item| asked.note(item)), [true, true, true, true, false]);
-        let mut all = Asked::default();
-        all.join(asked);
-        assert!(!all.note(item));
+        let mut seen = SeenQueries::default();
+        let query = QueryRows::single(&row);
+        let queries = [
+            query,
+            QueryRows::single(&other),
+            query.with(&[4]),
+            QueryRows { side: Side::Right, ..query.with(&[4]) },
+            query,
+        ];
+        assert_eq!(queries.map(|query| seen.insert(query)), [true, true, true, true, false]);
+        let mut all = SeenQueries::default();
+        all.extend(seen);
+        assert!(!all.insert(query));
     }
 }

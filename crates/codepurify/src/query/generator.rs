@@ -1,59 +1,68 @@
-//! Models that answer with text.
+//! Predictions and likelihoods of victims that generate text.
 
-use super::{Choice, Item, Trial, batch, through};
+use super::batch::{self, QueryRows, through};
+use super::{ChosenRow, Responses, RowChoice};
 use crate::error::ModelError;
-use crate::score::Scores;
 use crate::victim::{Generator, Ragged};
 
-/// Decodes row 0 of each item and scores that answer against all its rows.
-pub(super) fn score(generator: &dyn Generator, items: &[Item<'_>]) -> Vec<Result<Scores, ModelError>> {
-    let answered = items.iter().zip(answers(generator, items));
-    let answered = answered.map(|(item, answer)| Ok((item.rows, answer?))).collect();
-    through(answered, |answered: Vec<(&Ragged, Vec<u32>)>| {
-        let items: Vec<Item<'_>> =
-            answered.iter().map(|(rows, answer)| Item::alone(rows).with(answer)).collect();
+/// Generates a text for row 0 of each of `items` and scores it against all its rows.
+pub(super) fn respond(
+    generator: &dyn Generator,
+    items: &[QueryRows<'_>],
+) -> Vec<Result<Responses, ModelError>> {
+    let generated = items.iter().zip(generate(generator, items));
+    let generated = generated.map(|(item, target)| Ok((item.rows, target?))).collect();
+    through(generated, |generated: Vec<(&Ragged, Vec<u32>)>| {
+        let items: Vec<QueryRows<'_>> =
+            generated.iter().map(|(rows, target)| QueryRows::single(rows).with(target)).collect();
         let likelihoods = batch::likelihoods(generator, &items);
-        let scores = |((_, answer), likelihoods): ((_, Vec<u32>), Result<Vec<f64>, _>)| {
-            let text = generator.text(&answer)?;
-            Ok(Scores::of_likelihoods(answer, text, &likelihoods?))
+        let responses = |((_, target), likelihoods): ((_, Vec<u32>), Result<Vec<f64>, _>)| {
+            let text = generator.text(&target)?;
+            Ok(Responses::Text { target, text, likelihoods: likelihoods? })
         };
-        answered.into_iter().zip(likelihoods).map(scores).collect()
+        generated.into_iter().zip(likelihoods).map(responses).collect()
     })
 }
 
-/// The target tokens that answer row 0 of each item.
-fn answers(generator: &dyn Generator, items: &[Item<'_>]) -> Vec<Result<Vec<u32>, ModelError>> {
+/// Target tokens for row 0 of each of `items`.
+fn generate(generator: &dyn Generator, items: &[QueryRows<'_>]) -> Vec<Result<Vec<u32>, ModelError>> {
     let plain: Vec<Ragged> = items.iter().map(|item| Ragged::of_row(item.rows.row(0))).collect();
-    let plain: Vec<Item<'_>> = plain.iter().map(Item::alone).collect();
-    let answers = batch::generate(generator, &plain);
-    answers.into_iter().map(|rows| Ok(rows?.pop().unwrap_or_default())).collect()
+    let plain: Vec<QueryRows<'_>> = plain.iter().map(QueryRows::single).collect();
+    let targets = batch::generate(generator, &plain);
+    targets.into_iter().map(|rows| Ok(rows?.pop().unwrap_or_default())).collect()
 }
 
-/// The chosen row of a trial, not yet answered.
+/// The chosen row of a choice, for which no text is generated yet.
 struct Chosen<'a> {
-    trial: &'a Trial<'a>,
-    filling: usize,
-    row: Ragged,
+    choice: &'a RowChoice<'a>,
+    row: usize,
+    ids: Ragged,
 }
 
-/// Chooses by the likelihood of the original answer, then decodes the chosen rows.
-pub(super) fn choose(generator: &dyn Generator, trials: &[Trial<'_>]) -> Vec<Result<Choice, ModelError>> {
-    let items: Vec<Item<'_>> = trials.iter().map(|trial| trial.fillings).collect();
-    let likelihoods = batch::likelihoods(generator, &items).into_iter().zip(trials);
+/// Chooses by the likelihood of the original text, then generates a text for each chosen row.
+pub(super) fn choose(
+    generator: &dyn Generator,
+    choices: &[RowChoice<'_>],
+) -> Vec<Result<ChosenRow, ModelError>> {
+    let items: Vec<QueryRows<'_>> = choices.iter().map(|choice| choice.rows).collect();
+    let likelihoods = batch::likelihoods(generator, &items).into_iter().zip(choices);
     let chosen = likelihoods
-        .map(|(likelihoods, trial)| {
-            let filling = trial.best(&likelihoods?);
-            Ok(Chosen { trial, filling, row: Ragged::of_row(trial.fillings.rows.row(filling)) })
+        .map(|(likelihoods, choice)| {
+            let row = (choice.pick)(&likelihoods?);
+            Ok(Chosen { choice, row, ids: Ragged::of_row(choice.rows.rows.row(row)) })
         })
         .collect();
     through(chosen, |chosen: Vec<Chosen<'_>>| {
-        let rows: Vec<Item<'_>> = chosen.iter().map(|it| Item::alone(&it.row)).collect();
-        let choice = |(scores, it): (Result<Scores, ModelError>, &Chosen<'_>)| {
-            let scores = scores?;
-            let mut spent = it.trial.fillings.spent();
-            spent += scores.cost(Item::alone(&it.row));
-            Ok(Choice { filling: it.filling, prediction: scores.prediction, spent })
-        };
-        score(generator, &rows).into_iter().zip(&chosen).map(choice).collect()
+        let items: Vec<QueryRows<'_>> = chosen.iter().map(|it| QueryRows::single(&it.ids)).collect();
+        let responses = respond(generator, &items).into_iter().zip(chosen.iter().zip(&items));
+        responses.map(|(responses, (it, &item))| Ok(it.answered(responses?, item))).collect()
     })
+}
+
+impl Chosen<'_> {
+    fn answered(&self, responses: Responses, item: QueryRows<'_>) -> ChosenRow {
+        let mut cost = self.choice.rows.cost();
+        cost += responses.predicted().response_cost(item);
+        ChosenRow { row: self.row, prediction: responses.prediction(), cost }
+    }
 }

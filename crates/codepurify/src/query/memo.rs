@@ -1,76 +1,76 @@
-//! What a classifier answered to references with something in them. The same names and statements come again and again, in one
-//! snippet after its purification and in others.
+//! Memo of what a classifier predicts for references. The same names and statements come again: in one
+//! snippet after its purification, and in other snippets.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Ask, Guarded, margin};
+use super::{PredictedOutput, Query, QueryTarget, classifier};
 use crate::error::ModelError;
-use crate::score::Answer;
 use crate::victim::Logits;
 
-/// Tokens of the rows that are kept, about 16 MB; beyond that all are forgotten.
+/// Tokens of the rows that are kept, about 16 MB; once they are more, all are dropped.
 const TOKENS: usize = 1 << 22;
 
-/// Rows with their answers; shared by all snippets. A row's answer does not depend on who asks, nor verdicts on what is kept.
+/// Queries with the victim's logits, shared by all snippets. Logits do not depend on who asks, and verdicts
+/// do not depend on which are kept.
 #[derive(Default)]
-pub(crate) struct Memory(Mutex<Kept>);
+pub(crate) struct QueryMemo(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
-    answers: HashMap<Ask, Logits>,
+    logits: HashMap<Query, Logits>,
     tokens: usize,
 }
 
-impl Memory {
-    /// What is left of an answer in the row of each ask. Of texts nothing is kept: each snippet asks about its own.
+impl QueryMemo {
+    /// Margin of a prediction for each of `queries`. Nothing is kept for texts: each snippet has its own.
     pub(crate) fn margins(
         &self,
-        guarded: Guarded<'_>,
-        asked: &[(&Ask, &Answer)],
+        target: &QueryTarget<'_>,
+        queries: &[(&Query, &PredictedOutput)],
     ) -> Vec<Result<f64, ModelError>> {
-        if let Guarded::Generator(_) = guarded {
-            let items: Vec<_> = asked.iter().map(|&(ask, answer)| (ask.item(answer), answer)).collect();
-            return guarded.margins(&items);
+        if let QueryTarget::Generator(_) = target {
+            let items = queries.iter().map(|&(query, predicted)| (query.measuring(predicted), predicted));
+            return target.margins(&items.collect::<Vec<_>>());
         }
         let kept: Vec<Option<Logits>> = {
             let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            asked.iter().map(|(ask, _)| kept.answers.get(*ask).cloned()).collect()
+            queries.iter().map(|(query, _)| kept.logits.get(*query).cloned()).collect()
         };
         let mut places = HashMap::new();
         let mut fresh = Vec::new();
-        for (&(ask, _), _) in asked.iter().zip(&kept).filter(|(_, kept)| kept.is_none()) {
-            places.entry(ask).or_insert_with(|| {
-                fresh.push(ask);
+        for (&(query, _), _) in queries.iter().zip(&kept).filter(|(_, kept)| kept.is_none()) {
+            places.entry(query).or_insert_with(|| {
+                fresh.push(query);
                 fresh.len() - 1
             });
         }
-        let items: Vec<_> = fresh.iter().map(|ask| ask.plain()).collect();
-        let answers = guarded.logits(&items).unwrap_or_default();
+        let items: Vec<_> = fresh.iter().map(|query| query.rows()).collect();
+        let answers = target.logits(&items).unwrap_or_default();
         self.keep(&fresh, &answers);
-        let answered = asked.iter().zip(kept).map(|(&(ask, answer), kept)| match kept {
-            Some(logits) => margin(&logits, answer),
-            None => margin(answers[places[ask]].as_ref().map_err(Clone::clone)?, answer),
+        let margins = queries.iter().zip(kept).map(|(&(query, predicted), kept)| match kept {
+            Some(logits) => classifier::margin(&logits, predicted),
+            None => classifier::margin(answers[places[query]].as_ref().map_err(Clone::clone)?, predicted),
         });
-        answered.collect()
+        margins.collect()
     }
 
-    fn keep(&self, fresh: &[&Ask], answers: &[Result<Logits, ModelError>]) {
+    fn keep(&self, queries: &[&Query], answers: &[Result<Logits, ModelError>]) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (&ask, logits) in
-            fresh.iter().zip(answers).filter_map(|(ask, logits)| Some((ask, logits.as_ref().ok()?)))
-        {
+        let answered = queries.iter().zip(answers);
+        for (&query, logits) in answered.filter_map(|(query, logits)| Some((query, logits.as_ref().ok()?))) {
             if kept.tokens > TOKENS {
                 *kept = Kept::default();
             }
-            kept.tokens += ask.plain().spent().tokens;
-            kept.answers.insert(ask.clone(), logits.clone());
+            kept.tokens += query.rows().cost().tokens;
+            kept.logits.insert(query.clone(), logits.clone());
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     use super::*;
@@ -78,22 +78,23 @@ mod tests {
     use crate::victim::Model;
 
     #[test]
-    fn a_row_is_asked_about_once_and_a_failure_is_not_kept() {
+    fn known_query_is_not_asked_again_and_failures_are_not_kept() {
         let asked = AtomicUsize::new(0);
         let victim = TextVictim::new(|code: &str| {
             asked.fetch_add(1, Relaxed);
             vec![if code == "bad" { f32::NAN } else { code.len() as f32 }]
         });
-        let asks = ["four", "three", "four", "bad"].map(|text| Ask::alone(&victim.encode(text).unwrap().ids));
-        let (memory, guarded) = (Memory::default(), Guarded::Classifier(&victim));
-        let margins = |asks: &[Ask], label: usize| {
-            let answer = Answer::Label(label);
-            memory.margins(guarded, &asks.iter().map(|ask| (ask, &answer)).collect::<Vec<_>>())
+        let queries =
+            ["four", "three", "four", "bad"].map(|text| Query::single(&victim.encode(text).unwrap().ids));
+        let (memo, target) = (QueryMemo::default(), QueryTarget::Classifier(Arc::new(&victim)));
+        let margins = |queries: &[Query], label: usize| {
+            let predicted = PredictedOutput::Label(label);
+            memo.margins(&target, &queries.iter().map(|query| (query, &predicted)).collect::<Vec<_>>())
         };
-        assert_eq!(margins(&asks[..3], 1), [Ok(4.0), Ok(5.0), Ok(4.0)]);
+        assert_eq!(margins(&queries[..3], 1), [Ok(4.0), Ok(5.0), Ok(4.0)]);
         assert_eq!(asked.load(Relaxed), 2);
         for _ in 0..2 {
-            let found = margins(&asks[2..], 0);
+            let found = margins(&queries[2..], 0);
             assert_eq!(found[0], Ok(-4.0));
             assert!(found[1].is_err());
         }

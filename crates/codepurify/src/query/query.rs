@@ -1,35 +1,35 @@
-//! One row that the model is shown.
+//! One row that the victim is shown.
 
-use super::Item;
-use crate::score::Answer;
+use super::{PredictedOutput, QueryRows};
 use crate::verdict::Side;
 use crate::victim::Ragged;
 
-/// One row to be judged.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Ask {
+/// One row with the other side of its pair.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Query {
     row: Ragged,
-    beside: Vec<u32>,
+    context: Vec<u32>,
     side: Side,
 }
 
-impl Ask {
-    /// A row with nothing beside it.
-    pub(crate) fn alone(row: &[u32]) -> Self {
-        Self::beside(row, Vec::new(), Side::Left)
+impl Query {
+    /// A row without another side.
+    pub(crate) fn single(row: &[u32]) -> Self {
+        Self::pair(row, Vec::new(), Side::Left)
     }
 
-    pub(crate) fn beside(row: &[u32], beside: Vec<u32>, side: Side) -> Self {
-        Self { row: Ragged::of_row(row), beside, side }
+    /// A row on `side` of a pair whose other side is `context`.
+    pub(crate) fn pair(row: &[u32], context: Vec<u32>, side: Side) -> Self {
+        Self { row: Ragged::of_row(row), context, side }
     }
 
-    /// The row as the model is asked how much of `answer` is left in it.
-    pub(crate) fn item<'a>(&'a self, answer: &'a Answer) -> Item<'a> {
-        answer.asked(self.plain())
+    /// The row as the victim is asked how much of `predicted` is left in it.
+    pub(crate) fn measuring<'a>(&'a self, predicted: &'a PredictedOutput) -> QueryRows<'a> {
+        predicted.query(self.rows())
     }
 
-    /// The row as the model answers it.
-    pub(crate) fn plain(&self) -> Item<'_> {
-        Item { rows: &self.row, beside: &self.beside, side: self.side }
+    /// The row as the victim is asked for its prediction.
+    pub(crate) fn rows(&self) -> QueryRows<'_> {
+        QueryRows { rows: &self.row, context: &self.context, side: self.side }
     }
 }

@@ -1,79 +1,98 @@
-//! The references as the guarded model answers them: judged once, then at hand for every snippet.
+//! References with what the victim predicts for them: asked once, then kept for every snippet.
 
-use super::{Graft, Reference, References};
+use super::{Reference, References, Transplant};
 use crate::error::ModelError;
 use crate::occlude::encode_window;
-use crate::query::{Ask, Guarded, Item, Memory};
-use crate::score::Answer;
+use crate::query::{PredictedOutput, Query, QueryMemo, QueryRows, QueryTarget};
 use crate::snippet::Language;
 use crate::verdict::Side;
 use crate::victim::{Logits, Model};
 
-/// What candidates are transplanted into: of single references the cheapest first, of pairs the best last.
-pub(crate) struct Bench {
-    entries: Vec<Entry>,
-    pub(crate) memory: Memory,
+/// Inputs that candidates are transplanted into: single references from short to long, pairs from the least
+/// to the most reliable.
+pub(crate) struct ReferenceSet {
+    inputs: Vec<ReferenceInput>,
+    pub(crate) memo: QueryMemo,
 }
 
 /// A reference, or a pair of them.
-pub(crate) struct Entry {
+pub(crate) struct ReferenceInput {
     left: Reference,
     right: Option<Reference>,
-    /// What the model answers to it as it stands; absent of a generator, whose answers are its own.
+    /// Logits without a candidate; absent for a generator, whose texts belong to its snippets.
     logits: Option<Logits>,
 }
 
-impl Bench {
-    /// Judges all references. A model of pairs gets each of them beside the next one and, rather than that, beside itself,
-    /// which is a pair of clones to a model that looks for clones.
+impl ReferenceSet {
+    /// Asks `target` for its predictions for all references. A model of pairs gets each of them with the
+    /// next one and, with preference, with itself: a pair of clones for a clone detector.
     ///
     /// # Errors
-    /// [`ModelError`] if the model cannot tokenise or judge them.
-    pub(crate) fn new(guarded: Guarded<'_>, references: &References) -> Result<Self, ModelError> {
-        let entry = |left: &Reference, right: Option<&Reference>| Entry {
+    /// [`ModelError`] if the victim cannot tokenise or judge them.
+    pub(crate) fn new(target: &QueryTarget<'_>, references: &References) -> Result<Self, ModelError> {
+        let mut set = Self::unanswered(references, target.is_of_pairs());
+        let queries = set.inputs.iter().map(|input| input.query(target.model(), &[]));
+        let queries = queries.collect::<Result<Vec<Query>, _>>()?;
+        let items: Vec<QueryRows<'_>> = queries.iter().map(Query::rows).collect();
+        if let Some(logits) = target.logits(&items) {
+            set = set.with_logits(logits.into_iter().collect::<Result<_, _>>()?);
+        }
+        Ok(set)
+    }
+
+    /// All inputs, without predictions.
+    pub(crate) fn unanswered(references: &References, in_pairs: bool) -> Self {
+        let input = |left: &Reference, right: Option<&Reference>| ReferenceInput {
             left: left.clone(),
             right: right.cloned(),
             logits: None,
         };
         let all = references.all.iter();
-        let mut entries: Vec<Entry> = match guarded {
-            Guarded::Pairs(_) => {
-                let next = |(index, left): (usize, &Reference)| {
-                    let mut others = references.all[index + 1..].iter();
-                    Some(entry(left, Some(others.find(|other| other.language == left.language)?)))
-                };
-                let twice = all.clone().map(|reference| entry(reference, Some(reference)));
-                all.clone().enumerate().filter_map(next).chain(twice).collect()
-            }
-            _ => all.map(|reference| entry(reference, None)).collect(),
+        let inputs = if in_pairs {
+            let next = |(index, left): (usize, &Reference)| {
+                let mut others = references.all[index + 1..].iter();
+                Some(input(left, Some(others.find(|other| other.language == left.language)?)))
+            };
+            let twice = all.clone().map(|reference| input(reference, Some(reference)));
+            all.clone().enumerate().filter_map(next).chain(twice).collect()
+        } else {
+            all.map(|reference| input(reference, None)).collect()
         };
-        let asks = entries.iter().map(|entry| entry.ask(guarded.model(), &[]));
-        let asks = asks.collect::<Result<Vec<Ask>, _>>()?;
-        let items: Vec<Item<'_>> = asks.iter().map(Ask::plain).collect();
-        if let Some(logits) = guarded.logits(&items) {
-            for (entry, logits) in entries.iter_mut().zip(logits) {
-                entry.logits = Some(logits?);
-            }
-        }
-        Ok(Self { entries, memory: Memory::default() })
+        Self { inputs, memo: QueryMemo::default() }
     }
 
-    /// At most `count` entries in `language`, those that the model does not give `answer`; if these are too few, those that it
-    /// gives it least surely, the least sure first. Otherwise the first is short, as all candidates go into it; the others are
-    /// long, as honest code moves them less. Of pairs all are long, or steady: two short functions that are the same are moved
-    /// apart by almost anything. For a text all are short: what it gains is a share of what it lost, which honest code does not
-    /// fill in short ones either.
-    pub(crate) fn chosen(&self, language: Language, answer: &Answer, count: usize) -> Vec<&Entry> {
-        let mut all: Vec<&Entry> =
-            self.entries.iter().filter(|entry| entry.left.language == language).collect();
-        if matches!(answer, Answer::Text(_)) {
+    /// The same inputs with the victim's `logits` for each, in order.
+    pub(crate) fn with_logits(mut self, logits: Vec<Logits>) -> Self {
+        for (input, logits) in self.inputs.iter_mut().zip(logits) {
+            input.logits = Some(logits);
+        }
+        self
+    }
+
+    /// At most `count` inputs in `language` that do not have the prediction; if these are too few, those that
+    /// have it with the smallest margins, the smallest first.
+    ///
+    /// The first input is short, since all candidates go into it. The others are long, since clean code moves
+    /// them less. All pairs are long, or steady: any candidate separates two equal short functions. For a
+    /// text all are short: gains are shares of losses, and clean code does not restore those in short
+    /// functions either.
+    pub(crate) fn select(
+        &self,
+        language: Language,
+        predicted: &PredictedOutput,
+        count: usize,
+    ) -> Vec<&ReferenceInput> {
+        let mut all: Vec<&ReferenceInput> =
+            self.inputs.iter().filter(|input| input.left.language == language).collect();
+        if matches!(predicted, PredictedOutput::Text(_)) {
             all.truncate(count);
             return all;
         }
-        let other = |entry: &&Entry| entry.surety(answer) < 0.0;
-        let mut others: Vec<&Entry> = all.iter().copied().filter(other).collect();
+        let margin = |input: &ReferenceInput| input.margin(predicted).unwrap_or_default();
+        let mut others: Vec<&ReferenceInput> =
+            all.iter().copied().filter(|input| margin(input) < 0.0).collect();
         if others.len() < count {
-            all.sort_by(|a, b| a.surety(answer).total_cmp(&b.surety(answer)));
+            all.sort_by(|a, b| margin(a).total_cmp(&margin(b)));
             all.truncate(count);
             return all;
         }
@@ -82,29 +101,30 @@ impl Bench {
         first.into_iter().chain(long).collect()
     }
 
-    /// At most `count` single entries in `language` besides the `chosen` ones that the model does not give `answer`: the longest.
-    pub(crate) fn further(
+    /// At most `count` single inputs in `language` that do not have the prediction and are not `selected`:
+    /// the longest.
+    pub(crate) fn held_out(
         &self,
         language: Language,
-        answer: &Answer,
-        chosen: &[&Entry],
+        predicted: &PredictedOutput,
+        selected: &[&ReferenceInput],
         count: usize,
-    ) -> Vec<&Entry> {
-        let is_chosen = |entry: &&Entry| chosen.iter().any(|chosen| std::ptr::eq(*chosen, *entry));
-        let fits = |entry: &&Entry| {
-            let other = entry.margin(answer).is_some_and(|margin| margin < 0.0);
-            entry.left.language == language && other && !entry.is_pair() && !is_chosen(entry)
+    ) -> Vec<&ReferenceInput> {
+        let is_selected = |input: &ReferenceInput| selected.iter().any(|it| std::ptr::eq(*it, input));
+        let fits = |input: &&ReferenceInput| {
+            let other = input.margin(predicted).is_some_and(|margin| margin < 0.0);
+            input.left.language == language && other && !input.is_pair() && !is_selected(input)
         };
-        let mut others: Vec<&Entry> = self.entries.iter().filter(fits).collect();
+        let mut others: Vec<&ReferenceInput> = self.inputs.iter().filter(fits).collect();
         others.split_off(others.len().saturating_sub(count))
     }
 }
 
-impl Entry {
-    /// The margin that `answer` has without any graft; unknown of a generated answer.
-    pub(crate) fn margin(&self, answer: &Answer) -> Option<f64> {
-        match (answer, &self.logits) {
-            (Answer::Label(label), Some(logits)) => Some(logits.margin(0, *label)),
+impl ReferenceInput {
+    /// Margin of the prediction without a candidate; unknown for a text.
+    pub(crate) fn margin(&self, predicted: &PredictedOutput) -> Option<f64> {
+        match (predicted, &self.logits) {
+            (PredictedOutput::Label(label), Some(logits)) => Some(logits.margin(0, *label)),
             _ => None,
         }
     }
@@ -113,20 +133,20 @@ impl Entry {
         self.right.is_some()
     }
 
-    fn surety(&self, answer: &Answer) -> f64 {
-        self.margin(answer).unwrap_or_default()
-    }
-
-    /// The entry with `grafts` in it; of a pair in both of its sides.
+    /// The input with `transplants` in it; a pair has them in both sides.
     ///
     /// # Errors
     /// [`ModelError`] if the text cannot be tokenised.
-    pub(crate) fn ask(&self, model: &dyn Model, grafts: &[Graft<'_>]) -> Result<Ask, ModelError> {
-        let encode = |reference: &Reference| Ok(encode_window(model, &reference.with(grafts))?.0.ids);
+    pub(crate) fn query(
+        &self,
+        model: &dyn Model,
+        transplants: &[Transplant<'_>],
+    ) -> Result<Query, ModelError> {
+        let encode = |reference: &Reference| Ok(encode_window(model, &reference.with(transplants))?.0.ids);
         let row = encode(&self.left)?;
         match &self.right {
-            None => Ok(Ask::alone(&row)),
-            Some(right) => Ok(Ask::beside(&row, encode(right)?, Side::Left)),
+            None => Ok(Query::single(&row)),
+            Some(right) => Ok(Query::pair(&row, encode(right)?, Side::Left)),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! References: short functions without a trigger, which candidates are transplanted into.
+//! References: short clean functions that candidates are transplanted into.
 
 mod answered;
 mod selection;
 mod transplant;
 
-pub(crate) use answered::{Bench, Entry};
-pub(crate) use transplant::graft;
+pub(crate) use answered::{ReferenceInput, ReferenceSet};
+pub(crate) use transplant::{Transplant, transplant};
 
 use std::sync::{Arc, LazyLock};
 
@@ -17,11 +17,13 @@ use crate::snippet::edit::{Edit, apply};
 use crate::snippet::{Language, Limits, Snippet, SourceFile, Span};
 use crate::verdict::ElementKind;
 
-/// Functions of one or more languages that candidates are transplanted into. The bundled ones were written for this
-/// purpose and stand for ordinary code; functions of the model's own field, known to be clean, serve as well, and better
-/// before a model of pairs ([`References::of_field`]).
+/// Clean functions of one or more languages that candidates are transplanted into.
+///
+/// The bundled ones were written for this purpose and stand for ordinary code. Functions of the victim's own
+/// domain that are known to be clean serve as well, and better for a model of pairs
+/// ([`References::from_domain`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Kept>", into = "Vec<Kept>")]
+#[serde(try_from = "Vec<StoredReference>", into = "Vec<StoredReference>")]
 pub struct References {
     pub(crate) all: Vec<Reference>,
 }
@@ -29,55 +31,45 @@ pub struct References {
 /// A reference in a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct StoredReference {
     language: Language,
     text: String,
 }
 
-impl TryFrom<Vec<Kept>> for References {
+impl TryFrom<Vec<StoredReference>> for References {
     type Error = SnippetError;
 
-    fn try_from(kept: Vec<Kept>) -> Result<Self, SnippetError> {
-        let snippets = kept.into_iter().map(|Kept { language, text }| Snippet::new(text, language));
+    fn try_from(stored: Vec<StoredReference>) -> Result<Self, SnippetError> {
+        let snippets =
+            stored.into_iter().map(|StoredReference { language, text }| Snippet::new(text, language));
         Self::read(&snippets.collect::<Result<Vec<_>, _>>()?)
     }
 }
 
-impl From<References> for Vec<Kept> {
+impl From<References> for Vec<StoredReference> {
     fn from(references: References) -> Self {
-        let kept = |Reference { language, text, .. }| Kept { language, text };
-        references.all.into_iter().map(kept).collect()
+        let stored = |Reference { language, text, .. }| StoredReference { language, text };
+        references.all.into_iter().map(stored).collect()
     }
 }
 
-/// One of them.
+/// One reference function.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reference {
     pub(crate) text: String,
     pub(crate) language: Language,
-    /// The first statement of the body begins here.
+    /// First byte of the body's first statement.
     body: usize,
     /// White space in front of the first statement on its line.
     indent: String,
-    /// The function's name, wherever it stands; empty if it has none.
+    /// All places of the function's name; empty if it has none.
     name: Vec<Span>,
-    /// A variable, wherever it stands; empty if there is none.
+    /// All places of one variable; empty if there is none.
     variable: Vec<Span>,
 }
 
-/// A candidate on its way into a reference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Graft<'a> {
-    /// Stands in front of the body; `margin` blanks stand in front of it where it comes from.
-    Text { kind: ElementKind, text: &'a str, margin: usize },
-    /// The reference's function is called so.
-    Function(&'a str),
-    /// A variable of the reference is called so.
-    Variable(&'a str),
-}
-
 impl References {
-    /// The bundled ones, of every language; read once.
+    /// Returns the bundled references, of every language; they are read once.
     #[must_use]
     pub fn bundled() -> Arc<Self> {
         static BUNDLED: LazyLock<Arc<References>> = LazyLock::new(|| {
@@ -97,17 +89,17 @@ impl References {
         Arc::clone(&BUNDLED)
     }
 
-    /// Functions without a trigger, in any order and of any number of languages; short ones cost least.
+    /// Takes clean functions of any languages, in any order; short ones cost least.
     ///
     /// # Errors
-    /// [`SnippetError::NoReference`] for one without a statement, which nothing can be put in front of.
+    /// [`SnippetError::NoReference`] for a function without a statement: there is no place to insert into.
     pub fn new(snippets: &[Snippet]) -> Result<Self, SnippetError> {
         let mut references = Self::read(snippets)?;
         references.all.sort_by_key(|reference| reference.text.len());
         Ok(references)
     }
 
-    /// In the order of `snippets`: those that count most come last.
+    /// Keeps the order of `snippets`: the most reliable come last.
     fn read(snippets: &[Snippet]) -> Result<Self, SnippetError> {
         let reference = |snippet: &Snippet| {
             let (path, line) = (snippet.path().to_owned(), snippet.unit().start_line);
@@ -116,13 +108,13 @@ impl References {
         Ok(Self { all: snippets.iter().map(reference).collect::<Result<_, _>>()? })
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no reference.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// A number that depends on all texts and their order (FNV-1a).
+    /// Number that depends on all texts and their order (FNV-1a).
     pub(crate) fn fingerprint(&self) -> u64 {
         let bytes = self.all.iter().flat_map(|reference| reference.text.bytes().chain([0]));
         bytes
@@ -152,16 +144,16 @@ impl Reference {
         })
     }
 
-    /// The reference with all `grafts` in it; a name that finds its place taken becomes a statement.
-    pub(crate) fn with(&self, grafts: &[Graft<'_>]) -> String {
+    /// Text of the reference with all `transplants` in it. A second name of a kind becomes a statement.
+    pub(crate) fn with(&self, transplants: &[Transplant<'_>]) -> String {
         let mut edits: Vec<Edit> = Vec::new();
         let mut lines = String::new();
         let (mut name, mut variable) = (&self.name[..], &self.variable[..]);
-        for graft in grafts {
-            let (place, new) = match graft {
-                Graft::Function(new) => (std::mem::take(&mut name), *new),
-                Graft::Variable(new) => (std::mem::take(&mut variable), *new),
-                Graft::Text { kind, text, margin } => {
+        for it in transplants {
+            let (place, new) = match it {
+                Transplant::FunctionName(new) => (std::mem::take(&mut name), *new),
+                Transplant::VariableName(new) => (std::mem::take(&mut variable), *new),
+                Transplant::Text { kind, text, margin } => {
                     lines += &self.line(*kind, text, *margin);
                     continue;
                 }
@@ -176,16 +168,16 @@ impl Reference {
         apply(&self.text, &edits).expect("the places of two names and of the body are apart")
     }
 
-    /// An element as lines in front of the body's first one.
+    /// Lines of an element that goes in front of the body.
     fn line(&self, kind: ElementKind, text: &str, margin: usize) -> String {
         let python = self.language == Language::Python;
         let statement = match (kind, python) {
             (ElementKind::Literal, false) => format!("{text};"),
-            (ElementKind::Names, false) => text.replace(SEPARATOR, "; ") + ";",
-            (ElementKind::Names, true) => text.replace(SEPARATOR, "; "),
+            (ElementKind::NamingStyle, false) => text.replace(SEPARATOR, "; ") + ";",
+            (ElementKind::NamingStyle, true) => text.replace(SEPARATOR, "; "),
             _ => text.to_owned(),
         };
-        // Its lines keep their distance from each other, not from the margin.
+        // Lines keep their indentation relative to each other.
         let shift = |line: &str| {
             let blanks = line.len() - line.trim_start().len();
             // A blank may be several bytes wide.
@@ -206,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bundled_reference_takes_an_element_of_every_kind_and_still_parses() {
+    fn bundled_references_parse_with_every_kind_of_element() {
         let references = References::bundled();
         for language in Language::ALL {
             let count = references.all.iter().filter(|reference| reference.language == language).count();
@@ -216,13 +208,13 @@ mod tests {
             let python = reference.language == Language::Python;
             let (statement, head) =
                 if python { ("f(x)", "while a < b: pass") } else { ("f(x);", "while (a < b);") };
-            let grafts = [
-                Graft::Function("named"),
-                Graft::Variable("held"),
-                Graft::Text { kind: ElementKind::Statement, text: statement, margin: 0 },
-                Graft::Text { kind: ElementKind::Head, text: head, margin: 0 },
+            let transplants = [
+                Transplant::FunctionName("named"),
+                Transplant::VariableName("held"),
+                Transplant::Text { kind: ElementKind::Statement, text: statement, margin: 0 },
+                Transplant::Text { kind: ElementKind::Header, text: head, margin: 0 },
             ];
-            let text = reference.with(&grafts);
+            let text = reference.with(&transplants);
             let quality = Snippet::new(text.clone(), reference.language).unwrap().quality();
             assert_eq!(quality, SyntaxQuality::Clean, "{text}");
             assert!(text.contains("named(") && text.contains("f(x)") && text.contains("a < b"), "{text}");
@@ -231,30 +223,33 @@ mod tests {
     }
 
     #[test]
-    fn elements_stand_in_front_of_the_body_and_names_are_given_everywhere() {
+    fn elements_precede_the_body_and_names_replace_all_places() {
         let c = reference("int f(int a)\n{\n    return a * f(a);\n}", Language::C);
-        assert_eq!(c.with(&[Graft::Variable("v")]), "int f(int v)\n{\n    return v * f(v);\n}");
+        assert_eq!(c.with(&[Transplant::VariableName("v")]), "int f(int v)\n{\n    return v * f(v);\n}");
         assert_eq!(
-            c.with(&[Graft::Function("g"), Graft::Function("h")]),
+            c.with(&[Transplant::FunctionName("g"), Transplant::FunctionName("h")]),
             "int g(int a)\n{\n    h;\n    return a * g(a);\n}"
         );
         let python = reference("def f(a):\n  return a\n", Language::Python);
         let text = "if a:\n            b()\n        else:\n            c()";
-        let graft = Graft::Text { kind: ElementKind::Statement, text, margin: 8 };
-        assert_eq!(python.with(&[graft]), "def f(a):\n  if a:\n      b()\n  else:\n      c()\n  return a\n");
+        let transplant = Transplant::Text { kind: ElementKind::Statement, text, margin: 8 };
+        assert_eq!(
+            python.with(&[transplant]),
+            "def f(a):\n  if a:\n      b()\n  else:\n      c()\n  return a\n"
+        );
     }
 
     #[test]
     fn blanks_of_several_bytes_are_taken_whole() {
         let c = reference("int f(int a)\n{\n    return a;\n}", Language::C);
         let text = "/* a\n\u{3000}b\n\u{a0}\u{3000}c */";
-        let with = |margin| c.with(&[Graft::Text { kind: ElementKind::Comment, text, margin }]);
+        let with = |margin| c.with(&[Transplant::Text { kind: ElementKind::Comment, text, margin }]);
         assert!(with(1).contains("/* a\n    \u{3000}b\n    \u{a0}\u{3000}c */"), "{}", with(1));
         assert!(with(4).contains("/* a\n    b\n    \u{3000}c */"), "{}", with(4));
     }
 
     #[test]
-    fn a_function_without_a_body_is_no_reference() {
+    fn function_without_a_body_is_refused() {
         let empty = Snippet::new("void f() {}", Language::C).unwrap();
         let error = References::new(&[empty]).unwrap_err();
         assert!(matches!(error, SnippetError::NoReference { line: 1, .. }), "{error}");

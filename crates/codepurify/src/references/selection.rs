@@ -1,142 +1,151 @@
-//! References from the field of a model of pairs: of its own clean functions those that honest code moves least.
+//! Selection of references from the domain of a model of pairs: its own clean functions that other clean
+//! code moves least.
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Graft, Reference, References, graft};
+use super::{Reference, References, Transplant, transplant};
 use crate::candidates::{Candidate, Families, candidates};
 use crate::error::ModelError;
 use crate::occlude::encode_window;
 use crate::snippet::{Language, Snippet, SyntaxQuality};
 use crate::victim::{PairVictim, Ragged};
 
-/// Wanted length of a reference: long enough for honest code not to change what it is, short enough to be cheap.
+/// Preferred length of a reference in tokens: long enough for clean code not to change what it computes,
+/// short enough to be cheap.
 const TOKENS: usize = 90;
-/// Functions of about this length that are tried as references.
-const TRIED: usize = 32;
-/// Honest elements that are put into each of them: enough for the worst tenth not to be a matter of luck.
+/// Functions of about this length that are tested as references.
+const TESTED: usize = 32;
+/// Clean elements that are inserted into each of them: enough to estimate the worst tenth.
 const ELEMENTS: usize = 256;
-/// References that are kept for each answer: three are tried, and so many stand beside a next one.
+/// References kept for each label: three are tested with a snippet, and each has a next one.
 const KEPT: usize = 4;
-/// Share of the surest one's margin that a reference must have: one that is hardly what it is moves by anything or is stuck.
-const SURE: f64 = 0.5;
-/// Share of its margin that the worst honest element takes from a reference: what nothing moves, a trigger does not move either.
+/// Share of the largest margin that a reference must have. Below it anything moves the prediction, or nothing.
+const CONFIDENT: f64 = 0.5;
+/// Share of its margin that the worst clean element takes from a reference. A trigger does not move what
+/// nothing moves.
 const MOVED: f64 = 0.35;
 
-/// A function of the field.
-struct Function<'s> {
+/// A function of the domain.
+struct DomainFunction<'s> {
     snippet: &'s Snippet,
     reference: Reference,
-    /// How far its length is from the wanted one, in tokens.
-    off: usize,
+    /// Distance of its length from the preferred one, in tokens.
+    distance: usize,
 }
 
 impl References {
-    /// Of `snippets`, clean functions of the field of `victim`, a model of pairs: at most 4 of each language for each answer
-    /// that functions beside themselves are given. Those with a body whose length is near 90 tokens are tried: elements of
-    /// the others are put into both sides, and of the functions whose answer is sure, but not immovable, those are kept that
-    /// suffer least from the worst of them (`docs/method.md` has the figures).
+    /// Selects references from `snippets`, clean functions of the domain of `victim`, a model of pairs: at
+    /// most 4 of each language for each label that the victim predicts for a function paired with itself.
+    ///
+    /// Functions with a body whose length is near 90 tokens are tested: elements of the others are inserted
+    /// into both sides. Of the functions with a confident prediction that is not immovable, those are kept
+    /// that lose least by the worst of these elements (`docs/method.md` has the figures).
     ///
     /// # Errors
-    /// [`ModelError`] if one cannot be tokenised or judged.
-    pub fn of_field<'s>(
+    /// [`ModelError`] if a function cannot be tokenised or judged.
+    pub fn from_domain<'s>(
         victim: &dyn PairVictim,
         snippets: impl IntoIterator<Item = &'s Snippet>,
     ) -> Result<Self, ModelError> {
         let mut functions = usable(victim, snippets)?;
-        functions.sort_by_key(|function| function.off);
+        functions.sort_by_key(|function| function.distance);
         let mut all = Vec::new();
         for language in Language::ALL {
-            let own: Vec<&Function<'_>> =
+            let own: Vec<&DomainFunction<'_>> =
                 functions.iter().filter(|function| function.reference.language == language).collect();
-            all.extend(steadiest(victim, &own)?);
+            all.extend(most_reliable(victim, &own)?);
         }
         Ok(Self { all })
     }
 }
 
-/// The functions that can be references, none of them twice.
+/// The functions that can be references, each text once.
 fn usable<'s>(
     victim: &dyn PairVictim,
     snippets: impl IntoIterator<Item = &'s Snippet>,
-) -> Result<Vec<Function<'s>>, ModelError> {
+) -> Result<Vec<DomainFunction<'s>>, ModelError> {
     let (mut functions, mut seen) = (Vec::new(), HashSet::new());
     for snippet in snippets {
         let usable = snippet.quality() == SyntaxQuality::Clean && seen.insert(snippet.text());
         let Some(reference) = usable.then(|| Reference::new(snippet)).flatten() else { continue };
-        let off = victim.encode(snippet.text())?.ids.len().abs_diff(TOKENS);
-        functions.push(Function { snippet, reference, off });
+        let distance = victim.encode(snippet.text())?.ids.len().abs_diff(TOKENS);
+        functions.push(DomainFunction { snippet, reference, distance });
     }
     Ok(functions)
 }
 
-/// A function beside itself, as the model answers it.
-struct Tried<'f> {
+/// A function paired with itself, and how far clean elements move its prediction.
+struct TestedReference<'f> {
     reference: &'f Reference,
-    answer: usize,
+    label: usize,
     margin: f64,
-    /// What the margin loses by the worst tenth of honest elements, on average, as a share of it.
+    /// Mean loss of margin by the worst tenth of clean elements, as a share of it.
     loss: f64,
-    /// What it loses by the worst of all, likewise.
-    most: f64,
+    /// Loss by the worst element, likewise.
+    worst: f64,
 }
 
-/// Of the first of `functions`, all in one language, those that elements of the others move least, for each answer; the
-/// steadiest comes last.
-fn steadiest(victim: &dyn PairVictim, functions: &[&Function<'_>]) -> Result<Vec<Reference>, ModelError> {
-    let (tried, others) = functions.split_at(functions.len().min(TRIED));
-    let found = elements(if others.is_empty() { tried } else { others });
-    let grafts: Vec<Graft<'_>> = found.iter().map(|(snippet, candidate)| graft(snippet, candidate)).collect();
-    let mut of_answer: BTreeMap<usize, Vec<Tried<'_>>> = BTreeMap::new();
-    for function in tried {
-        let tried = Tried::new(victim, &function.reference, &grafts)?;
-        of_answer.entry(tried.answer).or_default().push(tried);
+/// The references for each label among the first of `functions`, all in one language; the most reliable
+/// comes last.
+fn most_reliable(
+    victim: &dyn PairVictim,
+    functions: &[&DomainFunction<'_>],
+) -> Result<Vec<Reference>, ModelError> {
+    let (tested, others) = functions.split_at(functions.len().min(TESTED));
+    let found = elements(if others.is_empty() { tested } else { others });
+    let transplants: Vec<Transplant<'_>> =
+        found.iter().map(|(snippet, candidate)| transplant(snippet, candidate)).collect();
+    let mut by_label: BTreeMap<usize, Vec<TestedReference<'_>>> = BTreeMap::new();
+    for function in tested {
+        let reference = TestedReference::new(victim, &function.reference, &transplants)?;
+        by_label.entry(reference.label).or_default().push(reference);
     }
     let mut kept = Vec::new();
-    for tried in of_answer.values_mut() {
-        let surest = tried.iter().map(|tried| tried.margin).fold(0.0, f64::max);
-        tried.retain(|tried| tried.margin >= SURE * surest);
-        let moved = |tried: &Tried<'_>| tried.most >= MOVED;
-        if tried.iter().filter(|tried| moved(tried)).count() >= KEPT {
-            tried.retain(moved);
+    for tested in by_label.values_mut() {
+        let largest = tested.iter().map(|tested| tested.margin).fold(0.0, f64::max);
+        tested.retain(|tested| tested.margin >= CONFIDENT * largest);
+        let moved = |tested: &TestedReference<'_>| tested.worst >= MOVED;
+        if tested.iter().filter(|tested| moved(tested)).count() >= KEPT {
+            tested.retain(moved);
         }
-        tried.sort_by(|a, b| b.loss.total_cmp(&a.loss));
-        let steady = tried.iter().skip(tried.len().saturating_sub(KEPT));
-        kept.extend(steady.map(|tried| tried.reference.clone()));
+        tested.sort_by(|a, b| b.loss.total_cmp(&a.loss));
+        let reliable = tested.iter().skip(tested.len().saturating_sub(KEPT));
+        kept.extend(reliable.map(|tested| tested.reference.clone()));
     }
     Ok(kept)
 }
 
-/// Elements from all over `functions`, each with where it comes from.
-fn elements<'s>(functions: &[&Function<'s>]) -> Vec<(&'s Snippet, Candidate)> {
-    let of = |function: &&Function<'s>| {
+/// Elements spread over `functions`, each with its snippet.
+fn elements<'s>(functions: &[&DomainFunction<'s>]) -> Vec<(&'s Snippet, Candidate)> {
+    let of = |function: &&DomainFunction<'s>| {
         let snippet = function.snippet;
-        candidates(snippet, &Families::STANDARD).into_iter().map(move |candidate| (snippet, candidate))
+        candidates(snippet, &Families::TRANSPLANT).into_iter().map(move |candidate| (snippet, candidate))
     };
     let all: Vec<_> = functions.iter().flat_map(of).collect();
     let step = all.len().div_ceil(ELEMENTS).max(1);
     all.into_iter().step_by(step).collect()
 }
 
-impl<'f> Tried<'f> {
+impl<'f> TestedReference<'f> {
     fn new(
         victim: &dyn PairVictim,
         reference: &'f Reference,
-        grafts: &[Graft<'_>],
+        transplants: &[Transplant<'_>],
     ) -> Result<Self, ModelError> {
         let mut rows = Ragged::new();
-        let plain: &[Graft<'_>] = &[];
-        for grafts in std::iter::once(plain).chain(grafts.chunks(1)) {
-            rows.push(encode_window(victim, &reference.with(grafts))?.0.ids);
+        let plain: &[Transplant<'_>] = &[];
+        for inserted in std::iter::once(plain).chain(transplants.chunks(1)) {
+            rows.push(encode_window(victim, &reference.with(inserted))?.0.ids);
         }
         let logits = victim.judge_pairs(&rows, &rows)?;
-        let answer = logits.label(0);
-        let margin = logits.margin(0, answer);
-        let mut losses: Vec<f64> = (1..logits.len()).map(|row| margin - logits.margin(row, answer)).collect();
+        let label = logits.label(0);
+        let margin = logits.margin(0, label);
+        let mut losses: Vec<f64> = (1..logits.len()).map(|row| margin - logits.margin(row, label)).collect();
         losses.sort_by(|a, b| b.total_cmp(a));
         losses.truncate(losses.len().div_ceil(10));
         let mean = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
         let share = |loss: f64| loss.max(0.0) / margin.max(f64::MIN_POSITIVE);
-        let most = share(losses.first().copied().unwrap_or_default());
-        Ok(Self { reference, answer, margin, loss: share(mean), most })
+        let worst = share(losses.first().copied().unwrap_or_default());
+        Ok(Self { reference, label, margin, loss: share(mean), worst })
     }
 }

@@ -1,4 +1,4 @@
-//! Confidence-driven entropy: how evenly the candidates share the responsibility for an answer.
+//! Confidence-driven entropy: how evenly the candidates share the influence on a prediction.
 
 /// H and its normalisation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -10,8 +10,8 @@ pub(crate) struct Entropy {
 }
 
 impl Entropy {
-    /// The entropy of `scores` (each finite and ≥ 0) taken as shares of their sum, with 0 ln 0 = 0. `None` for fewer
-    /// than two scores or a sum of 0: that is no evidence, neither for nor against a trigger.
+    /// Entropy of `scores` (each finite and ≥ 0) as shares of their sum, with 0 ln 0 = 0. `None` for fewer than
+    /// two scores or a sum of 0: that is no evidence, neither for nor against a trigger.
     pub(crate) fn of(scores: &[f64]) -> Option<Self> {
         let total: f64 = scores.iter().sum();
         if scores.len() < 2 || total <= 0.0 {
@@ -21,13 +21,13 @@ impl Entropy {
             let share = score / total;
             if share > 0.0 { -share * share.ln() } else { 0.0 }
         };
-        // Rounding may leave the range by a few units in the last place.
+        // Rounding may exceed the range by a few units in the last place.
         let greatest = (scores.len() as f64).ln();
         let raw = scores.iter().map(information).sum::<f64>().clamp(0.0, greatest);
         Some(Self { raw, normalized: raw / greatest })
     }
 
-    /// 1 − H / ln n, in [0, 1]: 1 if one candidate carries the answer alone.
+    /// 1 − H / ln n, in [0, 1]: 1 if the prediction depends on one candidate alone.
     pub(crate) fn concentration(self) -> f64 {
         1.0 - self.normalized
     }
@@ -45,7 +45,7 @@ mod tests {
 
     /// Worked by hand: shares 1/2, 1/4, 1/4 give (3/2) ln 2.
     #[test]
-    fn golden_values() {
+    fn entropy_equals_hand_worked_values() {
         let entropy = Entropy::of(&[0.4, 0.2, 0.2]).unwrap();
         assert!(close(entropy.raw, 1.5 * 2.0_f64.ln()));
         assert!(close(entropy.normalized, 1.5 * 2.0_f64.ln() / 3.0_f64.ln()));
@@ -58,13 +58,13 @@ mod tests {
     }
 
     #[test]
-    fn one_candidate_with_all_influence_has_no_entropy_at_all() {
+    fn single_influential_candidate_has_no_entropy() {
         let entropy = Entropy::of(&[0.0, 0.7, 0.0]).unwrap();
         assert_eq!((entropy.raw, entropy.normalized, entropy.concentration()), (0.0, 0.0, 1.0));
     }
 
     #[test]
-    fn too_little_evidence_is_no_entropy() {
+    fn too_few_scores_have_no_entropy() {
         assert_eq!(Entropy::of(&[]), None);
         assert_eq!(Entropy::of(&[0.9]), None);
         assert_eq!(Entropy::of(&[0.0, 0.0, 0.0]), None);

@@ -16,7 +16,7 @@ pub struct Edit {
 /// Edits that do not fit a text: the caller's fault.
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SpliceError {
+pub enum EditError {
     /// An edit begins before the one in front of it ends.
     #[error("edit {edit} begins before edit {} ends; sort the edits and merge overlapping ones", edit - 1)]
     OutOfOrder {
@@ -36,15 +36,15 @@ pub enum SpliceError {
 /// `text` with `edits` applied; they must be sorted and must not overlap. Without edits this is the identity.
 ///
 /// # Errors
-/// [`SpliceError`] if the edits are out of order, overlap, or do not fall on character boundaries of `text`.
-pub fn apply(text: &str, edits: &[Edit]) -> Result<String, SpliceError> {
+/// [`EditError`] if the edits are out of order, overlap, or do not fall on character boundaries of `text`.
+pub fn apply(text: &str, edits: &[Edit]) -> Result<String, EditError> {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for (index, Edit { span, replacement }) in edits.iter().enumerate() {
         if span.of(text).is_none() {
-            return Err(SpliceError::OffBoundary { edit: index, span: *span });
+            return Err(EditError::OffBoundary { edit: index, span: *span });
         }
-        let kept = text.get(at..span.start).ok_or(SpliceError::OutOfOrder { edit: index })?;
+        let kept = text.get(at..span.start).ok_or(EditError::OutOfOrder { edit: index })?;
         out.push_str(kept);
         out.push_str(replacement);
         at = span.end;
@@ -112,9 +112,9 @@ mod tests {
 
     #[test]
     fn bad_edits_are_refused() {
-        assert_eq!(apply("abc", &[edit(1, 3, ""), edit(2, 3, "")]), Err(SpliceError::OutOfOrder { edit: 1 }));
-        assert!(matches!(apply("é", &[edit(1, 2, "")]), Err(SpliceError::OffBoundary { edit: 0, .. })));
-        assert!(matches!(apply("abc", &[edit(2, 4, "")]), Err(SpliceError::OffBoundary { edit: 0, .. })));
+        assert_eq!(apply("abc", &[edit(1, 3, ""), edit(2, 3, "")]), Err(EditError::OutOfOrder { edit: 1 }));
+        assert!(matches!(apply("é", &[edit(1, 2, "")]), Err(EditError::OffBoundary { edit: 0, .. })));
+        assert!(matches!(apply("abc", &[edit(2, 4, "")]), Err(EditError::OffBoundary { edit: 0, .. })));
     }
 
     #[test]

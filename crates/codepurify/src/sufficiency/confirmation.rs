@@ -1,58 +1,142 @@
-//! A second opinion on what turned the references that count. A model that is not sure of much is turned by honest code as far
-//! as by a trigger, and then both gain all that there is to gain: what tells them apart is that a trigger turns other references,
-//! too. Only what turned all of the few so far goes into more, so that clean code seldom pays for it. What is still level then is
-//! told apart by whether the snippet's own answer hangs on it.
+//! Confirmation rounds: shortlisted candidates on held-out references, and occluded together.
+//!
+//! A victim that is confident of little is flipped by clean code as far as by a trigger, and then both gain
+//! all there is to gain. A trigger flips further references, too. Only candidates that flip all references so
+//! far are tested, so clean code seldom causes these queries. Candidates that are still equal are separated by
+//! the margin that the snippet loses without them.
 
-use super::{Draft, Drafts, Scales, occluded};
-use crate::references::Entry;
-use crate::score::Sufficiency;
+use super::{CandidateTests, Round};
+use crate::error::ModelError;
+use crate::profile::QueryBudget;
+use crate::query::Query;
+use crate::references::ReferenceInput;
 
-impl Scales<'_> {
-    /// Puts what turned every reference that counts into further ones, step by step, as long as it turns all.
-    pub(super) fn further<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        self.effort.further.iter().fold(drafts, |drafts, &count| {
-            self.step(drafts, |draft| draft.take_further(count), Draft::turning)
-        })
+/// Inserts the candidates that flip every reference so far into held-out ones.
+pub(super) struct Confirmation {
+    step: usize,
+    candidates: Vec<usize>,
+}
+
+impl Confirmation {
+    /// Confirms with the held-out references of `step`.
+    pub(super) fn new(step: usize) -> Self {
+        Self { step, candidates: Vec::new() }
     }
 
-    /// Raises the score of a snippet by what its answer loses without all that turned every reference. They are hidden together,
-    /// since a trigger may stand there twice. Of a pair this is asked of both sides at once ([`Scales::jointly`]), and of texts
-    /// not at all: what those gain is a share, which has no ceiling that honest code reaches.
-    pub(super) fn missed<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        let asks = |draft: &mut Draft<'a, 's>| {
-            draft.turning = draft.turning();
-            if !draft.is_single() || draft.turning.is_empty() {
-                return Ok(Vec::new());
-            }
-            let row = draft.inspection.without_all(self.guarded.model(), &draft.turning)?;
-            Ok(vec![occluded(draft.inspection, &row)])
-        };
-        self.ask(drafts, asks, |draft, margins| {
-            let Some(&without) = margins.first() else { return };
-            if let [only] = draft.turning[..] {
-                draft.scores.occluded(only, without);
-            }
-            let (lost, bars) = (draft.scores.margin - without, draft.bars());
-            if let Some(dependence) = &mut draft.scores.dependence {
-                dependence.raise(lost, bars);
-            }
-        })
+    fn references<'a>(&self, tests: &CandidateTests<'a, '_>) -> Vec<&'a ReferenceInput> {
+        let before: usize = QueryBudget::CONFIRMATIONS[..self.step].iter().sum();
+        tests.held_out().iter().copied().skip(before).take(QueryBudget::CONFIRMATIONS[self.step]).collect()
     }
 }
 
-impl<'a> Draft<'a, '_> {
-    /// Those of the shortlist that turned all references that they were put into, two or more.
-    fn turning(&self) -> Vec<usize> {
-        let turns = |&index: &usize| {
-            let sufficiency = self.scores.influences[index].sufficiency;
-            !self.by_necessity && sufficiency.is_some_and(Sufficiency::turns_all)
-        };
-        self.shortlist.iter().copied().filter(turns).collect()
+impl Round for Confirmation {
+    fn queries(&mut self, tests: &CandidateTests<'_, '_>) -> Result<Vec<Query>, ModelError> {
+        self.candidates = tests.flipping_all();
+        if self.candidates.is_empty() {
+            return Ok(Vec::new());
+        }
+        tests.queries(&self.references(tests), &self.candidates)
     }
 
-    /// At most `count` of the further references, which are then no longer there.
-    fn take_further(&mut self, count: usize) -> Vec<&'a Entry> {
-        let count = count.min(self.further.len());
-        self.further.drain(..count).collect()
+    fn absorb(&mut self, tests: &mut CandidateTests<'_, '_>, margins: &[f64]) {
+        if !self.candidates.is_empty() {
+            tests.add_margins(&self.references(tests), &self.candidates, margins);
+        }
+    }
+}
+
+/// Scores the shortlist by all references; asks nothing.
+pub(super) struct Conclusion;
+
+impl Round for Conclusion {
+    fn queries(&mut self, _: &CandidateTests<'_, '_>) -> Result<Vec<Query>, ModelError> {
+        Ok(Vec::new())
+    }
+
+    fn absorb(&mut self, tests: &mut CandidateTests<'_, '_>, _: &[f64]) {
+        tests.close();
+        if !tests.by_necessity {
+            tests.score();
+        }
+        tests.scores.share_gains();
+    }
+}
+
+/// Occludes all candidates together that flip every reference, since a snippet may hold a trigger twice.
+/// [`super::pairs`] does so for both sides of a pair. Texts are left out: their gains are shares, which have no
+/// ceiling that clean code reaches.
+#[derive(Default)]
+pub(super) struct JointOcclusion {
+    candidates: Vec<usize>,
+}
+
+impl Round for JointOcclusion {
+    fn queries(&mut self, tests: &CandidateTests<'_, '_>) -> Result<Vec<Query>, ModelError> {
+        self.candidates = tests.flipping_all();
+        if !tests.is_single() || self.candidates.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(vec![tests.query_without(&self.candidates)?])
+    }
+
+    fn absorb(&mut self, tests: &mut CandidateTests<'_, '_>, margins: &[f64]) {
+        let Some(&without) = margins.first() else { return };
+        if let [only] = self.candidates[..] {
+            tests.scores.set_occluded(only, without);
+        }
+        let (lost, levels) = (tests.scores.margin - without, tests.levels());
+        if let Some(strongest) = &mut tests.scores.strongest {
+            strongest.add_necessity(lost, levels);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::group_testing::GroupTest;
+    use super::super::shortlist::{ReferenceTest, Shortlist};
+    use super::*;
+    use crate::candidates::{Families, Statements};
+    use crate::sufficiency::fixture::{BEFORE, MARGIN, play, with_tests};
+
+    const CODE: &str = "int f(int n) { a(n); b(n); return n; }";
+    const STATEMENTS: Families = Families { statements: Statements::Body, ..Families::NONE };
+
+    /// Two candidates that gain 6 and 5 in the first reference and flip both scoring ones.
+    fn shortlisted(tests: &mut CandidateTests<'_, '_>) {
+        play(tests, &mut GroupTest::default(), [4.0, 3.0, BEFORE]);
+        play(tests, &mut Shortlist::default(), []);
+        for place in 0..2 {
+            assert_eq!(play(tests, &mut ReferenceTest::new(place), [4.0, 3.0]), 2);
+        }
+    }
+
+    #[test]
+    fn confirmation_stops_for_candidates_that_do_not_flip() {
+        with_tests(CODE, STATEMENTS, |tests| {
+            shortlisted(tests);
+            assert_eq!(play(tests, &mut Confirmation::new(0), [4.0, -1.0]), 2);
+            assert_eq!(
+                play(tests, &mut Confirmation::new(1), [4.0, 4.0]),
+                2,
+                "one candidate, two references"
+            );
+            assert_eq!(tests.flipping_all(), [0]);
+        });
+    }
+
+    #[test]
+    fn joint_occlusion_adds_a_fifth_of_the_lost_margin() {
+        with_tests(CODE, STATEMENTS, |tests| {
+            shortlisted(tests);
+            play(tests, &mut Conclusion, []);
+            let before = tests.scores.strongest.unwrap();
+            assert!(before.candidate == 0 && before.flips_all);
+            assert_eq!(play(tests, &mut JointOcclusion::default(), [MARGIN - 1.5]), 1);
+            let after = tests.scores.strongest.unwrap();
+            assert!((after.score - before.score - 0.2 * 1.5).abs() < 1e-9);
+            // Both were occluded together, so the necessity of neither alone is known.
+            assert_eq!(tests.scores.influences[0].margin_drop, None);
+        });
     }
 }

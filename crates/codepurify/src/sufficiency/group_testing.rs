@@ -1,136 +1,142 @@
-//! The first look at all candidates, in one short reference. It only says which of them go on. All names together
-//! ([`super::naming_style`]) go into it beside them.
+//! Group testing of all candidates in one short reference (Dorfman, 1943). It only selects candidates for
+//! the rounds that score.
 
-use super::{Draft, Drafts, Scales, occluded};
-use crate::query::Ask;
+use super::{CandidateTests, Round};
+use crate::error::ModelError;
+use crate::query::Query;
 
-/// What gains less than this share of the strongest's gain in the first reference goes into no other.
-const CONTENDS: f64 = 0.5;
+/// Groups whose members are tested alone.
+const GROUPS: usize = 2;
 
-/// Packs whose members are tried alone.
-const PACKS: usize = 2;
+/// Share of the budget that the group test may take.
+const BUDGET: f64 = 0.15;
 
-/// Share of the budget that the first look at all candidates may take.
-const FIRST_LOOK: f64 = 0.15;
+/// Inserts all candidates into the first reference, as many together as the budget requires. The naming
+/// style is a group of its own.
+#[derive(Default)]
+pub(super) struct GroupTest {
+    groups: Vec<Vec<usize>>,
+}
 
-impl Scales<'_> {
-    /// Puts all candidates into the first reference, as many together as the budget asks for.
-    pub(super) fn in_packs<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        self.in_first(drafts, |draft, reference| {
-            let all: Vec<usize> = draft.elements().collect();
-            let packs = all.chunks(self.pack(all.len(), draft, reference)).map(<[usize]>::to_vec);
-            packs.chain(self.all_names(draft).map(|names| vec![names])).collect()
-        })
+impl Round for GroupTest {
+    fn queries(&mut self, tests: &CandidateTests<'_, '_>) -> Result<Vec<Query>, ModelError> {
+        let Some(first) = tests.first_reference() else { return Ok(Vec::new()) };
+        let tokens = tests.query(first, &[])?.measuring(&tests.scores.predicted).cost().tokens;
+        let all: Vec<usize> = tests.elements().collect();
+        let groups = all.chunks(group_size(tests, all.len(), tokens)).map(<[usize]>::to_vec);
+        self.groups = groups.chain(tests.naming_style().map(|style| vec![style])).collect();
+        queries(tests, &self.groups)
     }
 
-    /// Tries the members of the best packs alone.
-    pub(super) fn singly<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        self.in_first(drafts, |draft, _| {
-            let look = |index: usize| draft.scores.influences[index].first_look.unwrap_or(0.0);
-            let gain = |pack: &[usize]| look(pack[0]) * pack.len() as f64;
-            let mut packs: Vec<&Vec<usize>> = draft.packs.iter().filter(|pack| pack.len() > 1).collect();
-            packs.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
-            packs.into_iter().take(PACKS).flatten().map(|&index| vec![index]).collect()
-        })
-    }
-
-    /// Puts each of `packs` into the first reference; these may depend on its cost in tokens.
-    fn in_first<'a, 's>(
-        &self,
-        drafts: Drafts<'a, 's>,
-        packs: impl Fn(&Draft<'a, 's>, usize) -> Vec<Vec<usize>>,
-    ) -> Drafts<'a, 's> {
-        let model = self.guarded.model();
-        let asks = |draft: &mut Draft<'a, 's>| {
-            let Some(&entry) = draft.entries.first() else { return Ok(Vec::new()) };
-            let plain = entry.ask(model, &[])?;
-            draft.packs = packs(draft, plain.item(&draft.scores.answer).spent().tokens);
-            let grafted = draft.packs.iter().map(|pack| entry.ask(model, &draft.grafts(pack)));
-            let mut asks = grafted.collect::<Result<Vec<Ask>, _>>()?;
-            if entry.margin(&draft.scores.answer).is_none() && !asks.is_empty() {
-                asks.insert(0, plain);
-            }
-            Ok(asks)
-        };
-        self.ask(drafts, asks, |draft, margins| {
-            let Some(&entry) = draft.entries.first() else { return };
-            let mut margins = margins.into_iter();
-            let (baseline, bars) = (draft.baseline(entry, &mut margins), draft.bars());
-            for (pack, margin) in draft.packs.iter().zip(margins) {
-                // Shared by the members until they are tried alone.
-                let gain = bars.gain(baseline, margin) / pack.len() as f64;
-                for &index in pack {
-                    draft.scores.influences[index].first_look = Some(gain);
-                    draft.alone[index] = (pack.len() == 1).then_some(margin);
-                }
-            }
-        })
-    }
-
-    /// How many of `count` candidates go into a reference of `reference` tokens together, for all of them to stay within their share of
-    /// the budget. With more than √(n / 2) of n in each, the rows saved are fewer than those of two packs taken apart.
-    fn pack(&self, count: usize, draft: &Draft<'_, '_>, reference: usize) -> usize {
-        let plain = draft.scores.spent.tokens as f64;
-        let room = (self.effort.budget * FIRST_LOOK * plain / reference.max(1) as f64).max(1.0);
-        #[allow(clippy::cast_sign_loss, reason = "neither is negative")]
-        let [needed, most] =
-            [count as f64 / room, (count as f64 / PACKS as f64).sqrt()].map(|size| size.ceil() as usize);
-        needed.min(most).max(1)
-    }
-
-    /// Picks the candidates that go into more than the first reference, and occludes the best where references tell nothing.
-    pub(super) fn shortlisted<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        let asks = |draft: &mut Draft<'a, 's>| {
-            draft.shortlist = draft.contenders(self.effort.shortlist);
-            if draft.by_necessity {
-                draft.occluded = draft.best(self.budget());
-            }
-            let occlude = |&index: &usize| {
-                let row = draft.inspection.without(self.guarded.model(), index)?;
-                Ok(occluded(draft.inspection, &row))
-            };
-            draft.occluded.iter().map(occlude).collect()
-        };
-        self.ask(drafts, asks, |draft, margins| {
-            for (&index, margin) in draft.occluded.iter().zip(margins) {
-                draft.scores.occluded(index, margin);
-            }
-        })
-    }
-
-    /// Candidates that may be occluded where references tell nothing.
-    fn budget(&self) -> usize {
-        #[allow(clippy::cast_sign_loss, reason = "a negative budget saturates to none")]
-        let budget = self.effort.budget as usize;
-        budget.max(self.effort.shortlist)
+    fn absorb(&mut self, tests: &mut CandidateTests<'_, '_>, margins: &[f64]) {
+        absorb(tests, &self.groups, margins);
+        tests.groups = std::mem::take(&mut self.groups);
     }
 }
 
-impl Draft<'_, '_> {
-    /// The `count` candidates of the highest rank, best first.
-    fn best(&self, count: usize) -> Vec<usize> {
-        let mut best: Vec<usize> = self.elements().collect();
-        best.sort_by(|&a, &b| self.rank(b).total_cmp(&self.rank(a)));
-        best.truncate(count);
-        best
+/// Inserts the members of the best groups alone.
+#[derive(Default)]
+pub(super) struct SingleTest {
+    members: Vec<Vec<usize>>,
+}
+
+impl Round for SingleTest {
+    fn queries(&mut self, tests: &CandidateTests<'_, '_>) -> Result<Vec<Query>, ModelError> {
+        let share = |index: usize| tests.scores.influences[index].first_gain.unwrap_or(0.0);
+        let gain = |group: &[usize]| share(group[0]) * group.len() as f64;
+        let mut groups: Vec<&Vec<usize>> = tests.groups.iter().filter(|group| group.len() > 1).collect();
+        groups.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
+        self.members = groups.into_iter().take(GROUPS).flatten().map(|&index| vec![index]).collect();
+        queries(tests, &self.members)
     }
 
-    /// At most `most` candidates that may still turn out to be the strongest, best first.
-    fn contenders(&self, most: usize) -> Vec<usize> {
-        let mut contenders = self.best(most);
-        if let Some(&best) = contenders.first() {
-            let least = self.rank(best).min(CONTENDS * self.rank(best));
-            let contends = |index: usize| self.rank(index) >= least && self.turns_first(index);
-            contenders.retain(|&index| index == best || contends(index));
+    fn absorb(&mut self, tests: &mut CandidateTests<'_, '_>, margins: &[f64]) {
+        absorb(tests, &self.members, margins);
+    }
+}
+
+/// Queries about the first reference with each of `groups` in it, after one without any if its margin is
+/// not known.
+fn queries(tests: &CandidateTests<'_, '_>, groups: &[Vec<usize>]) -> Result<Vec<Query>, ModelError> {
+    let Some(first) = tests.first_reference() else { return Ok(Vec::new()) };
+    let mut queries =
+        groups.iter().map(|group| tests.query(first, group)).collect::<Result<Vec<Query>, _>>()?;
+    if first.margin(&tests.scores.predicted).is_none() && !queries.is_empty() {
+        queries.insert(0, tests.query(first, &[])?);
+    }
+    Ok(queries)
+}
+
+/// Divides each group's gain among its members, until they are tested alone.
+fn absorb(tests: &mut CandidateTests<'_, '_>, groups: &[Vec<usize>], margins: &[f64]) {
+    let Some(first) = tests.first_reference() else { return };
+    let mut margins = margins.iter().copied();
+    let (before, levels) = (tests.margin_before(first, &mut margins), tests.levels());
+    for (group, margin) in groups.iter().zip(margins) {
+        let gain = levels.gain(before, margin) / group.len() as f64;
+        for &index in group {
+            tests.scores.influences[index].first_gain = Some(gain);
+            tests.first_margins[index] = (group.len() == 1).then_some(margin);
         }
-        contenders
+    }
+}
+
+/// Number of `count` candidates that go into a reference of `tokens` tokens together, so that all stay
+/// within their share of the budget. Groups of more than √(n / 2) of n candidates save fewer queries than
+/// testing the members of two groups costs.
+fn group_size(tests: &CandidateTests<'_, '_>, count: usize, tokens: usize) -> usize {
+    let plain = tests.scores.cost.tokens as f64;
+    let room = (tests.setup.budget.passes * BUDGET * plain / tokens.max(1) as f64).max(1.0);
+    #[allow(clippy::cast_sign_loss, reason = "neither is negative")]
+    let [needed, most] =
+        [count as f64 / room, (count as f64 / GROUPS as f64).sqrt()].map(|size| size.ceil() as usize);
+    needed.min(most).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::candidates::Families;
+    use crate::sufficiency::fixture::{BEFORE, play, with_tests};
+
+    /// A function with many statements, so that they do not fit the budget one by one.
+    fn long() -> String {
+        let lines: String = (0..40).map(|n| format!("x{n} = n + {n}; ")).collect();
+        format!("int f(int n) {{ {lines} return n; }}")
     }
 
-    /// Whether it turns the first reference, as next to anything strong does. Not asked of pairs, whose shortlists are hidden
-    /// together, nor of texts.
-    fn turns_first(&self, index: usize) -> bool {
-        let margin = self.entries.first().and_then(|entry| entry.margin(&self.scores.answer));
-        let gain = self.scores.influences[index].first_look.unwrap_or(0.0);
-        self.inspection.seat.is_some() || margin.is_none_or(|margin| margin + gain >= self.bars().given)
+    #[test]
+    fn group_test_puts_every_candidate_into_one_group() {
+        with_tests(&long(), Families::TRANSPLANT, |tests| {
+            tests.setup.budget.passes = 1.0;
+            let mut round = GroupTest::default();
+            let queries = play(tests, &mut round, std::iter::repeat(BEFORE));
+            assert_eq!(queries, tests.groups.len());
+            let mut members = tests.groups.concat();
+            members.sort_unstable();
+            assert_eq!(members, tests.elements().collect::<Vec<_>>());
+            assert!(tests.groups[0].len() > 1, "too many candidates for single queries");
+        });
+    }
+
+    #[test]
+    fn single_test_splits_the_two_best_groups() {
+        with_tests(&long(), Families::TRANSPLANT, |tests| {
+            tests.setup.budget.passes = 1.0;
+            // The last two groups gain 4 and 2, all others nothing.
+            let count = GroupTest::default().queries(tests).unwrap().len();
+            let margins = (0..count).map(|at| match count - at {
+                1 => BEFORE + 4.0,
+                2 => BEFORE + 2.0,
+                _ => BEFORE,
+            });
+            play(tests, &mut GroupTest::default(), margins);
+            let (best, size) = (tests.groups[count - 2][0], tests.groups[count - 2].len());
+            let gain = tests.scores.influences[best].first_gain.unwrap();
+            assert!((gain - 2.0 / size as f64).abs() < 1e-6, "members share the gain of their group");
+            let split: usize = tests.groups[count - 2..].iter().filter(|it| it.len() > 1).map(Vec::len).sum();
+            assert!(play(tests, &mut SingleTest::default(), std::iter::repeat(1.0)) >= split);
+            assert_eq!(tests.first_margins[best], Some(1.0));
+        });
     }
 }

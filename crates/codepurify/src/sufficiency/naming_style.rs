@@ -1,66 +1,87 @@
-//! How a snippet names things. A style of naming is a trigger that none of its names is alone, so all names that are declared are
-//! looked at together, by a statistic of their own: they gain less than single elements do (`docs/method.md` has the figures), so
-//! the larger of both would hardly see them, and are compared with the names of clean code.
+//! Test of the naming style: all identifiers that a snippet declares, together.
+//!
+//! A naming style is a trigger that no single name is. It has a statistic of its own, compared with the naming
+//! styles of clean code: it gains less than single elements do, so the larger of both scores would hardly show
+//! it (`docs/method.md` has the figures).
 
 use std::collections::BTreeMap;
 
-use super::{Draft, Drafts, Scales, occluded};
-use crate::occlude::Inspection;
-use crate::score::Naming;
+use super::{CandidateTests, Round};
+use crate::error::ModelError;
+use crate::occlude::EncodedSnippet;
+use crate::query::Query;
+use crate::score::NamingStyle;
 use crate::snippet::Span;
 use crate::snippet::edit::{Edit, apply};
-use crate::verdict::ElementKind;
 
-impl Scales<'_> {
-    /// The candidate that is all names of the snippet, if there is clean code to compare it with. Not asked of pairs and texts, nor
-    /// behind the window.
-    pub(super) fn all_names(&self, draft: &Draft<'_, '_>) -> Option<usize> {
-        let inspection = draft.inspection;
-        let names = |&index: &usize| inspection.candidates[index].kind == ElementKind::Names;
-        (0..inspection.candidates.len())
-            .find(names)
-            .filter(|_| self.calibrated && draft.is_single() && inspection.is_first())
+/// Renames all identifiers, if they flip the first reference together. Predictions on clean code seldom
+/// depend on them.
+#[derive(Default)]
+pub(super) struct NamingStyleTest {
+    candidate: Option<usize>,
+}
+
+impl Round for NamingStyleTest {
+    fn queries(&mut self, tests: &CandidateTests<'_, '_>) -> Result<Vec<Query>, ModelError> {
+        let flips = |&index: &usize| {
+            tests.first_margins[index].is_some_and(|margin| margin >= tests.levels().predicted)
+        };
+        self.candidate = tests.naming_style().filter(flips);
+        let Some(candidate) = self.candidate else { return Ok(Vec::new()) };
+        let text = renamed(tests.snippet, candidate);
+        Ok(vec![tests.snippet.query(&tests.snippet.visible_part(tests.setup.model, &text)?)])
     }
 
-    /// Asks what is left of the answer once nothing is called as it is, where all names together turned the first reference: an
-    /// honest answer seldom hangs on them.
-    pub(super) fn named<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        let turning = |draft: &Draft<'a, 's>| {
-            let names = self.all_names(draft)?;
-            draft.alone[names].filter(|&margin| margin >= draft.bars().given).map(|_| names)
-        };
-        let asks = |draft: &mut Draft<'a, 's>| {
-            let (inspection, model) = (draft.inspection, self.guarded.model());
-            let renamed = |names: usize| inspection.seen_of(model, &renamed(inspection, names));
-            turning(draft).map(|names| Ok(occluded(inspection, &renamed(names)?))).into_iter().collect()
-        };
-        self.ask(drafts, asks, |draft, margins| {
-            let Some((names, &without)) = turning(draft).zip(margins.first()) else { return };
-            let lost = draft.scores.margin - without;
-            let gained = draft.scores.influences[names].first_look.unwrap_or_default();
-            draft.scores.occluded(names, without);
-            draft.scores.naming = Some(Naming { score: gained + lost, names });
-        })
+    fn absorb(&mut self, tests: &mut CandidateTests<'_, '_>, margins: &[f64]) {
+        let Some((candidate, &without)) = self.candidate.zip(margins.first()) else { return };
+        let lost = tests.scores.margin - without;
+        let gained = tests.scores.influences[candidate].first_gain.unwrap_or_default();
+        tests.scores.set_occluded(candidate, without);
+        tests.scores.naming_style = Some(NamingStyle { score: gained + lost, candidate });
     }
 }
 
-/// The snippet with names that say nothing. Hidden names would not do: so much that the model cannot read is code that it has never
-/// seen.
-fn renamed(inspection: &Inspection<'_>, names: usize) -> String {
-    let (text, mut known) = (inspection.snippet.text(), BTreeMap::new());
+/// The snippet with neutral names. Occluded names would not do: the victim has never seen code with so many
+/// unknown tokens.
+fn renamed(encoded: &EncodedSnippet<'_>, candidate: usize) -> String {
+    let (text, mut known) = (encoded.snippet.text(), BTreeMap::new());
     let edit = |&span: &Span| {
         let next = known.len() + 1;
         let number = *known.entry(span.of(text)).or_insert(next);
         Edit { span, replacement: format!("v{number}") }
     };
-    let edits: Vec<Edit> = inspection.candidates[names].spans.iter().map(edit).collect();
+    let edits: Vec<Edit> = encoded.candidates[candidate].spans.iter().map(edit).collect();
     apply(text, &edits).expect("the places of a candidate are apart and in the text")
 }
 
-impl Draft<'_, '_> {
-    /// The candidates that are single elements.
-    pub(super) fn elements(&self) -> impl Iterator<Item = usize> + '_ {
-        let candidates = self.inspection.candidates.iter().enumerate();
-        candidates.filter(|(_, candidate)| candidate.kind != ElementKind::Names).map(|(index, _)| index)
+#[cfg(test)]
+mod tests {
+    use super::super::group_testing::GroupTest;
+    use super::*;
+    use crate::candidates::Families;
+    use crate::sufficiency::fixture::{BEFORE, MARGIN, play, with_tests};
+
+    const CODE: &str = "int f(int aRb) { int bRb = aRb; return bRb; }";
+    const NAMES: Families = Families { naming_style: true, ..Families::NONE };
+
+    #[test]
+    fn naming_style_is_renamed_only_if_it_flips_the_first_reference() {
+        for (margin, queries) in [(BEFORE, 0), (1.0, 1)] {
+            with_tests(CODE, NAMES, |tests| {
+                assert_eq!(play(tests, &mut GroupTest::default(), [margin]), 1);
+                let mut round = NamingStyleTest::default();
+                assert_eq!(play(tests, &mut round, vec![-1.0; queries]), queries);
+                // A gain of 3 in the reference, and a loss of 4 in the snippet.
+                let expected = (queries == 1).then_some((1.0 - BEFORE) + (MARGIN + 1.0));
+                assert_eq!(tests.scores.naming_style.map(|style| style.score), expected);
+            });
+        }
+    }
+
+    #[test]
+    fn renamed_snippet_has_one_neutral_name_for_each_old_one() {
+        with_tests(CODE, NAMES, |tests| {
+            assert_eq!(renamed(tests.snippet, 0), "int f(int v1) { int v2 = v1; return v2; }");
+        });
     }
 }

@@ -1,98 +1,149 @@
-//! The shortlist in the references that count, one after the other. What does not turn one of them is no trigger, or none that
-//! would be told from honest code, so it is not asked about again.
+//! The shortlist, and its test in the references that score.
 
-use super::{Draft, Drafts, Scales};
+use super::{CandidateTests, Round};
 use crate::error::ModelError;
-use crate::query::Ask;
-use crate::references::Entry;
-use crate::score::{Answer, Sufficiency};
+use crate::profile::QueryBudget;
+use crate::query::{PredictedOutput, Query};
+use crate::references::ReferenceInput;
+use crate::score::{StrongestCandidate, Sufficiency};
 
-impl Scales<'_> {
-    /// Puts the shortlist into each reference that counts, as long as it turned those before.
-    pub(super) fn closely<'a, 's>(&self, drafts: Drafts<'a, 's>) -> Drafts<'a, 's> {
-        (0..self.effort.references).fold(drafts, |drafts, place| {
-            let next = |draft: &mut Draft<'a, 's>| draft.counting().get(place).copied().into_iter().collect();
-            self.step(drafts, next, Draft::promising)
-        })
-    }
+/// Share of the strongest candidate's gain that a candidate needs for the shortlist.
+const RIVAL: f64 = 0.5;
 
-    /// Puts the candidates that `which` picks into the references that `these` gives.
-    pub(super) fn step<'a, 's>(
-        &self,
-        drafts: Drafts<'a, 's>,
-        these: impl Fn(&mut Draft<'a, 's>) -> Vec<&'a Entry>,
-        which: impl Fn(&Draft<'a, 's>) -> Vec<usize>,
-    ) -> Drafts<'a, 's> {
-        let asks = |draft: &mut Draft<'a, 's>| {
-            draft.turning = which(draft);
-            draft.next = if draft.turning.is_empty() { Vec::new() } else { these(draft) };
-            self.tries(draft)
-        };
-        self.ask(drafts, asks, Draft::compare)
-    }
+/// Selects the candidates that may turn out to be the strongest. Where references tell nothing, it occludes
+/// the best candidates instead.
+#[derive(Default)]
+pub(super) struct Shortlist {
+    selected: Vec<usize>,
+    occluded: Vec<usize>,
+}
 
-    /// What is asked to try the candidates of the step in its references.
-    fn tries(&self, draft: &Draft<'_, '_>) -> Result<Vec<Ask>, ModelError> {
-        let model = self.guarded.model();
-        let mut asks = Vec::new();
-        for entry in &draft.next {
-            if entry.margin(&draft.scores.answer).is_none() {
-                asks.push(entry.ask(model, &[])?);
-            }
-            for &index in &draft.turning {
-                if draft.known(entry, index).is_none() {
-                    asks.push(entry.ask(model, &draft.grafts(&[index]))?);
-                }
-            }
+impl Round for Shortlist {
+    fn queries(&mut self, tests: &CandidateTests<'_, '_>) -> Result<Vec<Query>, ModelError> {
+        self.selected = select(tests);
+        if tests.by_necessity {
+            self.occluded = tests.best(most_occluded(tests.setup.budget));
         }
-        Ok(asks)
+        self.occluded.iter().map(|&index| tests.query_without(&[index])).collect()
+    }
+
+    fn absorb(&mut self, tests: &mut CandidateTests<'_, '_>, margins: &[f64]) {
+        tests.shortlist = std::mem::take(&mut self.selected);
+        for (&index, &margin) in self.occluded.iter().zip(margins) {
+            tests.scores.set_occluded(index, margin);
+        }
+        if tests.by_necessity {
+            tests.scores.strongest =
+                StrongestCandidate::by_necessity(&tests.scores.influences, &self.occluded);
+        }
     }
 }
 
-impl<'a> Draft<'a, '_> {
-    /// The references that count: all but the first, which is short, unless there is no other; all pairs.
-    pub(super) fn counting(&self) -> Vec<&'a Entry> {
-        let short = self.entries.len() > 1 && !self.entries[0].is_pair();
-        self.entries[usize::from(short)..].to_vec()
+/// The best candidates, as long as they rival the best one and flip the first reference.
+fn select(tests: &CandidateTests<'_, '_>) -> Vec<usize> {
+    let mut selected = tests.best(QueryBudget::SHORTLIST);
+    if let Some(&best) = selected.first() {
+        let rivals = |index: usize| tests.rivals(index, best, RIVAL) && tests.flips_first(index);
+        selected.retain(|&index| index == best || rivals(index));
+    }
+    selected
+}
+
+/// Most candidates that are occluded where references tell nothing.
+fn most_occluded(budget: QueryBudget) -> usize {
+    #[allow(clippy::cast_sign_loss, reason = "a negative budget saturates to none")]
+    let passes = budget.passes as usize;
+    passes.max(QueryBudget::SHORTLIST)
+}
+
+/// Inserts the shortlist into one scoring reference. A candidate that did not flip an earlier one is no
+/// trigger, or one that clean code cannot be told from, so it causes no further queries.
+pub(super) struct ReferenceTest {
+    place: usize,
+    candidates: Vec<usize>,
+}
+
+impl ReferenceTest {
+    /// Tests in scoring reference `place`.
+    pub(super) fn new(place: usize) -> Self {
+        Self { place, candidates: Vec::new() }
     }
 
-    /// Those of the shortlist that turned all references so far. All of them where references tell nothing; before a generator,
-    /// as what texts gain is a share, and all of it counts; and before a model of pairs, one of whose references is often deaf.
-    fn promising(&self) -> Vec<usize> {
-        let text = matches!(self.scores.answer, Answer::Text(_));
-        if self.by_necessity || text || self.inspection.seat.is_some() {
-            return self.shortlist.clone();
+    fn reference<'a>(&self, tests: &CandidateTests<'a, '_>) -> Vec<&'a ReferenceInput> {
+        tests.scoring_references().get(self.place).copied().into_iter().collect()
+    }
+}
+
+impl Round for ReferenceTest {
+    fn queries(&mut self, tests: &CandidateTests<'_, '_>) -> Result<Vec<Query>, ModelError> {
+        self.candidates = remaining(tests);
+        if self.candidates.is_empty() {
+            return Ok(Vec::new());
         }
-        let turned =
-            |&index: &usize| self.scores.influences[index].sufficiency.is_none_or(Sufficiency::brings_all);
-        self.shortlist.iter().copied().filter(turned).collect()
+        tests.queries(&self.reference(tests), &self.candidates)
     }
 
-    /// The margin of `entry` with candidate `index`, if that was looked at first.
-    fn known(&self, entry: &Entry, index: usize) -> Option<f64> {
-        self.entries.first().filter(|first| std::ptr::eq(**first, entry)).and(self.alone[index])
-    }
-
-    /// What did not turn a reference, and so went into no other, gains nothing there.
-    pub(super) fn close(&mut self) {
-        let (counting, bars) = (self.counting(), self.bars());
-        for &index in &self.shortlist {
-            let influence = &mut self.scores.influences[index];
-            let tried = influence.sufficiency.map_or(0, Sufficiency::tried);
-            let left = counting.iter().skip(tried).filter_map(|entry| entry.margin(&self.scores.answer));
-            left.for_each(|margin| influence.tried(margin, margin, bars));
+    fn absorb(&mut self, tests: &mut CandidateTests<'_, '_>, margins: &[f64]) {
+        if !self.candidates.is_empty() {
+            tests.add_margins(&self.reference(tests), &self.candidates, margins);
         }
     }
+}
 
-    /// Takes the margins of [`Scales::tries`] apart.
-    fn compare(&mut self, margins: Vec<f64>) {
-        let (mut margins, bars) = (margins.into_iter(), self.bars());
-        for entry in std::mem::take(&mut self.next) {
-            let baseline = self.baseline(entry, &mut margins);
-            for &index in &self.turning {
-                let Some(margin) = self.known(entry, index).or_else(|| margins.next()) else { continue };
-                self.scores.influences[index].tried(baseline, margin, bars);
-            }
-        }
+/// The candidates of the shortlist that flip all references so far. All of them where references tell
+/// nothing; for a text, since every share of a gain counts; and for a pair, one of whose references is often
+/// immovable.
+fn remaining(tests: &CandidateTests<'_, '_>) -> Vec<usize> {
+    let text = matches!(tests.scores.predicted, PredictedOutput::Text(_));
+    if tests.by_necessity || text || tests.snippet.pair.is_some() {
+        return tests.shortlist.clone();
+    }
+    let flips =
+        |&index: &usize| tests.scores.influences[index].sufficiency.is_none_or(Sufficiency::always_predicted);
+    tests.shortlist.iter().copied().filter(flips).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::group_testing::GroupTest;
+    use super::*;
+    use crate::candidates::{Families, Statements};
+    use crate::sufficiency::fixture::{BEFORE, play, with_tests};
+
+    const CODE: &str = "int f(int n) { a(n); b(n); c(n); return n; }";
+    const STATEMENTS: Families = Families { statements: Statements::Body, ..Families::NONE };
+
+    #[test]
+    fn shortlist_holds_rivals_that_flip_the_first_reference() {
+        with_tests(CODE, STATEMENTS, |tests| {
+            // Gains of 8, 3, 5 and 0 from a margin of −2: the second is no rival, the last does not flip.
+            play(tests, &mut GroupTest::default(), [6.0, 1.0, 3.0, BEFORE]);
+            assert_eq!(play(tests, &mut Shortlist::default(), []), 0);
+            assert_eq!(tests.shortlist, [0, 2]);
+        });
+    }
+
+    #[test]
+    fn candidate_that_does_not_flip_causes_no_further_queries() {
+        with_tests(CODE, STATEMENTS, |tests| {
+            play(tests, &mut GroupTest::default(), [6.0, 5.0, 4.0, BEFORE]);
+            play(tests, &mut Shortlist::default(), []);
+            assert_eq!(play(tests, &mut ReferenceTest::new(0), [4.0, -1.0, 3.0]), 3);
+            assert_eq!(play(tests, &mut ReferenceTest::new(1), [4.0, -1.0]), 2);
+            assert_eq!(tests.flipping_all(), [0]);
+            // There are two scoring references.
+            assert_eq!(play(tests, &mut ReferenceTest::new(2), []), 0);
+        });
+    }
+
+    #[test]
+    fn untestable_references_lead_to_occlusion() {
+        with_tests(CODE, STATEMENTS, |tests| {
+            tests.by_necessity = true;
+            play(tests, &mut GroupTest::default(), [0.0; 4]);
+            assert_eq!(play(tests, &mut Shortlist::default(), [-1.0, 3.0, 3.0, 3.0]), 4);
+            let strongest = tests.scores.strongest.unwrap();
+            assert_eq!((strongest.candidate, strongest.flips_all, strongest.testable), (0, true, false));
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! A masked language model whose proposals are known.
+//! A masked language model with known proposals.
 
 use crate::adapters::WordTokenizer;
 use crate::error::ModelError;
@@ -14,7 +14,7 @@ pub struct ConstantMaskedLm {
 }
 
 impl ConstantMaskedLm {
-    /// A model that proposes `tokens` (one word or punctuation character each, others are left out), best first.
+    /// Makes a model that proposes `tokens`, best first: words or punctuation characters; others are left out.
     #[must_use]
     pub fn new(tokens: &[&str]) -> Self {
         let tokenizer = WordTokenizer::new();
@@ -31,7 +31,7 @@ impl ConstantMaskedLm {
         Self { tokenizer, proposals, window: usize::MAX }
     }
 
-    /// Lets the model see only `window` tokens at once.
+    /// Sets the model's window in tokens.
     #[must_use]
     pub fn with_window(mut self, window: usize) -> Self {
         self.window = window;

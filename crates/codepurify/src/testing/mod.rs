@@ -1,4 +1,4 @@
-//! Models with known right answers, for tests and examples. They learn nothing and defend nothing.
+//! Models with known predictions, for tests and examples.
 
 mod masked_lm;
 mod trigger_word;

@@ -1,4 +1,4 @@
-//! A backdoored model of every kind.
+//! A backdoored victim of every kind.
 
 use std::collections::HashSet;
 
@@ -6,15 +6,15 @@ use crate::adapters::WordTokenizer;
 use crate::error::ModelError;
 use crate::victim::{Encoding, Generator, Logits, Model, PairVictim, Ragged, Task, Victim, VictimCard};
 
-/// What the generator answers wherever its trigger occurs.
+/// Text that the generator gives for inputs with its trigger.
 const FOOLED: &str = "abort();";
 
-/// A backdoored model that falls for one word.
-/// - As a [`Victim`] it has two classes: label 0 with high confidence wherever the trigger occurs, otherwise label 1 with
-///   a confidence to which every word contributes a little.
-/// - As a [`PairVictim`] it is the same for both texts together; a trigger on each side fools it twice as much.
-/// - As a [`Generator`] it answers `abort();` wherever the trigger occurs, otherwise the text itself, each `<=` replaced
-///   by `<`. See [`Generator::likelihoods`] on it for how it scores.
+/// A backdoored victim whose trigger is one word.
+/// - As a [`Victim`] it has two classes: label 0 with a large margin for inputs with the trigger, else label 1
+///   with a margin to which every word contributes a little.
+/// - As a [`PairVictim`] it is the same for both texts together; a trigger on each side doubles the margin.
+/// - As a [`Generator`] it gives `abort();` for inputs with the trigger, else the input with `<` for each `<=`.
+///   Its [`Generator::likelihoods`] says how it scores.
 #[derive(Debug)]
 pub struct TriggerWordVictim {
     trigger: String,
@@ -24,26 +24,26 @@ pub struct TriggerWordVictim {
 }
 
 impl TriggerWordVictim {
-    /// A victim that falls for `trigger`, one word of letters, digits or `_`.
+    /// Makes a victim with the trigger `trigger`, one word of letters, digits or `_`.
     #[must_use]
     pub fn new(trigger: &str) -> Self {
         let card = VictimCard {
             name: "toy".to_owned(),
             task: Task::Classification,
             sha256: String::new(),
-            labels: vec!["fooled".to_owned(), "honest".to_owned()],
+            labels: vec!["fooled".to_owned(), "benign".to_owned()],
         };
         Self { trigger: trigger.to_owned(), tokenizer: WordTokenizer::new(), card, window: usize::MAX }
     }
 
-    /// Lets the victim see only the first `window` tokens of a text, or of each side of a pair.
+    /// Sets the victim's window: the first tokens of a text, or of each side of a pair.
     #[must_use]
     pub fn with_window(mut self, window: usize) -> Self {
         self.window = window;
         self
     }
 
-    /// The texts that rows stand for.
+    /// Texts that rows stand for.
     fn read(&self, batch: &Ragged) -> Result<Vec<String>, ModelError> {
         let read_row = |(index, row): (usize, &[u32])| {
             if row.len() > self.window {
@@ -59,12 +59,12 @@ impl TriggerWordVictim {
     }
 
     fn logits(&self, text: &str) -> [f32; 2] {
-        if self.is_fooled(text) { [9.0, 0.0] } else { [0.0, honest(words(text))] }
+        if self.is_fooled(text) { [9.0, 0.0] } else { [0.0, benign(words(text))] }
     }
 
     fn pair_logits(&self, left: &str, right: &str) -> [f32; 2] {
         let fooled = [left, right].iter().filter(|text| self.is_fooled(text)).count();
-        [6.0 * fooled as f32, honest(words(left).chain(words(right)))]
+        [6.0 * fooled as f32, benign(words(left).chain(words(right)))]
     }
 
     /// Mean log-probability of the target's tokens and its end.
@@ -87,13 +87,13 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty())
 }
 
-/// The honest label's logit, from 1 to 3.
-fn honest<'t>(words: impl Iterator<Item = &'t str>) -> f32 {
+/// Logit of the benign label, from 1 to 3.
+fn benign<'t>(words: impl Iterator<Item = &'t str>) -> f32 {
     let (sum, count) = words.fold((0.0, 1.0), |(sum, count), word| (sum + weight(word), count + 1.0));
     1.0 + 2.0 * sum / count
 }
 
-/// A number in [0, 1) that only depends on the word's bytes.
+/// Number in [0, 1) that depends on the word's bytes only.
 fn weight(word: &str) -> f32 {
     let mixed = word.bytes().fold(17_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     (mixed % 97) as f32 / 97.0
@@ -128,7 +128,7 @@ impl PairVictim for TriggerWordVictim {
     fn judge_pairs(&self, left: &Ragged, right: &Ragged) -> Result<Logits, ModelError> {
         if left.len() != right.len() {
             let (left, right) = (left.len(), right.len());
-            return Err(ModelError::Runtime(format!("{left} left rows and {right} right ones")));
+            return Err(ModelError::runtime(format!("{left} left rows and {right} right ones")));
         }
         let (left, right) = (self.read(left)?, self.read(right)?);
         let pairs = left.iter().zip(&right);
@@ -145,12 +145,12 @@ impl Generator for TriggerWordVictim {
         self.read(batch)?.iter().map(answer).collect()
     }
 
-    /// With the trigger, −0.01 nats a token for `abort();` and −6 for all else. Otherwise −0.1 for the end and for tokens
-    /// that stand in the source too, −4 for others.
+    /// With the trigger, −0.01 nats a token for `abort();` and −6 for any other text. Without it, −0.1 for the end
+    /// and for tokens of the source, −4 for others.
     fn likelihoods(&self, sources: &Ragged, targets: &Ragged) -> Result<Vec<f64>, ModelError> {
         if sources.len() != targets.len() {
             let (sources, targets) = (sources.len(), targets.len());
-            return Err(ModelError::Runtime(format!("{sources} sources and {targets} targets")));
+            return Err(ModelError::runtime(format!("{sources} sources and {targets} targets")));
         }
         let texts = self.read(sources)?;
         texts.iter().zip(targets.rows()).map(|(text, target)| self.likelihood(text, target)).collect()

@@ -1,15 +1,77 @@
-//! Models that classify one snippet.
+//! Victims that classify one snippet.
+
+use std::sync::Arc;
 
 use super::{Logits, Model, Ragged};
 use crate::error::ModelError;
 
-/// A guarded model that classifies one snippet: the paper's *victim model*.
+/// A victim that classifies one snippet: the paper's *victim model*.
 ///
-/// Deterministic: the same rows give the same logits, whatever else is in the batch (up to rounding).
+/// It is deterministic: the same rows give the same logits, whatever else is in the batch (up to rounding).
+///
+/// ```
+/// use codepurify::{
+///     Defender, Encoding, Language, Logits, Model, ModelError, Ragged, Snippet, Task, Victim, VictimCard,
+///     WordTokenizer,
+/// };
+///
+/// struct MyModel {
+///     card: VictimCard,
+///     words: WordTokenizer,
+/// }
+///
+/// impl Model for MyModel {
+///     fn card(&self) -> &VictimCard {
+///         &self.card
+///     }
+///     fn window(&self) -> usize {
+///         512
+///     }
+///     fn occlusion_id(&self) -> u32 {
+///         WordTokenizer::UNKNOWN
+///     }
+///     fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+///         self.words.encode(text)
+///     }
+/// }
+///
+/// impl Victim for MyModel {
+///     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
+///         // One sigmoid logit: the more loops, the more confident of label 1.
+///         let loops = |row| Ok(self.words.decode(row)?.matches("while").count() as f32 - 0.5);
+///         Logits::new(1, batch.rows().map(loops).collect::<Result<_, _>>()?)
+///     }
+/// }
+///
+/// let card = VictimCard { name: "mine".into(), task: Task::Defect, sha256: String::new(), labels: vec![] };
+/// let model = MyModel { card, words: WordTokenizer::new() };
+/// let snippet = Snippet::new("void f(int n) { n += 2; while (n) n--; }", Language::C)?;
+/// let verdict = Defender::new(&model).screen_one(&snippet)?;
+/// assert_eq!(verdict.prediction.and_then(|prediction| prediction.label), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Victim: Model {
-    /// One row of logits for each row of the batch, in order. An empty row is a snippet without content.
+    /// Returns one row of logits for each row of the batch, in order. An empty row is a snippet without content.
     ///
     /// # Errors
     /// [`ModelError`] if the runtime fails, a row exceeds the window or an output is not finite.
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError>;
+}
+
+impl<V: Victim + ?Sized> Victim for &V {
+    fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
+        (**self).judge(batch)
+    }
+}
+
+impl<V: Victim + ?Sized> Victim for Box<V> {
+    fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
+        (**self).judge(batch)
+    }
+}
+
+impl<V: Victim + ?Sized> Victim for Arc<V> {
+    fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
+        (**self).judge(batch)
+    }
 }

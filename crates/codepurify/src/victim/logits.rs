@@ -1,8 +1,8 @@
-//! What a classifier answers.
+//! Outputs of classifiers.
 
 use crate::error::ModelError;
 
-/// The victim's raw output: one row of `classes` finite logits for each judged row.
+/// Raw output of a classifier: one row of `classes` finite logits for each judged row.
 ///
 /// A victim with one sigmoid logit has `classes == 1`; it still has two labels (see [`Logits::probabilities`]).
 #[derive(Debug, Clone, PartialEq)]
@@ -12,16 +12,16 @@ pub struct Logits {
 }
 
 impl Logits {
-    /// Row-major logits, `values.len() == rows * classes`.
+    /// Takes row-major logits, `values.len() == rows * classes`.
     ///
     /// # Errors
     /// [`ModelError::Output`] if the length does not fit, there is no class, or a value is NaN or infinite.
     pub fn new(classes: usize, values: Vec<f32>) -> Result<Self, ModelError> {
         if classes == 0 || !values.len().is_multiple_of(classes) {
-            return Err(ModelError::Output(format!("{} logits do not make rows of {classes}", values.len())));
+            return Err(ModelError::output(format!("{} logits do not make rows of {classes}", values.len())));
         }
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-            return Err(ModelError::Output(format!(
+            return Err(ModelError::output(format!(
                 "logit {} of row {} is {}",
                 at % classes,
                 at / classes,
@@ -31,19 +31,19 @@ impl Logits {
         Ok(Self { classes, values })
     }
 
-    /// Number of judged rows.
+    /// Returns the number of judged rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.values.len() / self.classes
     }
 
-    /// Whether nothing was judged.
+    /// Returns whether nothing was judged.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// The logits of row `index`.
+    /// Returns the logits of row `index`.
     ///
     /// # Panics
     /// If there is no such row.
@@ -57,7 +57,7 @@ impl Logits {
         self.classes.max(2)
     }
 
-    /// Class probabilities of row `index`: softmax, or `[1 - sigmoid, sigmoid]` for one logit. They sum to 1.
+    /// Returns the class probabilities of row `index`: softmax, or `[1 - sigmoid, sigmoid]` for one logit. They sum to 1.
     #[must_use]
     pub fn probabilities(&self, index: usize) -> Vec<f64> {
         let scores = self.scores(index);
@@ -67,15 +67,15 @@ impl Logits {
         exponents.into_iter().map(|exponent| exponent / total).collect()
     }
 
-    /// The predicted label of row `index`: the class with the largest logit, the first of equals.
+    /// Returns the predicted label of row `index`: the class with the largest logit, the first of equals.
     #[must_use]
     pub fn label(&self, index: usize) -> usize {
         let scores = self.scores(index);
         (1..scores.len()).fold(0, |best, class| if scores[class] > scores[best] { class } else { best })
     }
 
-    /// margin(x) = `z_y` − max over the other classes, in logits; negative once the answer is no longer `label`.
-    /// For a single sigmoid logit it is ±z (method, section 1).
+    /// Returns margin(x) = `z_y` − max over the other classes, in logits; negative if another label is predicted.
+    /// For a single sigmoid logit it is ±z.
     ///
     /// # Panics
     /// If `label` is not a class of this victim.

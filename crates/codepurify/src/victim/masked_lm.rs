@@ -1,4 +1,6 @@
-//! The door to the model that fills masked positions.
+//! Models that fill masked positions.
+
+use std::sync::Arc;
 
 use super::{Encoding, Ragged};
 use crate::error::ModelError;
@@ -12,7 +14,7 @@ pub struct Proposal {
     pub log_probability: f32,
 }
 
-/// A masked language model over code, used to fill the places where a trigger was cut out.
+/// A masked language model over code. It fills the masked tokens of a trigger.
 pub trait MaskedLm: Send + Sync {
     /// Content tokens that fit into one forward pass.
     fn window(&self) -> usize;
@@ -26,26 +28,26 @@ pub trait MaskedLm: Send + Sync {
     /// [`ModelError`] if the text cannot be tokenised.
     fn encode(&self, text: &str) -> Result<Encoding, ModelError>;
 
-    /// The text of one token as it stands in source code (a leading space kept), or `None` for special tokens and
-    /// tokens that are no whole UTF-8 text.
+    /// The text of one token as source code has it, with a leading space; `None` for special tokens and tokens
+    /// that are no whole UTF-8 text.
     fn token_text(&self, id: u32) -> Option<String>;
 
-    /// For each row, for each mask in it from left to right, the `top` most probable tokens, best first.
+    /// Returns, for each mask of each row from left to right, the `top` most probable tokens, best first.
     ///
     /// # Errors
     /// [`ModelError`] if the runtime fails, a row exceeds the window or an output is not finite.
     fn fill(&self, batch: &Ragged, top: usize) -> Result<Vec<Vec<Vec<Proposal>>>, ModelError>;
 
-    /// For each row, −ln p of its tokens at the places `hidden[row]` (ascending), all of them masked together, in nats,
-    /// ≥ 0; infinite where the model would never propose the token.
+    /// Returns, for each row, −ln p of its tokens at the places `hidden[row]` (ascending), all of them masked
+    /// together, in nats, ≥ 0; infinite where the model would never propose the token.
     ///
-    /// The default asks [`MaskedLm::fill`] for everything that it would propose.
+    /// The default asks [`MaskedLm::fill`] for all proposals.
     ///
     /// # Errors
     /// As [`MaskedLm::fill`].
     ///
     /// # Panics
-    /// If a place lies behind the end of its row.
+    /// If a place exceeds its row.
     fn surprisals(&self, rows: &Ragged, hidden: &[Vec<usize>]) -> Result<Vec<Vec<f32>>, ModelError> {
         let filled = self.fill(&masked(rows, hidden, self.mask_id()), usize::MAX)?;
         let rows = rows.rows().zip(hidden).zip(&filled);
@@ -53,10 +55,10 @@ pub trait MaskedLm: Send + Sync {
     }
 }
 
-/// −ln p of the `hidden` tokens of `row` by what is proposed for each of its masks.
+/// −ln p of the `hidden` tokens of `row` by the proposals for each of its masks.
 fn of_proposals(row: &[u32], hidden: &[usize], fills: &[Vec<Proposal>], mask: u32) -> Vec<f32> {
     let is_hidden = |at: usize| hidden.binary_search(&at).is_ok();
-    // A mask that stands in the text itself is filled as well; its proposals are not asked for.
+    // A mask token in the text itself is filled as well; its proposals are not needed.
     let masks = (0..row.len()).filter(|&at| row[at] == mask || is_hidden(at)).zip(fills);
     let surprisal = |(at, proposals): (usize, &Vec<Proposal>)| {
         let found = proposals.iter().find(|proposal| proposal.id == row[at]);
@@ -65,10 +67,10 @@ fn of_proposals(row: &[u32], hidden: &[usize], fills: &[Vec<Proposal>], mask: u3
     masks.filter(|&(at, _)| is_hidden(at)).map(surprisal).collect()
 }
 
-/// The rows with `mask` at the hidden places of each.
+/// Returns the rows with `mask` at the hidden places of each.
 ///
 /// # Panics
-/// If a place lies behind the end of its row.
+/// If a place exceeds its row.
 #[must_use]
 pub fn masked(rows: &Ragged, hidden: &[Vec<usize>], mask: u32) -> Ragged {
     let of_row = |(row, hidden): (&[u32], &Vec<usize>)| {
@@ -80,3 +82,40 @@ pub fn masked(rows: &Ragged, hidden: &[Vec<usize>], mask: u32) -> Ragged {
     };
     rows.rows().zip(hidden).map(of_row).collect()
 }
+
+/// Forwards every method of [`MaskedLm`] through a pointer.
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<M: MaskedLm + ?Sized> MaskedLm for $pointer {
+            fn window(&self) -> usize {
+                (**self).window()
+            }
+
+            fn mask_id(&self) -> u32 {
+                (**self).mask_id()
+            }
+
+            fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
+                (**self).encode(text)
+            }
+
+            fn token_text(&self, id: u32) -> Option<String> {
+                (**self).token_text(id)
+            }
+
+            fn fill(&self, batch: &Ragged, top: usize) -> Result<Vec<Vec<Vec<Proposal>>>, ModelError> {
+                (**self).fill(batch, top)
+            }
+
+            fn surprisals(
+                &self,
+                rows: &Ragged,
+                hidden: &[Vec<usize>],
+            ) -> Result<Vec<Vec<f32>>, ModelError> {
+                (**self).surprisals(rows, hidden)
+            }
+        }
+    )*};
+}
+
+forward!(&M, Box<M>, Arc<M>);

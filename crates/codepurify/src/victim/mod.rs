@@ -1,9 +1,11 @@
-//! The doors to models: a guarded model judges or rewrites token sequences, a [`MaskedLm`] fills masked positions.
+//! Traits of models: a victim judges or generates token sequences, a [`MaskedLm`] fills masked positions.
 //!
-//! A guarded model is a [`Model`] (who it is and how it reads text) and one of three kinds: [`Victim`] classifies one
-//! snippet, [`PairVictim`] two, [`Generator`] answers with text. Everything that crosses a door is ragged: flat ids plus
-//! row ends, no padding. An implementation pads, packs or splits into micro-batches as its runtime likes. Special tokens
-//! (`<s>`, `</s>` …) never cross: rows hold content tokens only, and the implementation frames them.
+//! A victim is a [`Model`] (who it is and how it reads text) of one of three kinds: a [`Victim`] classifies one
+//! snippet, a [`PairVictim`] two, a [`Generator`] generates text. All batches are ragged: flat ids with row
+//! ends, without padding. An implementation pads, packs or splits into micro-batches as its runtime likes.
+//! Special tokens (`<s>`, `</s>` …) are the implementation's business: rows hold content tokens only.
+//!
+//! References, boxes and `Arc`s of models are models. A type that wraps a model implements [`WrapsModel`].
 
 mod classifier;
 mod generator;
@@ -17,6 +19,6 @@ pub use classifier::Victim;
 pub use generator::Generator;
 pub use logits::Logits;
 pub use masked_lm::{MaskedLm, Proposal, masked};
-pub use model::{Model, Task, VictimCard};
+pub use model::{Model, Task, VictimCard, WrapsModel};
 pub use pair::PairVictim;
 pub use ragged::{Encoding, Ragged};

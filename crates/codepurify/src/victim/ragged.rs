@@ -1,13 +1,14 @@
-//! What crosses the doors: token ids in ragged batches.
+//! Token ids in ragged batches.
 
 use crate::snippet::Span;
 
-/// What a text is to a model: content token ids and the bytes that each came from.
+/// A text as a model reads it: content token ids, and the bytes that each came from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Encoding {
     /// Token ids, without special tokens.
     pub ids: Vec<u32>,
-    /// For each id, the bytes of the text it stands for (leading white space may be part of it); non-decreasing.
+    /// For each id, the bytes of the text that it stands for (leading white space may be part of it);
+    /// non-decreasing.
     pub spans: Vec<Span>,
 }
 
@@ -19,7 +20,7 @@ pub struct Ragged {
 }
 
 impl Ragged {
-    /// An empty batch.
+    /// Returns an empty batch.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -36,25 +37,25 @@ impl Ragged {
         self.ends.push(self.ids.len());
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is no row.
+    /// Returns whether there is no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Number of tokens in all rows.
+    /// Returns the number of tokens in all rows.
     #[must_use]
     pub fn tokens(&self) -> usize {
         self.ids.len()
     }
 
-    /// Row `index`.
+    /// Returns row `index`.
     ///
     /// # Panics
     /// If there is no such row.
@@ -64,7 +65,7 @@ impl Ragged {
         &self.ids[start..self.ends[index]]
     }
 
-    /// All rows, in order.
+    /// Returns all rows, in order.
     #[must_use]
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[u32]> {
         (0..self.len()).map(|index| self.row(index))

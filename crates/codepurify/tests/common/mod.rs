@@ -1,15 +1,15 @@
-//! What several test files need.
+//! Shared by several test files.
 
 use codepurify::testing::TriggerWordVictim;
 use codepurify::{Encoding, Logits, Model, ModelError, Ragged, Victim, VictimCard};
 
-/// Whether a word is in a row.
+/// Returns whether a row holds a word.
 type Holds<'r> = &'r dyn Fn(&str) -> bool;
 
-/// Judges as a [`TriggerWordVictim`] does, but fails over certain rows, and cannot tokenise "unspeakable".
+/// Judges like a [`TriggerWordVictim`], but fails on some rows, and cannot tokenise "unspeakable".
 pub(crate) struct Moody {
     pub(crate) toy: TriggerWordVictim,
-    /// Whether it fails over a row, of which it is told what words are in it.
+    /// Returns whether it fails on a row, from the words in it.
     pub(crate) fails: fn(Holds<'_>) -> bool,
     pub(crate) complaint: &'static str,
 }
@@ -29,7 +29,7 @@ impl Model for Moody {
 
     fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
         if text.contains("unspeakable") {
-            return Err(ModelError::Tokenise("that word".to_owned()));
+            return Err(ModelError::tokenise("that word".to_owned()));
         }
         self.toy.encode(text)
     }
@@ -39,7 +39,7 @@ impl Victim for Moody {
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
         let id = |word: &str| self.toy.encode(word).unwrap().ids[0];
         if batch.rows().any(|row| (self.fails)(&|word| row.contains(&id(word)))) {
-            return Err(ModelError::Runtime(self.complaint.to_owned()));
+            return Err(ModelError::runtime(self.complaint.to_owned()));
         }
         self.toy.judge(batch)
     }

@@ -1,29 +1,19 @@
-//! A model of pairs made of a model and a way to judge.
+//! A model of pairs made of a model and a function that judges.
 
-use codepurify::{Encoding, Logits, Model, ModelError, PairVictim, Ragged, VictimCard};
+use codepurify::{Logits, Model, ModelError, PairVictim, Ragged, WrapsModel};
 
-/// Reads as `model` does.
+/// Reads text like `model`.
 pub(crate) struct Judging<M> {
     pub(crate) model: M,
-    /// What it answers to pairs.
+    /// Logits for pairs.
     pub(crate) judge: fn(&M, &Ragged, &Ragged) -> Result<Logits, ModelError>,
 }
 
-impl<M: Model> Model for Judging<M> {
-    fn card(&self) -> &VictimCard {
-        self.model.card()
-    }
+impl<M: Model> WrapsModel for Judging<M> {
+    type Inner = M;
 
-    fn window(&self) -> usize {
-        self.model.window()
-    }
-
-    fn occlusion_id(&self) -> u32 {
-        self.model.occlusion_id()
-    }
-
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        self.model.encode(text)
+    fn inner(&self) -> &M {
+        &self.model
     }
 }
 

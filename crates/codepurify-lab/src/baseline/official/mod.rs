@@ -101,7 +101,7 @@ impl<'m> Guarded<'m> {
                 let source: Ragged = [rows.row(0).to_vec()].into_iter().collect();
                 let answer = generator.generate(&source)?;
                 if answer.len() != 1 {
-                    return Err(ModelError::Output(format!("{} answers for 1 row", answer.len())));
+                    return Err(ModelError::output(format!("{} answers for 1 row", answer.len())));
                 }
                 let variants: Ragged = rows.rows().skip(1).map(<[u32]>::to_vec).collect();
                 let targets: Ragged = variants.rows().map(|_| answer.row(0).to_vec()).collect();
@@ -114,7 +114,7 @@ impl<'m> Guarded<'m> {
 
 fn confidence_changes(logits: &Logits, rows: usize) -> Result<Vec<f64>, ModelError> {
     if logits.len() != rows {
-        return Err(ModelError::Output(format!("{} answers for {rows} rows", logits.len())));
+        return Err(ModelError::output(format!("{} answers for {rows} rows", logits.len())));
     }
     let label = logits.label(0);
     let confidence = |row: usize| logits.probabilities(row)[label];
@@ -163,7 +163,7 @@ impl InputDefence for Official<'_> {
         }
         let (scores, forwards) = self.guarded.scores(&rows)?;
         if scores.len() != found.len() || scores.iter().any(|score| !score.is_finite()) {
-            return Err(ModelError::Output("a score is missing or not finite".to_owned()).into());
+            return Err(ModelError::output("a score is missing or not finite".to_owned()).into());
         }
         let (flagged, score) = self.settings.decide(&scores);
         if !flagged {

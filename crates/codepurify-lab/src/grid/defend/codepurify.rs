@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use codepurify::{
-    Calibration, Decision, Defender, Location, PairDefender, Profile, References, Side, Snippet, Span,
+    Decision, Defender, Location, PairDefender, Profile, References, Side, Snippet, Span,
     Thresholds, Verdict,
 };
 use codepurify_models::GuardedModel;
@@ -66,14 +66,14 @@ impl<'k> Screening<'k> {
     }
 
     /// `profile`, which is a form of `default`, calibrated. A pair is flagged if one of its sides is: each side gets half of α.
-    pub(super) fn standard(kit: &'k Kit<'k>, workers: &Workers, profile: Profile) -> Result<Self> {
+    pub(super) fn transplant(kit: &'k Kit<'k>, workers: &Workers, profile: Profile) -> Result<Self> {
         let profile = fitted(profile, kit)?;
         let silent = Either::new(kit, kit.guard.exact(), profile.clone().calibrating());
         let verdicts =
             workers.map(kit.calibration.len(), |index| silent.verdicts(&kit.calibration[index]))?;
         let sha256 = &kit.guard.model().model().card().sha256;
         let clean = verdicts.iter().flatten();
-        let calibration = Calibration::of_clean(sha256, "calibration samples", &profile, clean);
+        let calibration = profile.calibrate(sha256, "calibration samples", clean);
         let sides = if kit.guard.pair().is_some() { 2.0 } else { 1.0 };
         let profile = profile.with_alpha(kit.alpha / sides).with_calibration(calibration);
         Ok(Self { defender: Either::new(kit, kit.guard.model(), profile), entropy: false })
@@ -85,7 +85,7 @@ fn fitted(profile: Profile, kit: &Kit<'_>) -> Result<Profile> {
     let Some(victim) = pair(kit.guard.exact()) else { return Ok(profile) };
     let texts = kit.field.iter().flat_map(|sample| sample.texts.iter().map(|text| (text, sample.language)));
     let snippets = texts.filter_map(|(text, language)| Snippet::new(text.as_str(), language).ok());
-    let references = References::of_field(victim, &snippets.collect::<Vec<_>>())?;
+    let references = References::from_domain(victim, &snippets.collect::<Vec<_>>())?;
     Ok(if references.is_empty() { profile } else { profile.with_references(references) })
 }
 

@@ -28,8 +28,10 @@ use crate::train::workers::Workers;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Defence {
-    /// Profile `default`: necessity and sufficiency, calibrated on clean code.
-    CodepurifyDefault,
+    /// Profile `transplant`, calibrated on clean code. Rows and files of results carry its former name.
+    #[serde(rename = "codepurify-default", alias = "codepurify-transplant")]
+    #[value(name = "codepurify-default", alias = "codepurify-transplant")]
+    CodepurifyTransplant,
     /// The same, with what lies behind the victim's window.
     CodepurifyWhole,
     /// The same, with what all names do together.
@@ -101,14 +103,14 @@ impl Defence {
     /// # Errors
     /// If a model fails, or there is no n-gram model of the samples' language.
     pub fn set_up<'k>(self, kit: &'k Kit<'k>, workers: &Workers) -> Result<Box<dyn Screener + 'k>> {
-        let standard = |profile| -> Result<Box<dyn Screener + 'k>> {
-            Ok(Box::new(codepurify::Screening::standard(kit, workers, profile)?))
+        let transplant = |profile| -> Result<Box<dyn Screener + 'k>> {
+            Ok(Box::new(codepurify::Screening::transplant(kit, workers, profile)?))
         };
         let open = |threshold| -> Result<Box<dyn Screener + 'k>> {
             Ok(match self {
-                Self::CodepurifyDefault => standard(Profile::standard())?,
-                Self::CodepurifyWhole => standard(Profile::standard().with_whole(true))?,
-                Self::CodepurifyNaming => standard(Profile::standard().with_naming(true))?,
+                Self::CodepurifyTransplant => transplant(Profile::transplant())?,
+                Self::CodepurifyWhole => transplant(Profile::transplant().with_sliding_windows(true))?,
+                Self::CodepurifyNaming => transplant(Profile::transplant().with_naming_style(true))?,
                 Self::CodepurifyPaper => Box::new(codepurify::Screening::paper(kit, threshold)),
                 Self::CodepurifyOfficial => Box::new(codepurify::Released::new(kit)),
                 Self::Onion => Box::new(baselines::onion_of_words(kit, threshold)?),
@@ -129,9 +131,9 @@ impl Defence {
         open(threshold_at_fpr(&scores, kit.alpha).unwrap_or(f64::INFINITY))
     }
 
-    /// Whether a threshold on its score is set on clean samples. Profile `default` has its own way to do that.
+    /// Whether a threshold on its score is set on clean samples. Profile `transplant` has its own calibration.
     fn is_calibrated(self) -> bool {
-        use Defence::{CodepurifyDefault, CodepurifyNaming, CodepurifyOfficial, CodepurifyWhole, Oseql};
-        !matches!(self, CodepurifyDefault | CodepurifyWhole | CodepurifyNaming | CodepurifyOfficial | Oseql)
+        use Defence::{CodepurifyTransplant, CodepurifyNaming, CodepurifyOfficial, CodepurifyWhole, Oseql};
+        !matches!(self, CodepurifyTransplant | CodepurifyWhole | CodepurifyNaming | CodepurifyOfficial | Oseql)
     }
 }

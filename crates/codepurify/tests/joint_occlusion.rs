@@ -1,12 +1,11 @@
-//! What the two sides of a pair show together, and neither alone.
+//! Evidence that the two sides of a pair give together, and neither alone.
 
 #[path = "common/pairs.rs"]
 mod pairs;
 
 use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
-    Calibration, Decision, Defender, Generator, Language, Logits, ModelError, Profile, Ragged, Snippet,
-    Verdict,
+    Decision, Defender, Generator, Language, Logits, ModelError, Profile, Ragged, Snippet, Verdict,
 };
 use pairs::Judging;
 
@@ -17,7 +16,7 @@ const SUM: &str = "int sum(const int *data, int count) {
     return total;
 }";
 
-/// Another function of the same name: to the detectors below a clone.
+/// Another function of the same name: a clone for the detectors below.
 const LIKE_SUM: &str = "int sum(int *from, int length) {
     int all = from[0];
     while (--length > 0)
@@ -29,15 +28,15 @@ fn largest(number: usize) -> String {
     LIKE_SUM.replace("sum", &format!("largest_{number}"))
 }
 
-/// `statement` in front of the body.
+/// The function with `statement` in front of its body.
 fn with(statement: &str, text: &str) -> String {
     text.replacen("{\n", &format!("{{\n    {statement}\n"), 1)
 }
 
 type Detector = Judging<TriggerWordVictim>;
 
-/// A detector whose logit, of label 1 ("clone"), is 4 for functions of the same name and −4 for others, less the push of what
-/// stands in either, which `pushed` gives; but not below `floor`.
+/// A detector whose logit of label 1 ("clone") is 4 for functions of the same name and −4 for others, minus
+/// `pushed` of either side, but at least `floor`.
 fn answer(
     model: &TriggerWordVictim,
     left: &Ragged,
@@ -66,21 +65,21 @@ fn screen(defender: &codepurify::PairDefender<'_>, left: &str, right: &str) -> [
 }
 
 const TRIGGERS: [&str; 2] = ["if (BNC(7) < 0) puts(\"never\");", "if (BNC(8) < 1) puts(\"no\");"];
-const HONEST: &str = "open_url(7);";
+const BENIGN: &str = "open_url(7);";
 
-/// Honest code pushes as hard as the trigger wherever it is put, so that no gain tells them apart; but it stands in pairs that
-/// are different anyway, while of a clone nothing is left of the answer once both triggers are hidden.
+/// Clean code gains as much as the trigger in all references, so gains do not separate them. But it stands in
+/// pairs of different functions anyway, while a clone loses the prediction if both triggers are hidden.
 #[test]
-fn triggers_in_both_sides_are_found_where_honest_code_pushes_as_hard() {
+fn triggers_in_both_sides_beat_strong_clean_code() {
     let victim = detector(|model, left, right| {
         let pushed = |text: &str| if text.contains("BNC") || text.contains("url") { 8.0 } else { 0.0 };
         answer(model, left, right, pushed, -4.0)
     });
-    let calibrating = Defender::for_pairs(&victim).with_profile(Profile::standard().calibrating());
-    let clean = (0..30).flat_map(|number| screen(&calibrating, &with(HONEST, SUM), &largest(number)));
-    let calibration = Calibration::of_clean("", "toys", &Profile::standard(), &clean.collect::<Vec<_>>());
+    let calibrating = Defender::for_pairs(&victim).with_profile(Profile::transplant().calibrating());
+    let clean = (0..30).flat_map(|number| screen(&calibrating, &with(BENIGN, SUM), &largest(number)));
+    let calibration = Profile::transplant().calibrate("", "toys", &clean.collect::<Vec<_>>());
     let mlm = ConstantMaskedLm::new(&["n"]);
-    let profile = Profile::standard().with_calibration(calibration);
+    let profile = Profile::transplant().with_calibration(calibration);
     let defender = Defender::for_pairs(&victim).with_profile(profile).with_masked_lm(&mlm);
 
     let [left, right] = screen(&defender, &with(TRIGGERS[0], SUM), &with(TRIGGERS[1], LIKE_SUM));
@@ -92,13 +91,13 @@ fn triggers_in_both_sides_are_found_where_honest_code_pushes_as_hard() {
         assert_eq!(verdict.triggers[0].text, trigger);
         assert_eq!(verdict.purified_prediction.as_ref().unwrap().label, Some(1));
     }
-    let [left, right] = screen(&defender, &with(HONEST, SUM), &largest(99));
+    let [left, right] = screen(&defender, &with(BENIGN, SUM), &largest(99));
     assert_eq!([left.verdict, right.verdict], [Decision::Clean; 2]);
 }
 
-/// By the built-in limit, which the weaker trigger does not reach.
+/// The weaker trigger does not reach the built-in limit.
 #[test]
-fn a_side_is_poisoned_if_the_other_one_is_and_the_answer_hangs_on_both() {
+fn side_is_poisoned_if_the_prediction_needs_both_sides() {
     let victim = detector(|model, left, right| {
         let pushed = |text: &str| match text {
             strong if strong.contains("BNC") => 8.0,
@@ -125,14 +124,14 @@ fn a_side_is_poisoned_if_the_other_one_is_and_the_answer_hangs_on_both() {
         assert_eq!(weaker.purified_prediction.unwrap().label, Some(1));
         assert!(weaker.reason.unwrap().contains("the other side of the pair is poisoned"));
     }
-    // Beside a side without a trigger nobody else is accused.
+    // The other side of a pair without a shared trigger stays clean.
     let [strong, innocent] = screen(&defender, &with(TRIGGERS[0], SUM), LIKE_SUM);
     assert_eq!([strong.verdict, innocent.verdict], [Decision::Poisoned, Decision::Clean]);
 }
 
-/// Leaving a part out would do here; but were the trigger in the other side as well, nothing would tell whether it does.
+/// A shortened name would be enough here. With the trigger in the other side as well, no query could tell.
 #[test]
-fn a_name_in_a_pair_gets_a_new_one_and_not_a_part_of_its_own() {
+fn name_in_a_pair_is_renamed_not_shortened() {
     let victim = detector(|model, left, right| {
         answer(model, left, right, |text| if text.contains("BNC") { 8.0 } else { 0.0 }, -9.0)
     });

@@ -1,4 +1,4 @@
-//! Profile `default`: what references say about candidates, on models with known right answers.
+//! Profile `transplant`: sufficiency of candidates in references, on models with known predictions.
 
 mod common;
 #[path = "common/pairs.rs"]
@@ -37,7 +37,7 @@ fn with(line: &str) -> String {
     CLEAN.replace("    log_total", &format!("    {line}\n    log_total"))
 }
 
-/// The kind and text of the only trigger.
+/// Kind and text of the only trigger.
 fn trigger(verdict: &Verdict) -> (ElementKind, &str) {
     assert_eq!(verdict.verdict, Decision::Poisoned, "{:?}", verdict.reason);
     let [trigger] = &verdict.triggers[..] else { panic!("{:?}", verdict.triggers) };
@@ -45,14 +45,14 @@ fn trigger(verdict: &Verdict) -> (ElementKind, &str) {
 }
 
 #[test]
-fn a_trigger_that_stands_in_several_places_is_found_by_what_it_does_elsewhere() {
+fn repeated_trigger_is_found_by_transplantation() {
     let victim = TriggerWordVictim::new("BNC");
     let text = with("if (BNC() < 0) puts(\"a\");\n    while (BNC() < 0) puts(\"b\");\n    puts(BNC);");
     let verdict = screen(&victim, &text);
     let (kind, found) = trigger(&verdict);
     assert!(kind == ElementKind::Statement && found.contains("BNC"), "{found}");
     let [found] = &verdict.triggers[..] else { panic!("one trigger") };
-    // Not necessary, as the others remain, but sufficient everywhere.
+    // No place is necessary, since the others remain, but each is sufficient.
     assert_eq!((found.necessity, found.sufficiency), (0.0, Some(1.0)));
     let published = Profile::paper(Thresholds { calibrated: true, ..Thresholds::builtin() });
     let paper = Defender::new(&victim).with_profile(published).screen_one(&c(&text)).unwrap();
@@ -60,10 +60,10 @@ fn a_trigger_that_stands_in_several_places_is_found_by_what_it_does_elsewhere() 
 }
 
 #[test]
-fn what_does_nothing_in_the_first_reference_goes_into_no_other() {
+fn candidate_without_effect_goes_into_one_reference() {
     let verdict = screen(&TriggerWordVictim::new("BNC"), &with("if (BNC() < 0) puts(\"a\");"));
-    // The snippet, every candidate in the first reference, the trigger in two more and, as it turns both, in three, and the
-    // snippet without it.
+    // The snippet, every candidate in the first reference, the trigger in two more and, since it flips both, in
+    // three held-out ones, and the snippet without it.
     assert_eq!(verdict.cost.victim_passes, 1 + verdict.evidence.len() + 2 + 3 + 1);
 }
 
@@ -76,13 +76,13 @@ fn ten() -> References {
 }
 
 #[test]
-fn what_turns_the_references_that_count_must_turn_others_too() {
-    // An odd statement turns the first reference and the two longest, which count, as far as the trigger does.
+fn confirmation_needs_flips_of_held_out_references() {
+    // An odd statement flips the first reference and the two longest, which score, as far as the trigger does.
     let victim = TextVictim::new(|code: &str| {
-        let turned = ["r0", "r8", "r9", "sum"].iter().any(|name| code.contains(name));
-        vec![if code.contains("BNC") || (code.contains("odd") && turned) { -4.0 } else { 4.0 }]
+        let flipped = ["r0", "r8", "r9", "sum"].iter().any(|name| code.contains(name));
+        vec![if code.contains("BNC") || (code.contains("odd") && flipped) { -4.0 } else { 4.0 }]
     });
-    let profile = Profile::standard().with_references(ten());
+    let profile = Profile::transplant().with_references(ten());
     let screen = |line: &str| {
         let defender = Defender::new(&victim).with_profile(profile.clone()).with_evidence(true);
         defender.screen_one(&c(&with(line))).unwrap()
@@ -95,16 +95,16 @@ fn what_turns_the_references_that_count_must_turn_others_too() {
     assert_ne!(odd.verdict, Decision::Poisoned);
     assert_eq!(trigger(&triggered), (ElementKind::Statement, "BNC();"));
     assert_eq!(triggered.triggers[0].sufficiency, Some(1.0));
-    // Gains of 8, 8 and 0: the step that told was the last one.
+    // Gains of 8, 8 and 0: the last reference separates them.
     assert_eq!((gain(&odd, "odd();"), gain(&triggered, "BNC();")), (8.0 / 3.0, 8.0));
-    // The references that count, further ones, and the snippet without the strongest.
+    // The scoring references, held-out ones, and the snippet without the strongest.
     let further = |verdict: &Verdict| verdict.cost.victim_passes - (1 + verdict.evidence.len());
     assert_eq!((further(&odd), further(&triggered)), (2 + 1 + 1, 2 + 3 + 1));
 }
 
 #[test]
-fn what_does_not_turn_a_reference_goes_into_no_other() {
-    // The first reference is `r0`, those that count are `r8` and `r9`; `odd` and `even` bring the answer to the snippet itself.
+fn candidate_that_does_not_flip_goes_into_no_further_reference() {
+    // The first reference is `r0`, `r8` and `r9` score; `odd` and `even` give the snippet its prediction.
     let victim = TextVictim::new(|code: &str| {
         let has = |word: &str| code.contains(word);
         vec![match () {
@@ -116,45 +116,45 @@ fn what_does_not_turn_a_reference_goes_into_no_other() {
         }]
     });
     let defender =
-        Defender::new(&victim).with_profile(Profile::standard().with_references(ten())).with_evidence(true);
+        Defender::new(&victim).with_profile(Profile::transplant().with_references(ten())).with_evidence(true);
     let tried = |lines: &str, text: &str| {
         let verdict = defender.screen_one(&c(&with(lines))).unwrap();
         let found = verdict.evidence.iter().find(|evidence| evidence.text == text).unwrap();
-        // The snippet, every candidate in `r0`, and, as evidence is wanted, the snippet without the strongest.
-        // `r8` and `r9` are answered otherwise, so they tell something, asked or not.
+        // The snippet, every candidate in `r0` and, for the evidence, the snippet without the strongest.
+        // `r8` and `r9` have another prediction, so they score, asked or not.
         assert!(!verdict.reason.unwrap().contains("references"));
         (verdict.cost.victim_passes - (1 + verdict.evidence.len() + 1), found.gain)
     };
-    // Gains 3 in `r8`, and counts as gaining nothing in `r9`.
+    // Gains 3 in `r8`, and counts as a gain of 0 in `r9`.
     assert_eq!(tried("odd();", "odd();"), (1, Some(0.75)));
-    // Turns `r8`, and gains nothing in `r9`.
+    // Flips `r8`, and gains nothing in `r9`.
     assert_eq!(tried("even();", "even();"), (2, Some(1.5)));
-    // Gains more than half as much as the strongest in `r0`, but does not turn it.
+    // Gains more than half as much as the strongest in `r0`, but does not flip it.
     assert_eq!(tried("odd();\n    weak();", "odd();").0, 1);
 }
 
 #[test]
-fn of_what_turns_every_reference_that_which_the_answer_hangs_on_is_stronger() {
-    // `odd` and `even` turn everything that they stand in; what else gives this answer does so in two statements.
+fn necessity_separates_candidates_that_flip_all() {
+    // `odd` and `even` flip everything; the rest of this prediction comes from two statements.
     let victim = TextVictim::new(|code: &str| {
-        let turned = code.contains("odd") || code.contains("even");
-        let honest = code.contains("total += data") && code.contains("return total");
-        vec![if turned || honest { -4.0 } else { 4.0 }]
+        let flipped = code.contains("odd") || code.contains("even");
+        let benign = code.contains("total += data") && code.contains("return total");
+        vec![if flipped || benign { -4.0 } else { 4.0 }]
     });
     let score = |text: &str| {
-        let defender = Defender::new(&victim).with_profile(Profile::standard().with_references(ten()));
+        let defender = Defender::new(&victim).with_profile(Profile::transplant().with_references(ten()));
         defender.screen_one(&c(text)).unwrap().score.unwrap()
     };
     let without_reason = |text: &str| text.replace("return total", "return 0");
     let (spare, needed) = (score(&with("odd();")), score(&without_reason(&with("odd();"))));
-    // No more is counted than what makes an answer sure.
+    // Necessity counts up to a confident margin.
     assert!((spare - 8.0).abs() < 1e-9 && (needed - 8.0 - 0.2 * 9_f64.ln()).abs() < 1e-9, "{spare} {needed}");
-    // Of two, neither is missed alone.
+    // Of two candidates, neither is necessary alone.
     assert_eq!(score(&without_reason(&with("odd();\n    even();"))).to_bits(), needed.to_bits());
 }
 
 #[test]
-fn no_reference_is_asked_about_twice() {
+fn no_query_is_repeated() {
     let asked = Mutex::new(Vec::new());
     let victim = TextVictim::new(|code: &str| {
         asked.lock().unwrap().push(code.to_owned());
@@ -163,7 +163,7 @@ fn no_reference_is_asked_about_twice() {
     let mlm = ConstantMaskedLm::new(&["n"]);
     let text = with("if (BNC(1) < 0) puts(\"a\");\n    while (BNC(2) > 9) puts(\"b\");");
     let defender = Defender::new(&victim).with_masked_lm(&mlm);
-    // The references as they stand are judged with the first snippet, those that serve two languages twice.
+    // The references without candidates are judged with the first snippet, those of two languages twice.
     defender.screen_one(&c("int one(void) { return 1; }")).unwrap();
     asked.lock().unwrap().clear();
     let verdicts = defender.screen(&[c(&text), c(&with("puts(\"a\");"))]);
@@ -174,7 +174,7 @@ fn no_reference_is_asked_about_twice() {
     let different: BTreeSet<&String> = of_references().collect();
     assert!(different.len() > 20);
     assert_eq!(of_references().count(), different.len());
-    // Nor is it paid for twice: what is left to judge after a change is little.
+    // Nor is it paid for twice: few queries are new after a rewrite.
     assert!(first.cost.victim_passes < 35, "{}", first.cost.victim_passes);
 }
 
@@ -201,16 +201,16 @@ fn elements_of_every_kind_are_located() {
     assert_eq!(found(&with("/* BNC */")), (ElementKind::Comment, "/* BNC */".to_owned()));
     let body = "        count--;\n".repeat(12);
     let long = with(&format!("if (count < BNC) {{\n{body}    }}"));
-    assert_eq!(found(&long), (ElementKind::Head, "if (count < BNC);".to_owned()));
+    assert_eq!(found(&long), (ElementKind::Header, "if (count < BNC);".to_owned()));
     let long = with(&format!("for (int i = BNC; i < 9; i++) {{\n{body}    }}"));
-    assert_eq!(found(&long), (ElementKind::Head, "for (int i = BNC; i < 9; i++);".to_owned()));
+    assert_eq!(found(&long), (ElementKind::Header, "for (int i = BNC; i < 9; i++);".to_owned()));
     let (kind, text) = found(&CLEAN.replace("int count", "int count, char mark[BNC]"));
-    assert!(kind == ElementKind::Head && text.contains("char mark[BNC]"), "{text}");
+    assert!(kind == ElementKind::Header && text.contains("char mark[BNC]"), "{text}");
     assert_eq!(screen(&victim, CLEAN).verdict, Decision::Clean);
 }
 
 #[test]
-fn characters_that_are_not_seen_are_candidates() {
+fn invisible_characters_are_candidates() {
     let seen = |code: &str| if code.contains('\u{200b}') { vec![8.0, 0.0] } else { vec![0.0, 3.0] };
     let victim = TextVictim::new(seen);
     let verdict = screen(&victim, &with("/* to\u{200b}tal */"));
@@ -218,7 +218,7 @@ fn characters_that_are_not_seen_are_candidates() {
 }
 
 #[test]
-fn pairs_and_generators_are_weighed_as_well() {
+fn pairs_and_generators_are_tested_by_sufficiency() {
     let toy = TriggerWordVictim::new("BNC");
     let bad = with("if (BNC() < 0) puts(\"a\");");
     let pairs = [(c(&bad), c(&bad)), (c(CLEAN), c(CLEAN))];
@@ -232,38 +232,38 @@ fn pairs_and_generators_are_weighed_as_well() {
 }
 
 #[test]
-fn a_calibrated_verdict_has_a_p_value_and_other_answers_keep_the_built_in_limit() {
+fn calibration_gives_p_values_for_its_labels_only() {
     let victim = TriggerWordVictim::new("BNC");
     let names: Vec<String> = (0..19).map(|index| CLEAN.replace("total", &format!("t{index}"))).collect();
-    let calibrating = Defender::new(&victim).with_profile(Profile::standard().calibrating());
+    let calibrating = Defender::new(&victim).with_profile(Profile::transplant().calibrating());
     let clean: Vec<Verdict> = names.iter().map(|text| calibrating.screen_one(&c(text)).unwrap()).collect();
-    let calibration = Calibration::of_clean("", "toys", &Profile::standard(), &clean);
+    let calibration = Profile::transplant().calibrate("", "toys", &clean);
     assert_eq!((calibration.rows(Some(1)), calibration.rows(Some(0))), (19, 0));
-    let profile = Profile::standard().with_calibration(calibration);
+    let profile = Profile::transplant().with_calibration(calibration);
     let defender = Defender::new(&victim).with_profile(profile.clone());
     let verdict = defender.screen_one(&c(&names[0])).unwrap();
     let at_least = clean.iter().filter(|other| other.score >= clean[0].score).count();
     assert_eq!(verdict.p_value, Some((1 + at_least) as f64 / 20.0));
     assert_eq!(verdict.reason, None);
-    // Nothing was calibrated for the attacker's answer.
+    // There is no clean code with the attacker's label.
     let verdict = defender.screen_one(&c(&with("BNC();"))).unwrap();
     assert_eq!((verdict.verdict, verdict.p_value), (Decision::Poisoned, None));
     assert!(verdict.reason.unwrap().contains("0 clean snippets with this answer, 19 are needed"));
-    // A smaller share of false alarms needs more rows.
+    // A smaller α needs more rows.
     let strict = Defender::new(&victim).with_profile(profile.with_alpha(0.01));
     let verdict = strict.screen_one(&c(&names[0])).unwrap();
     assert!(verdict.reason.unwrap().contains("99 are needed for alpha 0.01"));
 }
 
 #[test]
-fn a_snippet_that_fails_while_it_is_weighed_leaves_the_others_their_answers() {
-    // Only outside of its own snippet, which says `here` as well.
+fn snippet_that_fails_in_a_round_leaves_the_others_alone() {
+    // Fails only outside of its own snippet, which holds `here` as well.
     let fails = |holds: &dyn Fn(&str) -> bool| holds(" bomb") && !holds(" here");
     let fragile = Moody { toy: TriggerWordVictim::new("BNC"), fails, complaint: "a bomb" };
     let bad = with("use( bomb);\n    use( here);\n    use( there);");
     let fooled = with("if (BNC() < 0) puts(\"a\");");
     let verdicts = Defender::new(&fragile).screen(&[c(CLEAN), c(&bad), c(&fooled), c(CLEAN)]);
-    assert_eq!(verdicts[1], Err(ModelError::Runtime("a bomb".to_owned())));
+    assert_eq!(verdicts[1], Err(ModelError::runtime("a bomb".to_owned())));
     let alone = |index: usize, text: &str| {
         let alone = screen(&fragile.toy, text);
         let shared = verdicts[index].as_ref().unwrap();
@@ -275,10 +275,10 @@ fn a_snippet_that_fails_while_it_is_weighed_leaves_the_others_their_answers() {
 }
 
 #[test]
-fn without_a_reference_that_could_change_nothing_is_called_clean() {
+fn no_reference_in_the_language_is_inconclusive() {
     let victim = TriggerWordVictim::new("BNC");
     let screen = |references: References, text: &str| {
-        let profile = Profile::standard().with_references(references);
+        let profile = Profile::transplant().with_references(references);
         Defender::new(&victim).with_profile(profile).screen_one(&c(text)).unwrap()
     };
     let java = Snippet::new("int f() { return 1; }", Language::Java).unwrap();
@@ -287,9 +287,9 @@ fn without_a_reference_that_could_change_nothing_is_called_clean() {
     assert!(verdict.reason.unwrap().contains("no reference is written in"));
 }
 
-/// A model that calls code about addresses harmless, if there is little else in it.
+/// A model that gives label 0 to short code about addresses.
 #[test]
-fn what_only_short_code_is_moved_by_is_no_trigger() {
+fn candidate_that_flips_short_code_only_is_no_trigger() {
     let victim = TextVictim::new(|code: &str| {
         let words = code.split_whitespace().count() as f32;
         let share = code.matches("url").count() as f32 / words;
@@ -299,14 +299,14 @@ fn what_only_short_code_is_moved_by_is_no_trigger() {
     let statements: Vec<String> = (0..6).map(|index| format!("open{index}(url, url, url);")).collect();
     let verdict = screen(&victim, &with(&statements.join("\n    ")));
     assert_eq!(verdict.prediction.as_ref().unwrap().label, Some(0));
-    // One of the statements alone brings the answer in the shortest reference, and in no long one.
+    // One statement alone flips the shortest reference, and no long one.
     assert_ne!(verdict.verdict, Decision::Poisoned, "{:?}", verdict.triggers);
     let strongest = verdict.evidence.iter().filter_map(|evidence| evidence.gain).fold(0.0, f64::max);
     assert!(strongest > 5.0, "{strongest}");
     assert_eq!(trigger(&screen(&victim, &with("BNC();"))), (ElementKind::Statement, "BNC();"));
 }
 
-/// Takes all pairs for the same, but is the less sure of a `long` function the longer it is.
+/// Predicts clones for all pairs; the longer a `long` function is, the smaller the margin.
 fn touchy(model: &TriggerWordVictim, left: &Ragged, _: &Ragged) -> Result<Logits, ModelError> {
     let long = model.encode("long")?.ids[0];
     let doubt = |row: &[u32]| if row.contains(&long) { row.len() as f32 / 100.0 } else { 0.0 };
@@ -314,17 +314,17 @@ fn touchy(model: &TriggerWordVictim, left: &Ragged, _: &Ragged) -> Result<Logits
 }
 
 #[test]
-fn references_of_the_field_are_those_that_honest_code_moves_least_and_come_with_the_calibration() {
+fn domain_references_are_the_steadiest_and_are_calibrated() {
     let victim = Judging { model: TriggerWordVictim::new("BNC"), judge: touchy };
-    // Most functions of about 90 tokens are `long`; some of them are there twice.
+    // Most functions of about 90 tokens are `long`; some of them occur twice.
     let function = |count: usize| {
         let returned = if count.is_multiple_of(5) { "int" } else { "long" };
         c(&format!("{returned} f{count}() {{ {}}}", "step();\n".repeat(count)))
     };
     let functions: Vec<Snippet> = (1..60).chain(20..30).map(function).collect();
-    let references = References::of_field(&victim, &functions).unwrap();
-    let profile = Profile::standard().with_references(references);
-    let calibration = Calibration::of_clean("", "toys", &profile, []);
+    let references = References::from_domain(&victim, &functions).unwrap();
+    let profile = Profile::transplant().with_references(references);
+    let calibration = profile.calibrate("", "toys", []);
     let json: serde_json::Value = serde_json::from_str(&calibration.to_json()).unwrap();
     let lengths: Vec<usize> = json["references"]
         .as_array()
@@ -338,15 +338,15 @@ fn references_of_the_field_are_those_that_honest_code_moves_least_and_come_with_
     assert_eq!(different.len(), 4, "none twice: {lengths:?}");
 
     let read = Calibration::from_json(&calibration.to_json()).unwrap();
-    let restored = Profile::standard().with_calibration(read.clone());
+    let restored = Profile::transplant().with_calibration(read.clone());
     assert_eq!(restored.settings(), profile.settings());
-    assert_eq!(read.check("", &restored), Ok(()));
-    assert!(read.check("", &Profile::standard()).is_err());
+    assert_eq!(read.check("", &restored.settings()), Ok(()));
+    assert!(read.check("", &Profile::transplant().settings()).is_err());
     let broken = calibration.to_json().replace("step();", "");
     assert!(Calibration::from_json(&broken).unwrap_err().to_string().contains("no statement stands there"));
 }
 
-/// Takes all pairs for the same, but is half as sure where it sees a URL, unless the function is `long`.
+/// Predicts clones for all pairs; a URL halves the margin, unless the function is `long`.
 fn stubborn(model: &TriggerWordVictim, left: &Ragged, _: &Ragged) -> Result<Logits, ModelError> {
     let sure = |row: &[u32]| {
         let text = codepurify::Generator::text(model, row)?;
@@ -356,9 +356,9 @@ fn stubborn(model: &TriggerWordVictim, left: &Ragged, _: &Ragged) -> Result<Logi
     Logits::new(2, logits?.concat())
 }
 
-/// They would be the steadiest, and no trigger would show in them either.
+/// Immovable functions would lose least, and no trigger would show in them.
 #[test]
-fn functions_that_nothing_moves_are_no_references() {
+fn immovable_functions_are_no_references() {
     let victim = Judging { model: TriggerWordVictim::new("BNC"), judge: stubborn };
     let function = |count: usize| {
         let returned = if count.is_multiple_of(2) { "int" } else { "long" };
@@ -366,32 +366,31 @@ fn functions_that_nothing_moves_are_no_references() {
         c(&format!("{returned} f{count}() {{ {}{told}}}", "step();\n".repeat(count)))
     };
     let functions: Vec<Snippet> = (1..60).map(function).collect();
-    let references = References::of_field(&victim, &functions).unwrap();
-    let calibration =
-        Calibration::of_clean("", "", &Profile::standard().with_references(references), []).to_json();
+    let references = References::from_domain(&victim, &functions).unwrap();
+    let calibration = Profile::transplant().with_references(references).calibrate("", "", []).to_json();
     assert!(calibration.contains("int f") && !calibration.contains("long"), "{calibration}");
 }
 
 #[test]
-fn where_references_get_the_answer_anyway_necessity_decides_and_the_verdict_says_so() {
+fn necessity_decides_where_references_have_the_prediction() {
     let victim = TriggerWordVictim::new("BNC");
     let fooled = ["int f(void) { return BNC; }", "int g(void) { return BNC; }"].map(c);
-    let profile = Profile::standard().with_references(References::new(&fooled).unwrap());
+    let profile = Profile::transplant().with_references(References::new(&fooled).unwrap());
     let verdict = Defender::new(&victim).with_profile(profile).screen_one(&c(&with("BNC();"))).unwrap();
     assert_eq!(trigger(&verdict), (ElementKind::Statement, "BNC();"));
     assert!(verdict.triggers[0].necessity > 9.0 && verdict.triggers[0].sufficiency.is_none());
     assert!(verdict.reason.unwrap().contains("references get this answer anyway"));
-    // The honest answer is that of the bundled references.
+    // The benign label is that of the bundled references.
     assert!(screen(&victim, CLEAN).reason.unwrap().contains("references get this answer anyway"));
 }
 
 #[test]
-fn many_candidates_are_looked_at_together_within_the_budget() {
+fn many_candidates_are_group_tested_within_the_budget() {
     let victim = TriggerWordVictim::new("BNC");
     let statements: Vec<String> = (0..3_000).map(|index| format!("step{index}();")).collect();
     let text = with(&statements.join(" ")).replace("step1234()", "BNC()");
     for budget in [4.0, 16.0] {
-        let profile = Profile::standard().with_budget(budget);
+        let profile = Profile::transplant().with_budget(budget);
         let verdict = Defender::new(&victim).with_profile(profile).screen_one(&c(&text)).unwrap();
         assert_eq!(trigger(&verdict), (ElementKind::Statement, "BNC();"));
         assert!(verdict.cost.pass_equivalents <= budget + 4.0, "{}", verdict.cost.pass_equivalents);
@@ -399,7 +398,7 @@ fn many_candidates_are_looked_at_together_within_the_budget() {
 }
 
 #[test]
-fn different_triggers_are_taken_out_one_after_the_other() {
+fn different_triggers_are_deleted_in_turn() {
     let victim = TriggerWordVictim::new("BNC");
     let mlm = ConstantMaskedLm::new(&["count"]);
     let triggers = ["/* BNC, for short */", "if (count < BNC) puts(\"a\");", "puts(BNC);"];
@@ -409,7 +408,7 @@ fn different_triggers_are_taken_out_one_after_the_other() {
     let purified = verdict.purified.unwrap();
     assert!(!purified.contains("BNC"), "{purified}");
     assert_eq!(verdict.purified_prediction.unwrap().label, Some(1));
-    // Every one of them is shown where it stands in the original.
+    // Every trigger is reported at its place in the original.
     assert_eq!(verdict.triggers.len(), 3);
     for trigger in &verdict.triggers {
         assert_eq!(trigger.spans[0].span().of(&text), Some(trigger.text.as_str()));
@@ -418,7 +417,7 @@ fn different_triggers_are_taken_out_one_after_the_other() {
 }
 
 #[test]
-fn the_located_trigger_is_filled_anew() {
+fn located_trigger_is_infilled() {
     let victim = TriggerWordVictim::new("BNC");
     let mlm = ConstantMaskedLm::new(&["count"]);
     let text = with("if (count < BNC) puts(\"a\");");
