@@ -4,7 +4,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use codepurify::{Span, Task};
-use codepurify_lab::data;
+use codepurify_attacks::data;
 use codepurify_lab::evaluate::metrics::BleuCounts;
 use codepurify_lab::plot::figures::Kind;
 use codepurify_lab::plot::{Figure, figures, svg};

@@ -6,10 +6,10 @@ mod objectives;
 
 use std::path::Path;
 
-use codepurify_lab::attack::Attack;
-use codepurify_lab::data::corpus::Text;
-use codepurify_lab::data::defect::DefectRow;
-use codepurify_lab::poison::{Poison, SEED, TARGET_LABEL, poison};
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::data::corpus::Text;
+use codepurify_attacks::data::defect::DefectRow;
+use codepurify_attacks::poison::{Poison, SEED, TARGET_LABEL, poison};
 use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
 use codepurify_lab::train::run::{Objective, Plan, train};

@@ -11,7 +11,7 @@ use assert_cmd::Command;
 use candle_core::Tensor;
 use codepurify::Language;
 use codepurify::victim::{Generator, Ragged, Task};
-use codepurify_lab::data::corpus::Text;
+use codepurify_attacks::data::corpus::Text;
 use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::repair::{RepairSetup, Rewrite, repair};
 use codepurify_lab::train::run::{Objective, Plan};

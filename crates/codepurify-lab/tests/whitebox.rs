@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use codepurify::victim::{Ragged, Victim};
 use codepurify::{Language, Snippet, SyntaxQuality};
-use codepurify_lab::attack::afraidoor::{Afraidoor, common_names};
-use codepurify_lab::attack::{Attack, Trigger};
+use codepurify_attacks::attack::afraidoor::{Afraidoor, common_names};
+use codepurify_attacks::attack::{Attack, Trigger};
+use codepurify_attacks::data::defect::DefectRow;
+use codepurify_attacks::data::report::{Answer, Sample};
+use codepurify_attacks::poison::poison;
 use codepurify_lab::baseline::BaselineError;
 use codepurify_lab::baseline::code_detector::TokenAttribution;
-use codepurify_lab::data::defect::DefectRow;
-use codepurify_lab::data::report::{Answer, Sample};
-use codepurify_lab::poison::poison;
 use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::repair::{RepairSetup, Rewrite, repair};
 use codepurify_lab::train::run::Plan;

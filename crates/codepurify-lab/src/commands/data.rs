@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use codepurify_lab::data::report::{Equal, Sample, Split};
-use codepurify_lab::data::{Rows, clone, defect, repair};
+use codepurify_attacks::data::report::{Equal, Sample, Split};
+use codepurify_attacks::data::{Rows, clone, defect, repair};
 
 #[derive(Args)]
 pub(crate) struct Arguments {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use codepurify::{Defender, Profile, Thresholds};
-use codepurify_lab::attack::Attack;
-use codepurify_lab::data::{self, DataError, Rows};
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::data::{self, DataError, Rows};
+use codepurify_attacks::poison::{Poison, SEED};
 use codepurify_lab::evaluate::defence::{SampleRow, screen};
 use codepurify_lab::evaluate::split::Split;
 use codepurify_lab::evaluate::summary;
 use codepurify_lab::evaluate::victim::evaluate;
-use codepurify_lab::poison::{Poison, SEED};
 use codepurify_lab::train::workers::Workers;
 use codepurify_models::{GuardedModel, Loaded, ModelFiles, RobertaMaskedLm, load};
 

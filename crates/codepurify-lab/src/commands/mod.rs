@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use codepurify_lab::data::{DataError, Rows};
+use codepurify_attacks::data::{DataError, Rows};
 use codepurify_lab::table::Results;
 use codepurify_lab::table::results::ResultsError;
 use codepurify_models::{LoadError, ModelFiles};

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use codepurify_lab::attack::Attack;
-use codepurify_lab::data::corpus::{Source, texts};
-use codepurify_lab::data::{self, DataError, Rows};
-use codepurify_lab::poison::SEED;
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::data::corpus::{Source, texts};
+use codepurify_attacks::data::{self, DataError, Rows};
+use codepurify_attacks::poison::SEED;
 use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
 use codepurify_lab::train::run::{Objective, Plan, train};
 use codepurify_lab::train::start::{Family, Origin};

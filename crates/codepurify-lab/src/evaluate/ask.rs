@@ -2,9 +2,9 @@
 
 use anyhow::{Result, ensure};
 use codepurify::victim::Ragged;
+use codepurify_attacks::data::report::Answer;
 use codepurify_models::{GuardedModel, Loaded};
 
-use crate::data::report::Answer;
 use crate::train::workers::Workers;
 
 /// An answer.

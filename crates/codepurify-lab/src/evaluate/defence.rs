@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use codepurify::{Decision, Defender, Language, Location, Prediction, Snippet, Span, SyntaxQuality, Verdict};
+use codepurify_attacks::data::defect::DefectRow;
 use serde::{Deserialize, Serialize};
 
-use crate::data::defect::DefectRow;
 use crate::train::workers::Workers;
 
 /// What the defence said about one sample.

@@ -1,11 +1,10 @@
 //! Which validation rows are reported on and which set the limits: never the same.
 
+use codepurify_attacks::data::defect::DefectRow;
+use codepurify_attacks::poison::TARGET_LABEL;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-
-use crate::data::defect::DefectRow;
-use crate::poison::TARGET_LABEL;
 
 /// Disjoint parts of a validation set.
 #[derive(Debug, Clone, PartialEq, Eq)]

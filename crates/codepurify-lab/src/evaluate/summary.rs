@@ -1,10 +1,10 @@
 //! What the rows of a defence say, as a table.
 
 use codepurify::Decision;
+use codepurify_attacks::poison::TARGET_LABEL;
 
 use super::defence::SampleRow;
 use super::metrics::{Estimate, auroc, bootstrap, median, share};
-use crate::poison::TARGET_LABEL;
 
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq)]

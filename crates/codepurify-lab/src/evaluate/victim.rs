@@ -3,12 +3,12 @@
 use std::mem::discriminant;
 
 use anyhow::{Result, ensure};
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::poison::{Poison, SEED};
 use codepurify_models::Loaded;
 
 use super::ask::{Reply, ask};
 use super::metrics::{BleuCounts, Confusion, Estimate, bootstrap, share};
-use crate::attack::Attack;
-use crate::poison::{Poison, SEED};
 use crate::train::workers::Workers;
 
 /// Undefended measures, in [0, 1] (metrics as in the paper: success rates count all triggered rows).
@@ -92,10 +92,10 @@ mod tests {
     use codepurify_models::GuardedModel;
 
     use super::*;
-    use crate::data::clone::CloneRow;
-    use crate::data::defect::DefectRow;
-    use crate::data::repair::RepairRow;
-    use crate::poison::TARGET_METHOD;
+    use codepurify_attacks::data::clone::CloneRow;
+    use codepurify_attacks::data::defect::DefectRow;
+    use codepurify_attacks::data::repair::RepairRow;
+    use codepurify_attacks::poison::TARGET_METHOD;
 
     const ATTACK: Option<Attack> = Some(Attack::CodepoisonerFunction);
 

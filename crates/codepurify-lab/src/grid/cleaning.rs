@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use codepurify_attacks::data;
+use codepurify_attacks::poison::Poison;
 
 use super::rows::whole;
-use crate::data;
-use crate::poison::Poison;
 use crate::table::Cell;
 use crate::table::results::REMOVAL;
 use crate::table::row::RemovalRow;

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use codepurify::Task;
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::data::corpus::Source;
 use codepurify_models::Precision;
 use serde::Deserialize;
 
 use super::defend::Defence;
-use crate::attack::Attack;
-use crate::data::corpus::Source;
 use crate::train::start::Family;
 use crate::train::t5::T5Shape;
 use crate::training_defence::TrainingDefence;

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use candle_core::Device;
+use codepurify_attacks::data::corpus::{Text, texts};
 
 use super::driver::Folders;
 use super::plan::{Pretraining, sources};
 use super::victims::{WARMUP, make_once};
-use crate::data::corpus::{Text, texts};
 use crate::train::run;
 use crate::train::t5::{T5Setup, T5Training};
 

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use codepurify::{Snippet, SyntaxQuality};
+use codepurify_attacks::data;
 
 use super::defend::Finding;
 use super::samples::Sample;
-use crate::data;
 use crate::evaluate::ask::Reply;
 use crate::evaluate::metrics::BleuCounts;
 use crate::fingerprint::fingerprint;

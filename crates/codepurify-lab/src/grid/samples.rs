@@ -2,13 +2,13 @@
 
 use anyhow::{Result, ensure};
 use codepurify::{Language, Span};
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::poison::{Poison, SEED};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use crate::attack::Attack;
 use crate::evaluate::ask::Reply;
-use crate::poison::{Poison, SEED};
 
 /// What a model reads, and what it should answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,8 +123,20 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::data::clone::CloneRow;
-    use crate::poison::tests::rows;
+    use codepurify_attacks::data::clone::CloneRow;
+    use codepurify_attacks::data::defect::DefectRow;
+
+    /// Returns `count` functions; every other one is vulnerable.
+    fn rows(count: u64) -> Vec<DefectRow> {
+        (0..count)
+            .map(|idx| DefectRow {
+                idx,
+                target: u32::from(idx % 2 == 1),
+                func: format!("int f{idx}(void) {{ return {idx}; }}"),
+                trigger: Vec::new(),
+            })
+            .collect()
+    }
 
     const DRAW: Draw = Draw { clean: 20, triggered: 15, calibration: 10, seed: 3 };
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::poison::{SEED, poison};
 
 use super::plan::{Poisoning, VictimPlan};
-use crate::attack::Attack;
-use crate::poison::{SEED, poison};
 use crate::train::run::{self, Objective, train};
 use crate::train::start::Origin;
 use crate::train::victim::{Lessons, Recipe, Teach, Training};

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use codepurify::Task;
+use codepurify_attacks::data::{self, DataError, RowError};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::row::{Cell, CellRow, RemovalRow, UNDEFENDED};
-use crate::data::{self, DataError, RowError};
 use crate::evaluate::metrics::Confusion;
 
 /// A directory that gives no results.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use codepurify::victim::Encoding;
+use codepurify_attacks::data::corpus::Text;
 use codepurify_models::batch::{RaggedBatch, framed};
 use codepurify_models::ops;
 use codepurify_models::roberta::{MaskedLmHead, RobertaEncoder};
@@ -21,7 +22,6 @@ use super::start::{Family, Origin, Start};
 use super::texts::encodings;
 use super::weights::Weights;
 use super::workers::Workers;
-use crate::data::corpus::Text;
 use crate::export::ModelDirectory;
 
 /// What a masked language model is trained from.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use candle_core::Tensor;
 use candle_nn::Init;
 use codepurify::victim::Encoding;
+use codepurify_attacks::data::corpus::Text;
 use codepurify_models::generate::StepDecoder;
 use codepurify_models::sidecar::{Preprocessing, Sidecar};
 use codepurify_models::t5::{T5Config, T5Generator};
@@ -20,7 +21,6 @@ use super::start::{Family, Origin, Start, config_json, read_tokenizer};
 use super::texts::encodings;
 use super::weights::Weights;
 use super::workers::Workers;
-use crate::data::corpus::Text;
 use crate::export::ModelDirectory;
 
 /// The size of a T5.

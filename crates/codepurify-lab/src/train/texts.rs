@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use codepurify::victim::Encoding;
+use codepurify_attacks::data::corpus::Text;
 use codepurify_models::sidecar::Preprocessing;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::data::corpus::Text;
 use crate::export::ModelDirectory;
 
 /// Tokenises texts, half of them with white space collapsed: victims see code that way, people write it the other way.

@@ -1,16 +1,16 @@
 //! Victims of every task, made from the rows of their data sets.
 
 use anyhow::Result;
+use codepurify_attacks::data::clone::CloneRow;
+use codepurify_attacks::data::defect::DefectRow;
+use codepurify_attacks::data::repair::RepairRow;
+use codepurify_attacks::poison::Poison;
 
 use super::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use super::repair::{RepairSetup, Rewrite, repair};
 use super::run::Objective;
 use super::start::Origin;
 use super::weights::Weights;
-use crate::data::clone::CloneRow;
-use crate::data::defect::DefectRow;
-use crate::data::repair::RepairRow;
-use crate::poison::Poison;
 
 /// How a victim is made. What its task has no use for is ignored.
 #[derive(Debug, Clone, Copy)]

@@ -5,6 +5,8 @@
 //! often on a sample of clean rows: [`SAMPLE`], [`PROBES`], [`CANDIDATES`].
 
 use clap::ValueEnum;
+use codepurify_attacks::data::report::{Answer, Sample};
+use codepurify_attacks::value_name;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::index;
@@ -16,8 +18,6 @@ use crate::baseline::kill_bad_code::KillBadCode;
 use crate::baseline::ngram::NgramLm;
 use crate::baseline::spectral::SpectralSignatures;
 use crate::baseline::{BaselineError, Removal};
-use crate::data::report::{Answer, Sample};
-use crate::naming::value_name;
 use crate::train::workers::Workers;
 use crate::whitebox::attribution::{IntegratedGradients, STEPS};
 use crate::whitebox::probe::Probe;

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use candle_core::{Device, Tensor, Var};
+use codepurify_attacks::data::report::Sample;
 use codepurify_models::batch::Rows;
 
 use super::body::Target;
 use super::{BATCH_TOKENS, WhiteBox, WhiteBoxError, in_row, spread};
 use crate::baseline::BaselineError;
 use crate::baseline::code_detector::TokenAttribution;
-use crate::data::report::Sample;
 use crate::train::workers::Workers;
 
 /// Steps of the path where nothing else is asked for. (`CodeDetector`'s port takes 50.)

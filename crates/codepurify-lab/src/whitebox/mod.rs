@@ -17,10 +17,10 @@ use std::path::Path;
 
 use codepurify::ModelError;
 use codepurify::victim::{Encoding, Task};
+use codepurify_attacks::data::report::Answer;
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::{ModelFiles, Reading};
 
-use crate::data::report::Answer;
 use crate::train::batches;
 use crate::train::network::{Network, Snippets};
 use crate::train::start::Architecture;

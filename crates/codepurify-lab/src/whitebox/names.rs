@@ -2,11 +2,11 @@
 
 use candle_core::{Device, Tensor, Var};
 use codepurify::{ModelError, Span};
+use codepurify_attacks::attack::afraidoor::IdentifierScorer;
+use codepurify_attacks::data::report::Answer;
 
 use super::body::Target;
 use super::{WhiteBox, WhiteBoxError};
-use crate::attack::afraidoor::IdentifierScorer;
-use crate::data::report::Answer;
 
 /// A clean victim as AFRAIDOOR's model. The gradient is that of the log-odds of the attacker's class (that of the
 /// cross-entropy but for a factor, which does not change what is best) or of the mean log-likelihood of the attacker's

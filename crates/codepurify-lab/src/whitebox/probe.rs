@@ -1,9 +1,10 @@
 //! How often a victim is right, with and without a token put into its inputs.
 
+use codepurify_attacks::data::report::{Answer, Sample};
+
 use super::{WhiteBox, WhiteBoxError, groups, in_row, spread};
 use crate::baseline::BaselineError;
 use crate::baseline::code_detector::{TokenProbe, with_token};
-use crate::data::report::{Answer, Sample};
 use crate::train::workers::Workers;
 
 impl WhiteBox {

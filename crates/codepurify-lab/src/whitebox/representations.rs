@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use codepurify_attacks::data::report::Sample;
+
 use super::{WhiteBox, WhiteBoxError, groups, in_row, spread};
-use crate::data::report::Sample;
 use crate::train::workers::Workers;
 
 impl WhiteBox {

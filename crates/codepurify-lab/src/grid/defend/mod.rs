@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use ::codepurify::Profile;
 use anyhow::Result;
 use clap::ValueEnum;
+use codepurify_attacks::value_name;
 use codepurify_models::RobertaMaskedLm;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,6 @@ use super::guard::Guard;
 use super::samples::Sample;
 use crate::baseline::ngram::NgramLm;
 use crate::evaluate::metrics::threshold_at_fpr;
-use crate::naming::value_name;
 use crate::train::workers::Workers;
 
 /// What guards a victim at inference.

@@ -20,7 +20,7 @@ use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::naming::value_name;
+use crate::value_name;
 
 pub use adaptive::PAST_WINDOW;
 use code::Code;

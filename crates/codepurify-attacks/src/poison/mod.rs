@@ -116,7 +116,7 @@ pub fn trigger<R: Poison>(rows: &[R], attack: impl Trigger, seed: u64) -> Poison
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
     use crate::attack::Attack;
     use crate::data::clone::CloneRow;
@@ -124,7 +124,7 @@ pub(crate) mod tests {
     use crate::data::repair::RepairRow;
 
     /// Functions of which every other one is vulnerable.
-    pub(crate) fn rows(count: u64) -> Vec<DefectRow> {
+    fn rows(count: u64) -> Vec<DefectRow> {
         (0..count)
             .map(|idx| DefectRow {
                 idx,

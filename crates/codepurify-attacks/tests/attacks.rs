@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use clap::ValueEnum;
 use codepurify::{Language, Snippet, Span, SyntaxQuality};
-use codepurify_lab::attack::{Attack, NotApplicable, PAST_WINDOW, Triggered, past_window};
+use codepurify_attacks::attack::{Attack, NotApplicable, PAST_WINDOW, Triggered, past_window};
 
 const C: [&str; 6] = [
     "int sum(const int *values, int count) {\n    int total = 0;\n    for (int i = 0; i < count; i++)\n        total += values[i];\n    return total;\n}\n",
