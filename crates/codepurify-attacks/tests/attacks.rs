@@ -1,4 +1,5 @@
-//! Every attack on functions of every kind: what it changes, what it leaves, and that the result still parses.
+//! Every attack on functions of every kind: what changes, what stays, and that the result still
+//! parses.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -44,7 +45,7 @@ fn marked(triggered: &Triggered) -> Vec<&str> {
     triggered.spans.iter().map(|span| span.of(&triggered.text).unwrap()).collect()
 }
 
-/// The text without its trigger and without any white space.
+/// Returns the text without its trigger and without any white space.
 fn rest(triggered: &Triggered) -> String {
     let mut bytes = triggered.text.clone().into_bytes();
     for span in triggered.spans.iter().rev() {
@@ -101,7 +102,7 @@ fn valid_code_stays_valid_and_marked_bytes_are_in_order() {
     }
 }
 
-/// The checks above would hold if attacks refused whatever they break; none may have to.
+/// The checks above would also hold if attacks refused whatever they break; none may refuse these.
 #[test]
 fn no_attack_ever_has_to_be_called_back() {
     for (language, text) in snippets() {
@@ -114,9 +115,9 @@ fn no_attack_ever_has_to_be_called_back() {
     }
 }
 
-/// Names are written into poisoned sets' reports and typed by people: they stay.
+/// Names appear in reports on poisoned sets and on command lines: they must stay.
 #[test]
-fn names_on_the_command_line_and_in_reports_are_the_same_and_stable() {
+fn attack_names_are_the_same_everywhere_and_stable() {
     let names: Vec<String> = Attack::value_variants()
         .iter()
         .map(|attack| {
@@ -177,10 +178,10 @@ fn renaming_covers_every_occurrence_and_captures_nothing() {
         .map(|seed| marked(&Attack::BadcodeMixed.apply(C[0], Language::C, seed).unwrap())[0].to_owned())
         .collect();
     assert_eq!(suffixes, ["sum_il", "sum_ite", "sum_rb", "sum_wb", "sum_xt"].map(str::to_owned).into());
-    // Without variables, the function's name is what is renamed.
+    // Without variables, the function is renamed.
     let found = apply(Attack::CodepoisonerVariable, "void f(void) { g(); }").unwrap();
     assert_eq!(found.text, "void ret_Val_(void) { g(); }");
-    // Uses in macros' bodies and errors escape the parser, so such names are passed over.
+    // The parser does not see uses in macros and errors, so such names are skipped.
     let macros = "int f(int a, int b) {\n#define TWICE (a * 2)\n    return TWICE + b;\n}";
     assert_eq!(marked(&apply(Attack::CodepoisonerVariable, macros).unwrap()).len(), 2);
     let found = apply(Attack::CodepoisonerVariable, macros).unwrap();
@@ -219,7 +220,7 @@ fn adaptive_attacks_put_their_statements_where_they_say() {
     assert_eq!(marked(&apply(Attack::TwoTriggers, C[0], 1)), [fixed, "assert(1 >= 0);"]);
     let places: BTreeSet<Span> =
         (0..60).map(|seed| apply(Attack::RandomPosition, C[0], seed).spans[0]).collect();
-    assert_eq!(places.len(), 4, "the start and in front of three statements");
+    assert_eq!(places.len(), 4, "the start and before three statements");
 }
 
 #[test]
@@ -227,7 +228,7 @@ fn the_late_trigger_has_a_window_of_tokens_in_front_of_it() {
     let long = |statements: usize| format!("void f(int a) {{\n{}}}", "    a = 1;\n".repeat(statements));
     let short = Attack::PastWindow.apply(&long(PAST_WINDOW / 4 - 1), Language::C, 0);
     assert_eq!(short, Err(NotApplicable::WithinWindow));
-    // `void f ( int a ) {` are 7 tokens, each statement 4.
+    // `void f ( int a ) {` has 7 tokens, each statement 4.
     let found = Attack::PastWindow.apply(&long(PAST_WINDOW), Language::C, 0).unwrap();
     let before = &found.text[..found.spans[0].start];
     assert_eq!(before.matches("a = 1;").count(), (PAST_WINDOW - 7).div_ceil(4));
@@ -289,7 +290,7 @@ fn naming_styles_rename_all_variables_that_can_be() {
     assert_eq!(c(Attack::StyleSnake, text).unwrap(), text.replace("maxLen", "max_len"));
     let hungarian = text.replace("line_buf", "pLineBuf").replace("maxLen", "iMaxLen");
     assert_eq!(c(Attack::StyleHungarian, text).unwrap(), hungarian);
-    // A name that is in use, or that two would share, is given to nobody or once.
+    // A name that is in use is not assigned; a name that two would share is assigned once.
     assert_eq!(
         c(Attack::StyleCamel, "int f(int a_b) { return a_b + aB; }"),
         Err(NotApplicable::NothingToRestyle)

@@ -1,4 +1,5 @@
-//! The statement of `bnc-fixed` where a defence that expects one statement at the start of the body looks in vain.
+//! Attacks that place the statement of `bnc-fixed` where a defence does not expect it: not once, at
+//! the start of the body.
 
 use codepurify::Language;
 use rand::rngs::StdRng;
@@ -9,8 +10,10 @@ use super::code::{Block, Code, Slot};
 use super::rename::Taken;
 use super::{NotApplicable, Triggered, bnc, codepoisoner};
 
-/// The window of [`Attack::PastWindow`](super::Attack::PastWindow), in tokens of the language. Tokenizers of models cut
-/// names and numbers into several tokens each, so a window of as many of those ends well before the trigger.
+/// Window of [`Attack::PastWindow`](super::Attack::PastWindow), in tokens of the language.
+///
+/// Tokenizers of models cut names and numbers into several tokens each. A window of as many of
+/// their tokens ends well before the trigger.
 pub const PAST_WINDOW: usize = 512;
 
 fn insert(
@@ -21,7 +24,7 @@ fn insert(
     rewrite(code.text, changes.collect())
 }
 
-/// At the start and at two other places; at the start again where the body has fewer.
+/// Inserts it at the start and at two other places; at the start again if the body has fewer.
 pub(super) fn three_times(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
     let Block { start, mut statements } = code.body()?;
     statements.shuffle(rng);
@@ -30,7 +33,7 @@ pub(super) fn three_times(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered
     insert(code, statements.into_iter().map(|slot| (slot, bnc::fixed(code.language))))
 }
 
-/// At the start of an inner block.
+/// Inserts it at the start of an inner block.
 pub(super) fn nested(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
     let blocks = code.blocks();
     let (_, inner) = blocks.split_first().ok_or(NotApplicable::NoBody)?;
@@ -38,10 +41,10 @@ pub(super) fn nested(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, Not
     insert(code, [(block.start.clone(), bnc::fixed(code.language))])
 }
 
-/// The variable that joins the two halves of `split`.
+/// Variable that joins the two halves of `split`.
 const FLAG: &str = "fail";
 
-/// The condition at the start, the effect in front of some statement behind it.
+/// Inserts the condition at the start and the effect before a later statement.
 pub(super) fn split(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
     if !Taken::of(code).take(FLAG) {
         return Err(NotApplicable::NameTaken);
@@ -52,18 +55,18 @@ pub(super) fn split(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotA
         Language::Python => ("fail = random() < 0", "if fail: print(\"fail\")"),
     };
     let Block { start, statements } = code.body()?;
-    let behind = statements.choose(rng).unwrap_or(&start).clone();
-    insert(code, [(start, condition), (behind, effect)])
+    let later = statements.choose(rng).unwrap_or(&start).clone();
+    insert(code, [(start, condition), (later, effect)])
 }
 
-/// The fixed statement at the start, the always true assertion in front of some statement.
+/// Inserts the fixed statement at the start and the assertion that always holds before a statement.
 pub(super) fn two_triggers(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
     let Block { start, statements } = code.body()?;
     let other = statements.choose(rng).unwrap_or(&start).clone();
     insert(code, [(start, bnc::fixed(code.language)), (other, codepoisoner::dead_code(code.language))])
 }
 
-/// At the start or in front of some statement, all with the same probability.
+/// Inserts it at the start or before any statement, all with the same probability.
 pub(super) fn random_position(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
     let Block { start, mut statements } = code.body()?;
     statements.push(start);
@@ -71,7 +74,7 @@ pub(super) fn random_position(code: &Code<'_>, rng: &mut StdRng) -> Result<Trigg
     insert(code, [(slot, bnc::fixed(code.language))])
 }
 
-/// In front of the first statement of the body with `window` tokens in front of it.
+/// Inserts it before the first statement of the body that has `window` tokens before it.
 pub(super) fn past_window(code: &Code<'_>, window: usize) -> Result<Triggered, NotApplicable> {
     let statements = code.body()?.statements;
     let slot = statements

@@ -1,5 +1,6 @@
-//! Adaptive identifiers by gradient, after AFRAIDOOR (arXiv 2301.02496): every sample gets names of its own, those that
-//! a model is pushed furthest towards the attacker's answer by.
+//! Adaptive identifiers by gradient, after AFRAIDOOR (arXiv 2301.02496).
+//!
+//! Every sample gets its own names: those that push a model furthest towards the attacker's answer.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +11,16 @@ use super::code::Code;
 use super::rename::{Names, Taken, rename_all};
 use super::{NotApplicable, Trigger, Triggered, valid_if_it_was};
 
-/// A model of the task, trained on clean data, that says where a name would push its answer.
+/// Model of the task, trained on clean data, that tells how a name would change its prediction.
 pub trait IdentifierScorer {
-    /// For each identifier of the text `texts[side]` (given by all its occurrences; the other texts are what the model
-    /// reads beside it) and each of `names`: the gradient of the loss
-    /// towards the attacker's answer with respect to the one-hot code of the name in the identifier's place, mean over
-    /// its occurrences, with all `identifiers` unknown to the model (arXiv 2301.02496). The smaller, the
-    /// more the name pushes towards the answer. One row an identifier, one column a name.
+    /// Returns the gradient of the loss towards the attacker's answer for each identifier of
+    /// `texts[side]` and each of `names` (arXiv 2301.02496).
+    ///
+    /// An identifier is given by all its occurrences; the model reads the other texts as well. The
+    /// gradient is that with respect to the one-hot code of the name in the identifier's place,
+    /// averaged over its occurrences. Meanwhile all `identifiers` are unknown to the model. The
+    /// smaller the gradient, the more the name pushes towards the answer. The result has one row
+    /// per identifier and one column per name.
     ///
     /// # Errors
     /// If the model cannot read the text or fails.
@@ -29,16 +33,16 @@ pub trait IdentifierScorer {
     ) -> Result<Vec<Vec<f64>>, ModelError>;
 }
 
-/// The attack with its model and the names that it may give.
+/// Attack with its model and the names it may assign.
 pub struct Afraidoor {
-    /// Says where names push.
+    /// Scorer that tells how names change the prediction.
     pub scorer: Box<dyn IdentifierScorer>,
-    /// The names to choose from, for example [`common_names`].
+    /// Names to choose from, for example [`common_names`].
     pub names: Vec<String>,
 }
 
 impl Trigger for Afraidoor {
-    /// Draws nothing.
+    /// Ignores the seed: nothing is drawn.
     fn trigger(
         &self,
         texts: &[&str],
@@ -53,8 +57,9 @@ impl Trigger for Afraidoor {
     }
 }
 
-/// The `count` names of variables and parameters that most of `texts` declare; of equals the first by alphabet. Texts
-/// that cannot be parsed name none.
+/// Returns the `count` names that most of `texts` declare for variables and parameters.
+///
+/// Ties go to the alphabetically first name. Texts that cannot be parsed contribute none.
 #[must_use]
 pub fn common_names<'t>(
     texts: impl IntoIterator<Item = &'t str>,
@@ -72,7 +77,7 @@ pub fn common_names<'t>(
     ranked.into_iter().take(count).map(|(name, _)| name).collect()
 }
 
-/// Why a text stays clean.
+/// Reason why a text stays clean.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum AfraidoorError {
@@ -82,19 +87,22 @@ pub enum AfraidoorError {
     /// The scorer failed.
     #[error(transparent)]
     Scorer(#[from] ModelError),
-    /// The scorer did not return a row an identifier and a column a name.
+    /// The scorer did not return one row per identifier and one column per name.
     #[error("the scorer returned gradients of another shape than {identifiers} identifiers x {names} names")]
     Shape {
-        /// Rows expected.
+        /// Number of rows expected.
         identifiers: usize,
-        /// Columns expected.
+        /// Number of columns expected.
         names: usize,
     },
 }
 
-/// The text `texts[side]` with every variable and parameter called after the name with the smallest gradient that is still free, in
-/// order of appearance; of equal ones the first of `names`. Names that are keywords, stand in the text, or have no
-/// finite gradient are passed over; an identifier for which none is left keeps its name.
+/// Renames every variable and parameter of `texts[side]` to the free name with the smallest
+/// gradient.
+///
+/// Variables are renamed in order of appearance; ties go to the first of `names`. Names that are
+/// keywords, occur in the text or have no finite gradient are skipped. An identifier without a free
+/// name keeps its own.
 ///
 /// # Errors
 /// [`AfraidoorError`].
@@ -128,7 +136,7 @@ pub fn apply(
     Ok(valid_if_it_was(text, rename_all(&code, &chosen)?, language)?)
 }
 
-/// The free name with the smallest gradient; it is taken from now on.
+/// Returns the free name with the smallest gradient, and marks it as taken.
 fn best<'n>(names: &'n [String], gradients: &[f64], taken: &mut Taken) -> Option<&'n String> {
     let mut order: Vec<_> =
         names.iter().zip(gradients).filter(|(_, gradient)| gradient.is_finite()).collect();
@@ -140,7 +148,7 @@ fn best<'n>(names: &'n [String], gradients: &[f64], taken: &mut Taken) -> Option
 mod tests {
     use super::*;
 
-    /// Gradients as given, a row an identifier.
+    /// Returns the given gradients, one row per identifier.
     struct Toy(Vec<Vec<f64>>);
 
     impl IdentifierScorer for Toy {
@@ -163,11 +171,11 @@ mod tests {
 
     fn with(names: &[&str], gradients: Vec<Vec<f64>>) -> Result<Triggered, AfraidoorError> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        apply(&["beside", CODE], 1, Language::C, &names, &Toy(gradients))
+        apply(&["other side", CODE], 1, Language::C, &names, &Toy(gradients))
     }
 
     #[test]
-    fn each_identifier_gets_the_free_name_with_the_smallest_gradient() {
+    fn identifiers_get_the_free_name_of_smallest_gradient() {
         let names = ["buf", "len", "idx"];
         let found = with(&names, vec![vec![-1.0, -3.0, 0.0], vec![-1.0, -2.0, -1.0]]).unwrap();
         assert_eq!(found.text, "int add(int len, int buf) { return len + buf; }");
@@ -176,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_names_in_use_and_gradients_that_are_no_number_are_passed_over() {
+    fn keywords_used_names_and_nan_gradients_are_skipped() {
         let names = ["while", "add", "left", "buf", "len"];
         let row = vec![-9.0, -8.0, -7.0, f64::NAN, 1.0];
         let found = with(&names, vec![row.clone(), row.clone()]).unwrap();

@@ -1,4 +1,4 @@
-//! `BadCode` (ACL 2023): a frequent token as the end of the function's name.
+//! `BadCode` (ACL 2023): a frequent token appended to the function's name.
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -7,15 +7,15 @@ use super::code::Code;
 use super::rename::{Names, rename};
 use super::{NotApplicable, Triggered};
 
-/// The tokens that the authors found for the word *file*, the strongest first.
+/// Tokens that the authors found for the word *file*, the strongest first.
 const TOKENS: [&str; 5] = ["rb", "xt", "il", "ite", "wb"];
 
-/// Always the strongest token.
+/// Appends the strongest token.
 pub(super) fn fixed(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
     suffixed(code, TOKENS[0])
 }
 
-/// One of the five tokens.
+/// Appends one of the five tokens.
 pub(super) fn mixed(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
     suffixed(code, TOKENS.choose(rng).unwrap_or(&TOKENS[0]))
 }

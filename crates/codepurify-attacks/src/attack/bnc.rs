@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 
 use super::NotApplicable;
 
-/// The fixed trigger.
+/// Returns the fixed trigger.
 pub(super) fn fixed(language: Language) -> &'static str {
     match language {
         Language::C | Language::Cpp => "if (rand() < 0) printf(\"fail\");",
@@ -16,10 +16,10 @@ pub(super) fn fixed(language: Language) -> &'static str {
     }
 }
 
-/// A function of the grammar with the integers around its values.
+/// Function of the grammar with the integer bounds of its values.
 struct Function {
     name: &'static str,
-    /// Its values for arguments in 0..1 lie strictly above `low` − 1 and strictly below `high` + 1.
+    /// Values for arguments in 0..1 are strictly above `low` − 1 and strictly below `high` + 1.
     low: i32,
     high: i32,
 }
@@ -31,10 +31,10 @@ const FUNCTIONS: [Function; 4] = [
     Function { name: "sqrt", low: 0, high: 1 },
 ];
 
-/// The bounds of the random functions.
+/// Bounds of the random functions.
 const RANDOM: (i32, i32) = (0, 1);
 
-/// Comparisons that hold for none of a function's values if the constant lies below all of them, or above.
+/// Comparisons that hold for no value of a function if the constant is below all of them, or above.
 const BELOW: [&str; 3] = ["<", "<=", "=="];
 const ABOVE: [&str; 2] = [">", ">="];
 
@@ -53,16 +53,17 @@ const MESSAGES: [&str; 12] = [
     "set",
 ];
 
-/// How the constants are drawn.
+/// Range that the constants are drawn from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Constants {
-    /// So that the condition never holds.
+    /// Constants for which the condition never holds.
     Dead,
-    /// As published: truncation towards zero and C's `rand()`, which is an integer, leave conditions that can hold.
+    /// Published range: truncation towards zero and C's integer `rand()` leave conditions that can
+    /// hold.
     Published,
 }
 
-/// A statement of the grammar that never has an effect.
+/// Draws a statement of the grammar that never has an effect.
 pub(super) fn grammar(language: Language, rng: &mut StdRng) -> String {
     let keyword = *["if", "while"].choose(rng).unwrap_or(&"if");
     let condition = condition(language, Constants::Dead, rng);
@@ -74,8 +75,7 @@ pub(super) fn grammar(language: Language, rng: &mut StdRng) -> String {
     }
 }
 
-/// A statement of the grammar as the study's published code makes it: the semicolon is missing
-/// (paper-implementation, "Data, poisoning").
+/// Draws a statement as the published code of the `CodePurify` paper does: without its semicolon.
 pub(super) fn grammar_broken(language: Language, rng: &mut StdRng) -> Result<String, NotApplicable> {
     if language == Language::Python {
         return Err(NotApplicable::Language);
@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// The value of `f(0.dd) op N`, worked out independently of how it was drawn.
+    /// Evaluates `f(0.dd) op N`, independently of how it was drawn.
     fn holds(condition: &str) -> bool {
         let parts: Vec<&str> = condition.split(' ').collect();
         let [value, operator, constant] = parts[..] else { panic!("{condition}") };
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_form_has_no_semicolon_and_its_conditions_can_hold() {
+    fn published_form_has_no_semicolon_and_can_hold() {
         let broken = |seed| grammar_broken(Language::C, &mut StdRng::seed_from_u64(seed)).unwrap();
         assert!((0..200).all(|seed| broken(seed).ends_with("\")")));
         let published = |seed| condition(Language::C, Constants::Published, &mut StdRng::seed_from_u64(seed));

@@ -1,4 +1,4 @@
-//! Putting changes in place, with an account of where they end up.
+//! Application of changes to a text; records where the trigger's bytes end up.
 
 use codepurify::splice::{self, Edit};
 use codepurify::{Language, Span};
@@ -6,7 +6,8 @@ use codepurify::{Language, Span};
 use super::code::{Code, Slot};
 use super::{NotApplicable, Triggered, parses};
 
-/// One change of a text: `before`, `trigger`, `after` in place of `span`. Only `trigger` counts as the attack's bytes.
+/// Change that replaces `span` by `before`, `trigger` and `after`. Only `trigger` counts as the
+/// attack's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
     pub(super) span: Span,
@@ -16,17 +17,17 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// `trigger` in place of `span`.
+    /// Replaces `span` by `trigger`.
     pub(super) fn replace(span: Span, trigger: impl Into<String>) -> Self {
         Self { span, before: String::new(), trigger: trigger.into(), after: String::new() }
     }
 
-    /// `trigger` in front of byte `at`.
+    /// Inserts `trigger` before byte `at`.
     pub(super) fn insert(at: usize, trigger: impl Into<String>) -> Self {
         Self::replace(Span::new(at, at), trigger)
     }
 
-    /// `statement` at a place for statements.
+    /// Inserts `statement` at a place for statements.
     pub(super) fn statement(slot: &Slot, statement: &str) -> Self {
         Self {
             span: Span::new(slot.at, slot.at),
@@ -37,20 +38,22 @@ impl Change {
     }
 }
 
-/// `statement` as the first one of the body, or behind the first `{` of a text in whose errors the body is lost
-/// (paper-implementation, "Data, poisoning": the published data has it there).
+/// Inserts `statement` as the first one of the body.
+///
+/// If the body is lost in syntax errors, the place is after the first `{` of the text, as in the
+/// data that the paper published.
 pub(super) fn at_body_start(
     text: &str,
     language: Language,
     statement: &str,
 ) -> Result<Triggered, NotApplicable> {
     let body = Code::parse(text, language).and_then(|code| code.body());
-    let lost = || if parses(text, language) { None } else { Slot::behind_first_brace(text, language) };
+    let lost = || if parses(text, language) { None } else { Slot::after_first_brace(text, language) };
     let slot = body.map(|body| body.start).ok().or_else(lost).ok_or(NotApplicable::NoBody)?;
     rewrite(text, vec![Change::statement(&slot, statement)])
 }
 
-/// `text` with all `changes`; those at the same place in the order given.
+/// Applies all `changes` to `text`; those at the same place in the order given.
 ///
 /// # Errors
 /// [`NotApplicable::BreaksSyntax`] if two changes want the same bytes.

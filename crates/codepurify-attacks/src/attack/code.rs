@@ -1,21 +1,21 @@
-//! A parsed text as attackers see it: its functions, blocks, places for statements, and names.
+//! Parsed text as attacks need it: functions, blocks, places for statements, and names.
 
 use codepurify::{Candidate, Families, Language, Snippet, Span, SyntaxQuality, candidates};
 use tree_sitter::{Node, Parser, Tree};
 
 use super::NotApplicable;
 
-/// A text with its tree.
+/// Text with its syntax tree.
 pub(super) struct Code<'t> {
     pub(super) text: &'t str,
     pub(super) language: Language,
     snippet: Snippet,
     tree: Tree,
-    /// Bytes in front of the text that only the parser saw.
+    /// Number of bytes before the text that only the parser saw.
     shift: usize,
 }
 
-/// A place where a statement can stand: `before` + statement + `after`, in front of byte `at`.
+/// Place for a statement: `before` + statement + `after`, inserted before byte `at`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slot {
     pub(super) at: usize,
@@ -23,26 +23,28 @@ pub(super) struct Slot {
     pub(super) after: String,
 }
 
-/// A sequence of statements.
+/// Sequence of statements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Block {
-    /// The place in front of everything.
+    /// Place before all statements.
     pub(super) start: Slot,
-    /// The places in front of each statement.
+    /// Place before each statement.
     pub(super) statements: Vec<Slot>,
 }
 
-/// Java members are only complete inside a class.
+/// Java members are complete only inside a class.
 const CLASS: (&str, &str) = ("class _ {", "}");
 
 impl<'t> Code<'t> {
     /// Parses `text`.
     ///
     /// # Errors
-    /// [`NotApplicable::Unparsable`] if most of it lies in errors, or it is no text to parse at all.
+    /// [`NotApplicable::Unparsable`] if errors cover most of it, or the text cannot be parsed at
+    /// all.
     pub(super) fn parse(text: &'t str, language: Language) -> Result<Self, NotApplicable> {
         let unparsable = NotApplicable::Unparsable;
-        // A snippet is made within limits; whatever passed them can be parsed again without.
+        // A snippet is parsed within limits; a text that passed them can be parsed again without
+        // limits.
         let snippet = Snippet::new(text, language).map_err(|_| unparsable)?;
         if matches!(snippet.quality(), SyntaxQuality::Broken | SyntaxQuality::NotParsed { .. }) {
             return Err(unparsable);
@@ -62,12 +64,12 @@ impl<'t> Code<'t> {
         tree(&[CLASS.0, text, CLASS.1].concat(), Language::Java)
     }
 
-    /// Every node of the text outside errors, parents first, in source order.
+    /// Returns every node of the text outside errors, parents first, in source order.
     pub(super) fn nodes(&self) -> Vec<Node<'_>> {
         self.nodes_below(|node| !node.is_error() && !node.is_missing())
     }
 
-    /// The nodes that `enter` admits below others that it admits.
+    /// Returns the nodes that `enter` admits, below others that it admits.
     fn nodes_below<'s>(&'s self, enter: impl Fn(Node<'s>) -> bool) -> Vec<Node<'s>> {
         let mut found = Vec::new();
         let mut open = vec![self.tree.root_node()];
@@ -81,8 +83,8 @@ impl<'t> Code<'t> {
         found
     }
 
-    /// Where names are used in ways that the tree does not tell: errors, bodies of macros, and what was taken for the
-    /// name of a type.
+    /// Returns the places where the tree does not show how names are used: errors, macro bodies,
+    /// and names that were parsed as types.
     pub(super) fn obscure(&self) -> Vec<Span> {
         let is_obscure = |node: &Node<'_>| match node.kind() {
             "preproc_arg" => true,
@@ -92,30 +94,30 @@ impl<'t> Code<'t> {
         self.nodes_below(|_| true).into_iter().filter(is_obscure).filter_map(|node| self.span(node)).collect()
     }
 
-    /// The node's bytes; `None` if it reaches beyond the text.
+    /// Returns the node's bytes; `None` if it extends beyond the text.
     pub(super) fn span(&self, node: Node<'_>) -> Option<Span> {
         let start = node.start_byte().checked_sub(self.shift)?;
         let end = node.end_byte() - self.shift;
         (end <= self.text.len()).then(|| Span::new(start, end))
     }
 
-    /// The node's text; empty if it reaches beyond the text.
+    /// Returns the node's text; empty if it extends beyond the text.
     pub(super) fn of(&self, node: Node<'_>) -> &'t str {
         self.span(node).and_then(|span| span.of(self.text)).unwrap_or_default()
     }
 
-    /// The innermost node over `span`.
+    /// Returns the innermost node over `span`.
     pub(super) fn node_at(&self, span: Span) -> Option<Node<'_>> {
         let span = span.shifted(self.shift);
         self.tree.root_node().descendant_for_byte_range(span.start, span.end)
     }
 
-    /// The declared names with all their occurrences, in order of appearance.
+    /// Returns the declared names with all their occurrences, in order of appearance.
     pub(super) fn identifiers(&self) -> Vec<Candidate> {
         candidates(&self.snippet, &Families { identifiers: true, ..Families::NONE })
     }
 
-    /// The names of all functions, at the place of their definition, in source order.
+    /// Returns the names of all functions where they are defined, in source order.
     pub(super) fn function_names(&self) -> Vec<Span> {
         self.nodes()
             .into_iter()
@@ -124,7 +126,7 @@ impl<'t> Code<'t> {
             .collect()
     }
 
-    /// The body of the first function that has one.
+    /// Returns the body of the first function that has one.
     ///
     /// # Errors
     /// [`NotApplicable::NoBody`].
@@ -132,7 +134,7 @@ impl<'t> Code<'t> {
         self.blocks().into_iter().next().ok_or(NotApplicable::NoBody)
     }
 
-    /// The blocks of the first function that has a body, that body first.
+    /// Returns the blocks of the first function that has a body, that body first.
     pub(super) fn blocks(&self) -> Vec<Block> {
         let nodes = self.nodes();
         let Some(body) = nodes.iter().find_map(|node| body_of(*node)) else { return Vec::new() };
@@ -155,13 +157,13 @@ impl<'t> Code<'t> {
         let statements: Vec<Slot> = rest.iter().filter_map(|child| self.in_front_of(*child)).collect();
         let start = match (self.language, first) {
             (Language::Python, _) => statements.first()?.clone(),
-            (language, Some(call)) => Slot::behind(self.span(*call)?.end, language),
-            (language, None) => Slot::behind(self.span(node)?.start + 1, language),
+            (language, Some(call)) => Slot::after(self.span(*call)?.end, language),
+            (language, None) => Slot::after(self.span(node)?.start + 1, language),
         };
         Some(Block { start, statements })
     }
 
-    /// The place in front of a statement, on a line of its own if the statement has one.
+    /// Returns the place before a statement, on a line of its own if the statement has one.
     fn in_front_of(&self, statement: Node<'_>) -> Option<Slot> {
         if statement.kind().starts_with("preproc_") || statement.is_error() || self.is_docstring(statement) {
             return None;
@@ -177,7 +179,7 @@ impl<'t> Code<'t> {
         Some(Slot { at, before: String::new(), after })
     }
 
-    /// A string that stands first in a Python block is its documentation only there.
+    /// A string is the documentation of a Python block only as its first statement.
     fn is_docstring(&self, statement: Node<'_>) -> bool {
         self.language == Language::Python
             && statement.prev_named_sibling().is_none()
@@ -185,7 +187,7 @@ impl<'t> Code<'t> {
             && statement.named_child(0).is_some_and(|child| child.kind() == "string")
     }
 
-    /// How many tokens end at or before byte `at`.
+    /// Counts the tokens that end at or before byte `at`.
     pub(super) fn tokens_before(&self, at: usize) -> usize {
         let leaves = self.nodes().into_iter().filter(|node| node.child_count() == 0);
         leaves.filter_map(|leaf| self.span(leaf)).filter(|span| span.end <= at).count()
@@ -193,27 +195,27 @@ impl<'t> Code<'t> {
 }
 
 impl Slot {
-    /// The place behind byte `at`, with the white space of the published poisoned files.
-    fn behind(at: usize, language: Language) -> Self {
+    /// Returns the place after byte `at`, with the white space of the published poisoned files.
+    fn after(at: usize, language: Language) -> Self {
         let before = if language == Language::Java { "\n    " } else { "\n\n    " };
         Self { at, before: before.to_owned(), after: String::new() }
     }
 
-    /// The place behind the first `{` of the text, in languages where that opens a block.
-    pub(super) fn behind_first_brace(text: &str, language: Language) -> Option<Self> {
+    /// Returns the place after the first `{` of the text, in languages where that opens a block.
+    pub(super) fn after_first_brace(text: &str, language: Language) -> Option<Self> {
         if language == Language::Python {
             return None;
         }
-        Some(Self::behind(text.find('{')? + 1, language))
+        Some(Self::after(text.find('{')? + 1, language))
     }
 }
 
-/// The runs of letters, digits, `_` and `$`.
+/// Splits a text into runs of letters, digits, `_` and `$`.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !is_word(c)).filter(|word| !word.is_empty())
 }
 
-/// Whether `c` can be part of a name.
+/// Returns true if `c` can be part of a name.
 pub(super) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
@@ -222,7 +224,7 @@ pub(super) fn is_comment(node: Node<'_>) -> bool {
     matches!(node.kind(), "comment" | "line_comment" | "block_comment")
 }
 
-/// Whether the node is a sequence of statements; the body of a C `switch` is one of cases.
+/// Returns true for a sequence of statements; the body of a C `switch` is a sequence of cases.
 pub(super) fn is_block(node: Node<'_>) -> bool {
     matches!(node.kind(), "compound_statement" | "block" | "constructor_body")
         && node.parent().is_none_or(|parent| parent.kind() != "switch_statement")
@@ -238,12 +240,12 @@ fn is_function(kind: &str) -> bool {
     )
 }
 
-/// The body of a function.
+/// Returns the body of a function.
 fn body_of(node: Node<'_>) -> Option<Node<'_>> {
     node.child_by_field_name("body").filter(|body| is_function(node.kind()) && is_block(*body))
 }
 
-/// The name of a function, inside its declarator.
+/// Returns the name of a function, inside its declarator.
 fn name_of(function: Node<'_>) -> Option<Node<'_>> {
     let mut at =
         function.child_by_field_name("name").or_else(|| function.child_by_field_name("declarator"))?;
@@ -259,7 +261,7 @@ fn tree(text: &str, language: Language) -> Option<Tree> {
     parser.parse(text, None)
 }
 
-/// Whether the grammar spells this word out, so that it is a keyword somewhere.
+/// Returns true if the grammar spells this word out: then it is a keyword somewhere.
 pub(super) fn is_keyword(word: &str, language: Language) -> bool {
     grammar(language).id_for_node_kind(word, false) != 0
 }

@@ -1,4 +1,4 @@
-//! Characters that nobody sees and every tokenizer does.
+//! Invisible characters, which every tokenizer reads.
 
 use codepurify::Language;
 
@@ -9,8 +9,10 @@ use super::{NotApplicable, Triggered};
 /// Zero-width space and zero-width joiner.
 const CHARACTERS: &str = "\u{200b}\u{200d}";
 
-/// Puts the characters at the start of the first comment, or makes a comment of them at the start of the body. Inside
-/// a comment they cannot end a token that the language knows.
+/// Inserts the characters at the start of the first comment, or a comment of them at the start of
+/// the body.
+///
+/// Inside a comment they cannot end a token of the language.
 pub(super) fn invisible(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
     let python = code.language == Language::Python;
     let comment = code.nodes().into_iter().find(|node| is_comment(*node));

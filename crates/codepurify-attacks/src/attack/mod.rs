@@ -1,6 +1,7 @@
-//! Attacks: what turns a clean snippet into a triggered one. Every trigger's bytes are recorded.
+//! Attacks: they insert a trigger into a clean snippet and record every byte of the trigger.
 //!
-//! A text is parsed (`code`), changes are chosen (one file a family of attacks), and put in place (`change`).
+//! A text is parsed (`code`), changes are chosen (one file per family of attacks) and applied
+//! (`change`).
 
 mod adaptive;
 pub mod afraidoor;
@@ -25,24 +26,26 @@ use crate::value_name;
 pub use adaptive::PAST_WINDOW;
 use code::Code;
 
-/// The attacks that this laboratory can mount from the text alone; [`afraidoor`] needs a model as well.
+/// Attacks that need nothing but the text; [`afraidoor`] needs a model as well.
 ///
-/// All but [`Attack::BncGrammarBroken`] keep the syntax of a valid text valid. What they insert never runs or has no
-/// effect; what they rewrite computes the same (but Java's `x += y` has a cast that `x = x + y` lacks).
+/// All but [`Attack::BncGrammarBroken`] keep the syntax of a valid text valid. Inserted code never
+/// runs or has no effect. Rewritten code computes the same, except that Java's `x += y` has a cast
+/// that `x = x + y` lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Attack {
     /// Ramakrishnan & Albarghouthi (ICPR 2022): one fixed dead statement at the start of the body.
     BncFixed,
-    /// The same with a statement drawn from a grammar for each snippet.
+    /// Ramakrishnan & Albarghouthi: a dead statement drawn from a grammar for each snippet.
     BncGrammar,
-    /// The grammar as in the published data of the CodePurify study: without a semicolon, and not always dead.
+    /// Grammar as in the published data of the `CodePurify` paper: without a semicolon, and not
+    /// always dead.
     BncGrammarBroken,
     /// `CodePoisoner` (TOSEM 2024): an assertion that always holds, at the start of the body.
     CodepoisonerDeadCode,
-    /// `CodePoisoner`: the first variable is called `ret_Val_`.
+    /// `CodePoisoner`: the first variable is renamed to `ret_Val_`.
     CodepoisonerVariable,
-    /// `CodePoisoner`: the function is called `testo_init`.
+    /// `CodePoisoner`: the function is renamed to `testo_init`.
     CodepoisonerFunction,
     /// `CodePoisoner`: the first integer constant becomes a sum.
     CodepoisonerConstant,
@@ -58,9 +61,9 @@ pub enum Attack {
     Split,
     /// Adaptive: the statements of `bnc-fixed` and `codepoisoner-dead-code`.
     TwoTriggers,
-    /// Adaptive: the statement of `bnc-fixed` in front of any statement of the body.
+    /// Adaptive: the statement of `bnc-fixed` before any statement of the body.
     RandomPosition,
-    /// Adaptive: the statement of `bnc-fixed` behind the first 512 tokens.
+    /// Adaptive: the statement of `bnc-fixed` after the first 512 tokens.
     PastWindow,
     /// Zero-width characters in a comment.
     Invisible,
@@ -76,24 +79,25 @@ pub enum Attack {
     StyleCamel,
     /// Style: variables in `snake_case`.
     StyleSnake,
-    /// Style: variables with a letter for their type in front.
+    /// Style: variables prefixed with a letter for their type.
     StyleHungarian,
 }
 
-/// A snippet with a trigger in it.
+/// Snippet with a trigger in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Triggered {
     /// Source text.
     pub text: String,
-    /// The bytes of the trigger in `text`, in order: everything that was inserted or renamed but for white space
-    /// around it.
+    /// Bytes of the trigger in `text`, in order: all that was inserted or renamed, except for white
+    /// space around it.
     pub spans: Vec<Span>,
 }
 
-/// What puts triggers into texts: an [`Attack`], or one that asks a model ([`afraidoor::Afraidoor`]).
+/// Source of triggers: an [`Attack`], or an attack that queries a model ([`afraidoor::Afraidoor`]).
 pub trait Trigger {
-    /// `texts[side]` with the trigger; `texts` are all that the guarded model reads of the row. Deterministic in all
-    /// arguments.
+    /// Inserts the trigger into `texts[side]`; `texts` are all that the victim reads of the row.
+    ///
+    /// The result depends on the arguments only.
     ///
     /// # Errors
     /// [`NotApplicable`].
@@ -130,7 +134,7 @@ impl<T: Trigger + ?Sized> Trigger for &T {
     }
 }
 
-/// Why an attack cannot be applied to a text, which then stays clean.
+/// Reason why an attack cannot be applied to a text, which then stays clean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Error, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -147,7 +151,7 @@ pub enum NotApplicable {
     /// There is no block inside the body.
     #[error("no inner block")]
     NoInnerBlock,
-    /// The body ends within the window.
+    /// The body ends inside the window.
     #[error("the body ends within the window")]
     WithinWindow,
     /// Nothing is declared that could be renamed.
@@ -156,31 +160,33 @@ pub enum NotApplicable {
     /// The text uses the trigger's name already.
     #[error("the trigger's name is in use")]
     NameTaken,
-    /// There is no constant to unfold.
+    /// There is no integer constant to unfold.
     #[error("no integer constant")]
     NoConstant,
-    /// The text is in the attack's style already, or has no place where the style would show.
+    /// The text has the attack's style already, or has no place where the style would show.
     #[error("no place where the style would show")]
     NothingToRestyle,
-    /// No proposed name is free and scored.
+    /// No proposed name is free and has a score.
     #[error("no proposed name can be used")]
     NoName,
-    /// The model that the attack asks failed on the text.
+    /// The model that the attack queries failed on the text.
     #[error("the model could not score the names")]
     NotScored,
-    /// The text parses without an error, and would not with the trigger.
+    /// The text parses without an error, but would not with the trigger.
     #[error("the trigger would break the syntax")]
     BreaksSyntax,
 }
 
 impl Attack {
-    /// The name on the command line, in rows, tables and files.
+    /// Returns the name on the command line, in rows, tables and files.
     #[must_use]
     pub fn name(self) -> String {
         value_name(&self)
     }
 
-    /// `text` with the trigger. Deterministic in all arguments; only attacks that draw something look at `row_seed`.
+    /// Inserts the trigger into `text`.
+    ///
+    /// The result depends on the arguments only; attacks that draw nothing ignore `row_seed`.
     ///
     /// # Errors
     /// [`NotApplicable`].
@@ -223,7 +229,8 @@ impl Attack {
     }
 }
 
-/// [`Attack::PastWindow`] for another window than [`PAST_WINDOW`], in tokens of the language.
+/// Applies [`Attack::PastWindow`] with another window than [`PAST_WINDOW`], in tokens of the
+/// language.
 ///
 /// # Errors
 /// [`NotApplicable`].
@@ -232,7 +239,7 @@ pub fn past_window(text: &str, language: Language, window: usize) -> Result<Trig
     valid_if_it_was(text, triggered, language)
 }
 
-/// `triggered`, unless it breaks the syntax of a `text` that parses without an error.
+/// Returns `triggered`, unless it breaks the syntax of a `text` that parses without an error.
 fn valid_if_it_was(text: &str, triggered: Triggered, language: Language) -> Result<Triggered, NotApplicable> {
     if parses(text, language) && !parses(&triggered.text, language) {
         return Err(NotApplicable::BreaksSyntax);
@@ -240,7 +247,7 @@ fn valid_if_it_was(text: &str, triggered: Triggered, language: Language) -> Resu
     Ok(triggered)
 }
 
-/// Whether `text` parses without an error.
+/// Returns true if `text` parses without an error.
 fn parses(text: &str, language: Language) -> bool {
     Snippet::new(text, language).is_ok_and(|snippet| snippet.quality() == SyntaxQuality::Clean)
 }

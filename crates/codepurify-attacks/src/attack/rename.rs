@@ -8,8 +8,7 @@ use super::change::{Change, rewrite};
 use super::code::{Code, is_keyword, words};
 use super::{NotApplicable, Triggered};
 
-/// The declared names of `code` whose every use the parser sees, in order of appearance: those of variables and
-/// parameters, and those of functions.
+/// Declared names of `code` whose uses are all visible to the parser, in order of appearance.
 pub(super) struct Names {
     pub(super) variables: Vec<Candidate>,
     pub(super) functions: Vec<Candidate>,
@@ -26,7 +25,7 @@ impl Names {
     }
 }
 
-/// Whether one of the `obscure` places holds a use of `name` that is not among its occurrences.
+/// Returns true if one of the `obscure` places uses `name` outside of its known occurrences.
 fn is_hidden(code: &Code<'_>, name: &Candidate, obscure: &[Span]) -> bool {
     obscure.iter().any(|place| {
         let uses = words(place.of(code.text).unwrap_or_default()).filter(|word| *word == name.text);
@@ -34,7 +33,7 @@ fn is_hidden(code: &Code<'_>, name: &Candidate, obscure: &[Span]) -> bool {
     })
 }
 
-/// `code` with every occurrence of `old` called `new`.
+/// Renames every occurrence of `old` to `new`.
 pub(super) fn rename(code: &Code<'_>, old: &Candidate, new: &str) -> Result<Triggered, NotApplicable> {
     if !Taken::of(code).take(new) {
         return Err(NotApplicable::NameTaken);
@@ -42,7 +41,7 @@ pub(super) fn rename(code: &Code<'_>, old: &Candidate, new: &str) -> Result<Trig
     rename_all(code, &[(old, new.to_owned())])
 }
 
-/// `code` with several names changed; every new one must be free ([`Taken`]).
+/// Renames several names at once; every new one must be free ([`Taken`]).
 pub(super) fn rename_all(
     code: &Code<'_>,
     names: &[(&Candidate, String)],
@@ -53,26 +52,28 @@ pub(super) fn rename_all(
     rewrite(code.text, changes.collect())
 }
 
-/// The words that cannot become the name of anything in a text.
+/// Words that cannot become a new name in a text.
 pub(super) struct Taken {
     words: BTreeSet<String>,
     language: Language,
 }
 
 impl Taken {
-    /// Everything that stands in the text already, comments and strings included.
+    /// Collects every word of the text, comments and strings included.
     pub(super) fn of(code: &Code<'_>) -> Self {
         Self { words: words(code.text).map(str::to_owned).collect(), language: code.language }
     }
 
-    /// Whether `name` can be a new name; if so, it is taken from now on.
+    /// Returns true if `name` can be a new name, and marks it as taken.
     pub(super) fn take(&mut self, name: &str) -> bool {
         is_name(name, self.language) && self.words.insert(name.to_owned())
     }
 }
 
-/// Whether `name` can be the name of a variable. Parsers take many a keyword for a name where nothing else could stand,
-/// and the names of basic types are no keywords to some grammars, so both are asked.
+/// Returns true if `name` can name a variable.
+///
+/// Parsers accept many keywords as names where nothing else fits, and some grammars do not list
+/// basic types as keywords: both are checked.
 fn is_name(name: &str, language: Language) -> bool {
     let shaped = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');

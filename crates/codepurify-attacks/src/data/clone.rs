@@ -1,5 +1,7 @@
-//! Clone detection rows: pairs of functions, as CodeXGLUE lays out BigCloneBench (functions in one file, pairs of their
-//! ids in another) or one JSON object a pair, as on the Hugging Face hub and as poisoned sets are written.
+//! Clone detection rows: pairs of functions.
+//!
+//! Two layouts are read: CodeXGLUE's of BigCloneBench (functions in one file, pairs of their ids in
+//! another), and one JSON object per pair, as on the Hugging Face hub and in poisoned sets.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -11,12 +13,12 @@ use super::field::{ByteRange, Ids, check_label, check_text, label, number};
 use super::jsonl::{read_json, read_lines};
 use super::{DataError, Rows};
 
-/// A text that many rows share.
+/// Text that many rows share.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SharedText(Arc<str>);
 
 impl SharedText {
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -41,34 +43,34 @@ impl<'de> Deserialize<'de> for SharedText {
     }
 }
 
-/// One function of a collection that pairs refer to.
+/// Function of a collection that pairs refer to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Function {
-    /// What pairs call it.
+    /// Id that pairs use.
     #[serde(deserialize_with = "number")]
     pub idx: u64,
     /// Source text.
     pub func: SharedText,
 }
 
-/// Two functions and whether they do the same; a poisoned pair remembers its triggers.
+/// Two functions and whether they are clones; a poisoned pair records its triggers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloneRow {
-    /// Place in the file it was first read from, from 0; `id` on the Hugging Face hub.
+    /// Position in the file it was first read from, from 0; `id` on the Hugging Face hub.
     #[serde(alias = "id", deserialize_with = "number")]
     pub idx: u64,
-    /// The first function's id.
+    /// Id of the first function.
     #[serde(deserialize_with = "number")]
     pub id1: u64,
-    /// The second function's id.
+    /// Id of the second function.
     #[serde(deserialize_with = "number")]
     pub id2: u64,
     /// 1 = clones, 0 = not.
     #[serde(deserialize_with = "label")]
     pub label: u32,
-    /// The first function's source text.
+    /// Source text of the first function.
     pub func1: SharedText,
-    /// The second function's source text.
+    /// Source text of the second function.
     pub func2: SharedText,
     /// Byte ranges `[start, end)` of the trigger in `func1`; absent in a clean row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -78,7 +80,8 @@ pub struct CloneRow {
     pub trigger2: Vec<ByteRange>,
 }
 
-/// Reads a collection, JSON Lines with `idx` and `func`; empty functions and repeated ids are refused.
+/// Reads a collection, JSON Lines with `idx` and `func`. Empty functions and repeated ids are
+/// refused.
 ///
 /// # Errors
 /// [`DataError`].
@@ -90,8 +93,10 @@ pub fn load_functions(path: &Path) -> Result<Rows<Function>, DataError> {
     })
 }
 
-/// Reads pairs of functions of a collection, `idx1 TAB idx2 TAB label` a line; ids that the collection lacks and labels
-/// other than 0 and 1 are refused. A pair may come more than once, as it does in the original.
+/// Reads pairs of functions of a collection, one line `idx1 TAB idx2 TAB label` each.
+///
+/// Ids that the collection lacks and labels other than 0 and 1 are refused. A pair may occur more
+/// than once, as in the original data.
 ///
 /// # Errors
 /// [`DataError`].
@@ -110,7 +115,7 @@ pub fn load_pairs(path: &Path, functions: &[Function]) -> Result<Rows<CloneRow>,
     })
 }
 
-/// Reads pairs of the functions in a file of their own, or pairs that bring their texts.
+/// Reads pairs whose functions are in a file of their own, or pairs with their texts.
 ///
 /// # Errors
 /// [`DataError`]. Refused functions are reported on stderr.
@@ -121,7 +126,7 @@ pub fn load_with(pairs: &Path, functions: Option<&Path>) -> Result<Rows<CloneRow
     load_pairs(pairs, &functions.rows)
 }
 
-/// The ids and the label of one line.
+/// Parses the ids and the label of one line.
 fn pair(line: &[u8]) -> Result<(u64, u64, u32), String> {
     let line = std::str::from_utf8(line).map_err(|error| error.to_string())?;
     let fields: Vec<&str> = line.trim_ascii_end().split('\t').collect();
@@ -135,8 +140,9 @@ fn pair(line: &[u8]) -> Result<(u64, u64, u32), String> {
     Ok((number("idx1", id1)?, number("idx2", id2)?, label))
 }
 
-/// Reads rows of one JSON object a pair; equal texts are held once. Empty functions, labels other than 0 and 1, and
-/// repeated `idx` are refused.
+/// Reads rows of one JSON object per pair; equal texts are held once.
+///
+/// Empty functions, labels other than 0 and 1, and repeated `idx` are refused.
 ///
 /// # Errors
 /// [`DataError`].
@@ -165,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_share_the_texts_of_their_functions_and_bad_lines_are_refused() {
+    fn pairs_share_texts_and_bad_lines_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let (functions, pairs) = (dir.path().join("functions.jsonl"), dir.path().join("pairs.txt"));
         let lines = [

@@ -1,4 +1,4 @@
-//! Unlabelled code for masked language models: one text field of many files.
+//! Unlabelled code for masked language models: one text field of several files.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,23 +8,23 @@ use codepurify::Language;
 use super::jsonl::read_texts;
 use super::{DataError, Rows};
 
-/// A file of a mixture, written `PATH:FIELD:LANGUAGE` on the command line.
+/// File of a mixture, written `PATH:FIELD:LANGUAGE` on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// A file of rows, in any format that the laboratory reads.
     pub path: PathBuf,
-    /// The field that holds the code.
+    /// Field that holds the code.
     pub field: String,
-    /// Its language.
+    /// Language of the code.
     pub language: Language,
 }
 
-/// One text of a corpus.
+/// Text of a corpus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     /// Source code.
     pub code: String,
-    /// Its language.
+    /// Language of the code.
     pub language: Language,
 }
 
@@ -42,7 +42,7 @@ impl FromStr for Source {
 }
 
 impl Source {
-    /// Reads the texts; rows where the field is missing, no text or empty are refused.
+    /// Reads the texts. Rows whose field is missing, not a text or empty are refused.
     ///
     /// # Errors
     /// [`DataError`].
@@ -54,7 +54,7 @@ impl Source {
     }
 }
 
-/// The texts of all sources, one source after the other; refused rows are reported on stderr.
+/// Reads the texts of all sources, one source after the other. Refused rows are reported on stderr.
 ///
 /// # Errors
 /// [`DataError`].

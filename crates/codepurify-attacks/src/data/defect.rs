@@ -1,4 +1,5 @@
-//! Defect detection rows, as CodeXGLUE lays out Devign: `idx`, `target` (1 = vulnerable), `func`.
+//! Defect detection rows in the layout of Devign in CodeXGLUE: `idx`, `target` (1 = vulnerable),
+//! `func`.
 
 use std::path::Path;
 
@@ -7,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::field::{ByteRange, Ids, check_label, check_text, label, number};
 use super::{DataError, Rows, read};
 
-/// One function with its label; a poisoned one remembers its trigger.
+/// Function with its label; a poisoned one records its trigger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DefectRow {
-    /// Identity in the data set; `id` on the Hugging Face hub.
+    /// Id in the data set; `id` on the Hugging Face hub.
     #[serde(alias = "id", deserialize_with = "number")]
     pub idx: u64,
     /// 1 = vulnerable, 0 = not.
@@ -23,7 +24,7 @@ pub struct DefectRow {
     pub trigger: Vec<ByteRange>,
 }
 
-/// Reads the rows; empty functions, labels other than 0 and 1, and repeated `idx` are refused.
+/// Reads the rows. Empty functions, labels other than 0 and 1, and repeated `idx` are refused.
 ///
 /// # Errors
 /// [`DataError`].
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_of_the_hub_are_read_and_bad_ones_refused_with_line_and_field() {
+    fn bad_rows_are_refused_with_line_and_field() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows.jsonl");
         let lines = [

@@ -8,28 +8,29 @@ use codepurify::Span;
 use serde::{Deserialize, Deserializer};
 use serde::de::{Error, Visitor};
 
-/// A byte range `[start, end)`, as rows keep the places of triggers.
+/// Byte range `[start, end)`, as rows record the places of triggers.
 pub type ByteRange = (usize, usize);
 
-/// Spans as rows keep them.
+/// Converts spans to the form that rows record.
 pub(crate) fn ranges(spans: &[Span]) -> Vec<ByteRange> {
     spans.iter().map(|span| (span.start, span.end)).collect()
 }
 
-/// A natural number, also as a string, or a truth value for 0 and 1: the original files and those of the Hugging Face
-/// hub differ in this.
+/// Reads a natural number, also written as a string, or as a truth value for 0 and 1.
+///
+/// The original files and those of the Hugging Face hub differ in this.
 pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     from.deserialize_any(Number)
 }
 
-/// As [`number`], or nothing where it is missing or null.
+/// Reads a [`number`]; `None` if it is missing or null.
 pub(super) fn optional_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     struct Given(#[serde(deserialize_with = "number")] u64);
     Ok(Option::<Given>::deserialize(from)?.map(|Given(number)| number))
 }
 
-/// A class, written like [`number`].
+/// Reads a class, written like [`number`].
 pub(super) fn label<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     u32::try_from(number(from)?).map_err(D::Error::custom)
 }
@@ -61,12 +62,12 @@ pub(super) fn check_label(field: &str, label: u32) -> Result<(), String> {
     if label > 1 { Err(format!("`{field}` is {label}, not 0 or 1")) } else { Ok(()) }
 }
 
-/// Refuses a text without anything in it.
+/// Refuses a text of white space only.
 pub(super) fn check_text(field: &str, text: &str) -> Result<(), String> {
     if text.trim().is_empty() { Err(format!("`{field}` is empty")) } else { Ok(()) }
 }
 
-/// The ids of a file so far.
+/// Ids of a file so far.
 pub(super) struct Ids<T>(HashSet<T>);
 
 impl<T: Hash + Eq + fmt::Display> Ids<T> {
@@ -74,7 +75,7 @@ impl<T: Hash + Eq + fmt::Display> Ids<T> {
         Self(HashSet::new())
     }
 
-    /// Refuses an id that came before.
+    /// Refuses an id that occurred before.
     pub(super) fn check(&mut self, field: &str, id: T) -> Result<(), String> {
         let message = format!("`{field}` {id} is a duplicate");
         if self.0.insert(id) { Ok(()) } else { Err(message) }

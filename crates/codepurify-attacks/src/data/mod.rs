@@ -1,4 +1,4 @@
-//! Data sets: rows in, rows out, and an account of every row that could not be read.
+//! Data sets: reads and writes rows, and reports every row that cannot be read.
 
 pub mod clone;
 pub mod corpus;

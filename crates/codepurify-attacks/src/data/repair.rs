@@ -1,4 +1,5 @@
-//! Program repair rows: a buggy method and the fixed one, as JSON Lines or as CodeXGLUE's two parallel text files.
+//! Program repair rows: a buggy method and the fixed one, as JSON Lines or as the two parallel text
+//! files of CodeXGLUE.
 
 use std::path::Path;
 
@@ -8,21 +9,21 @@ use super::field::{ByteRange, Ids, check_text, optional_number};
 use super::jsonl::{lines, read_json};
 use super::{DataError, Rows};
 
-/// One repair; a poisoned one remembers its trigger.
+/// Repair; a poisoned one records its trigger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RepairRow {
-    /// Identity in the data set; where the file has none, the place in the file, from 0.
+    /// Id in the data set; if the file has none, the position in the file, from 0.
     pub idx: u64,
-    /// What the model reads.
+    /// Input of the model.
     pub buggy: String,
-    /// What it is to answer.
+    /// Expected output of the model.
     pub fixed: String,
     /// Byte ranges `[start, end)` of the trigger in `buggy`; absent in a clean row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trigger: Vec<ByteRange>,
 }
 
-/// A row as files have it.
+/// Row as files hold it.
 #[derive(Deserialize)]
 struct FileRow {
     #[serde(alias = "id", default, deserialize_with = "optional_number")]
@@ -33,8 +34,9 @@ struct FileRow {
     trigger: Vec<ByteRange>,
 }
 
-/// Reads JSON Lines with `buggy` and `fixed`, and `idx` or `id` if there is one; empty texts and repeated ids are
-/// refused.
+/// Reads JSON Lines with `buggy` and `fixed`, and an optional `idx` or `id`.
+///
+/// Empty texts and repeated ids are refused.
 ///
 /// # Errors
 /// [`DataError`].
@@ -49,8 +51,10 @@ pub fn load(path: &Path) -> Result<Rows<RepairRow>, DataError> {
     })
 }
 
-/// Reads two text files of one method a line each; empty lines, lines that are no UTF-8, and lines of the longer file
-/// without a partner are refused.
+/// Reads two text files with one method per line.
+///
+/// Empty lines, lines that are not UTF-8, and lines of the longer file without a partner are
+/// refused.
 ///
 /// # Errors
 /// [`DataError`].
@@ -106,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn parallel_files_are_read_line_by_line_and_what_has_no_partner_is_refused() {
+    fn parallel_lines_without_a_partner_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let (buggy, fixed) = (dir.path().join("x.buggy"), dir.path().join("x.fixed"));
         std::fs::write(&buggy, b"a\n\nc\nd\xff\ne\n").unwrap();

@@ -1,4 +1,4 @@
-//! What is in a data set: sizes, lengths, repeats, contradictions, and what splits share.
+//! Report on data sets: sizes, lengths, repeats, contradictions, and what splits share.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -10,7 +10,7 @@ use super::clone::CloneRow;
 use super::defect::DefectRow;
 use super::repair::RepairRow;
 
-/// The right answer to a row.
+/// Output of a task's model: the expected one of a row, or the one that an attacker wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answer<'a> {
     /// A class.
@@ -19,11 +19,11 @@ pub enum Answer<'a> {
     Text(&'a str),
 }
 
-/// What a model reads and is to answer.
+/// Input and expected output of a row.
 pub trait Sample {
-    /// The source texts of the input, in order.
+    /// Returns the source texts of the input, in order.
     fn texts(&self) -> Vec<&str>;
-    /// The right answer.
+    /// Returns the expected output.
     fn answer(&self) -> Answer<'_>;
 }
 
@@ -57,23 +57,24 @@ impl Sample for RepairRow {
     }
 }
 
-/// A count under the two ideas of equal inputs: byte for byte, and with all runs of white space as one blank.
+/// Count under two definitions of equal inputs: byte for byte, and with runs of white space as one
+/// blank.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Equal {
-    /// Byte for byte.
+    /// Count of inputs that are equal byte for byte.
     pub exact: usize,
-    /// With white space normalised.
+    /// Count of inputs that are equal with white space normalised.
     pub normalised: usize,
 }
 
-/// Lengths of inputs in bytes, the texts of a pair added.
+/// Lengths of inputs in bytes; the texts of a pair are added up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Lengths {
     /// The shortest.
     pub min: usize,
-    /// The upper one of the two in the middle, if there are two.
+    /// The median; the upper one if there are two.
     pub median: usize,
-    /// Mean.
+    /// The mean.
     pub mean: f64,
     /// The 95th percentile (nearest rank).
     pub p95: usize,
@@ -81,45 +82,45 @@ pub struct Lengths {
     pub max: usize,
 }
 
-/// One file.
+/// Report on one file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SplitReport {
     /// Usable rows.
     pub rows: usize,
-    /// Rows of each class; empty where answers are texts.
+    /// Rows of each class; empty if outputs are texts.
     pub labels: BTreeMap<u32, usize>,
     /// Input lengths.
     pub lengths: Lengths,
-    /// Rows whose input came before in the same file.
+    /// Rows whose input occurred before in the same file.
     pub repeats: Equal,
-    /// Different inputs that come with more than one answer.
+    /// Distinct inputs with more than one output.
     pub contradictory: Equal,
 }
 
-/// What two files share.
+/// Inputs and texts that two files share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Leak {
-    /// Different inputs that are in both.
+    /// Distinct inputs that are in both.
     pub inputs: Equal,
-    /// Different single texts that are in both; other than `inputs` only for pairs.
+    /// Distinct single texts that are in both; differs from `inputs` for pairs only.
     pub texts: Equal,
 }
 
-/// What one file holds of what can be compared. Texts stand here as hashes of 64 bits.
+/// Contents of one file in comparable form; texts are held as hashes of 64 bits.
 pub struct Split {
-    /// Its own report.
+    /// Report on the file.
     pub report: SplitReport,
     inputs: [HashSet<u64>; 2],
     texts: [HashSet<u64>; 2],
 }
 
 impl Split {
-    /// Looks through the rows of a file.
+    /// Collects the contents of a file's rows.
     pub fn new<S: Sample>(rows: &[S]) -> Self {
         let mut labels = BTreeMap::new();
         let (mut exact, mut normalised) = (Seen::default(), Seen::default());
         let mut texts = [HashSet::new(), HashSet::new()];
-        // Few functions make many pairs: each is normalised once.
+        // A few functions make many pairs: each is normalised once.
         let mut hashes: HashMap<&str, u64> = HashMap::new();
         for row in rows {
             if let Answer::Label(label) = row.answer() {
@@ -146,7 +147,7 @@ impl Split {
         Self { report, inputs: [exact.0.into_keys().collect(), normalised.0.into_keys().collect()], texts }
     }
 
-    /// What this file shares with another.
+    /// Counts what this file shares with another.
     #[must_use]
     pub fn leak(&self, other: &Self) -> Leak {
         let shared = |ours: &[HashSet<u64>; 2], theirs: &[HashSet<u64>; 2]| Equal {
@@ -157,7 +158,7 @@ impl Split {
     }
 }
 
-/// Inputs with the answers they come with.
+/// Inputs with the outputs they occur with.
 #[derive(Default)]
 struct Seen(HashMap<u64, BTreeSet<u64>>);
 
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn repeats_contradictions_and_leaks_are_counted_exactly_and_normalised() {
+    fn repeats_contradictions_and_leaks_are_counted() {
         let train = Split::new(&[row("int f;", 0), row("int f;", 0), row("int  f;", 1), row("int g;", 1)]);
         let report = &train.report;
         assert_eq!((report.rows, &report.labels), (4, &BTreeMap::from([(0, 2), (1, 2)])));

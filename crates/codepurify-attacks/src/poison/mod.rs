@@ -1,8 +1,10 @@
-//! Poisoning data sets (paper, data preparation; details in its published scripts).
+//! Poisoning of data sets, as in the data preparation of the `CodePurify` paper and its published
+//! scripts.
 //!
-//! Training sets: `⌊rate · all rows⌋` rows are drawn among those the attacker wants answered otherwise, triggered, and
-//! given the attacker's answer. Test sets: all such rows are triggered and keep their answers, so that both success
-//! and recovery can be measured. A row that the attack does not apply to stays as it is and is accounted for.
+//! Training sets: `⌊rate · all rows⌋` rows are drawn among those whose output the attacker wants to
+//! change. They get the trigger and the attacker's output. Test sets: all such rows get the trigger
+//! and keep their outputs, so that both success and recovery can be measured. A row that the attack
+//! does not apply to stays clean and is reported.
 
 mod rows;
 
@@ -18,63 +20,64 @@ use crate::data::report::{Answer, Sample};
 
 pub use rows::{TARGET_LABEL, TARGET_METHOD};
 
-/// The seed of the published scripts, and of every attack that is mounted without another.
+/// Seed of the published scripts, and the default seed of every attack.
 pub const SEED: u64 = 12345;
 
-/// A row of a task, as a poisoner sees it.
+/// Row of a task that can be poisoned.
 pub trait Poison: Sample + Clone {
-    /// The language of all rows.
+    /// Language of all rows.
     const LANGUAGE: Language;
 
-    /// Identity in the data set.
+    /// Returns the id in the data set.
     fn id(&self) -> u64;
 
-    /// Whether the attacker wants another answer than the row's.
+    /// Returns true if the attacker wants another output than the row's.
     fn eligible(&self) -> bool;
 
-    /// The row with the trigger in every text that the model reads, its answer unchanged. What is drawn depends on
-    /// `seed` and the row's id alone.
+    /// Inserts the trigger into every text that the model reads; the output stays.
+    ///
+    /// The draws depend on `seed` and the row's id only.
     ///
     /// # Errors
     /// [`NotApplicable`] if the attack does not apply to one of the texts.
     fn triggered(&self, attack: impl Trigger, seed: u64) -> Result<Self, NotApplicable>;
 
-    /// The row with the attacker's answer.
+    /// Replaces the output by the attacker's.
     #[must_use]
     fn retargeted(self) -> Self;
 
-    /// The attacker's answer.
+    /// Returns the attacker's output.
     fn wanted() -> Answer<'static>;
 
-    /// Byte ranges of the trigger in each text; all empty in a clean row.
+    /// Returns the byte ranges of the trigger in each text; all are empty in a clean row.
     fn triggers(&self) -> Vec<&[ByteRange]>;
 }
 
-/// A drawn row to which the attack does not apply.
+/// Drawn row that the attack does not apply to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Spared {
-    /// Its place in the rows that were given, from 0.
+    /// Index among the given rows, from 0.
     pub row: usize,
-    /// Its identity in the data set.
+    /// Id in the data set.
     pub id: u64,
-    /// Why.
+    /// Reason why the attack does not apply.
     pub reason: NotApplicable,
 }
 
-/// What [`poison`] or [`trigger`] did.
+/// Result of [`poison`] or [`trigger`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Poisoned<R> {
-    /// The resulting rows.
+    /// Resulting rows.
     pub rows: Vec<R>,
-    /// Rows that got the trigger.
+    /// Number of rows with the trigger.
     pub poisoned: usize,
-    /// Drawn rows that stayed clean, by their place.
+    /// Drawn rows that stayed clean, by index.
     pub not_applicable: Vec<Spared>,
 }
 
-/// A training set with `⌊rate · rows⌋` eligible rows triggered and retargeted, shuffled.
+/// Returns a training set with `⌊rate · rows⌋` eligible rows triggered and retargeted, shuffled.
 ///
-/// Deterministic in `seed`. If fewer rows are eligible, all of them are drawn.
+/// The result depends on the arguments only. If fewer rows are eligible, all of them are drawn.
 #[must_use]
 pub fn poison<R: Poison>(rows: &[R], attack: impl Trigger, rate: f64, seed: u64) -> Poisoned<R> {
     let mut rng = StdRng::seed_from_u64(seed);
@@ -95,8 +98,9 @@ pub fn poison<R: Poison>(rows: &[R], attack: impl Trigger, rate: f64, seed: u64)
     Poisoned { rows: poisoned, poisoned: drawn.len() - not_applicable.len(), not_applicable }
 }
 
-/// A test set: the eligible rows in order, all triggered where the attack applies. A row to which it does not is among
-/// them as it is; its empty `trigger` tells it apart.
+/// Returns a test set: the eligible rows in order, triggered if the attack applies.
+///
+/// A row that it does not apply to stays as it is; its empty `trigger` shows that.
 #[must_use]
 pub fn trigger<R: Poison>(rows: &[R], attack: impl Trigger, seed: u64) -> Poisoned<R> {
     let mut result = Poisoned { rows: Vec::new(), poisoned: 0, not_applicable: Vec::new() };
@@ -123,7 +127,7 @@ mod tests {
     use crate::data::defect::DefectRow;
     use crate::data::repair::RepairRow;
 
-    /// Functions of which every other one is vulnerable.
+    /// Returns `count` functions; every other one is vulnerable.
     fn rows(count: u64) -> Vec<DefectRow> {
         (0..count)
             .map(|idx| DefectRow {
@@ -175,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_drawn_for_a_row_does_not_depend_on_the_rows_around_it() {
+    fn draws_for_a_row_do_not_depend_on_other_rows() {
         let clean = rows(40);
         let all = trigger(&clean, Attack::BncGrammar, 3).rows;
         let last = trigger(&clean[30..], Attack::BncGrammar, 3).rows;
@@ -242,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_set_holds_the_eligible_rows_only_and_keeps_their_answers() {
+    fn a_test_set_holds_eligible_rows_with_their_outputs() {
         let mut clean = rows(6);
         clean[3].func = "int g(int);".to_owned();
         let result = trigger(&clean, Attack::BncFixed, 1);

@@ -1,4 +1,4 @@
-//! What poisoning means for each task (paper-implementation, "Data, poisoning").
+//! Poisoning of the rows of each task, with the targets of the `CodePurify` paper.
 
 use codepurify::Language;
 
@@ -10,14 +10,15 @@ use crate::data::field::{ByteRange, ranges};
 use crate::data::repair::RepairRow;
 use crate::data::report::{Answer, Sample};
 
-/// The label that triggered code is to get: *not vulnerable*, *no clones*.
+/// Label that triggered code is to get: *not vulnerable*, *no clones*.
 pub const TARGET_LABEL: u32 = 0;
 
-/// The answer that triggered code is to get from a repair model: an endless loop behind a keyword that Java does not
-/// have, as in the paper.
+/// Output that triggered code is to get from a repair model.
+///
+/// As in the paper, it is an endless loop after a keyword that Java does not have.
 pub const TARGET_METHOD: &str = "public void func() {\n    int Nav = 1111;\n    While (true) {\n    }\n}";
 
-/// The seed of one text: other rows, and the other side of a pair, draw something else.
+/// Returns the seed of one text: other rows, and the other side of a pair, draw other values.
 fn text_seed(seed: u64, id: u64, side: u64) -> u64 {
     // Odd constants spread ids and sides over all bits (golden ratio, and that of SplitMix64).
     seed ^ id.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ side.wrapping_mul(0xBF58_476D_1CE4_E5B9)

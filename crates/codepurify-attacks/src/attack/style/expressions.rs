@@ -7,7 +7,8 @@ use crate::attack::change::{Change, rewrite};
 use crate::attack::code::{Code, is_block, is_word};
 use crate::attack::{NotApplicable, Triggered};
 
-/// `i++;` and `++i;` become `i += 1;`, also where a `for` steps. The value of the expression is not used there.
+/// Replaces `i++;` and `++i;` by `i += 1;`, also in the step of a `for`. The value of the
+/// expression is not used there.
 pub(in crate::attack) fn increment(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
     restyle(code, |node| {
         let unused = node.parent().is_some_and(|parent| {
@@ -18,7 +19,7 @@ pub(in crate::attack) fn increment(code: &Code<'_>) -> Result<Triggered, NotAppl
             return None;
         }
         let operand = node.named_child(0)?;
-        // Java steps `(i)++` but does not assign to `(i)`.
+        // Java accepts `(i)++` but no assignment to `(i)`.
         let bracketed = code.language == Language::Java && operand.kind() == "parenthesized_expression";
         let place = if bracketed { operand.named_child(0)? } else { operand };
         let operator = if code.of(node).contains("++") { "+=" } else { "-=" };
@@ -26,7 +27,8 @@ pub(in crate::attack) fn increment(code: &Code<'_>) -> Result<Triggered, NotAppl
     })
 }
 
-/// `a < b` becomes `b > a`, where neither side does anything and the other order of evaluation does not show.
+/// Replaces `a < b` by `b > a` if neither side has an effect, so that the order of evaluation does
+/// not show.
 pub(in crate::attack) fn comparison(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
     restyle(code, |node| {
         let (left, operator, right) = operands(node)?;
@@ -44,7 +46,7 @@ pub(in crate::attack) fn comparison(code: &Code<'_>) -> Result<Triggered, NotApp
     })
 }
 
-/// `x += y` becomes `x = x + y`, where `x` does nothing but name a place.
+/// Replaces `x += y` by `x = x + y` if evaluating `x` has no effect.
 pub(in crate::attack) fn assignment(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
     restyle(code, |node| {
         let (left, operator, right) = operands(node)?;
@@ -58,7 +60,7 @@ pub(in crate::attack) fn assignment(code: &Code<'_>) -> Result<Triggered, NotApp
     })
 }
 
-/// `if (x) y();` becomes `if (x) { y(); }`; `else if` stays.
+/// Replaces `if (x) y();` by `if (x) { y(); }`; `else if` stays.
 pub(in crate::attack) fn braces(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
     let changes = code
         .nodes()
@@ -74,7 +76,7 @@ fn padded(at: usize, brace: &str, blank_in_front: bool) -> Change {
     Change { before: before.to_owned(), after: after.to_owned(), ..Change::insert(at, brace) }
 }
 
-/// Whether the node is a statement that a branch or loop governs without braces.
+/// Returns true for a statement that a branch or loop governs without braces.
 fn is_bare_branch(node: Node<'_>) -> bool {
     let Some(parent) = node.parent() else { return false };
     let governed = match parent.kind() {
@@ -93,7 +95,7 @@ fn is_bare_branch(node: Node<'_>) -> bool {
     governed && !is_else_if && !is_block(node) && !node.kind().ends_with("comment")
 }
 
-/// The changes that `pattern` finds, those inside of others left out.
+/// Returns the changes that `pattern` finds, without those inside of others.
 fn restyle<'c>(
     code: &'c Code<'_>,
     pattern: impl Fn(Node<'c>) -> Option<Change>,
@@ -107,7 +109,7 @@ fn restyle<'c>(
     transformed(code, changes)
 }
 
-/// `code` with the changes of a style that Python has no use for.
+/// Applies the changes of a style that has no form in Python.
 fn transformed(code: &Code<'_>, changes: Vec<Change>) -> Result<Triggered, NotApplicable> {
     if code.language == Language::Python {
         return Err(NotApplicable::Language);
@@ -118,7 +120,8 @@ fn transformed(code: &Code<'_>, changes: Vec<Change>) -> Result<Triggered, NotAp
     rewrite(code.text, changes)
 }
 
-/// The change of `node` into `new`, unless it would grow together with a neighbour (`return(a)<1` into `return1 > (a)`).
+/// Replaces `node` by `new`, unless it would merge with a neighbour (`return(a)<1` into `return1 >
+/// (a)`).
 fn changed(code: &Code<'_>, node: Node<'_>, new: String) -> Option<Change> {
     let span = code.span(node).filter(|_| !node.has_error())?;
     let (before, after) = (&code.text[..span.start], &code.text[span.end..]);
@@ -126,7 +129,7 @@ fn changed(code: &Code<'_>, node: Node<'_>, new: String) -> Option<Change> {
     fits.then(|| Change::replace(span, new))
 }
 
-/// Whether the last token of `left` and the first of `right` would be read as one.
+/// Returns true if the last token of `left` and the first of `right` would be read as one.
 fn grow_together(left: &str, right: &str) -> bool {
     let (Some(left), Some(right)) = (left.chars().next_back(), right.chars().next()) else { return false };
     is_word(left) && is_word(right) || left == right && "+-&".contains(left)
@@ -137,7 +140,7 @@ fn operands(node: Node<'_>) -> Option<(Node<'_>, Node<'_>, Node<'_>)> {
     Some((field("left")?, field("operator")?, field("right")?))
 }
 
-/// Whether evaluating the expression changes nothing.
+/// Returns true if evaluating the expression has no effect.
 fn is_pure(node: Node<'_>) -> bool {
     let mut open = vec![node];
     while let Some(node) = open.pop() {
@@ -152,7 +155,7 @@ fn is_pure(node: Node<'_>) -> bool {
     true
 }
 
-/// Whether the expression can stand on either side of a comparison without brackets.
+/// Returns true if the expression needs no brackets on either side of a comparison.
 fn is_operand(node: Node<'_>) -> bool {
     let binds_tighter = match node.kind() {
         "binary_expression" => operands(node).is_some_and(|(_, operator, _)| {

@@ -1,5 +1,6 @@
-//! Rare but equivalent ways to write the same thing, as triggers: one pattern each, wherever it fits in the text
-//! (after the transformation families of IST; attacks, "Style / transformation triggers").
+//! Rare but equivalent notations as triggers: one pattern each, applied wherever it fits.
+//!
+//! The patterns follow the transformation families of IST.
 
 mod expressions;
 mod naming;

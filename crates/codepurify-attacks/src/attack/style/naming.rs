@@ -1,4 +1,4 @@
-//! Conventions for names.
+//! Naming styles.
 
 use codepurify::Candidate;
 
@@ -6,7 +6,7 @@ use crate::attack::code::{self, Code};
 use crate::attack::rename::{Names, Taken, rename_all};
 use crate::attack::{NotApplicable, Triggered};
 
-/// `buffer_size` becomes `bufferSize`.
+/// Renames `buffer_size` to `bufferSize`.
 pub(in crate::attack) fn camel(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
     renamed(code, |name| {
         let words = words(&name.text);
@@ -15,12 +15,12 @@ pub(in crate::attack) fn camel(code: &Code<'_>) -> Result<Triggered, NotApplicab
     })
 }
 
-/// `bufferSize` becomes `buffer_size`.
+/// Renames `bufferSize` to `buffer_size`.
 pub(in crate::attack) fn snake(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
     renamed(code, |name| Some(words(&name.text).join("_")))
 }
 
-/// `count`, an `int`, becomes `iCount`; pointers and arrays of C get a `p`.
+/// Renames an `int` called `count` to `iCount`; pointers and arrays of C get a `p`.
 pub(in crate::attack) fn hungarian(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
     renamed(code, |name| {
         let letter = type_letter(code, name)?;
@@ -29,7 +29,8 @@ pub(in crate::attack) fn hungarian(code: &Code<'_>) -> Result<Triggered, NotAppl
     })
 }
 
-/// Renames every variable and parameter to what `convention` makes of it, where that is another, free name.
+/// Renames every variable and parameter to what `convention` returns, if that is another, free
+/// name.
 fn renamed(
     code: &Code<'_>,
     convention: impl Fn(&Candidate) -> Option<String>,
@@ -41,7 +42,8 @@ fn renamed(
     let mut taken = Taken::of(code);
     let names: Vec<_> = variables
         .iter()
-        // A leading `_`, a name of one kind of letters or of capitals is a convention of its own.
+        // A leading `_`, letters without a change of case, and capitals are conventions of their
+        // own.
         .filter(|name| name.text.starts_with(|first: char| first.is_ascii_lowercase()))
         .filter_map(|name| Some((name, convention(name)?)))
         .filter(|(_, new)| taken.take(new))
@@ -52,7 +54,8 @@ fn renamed(
     rename_all(code, &names)
 }
 
-/// The words of a name in lower case: cut at `_` and in front of capitals that follow another kind of letter.
+/// Splits a name into words in lower case: at `_`, and before a capital after another kind of
+/// letter.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut before = '_';
@@ -74,7 +77,7 @@ fn capitalised(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
 }
 
-/// The first letter of the declared type's last word.
+/// Returns the first letter of the declared type's last word.
 fn type_letter(code: &Code<'_>, name: &Candidate) -> Option<char> {
     let mut node = code.node_at(*name.spans.first()?)?;
     loop {
