@@ -35,6 +35,13 @@ enum Task {
     Calibrate(commands::calibrate::Arguments),
 }
 
+impl Task {
+    /// Whether the command computes with candle; the others may use all threads of rayon's pool.
+    fn runs_models(&self) -> bool {
+        !matches!(self, Self::Data(_) | Self::Table(_) | Self::Plot(_))
+    }
+}
+
 /// Training allocates and frees megabytes at every operation; the system allocator hands such blocks back to the
 /// kernel each time.
 #[global_allocator]
@@ -66,7 +73,8 @@ const THREADS: [&str; 2] = ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = if THREADS.iter().any(|name| std::env::var_os(name).is_none()) {
+    let unset = |name| std::env::var_os(name).is_none();
+    let result = if arguments.task.runs_models() && THREADS.into_iter().any(unset) {
         restart_with_single_threaded_operations().map_err(Into::into)
     } else {
         run(&arguments.task).map(|()| ExitCode::SUCCESS)

@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let grids = grids(dir)?;
     for grid in &grids {
         if grids.len() > 1 {
-            println!("{}", format.heading(&grid.file_name().unwrap_or_default().to_string_lossy()));
+            let name = grid.strip_prefix(dir).unwrap_or(grid);
+            println!("{}", format.heading(&name.to_string_lossy()));
         }
         print(arguments, grid)?;
     }

@@ -4,7 +4,7 @@ use codepurify::Decision;
 use codepurify_attacks::poison::TARGET_LABEL;
 
 use super::defence::SampleRow;
-use super::metrics::{Estimate, auroc, bootstrap, median, share};
+use super::metrics::{Estimate, auroc_of_ranks, bootstrap, median, ranks, share};
 
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,8 +69,9 @@ pub fn lines(rows: &[SampleRow]) -> Vec<Line> {
             let of = rows.iter().filter(|row| row.triggered == triggered);
             of.map(|row| statistic(row).unwrap_or(f64::NEG_INFINITY)).collect()
         };
-        let groups = [scores(true), scores(false)];
-        Line { name, value: bootstrap(&groups, |groups| auroc(&groups[0], &groups[1])), samples: rows.len() }
+        let groups = ranks(&scores(true), &scores(false));
+        let value = bootstrap(&groups, |groups| auroc_of_ranks(&groups[0], &groups[1]));
+        Line { name, value, samples: rows.len() }
     };
     let outcome = |(name, outcome): (&'static str, Outcome)| {
         let outcomes: Vec<bool> = rows.iter().filter_map(outcome).collect();

@@ -1,11 +1,11 @@
 //! All rows of a directory, by cell and defence.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use codepurify::Task;
-use codepurify_attacks::data::{self, DataError, RowError};
+use codepurify_attacks::data::{self, DataError, RowError, Rows};
+use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
@@ -140,21 +140,13 @@ impl Results {
             files(dir)?.into_iter().partition(|path| path.to_string_lossy().contains(REMOVAL));
         let mut results = Self::default();
         removals.iter().try_for_each(|path| results.add_removals(path))?;
-        let seen = RefCell::new(HashSet::new());
-        for path in &files {
-            let check = |row: &CellRow| {
-                row.check()?;
-                let identity = (
-                    Key::of(&row.cell, &row.defence),
-                    row.cell.victim.clone(),
-                    row.id.clone(),
-                    row.triggered,
-                );
-                let fresh = seen.borrow_mut().insert(identity);
-                if fresh { Ok(()) } else { Err(format!("sample {} came before", row.id)) }
-            };
-            let found = results.usable(path, check)?;
-            results.add(path, found);
+        // Files are parsed side by side and added in order: which of two equal samples counts does
+        // not depend on the threads.
+        let parsed: Vec<_> = files.par_iter().map(|path| read(path, CellRow::check)).collect();
+        let mut seen = HashSet::new();
+        for (path, found) in files.iter().zip(parsed) {
+            let rows = results.usable(path, without_repeats(found?, &mut seen));
+            results.add(path, rows);
         }
         if results.groups.is_empty() && results.removals.is_empty() {
             return Err(ResultsError::NoRows { path: dir.to_path_buf(), files: files.len() });
@@ -162,28 +154,19 @@ impl Results {
         Ok(results)
     }
 
-    /// The usable rows of a file; the others, or that there is none, are noted.
-    fn usable<T: DeserializeOwned>(
-        &mut self,
-        path: &Path,
-        check: impl FnMut(&T) -> Result<(), String>,
-    ) -> Result<Vec<T>, ResultsError> {
-        match data::read(path, check) {
-            Ok(found) => {
-                self.refused.extend(found.refused.into_iter().map(|error| (path.to_path_buf(), error)));
-                Ok(found.rows)
-            }
-            Err(DataError::NoRows { refused, .. }) => {
-                let message = format!("no row of a cell ({refused} refused)");
-                self.refused.push((path.to_path_buf(), RowError { line: 1, message }));
-                Ok(Vec::new())
-            }
-            Err(error) => Err(ResultsError::Data(error)),
+    /// Returns the usable rows of a file and notes the refused ones, or that no row is usable.
+    fn usable<T>(&mut self, path: &Path, found: Rows<T>) -> Vec<T> {
+        if found.rows.is_empty() {
+            let message = format!("no row of a cell ({} refused)", found.refused.len());
+            self.refused.push((path.to_path_buf(), RowError { line: 1, message }));
+        } else {
+            self.refused.extend(found.refused.into_iter().map(|error| (path.to_path_buf(), error)));
         }
+        found.rows
     }
 
     fn add_removals(&mut self, path: &Path) -> Result<(), ResultsError> {
-        let found = self.usable(path, |_: &RemovalRow| Ok(()))?;
+        let found = self.usable(path, read(path, |_: &RemovalRow| Ok(()))?);
         for (index, row) in found.into_iter().enumerate() {
             match row.confusion() {
                 Ok(confusion) => {
@@ -208,18 +191,51 @@ impl Results {
     }
 }
 
+/// Reads the rows of a file; that none is usable is no error.
+fn read<T: DeserializeOwned>(
+    path: &Path,
+    check: impl FnMut(&T) -> Result<(), String>,
+) -> Result<Rows<T>, ResultsError> {
+    match data::read(path, check) {
+        Err(DataError::NoRows { refused, .. }) => {
+            let message = "not a row of a cell".to_owned();
+            Ok(Rows { refused: vec![RowError { line: 1, message }; refused], ..Rows::default() })
+        }
+        found => found.map_err(ResultsError::Data),
+    }
+}
+
+/// Identity of a sample: its cell and defence, victim, row, and whether it is triggered.
+type SampleId = (Key, String, String, bool);
+
+/// Refuses the samples of a file that are in `seen` already; all others enter it.
+fn without_repeats(found: Rows<CellRow>, seen: &mut HashSet<SampleId>) -> Rows<CellRow> {
+    let mut fresh = Rows { refused: found.refused, ..Rows::default() };
+    for (row, line) in found.rows.into_iter().zip(found.lines) {
+        let id = (Key::of(&row.cell, &row.defence), row.cell.victim.clone(), row.id.clone(), row.triggered);
+        if seen.insert(id) {
+            fresh.rows.push(row);
+            fresh.lines.push(line);
+        } else {
+            fresh.refused.push(RowError { line, message: format!("sample {} came before", row.id) });
+        }
+    }
+    fresh.refused.sort_by_key(|error| error.line);
+    fresh
+}
+
 /// The directories of `dir` that hold the cells of a grid each, by name; `dir` itself if there are no two. Grids are told
 /// apart because they may share cells, the clean twin for example.
 ///
 /// # Errors
 /// [`ResultsError`] if a directory cannot be read.
 pub fn grids(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
-    let in_cell = |path: &PathBuf| {
-        let mut below = path.strip_prefix(dir).ok()?.components();
-        let grid = dir.join(below.next()?);
-        (below.count() > 1).then_some(grid)
+    // A file is in the folder of its cell, that folder in the one of its grid.
+    let grid = |path: &PathBuf| {
+        let grid = path.parent()?.parent()?;
+        (grid != dir && grid.starts_with(dir)).then(|| grid.to_path_buf())
     };
-    let found: BTreeSet<PathBuf> = files(dir)?.iter().filter_map(in_cell).collect();
+    let found: BTreeSet<PathBuf> = files(dir)?.iter().filter_map(grid).collect();
     if found.len() > 1 { Ok(found.into_iter().collect()) } else { Ok(vec![dir.to_path_buf()]) }
 }
 

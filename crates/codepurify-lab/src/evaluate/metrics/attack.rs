@@ -1,6 +1,6 @@
 //! What an attack reaches, with and without a defence.
 
-use super::share;
+use super::share_of;
 
 /// One triggered sample T(x) of the clean sample x; τ is the attack's target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl AttackRates {
     #[must_use]
     pub fn of(outcomes: &[AttackOutcome]) -> Self {
         let over = |outcome: fn(&AttackOutcome) -> Option<bool>| {
-            share(&outcomes.iter().filter_map(outcome).collect::<Vec<_>>())
+            share_of(outcomes.iter().filter_map(outcome))
         };
         Self {
             asr: over(|outcome| Some(outcome.success)),

@@ -2,10 +2,18 @@
 
 use std::collections::BTreeSet;
 
-/// Mean of 0/1 outcomes; `None` of none.
+/// Returns the mean of 0/1 outcomes; `None` of none.
 #[must_use]
 pub fn share(outcomes: &[bool]) -> Option<f64> {
-    ratio(outcomes.iter().filter(|&&hit| hit).count(), outcomes.len())
+    share_of(outcomes.iter().copied())
+}
+
+/// Returns the mean of 0/1 outcomes, which need not be collected; `None` of none.
+#[must_use]
+pub fn share_of(outcomes: impl IntoIterator<Item = bool>) -> Option<f64> {
+    let count = |(hits, all), hit| (hits + usize::from(hit), all + 1);
+    let (hits, all) = outcomes.into_iter().fold((0, 0), count);
+    ratio(hits, all)
 }
 
 /// Decisions against the truth: of a classifier's positive class, of a detector, or of a set of removed training rows
@@ -51,6 +59,12 @@ impl Confusion {
         self.true_positives + self.false_negatives
     }
 
+    /// FP + TN.
+    #[must_use]
+    pub fn negatives(&self) -> usize {
+        self.false_positives + self.true_negatives
+    }
+
     /// TP / (TP + FN): recall, TPR.
     #[must_use]
     pub fn recall(&self) -> Option<f64> {
@@ -60,7 +74,7 @@ impl Confusion {
     /// FP / (FP + TN).
     #[must_use]
     pub fn false_positive_rate(&self) -> Option<f64> {
-        ratio(self.false_positives, self.false_positives + self.true_negatives)
+        ratio(self.false_positives, self.negatives())
     }
 
     /// TP / (TP + FP).

@@ -5,20 +5,39 @@
 /// `None` if either side is empty.
 #[must_use]
 pub fn auroc(positive: &[f64], negative: &[f64]) -> Option<f64> {
+    let [positive, negative] = ranks(positive, negative);
+    auroc_of_ranks(&positive, &negative)
+}
+
+/// Replaces scores by their ranks among those of both sides, from 0; equal scores share a rank.
+#[must_use]
+pub fn ranks(positive: &[f64], negative: &[f64]) -> [Vec<usize>; 2] {
+    let mut distinct = [positive, negative].concat();
+    distinct.sort_by(f64::total_cmp);
+    distinct.dedup();
+    [positive, negative].map(|side| {
+        side.iter().map(|score| distinct.partition_point(|other| other < score)).collect()
+    })
+}
+
+/// Computes [`auroc`] of [`ranks`] by counting, without sorting: a bootstrap does it a thousand times.
+#[must_use]
+pub fn auroc_of_ranks(positive: &[usize], negative: &[usize]) -> Option<f64> {
     if positive.is_empty() || negative.is_empty() {
         return None;
     }
-    let mut negative = negative.to_vec();
-    negative.sort_by(f64::total_cmp);
-    let wins: f64 = positive
-        .iter()
-        .map(|score| {
-            let below = negative.partition_point(|other| other < score);
-            let ties = negative.partition_point(|other| other <= score) - below;
-            below as f64 + ties as f64 / 2.0
-        })
-        .sum();
-    Some(wins / (positive.len() * negative.len()) as f64)
+    let highest = positive.iter().chain(negative).copied().max()?;
+    // How many negatives have a lower rank, for every rank and the one above the highest.
+    let mut below = vec![0_usize; highest + 2];
+    for &rank in negative {
+        below[rank + 1] += 1;
+    }
+    for rank in 0..=highest {
+        below[rank + 1] += below[rank];
+    }
+    // Twice the wins: a negative below counts two, a tie one.
+    let doubled: usize = positive.iter().map(|&rank| below[rank] + below[rank + 1]).sum();
+    Some(doubled as f64 / 2.0 / (positive.len() * negative.len()) as f64)
 }
 
 /// The lowest threshold that at most a share `fpr` of the clean `scores` lies above; flag what scores higher. `None`
