@@ -1,4 +1,4 @@
-//! The operations that a model's time goes into, at the shape of CodeBERT-base: 256 tokens, hidden 768, 12 heads.
+//! Operations that take most of a model's time, at the shape of CodeBERT-base: 256 tokens, hidden 768, 12 heads.
 //!
 //! `cargo bench -p codepurify-models --bench kernels`
 

@@ -1,4 +1,4 @@
-//! The stages of a judgement with the bundled detector: text to tokens, tokens to logits, snippet to verdict.
+//! Stages of a judgement with the bundled detector: text to tokens, tokens to logits, snippet to verdict.
 //!
 //! `cargo bench -p codepurify-models --bench stages`
 
@@ -17,7 +17,7 @@ fn detector(precision: Precision) -> Box<dyn Victim> {
     load(&files).and_then(|loaded| loaded.model.classifier()).expect("the detector is a classifier")
 }
 
-/// The functions of the references in C.
+/// Returns the functions of the references in C.
 fn functions() -> Vec<Snippet> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify/references/c.c");
     let text = std::fs::read(path).expect("the references are in the repository");
