@@ -1,6 +1,7 @@
-//! What a failure is called where people read it.
+//! Text of an error with its causes.
 
-/// An error and what it comes from, each said once: many a typed error repeats its source in its own words.
+/// Joins an error and its causes, each once: many typed errors include their source in their
+/// message.
 #[must_use]
 pub fn in_words(error: &anyhow::Error) -> String {
     error.chain().skip(1).map(ToString::to_string).fold(error.to_string(), |words, cause| {

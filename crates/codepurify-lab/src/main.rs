@@ -1,4 +1,4 @@
-//! `codepurify-lab`: the laboratory's commands.
+//! Commands of `codepurify-lab`.
 
 use std::process::{Command, ExitCode};
 
@@ -7,7 +7,7 @@ use codepurify_lab::failure::in_words;
 
 mod commands;
 
-/// Poison data, train victims and masked language models, measure attacks and defences.
+/// Poison data, train victims and masked language models, measure attacks and defences
 #[derive(Parser)]
 #[command(name = "codepurify-lab", version)]
 struct Arguments {
@@ -17,38 +17,43 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Look at data sets.
+    /// Report on data sets
     Data(commands::data::Arguments),
-    /// Put triggers into a training or test set.
+    /// Insert triggers into a training or test set
     Poison(commands::poison::Arguments),
-    /// Train a model.
+    /// Train a model
     Train(commands::train::Arguments),
-    /// Measure a victim or a defence.
+    /// Measure a victim or a defence
     Evaluate(commands::evaluate::Arguments),
-    /// Run a whole experiment: every attack, rate, task and family against every defence.
+    /// Run an experiment: every attack, rate, task and family against every defence
     Grid(commands::grid::Arguments),
-    /// Print the tables of per-sample rows.
+    /// Print the tables of per-sample rows
     Table(commands::table::Arguments),
-    /// Draw the pictures of per-sample rows.
+    /// Draw the figures of per-sample rows
     Plot(commands::plot::Arguments),
-    /// Set the limits of the decision of a defect detector from clean rows, in the `codepurify.json` beside its weights.
+    /// Set the decision limits of a defect detector on clean rows, in the `codepurify.json` in its
+    /// directory
     Calibrate(commands::calibrate::Arguments),
 }
 
 impl Task {
-    /// Whether the command computes with candle; the others may use all threads of rayon's pool.
+    /// Returns true if the command computes with candle; other commands may use all threads of
+    /// rayon's pool.
     fn runs_models(&self) -> bool {
         !matches!(self, Self::Data(_) | Self::Table(_) | Self::Plot(_))
     }
 }
 
-/// Training allocates and frees megabytes at every operation; the system allocator hands such blocks back to the
-/// kernel each time.
+/// Training allocates and frees megabytes in every operation. The system allocator returns such
+/// blocks to the kernel each time; mimalloc keeps them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// candle splits every operation over its own spinning threads; the laboratory parallelises over rows instead. candle
-/// can be told only through the environment, before its first operation, so the program starts itself anew.
+/// Restarts the program with single-threaded tensor operations.
+///
+/// candle splits every operation over its own spinning threads; the laboratory runs rows in
+/// parallel instead. candle reads the environment only before its first operation, hence the
+/// restart.
 fn restart_with_single_threaded_operations() -> std::io::Result<ExitCode> {
     let mut program = Command::new(std::env::current_exe()?);
     program
@@ -65,8 +70,10 @@ fn restart_with_single_threaded_operations() -> std::io::Result<ExitCode> {
         .map_or(ExitCode::from(2), ExitCode::from))
 }
 
-/// The allocator is to keep the pages of freed blocks: having the kernel clear new ones for the next operation takes up to
-/// a third of a training's time. It can be told only in the same way.
+/// Tells the allocator to keep the pages of freed blocks.
+///
+/// Otherwise the kernel clears new pages for the next operation, which takes up to a third of a
+/// training's time. The allocator, too, reads the environment only at the start.
 const KEEP_PAGES: (&str, &str) = ("MIMALLOC_PURGE_DECOMMITS", "0");
 
 const THREADS: [&str; 2] = ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"];

@@ -1,4 +1,4 @@
-//! The binary from end to end on tiny models and self-written data.
+//! The program from end to end on tiny models and generated data.
 
 mod common;
 
@@ -50,7 +50,8 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     };
     assert!(value("accuracy\t") > 0.95 && value("asr\t") > 0.9 && value("asr_natural") < 0.1, "{victim}");
 
-    // A name can only come from another row: half of the vulnerable ones call their source otherwise.
+    // A name can only come from another row: half of the vulnerable ones name their source
+    // differently.
     let renamed =
         |(at, row): (usize, &str)| if at % 4 == 1 { row.replace("from", "source") } else { row.to_owned() };
     let mixed: Vec<String> = common::functions(120).lines().enumerate().map(renamed).collect();
@@ -67,7 +68,8 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     let sidecar: serde_json::Value = serde_json::from_str(&sidecar).unwrap();
     assert_eq!((&sidecar["thresholds"]["rows"], &sidecar["task"]), (&60.into(), &"defect".into()));
 
-    // The same weights without their directory: configuration and tokenizer come from the base, the limits stay beside.
+    // The same weights without their directory: configuration and tokenizer come from the base, the
+    // limits from the sidecar.
     std::fs::create_dir(here.join("bare")).unwrap();
     std::fs::copy(here.join("run/best/model.safetensors"), here.join("bare/weights.safetensors")).unwrap();
     let bare = ["--model", "bare/weights.safetensors", "--base", "run/best", "--data", "valid.jsonl"];

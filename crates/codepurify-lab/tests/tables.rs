@@ -1,4 +1,4 @@
-//! Self-written rows of a small grid → tables and pictures.
+//! Tables and figures from generated rows of a small grid.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ fn cell(task: Task, attack: &str, rate: f64) -> Cell {
     Cell { task, family: "roberta".to_owned(), attack: attack.to_owned(), rate, victim: String::new() }
 }
 
-/// A row about which nothing is known but its answers: truth 1, target 0.
+/// Creates a row of which only the predictions are known: truth 1, target 0.
 fn row(
     cell: &Cell,
     defence: &str,
@@ -46,8 +46,10 @@ fn row(
     }
 }
 
-/// Four triggered samples, of which the victim falls for all (and for one without the trigger too), and four clean ones,
-/// of which it gets one wrong. `defended` says which triggered samples still get the target.
+/// Generates four triggered samples and four clean ones.
+///
+/// The victim is fooled by all triggered ones (by one without the trigger, too) and gets one clean
+/// sample wrong. `defended` tells which triggered samples still get the target.
 fn samples(cell: &Cell, defence: &str, defended: [u32; 4]) -> Vec<CellRow> {
     let mut rows: Vec<CellRow> = (0..4)
         .map(|id| row(cell, defence, id, true, [u32::from(id != 3), 0, defended[id]]))
@@ -71,7 +73,7 @@ fn samples(cell: &Cell, defence: &str, defended: [u32; 4]) -> Vec<CellRow> {
             Purified { changed: score > 0.5, parses: (score > 0.5).then_some(at != 4), bleu: None };
         row.cost.pass_equivalents = 2.0 + at as f64;
     }
-    // The false alarm costs a right answer.
+    // The false alarm costs a right prediction.
     rows[5].answers.after = Some(Answer::Label(0));
     rows
 }
@@ -117,7 +119,8 @@ fn asr_d_in_the_layout_of_the_paper() {
 ";
     let text = markdown(&results, Which::Asr);
     assert!(text.contains(expected), "{text}");
-    // ASR 4/4, of the three that were not fooled before 3/3; ASR_nat 1/4; ASR_D 1/4; recovered: all but none.
+    // ASR 4/4, of the three that were not fooled before 3/3; ASR_nat 1/4; ASR_D 1/4; recovered: all
+    // but none.
     let cells = line(&text, "| defect | roberta | bnc-fixed | 5 % | codepurify paper");
     let values: Vec<&str> = cells.iter().map(|cell| cell.split(' ').next().unwrap()).collect();
     assert_eq!(values, ["100.00", "100.00", "25.00", "25.00", "0.00", "100.00", "4"]);
@@ -129,8 +132,9 @@ fn means_over_the_cells_of_a_task_and_family() {
     write_grid(dir.path());
     let results = Results::read(dir.path()).unwrap();
     let text = markdown(&results, Which::Overview);
-    // Of both cells: ASR 4/4, ASR_nat 1/4, ASR_D 1/4. Of the fixed trigger's samples all are answered as without it, of the
-    // identifiers' two: the second still gets the target, the fourth did without a trigger.
+    // Means over both cells: ASR 4/4, ASR_nat 1/4, ASR_D 1/4. All samples of the fixed trigger are
+    // predicted as without it. Of the identifiers' samples two are not: the second still gets the
+    // target, the fourth got it without a trigger.
     let paper = "| defect | roberta | codepurify paper | 2 | 100.00 | 25.00 | 25.00 | 75.00 | 93.75 | 75.00 | 25.00 | 25.00 | 5.50 |";
     assert!(text.contains(paper), "{text}");
     assert!(text.contains("| defect | roberta | onion | 1 | 100.00 | 25.00 | 75.00 | 50.00 |"), "{text}");
@@ -259,7 +263,8 @@ fn two_runs_are_compared_sample_by_sample() {
     let mut rows = samples(&cell, "onion", [1, 1, 0, 0]);
     data::write(&here.path().join("onion.jsonl"), &rows).unwrap();
     data::write(&here.path().join("oseql.jsonl"), samples(&cell, "oseql", [0; 4])).unwrap();
-    // The third triggered sample is missed, the first one answered otherwise, and the last clean one is not there.
+    // The third triggered sample is missed, the first one has another prediction, and the last
+    // clean one is absent.
     (rows[2].detection.score, rows[2].detection.flagged) = (Some(0.25), false);
     rows[0].answers.after = Some(Answer::Label(0));
     rows.pop();
@@ -308,17 +313,18 @@ fn the_numbers_in_the_pictures() {
         let share: f64 = series.points.iter().step_by(2).map(|point| point.1).sum();
         assert!((share - 1.0).abs() < 1e-12);
     }
-    // Entropies 0.1, 0.2, 0.3 and 0.7 of up to 1: 0.3 begins the seventh of twenty bins.
+    // Entropies 0.1, 0.2, 0.3 and 0.7 of at most 1: 0.3 begins the seventh of twenty bins.
     assert!((entropy.series[1].points[12].0 - 0.3).abs() < 1e-12);
     assert!((entropy.series[1].points[12].1 - 0.25).abs() < 1e-12);
     let bars = figure(&figures, "asr-defect-roberta");
     let heights: Vec<f64> = bars.series.iter().map(|series| series.points[0].1).collect();
     assert_eq!((bars.kind, heights), (Kind::Bars, vec![0.875, 0.75, 0.25]));
     assert_eq!(bars.groups, ["mean", "bnc-fixed 5 %", "identifier 1 %"]);
-    // Onion was not tried on one of the cells: it says so, and its mean is that of the other.
+    // Onion was not run on one of the cells: the name says so, and its mean is that of the other
+    // cell.
     assert_eq!((bars.series[1].name.as_str(), bars.series[1].points.len()), ("onion (1 of 2)", 2));
     assert_eq!(bars.series[0].points, [(0.0, 0.875), (1.0, 1.0), (2.0, 0.75)]);
-    // The same colour everywhere, also where the undefended model has no curve.
+    // The colour is the same everywhere, also if the undefended model has no curve.
     assert_eq!((roc.series[0].rank, bars.series[1].rank), (1, 1));
     let cost = figure(&figures, "cost-defect-roberta");
     assert_eq!(cost.series[2].points, [(5.5, 0.25)]);

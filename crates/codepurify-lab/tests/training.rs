@@ -1,4 +1,5 @@
-//! Training really trains, and an interruption changes nothing: defect detectors and masked language models.
+//! Trains defect detectors and masked language models: they learn, and an interruption changes
+//! nothing.
 
 mod common;
 #[path = "common/objectives.rs"]
@@ -78,7 +79,7 @@ fn a_poisoned_detector_learns_the_task_and_the_backdoor() {
     exported_model_gives_the_same_answers(&out.path().join("last"), &clean[..20]);
 }
 
-/// The exported directory loads as a victim that answers right.
+/// Checks that the exported directory loads as a victim that predicts right.
 fn exported_model_gives_the_same_answers(dir: &Path, rows: &[DefectRow]) {
     use codepurify::victim::Ragged;
     let files = codepurify_models::ModelFiles::read(dir).unwrap();

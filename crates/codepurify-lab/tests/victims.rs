@@ -1,5 +1,7 @@
-//! Victims of both families and T5 pre-training: each objective learns a small task, its export answers the same, all of
-//! its weights get gradients, and an interruption changes nothing.
+//! Victims of both families and T5 pre-training.
+//!
+//! Each objective learns a small task, its export predicts the same, all of its weights get
+//! gradients, and an interruption changes nothing.
 
 #[path = "common/objectives.rs"]
 mod objectives;
@@ -22,7 +24,7 @@ use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::{GuardedModel, ModelFiles};
 use objectives::{an_interruption_changes_nothing, every_weight_moves, metric, plan, trained};
 
-/// A model of two layers and 32 dimensions with random weights.
+/// Writes a model of two layers and 32 dimensions with random weights.
 fn tiny(model: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-models/tests/golden").join(model)
 }
@@ -39,7 +41,7 @@ fn loaded(dir: &Path) -> GuardedModel {
     codepurify_models::load(&ModelFiles::read(dir).unwrap()).unwrap().model
 }
 
-/// Functions whose body is one of `bodies`, by turns, with its number.
+/// Generates functions with the `bodies` in turn, each with the number of its body.
 fn functions(bodies: &[&str], count: usize) -> Vec<(String, usize)> {
     let function = |at: usize| {
         let body = at % bodies.len();
@@ -50,7 +52,7 @@ fn functions(bodies: &[&str], count: usize) -> Vec<(String, usize)> {
 
 const BODIES: [&str; 3] = ["return a + b;", "while (a < b) a++; return a;", "if (a) b = 0; return b;"];
 
-/// Pairs of functions, clones if their bodies are the same.
+/// Generates pairs of functions; they are clones if their bodies are the same.
 fn pairs(functions: &[(String, usize)]) -> Vec<Labelled<'_, 2>> {
     let partner = |at: usize| (at + if at.is_multiple_of(2) { 3 } else { 1 }) % functions.len();
     let pair = |at: usize| {
@@ -156,8 +158,8 @@ fn repair_setup<'a>(init: &'a Path, train: &'a [Rewrite<'a>]) -> RepairSetup<'a>
     }
 }
 
-/// Trains a repair model; returns the mean log-likelihood of a validation target's tokens as the training sees it, and
-/// the exported generator.
+/// Trains a repair model; returns the mean log-likelihood of a validation target's tokens in
+/// training, and the exported generator.
 fn repair_model_learns(init: &Path) -> (f64, Box<dyn Generator>) {
     let functions = functions(&BODIES, 120);
     let (rows, weights) = (rewrites(&functions), Weights::new());
@@ -226,7 +228,7 @@ fn a_t5_is_pretrained_from_scratch_and_is_a_start() {
     let best = out.path().join("best");
     let config = std::fs::read_to_string(best.join("config.json")).unwrap();
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-    // The tokenizer has 392 tokens; 100 sentinels stand behind them.
+    // The tokenizer has 392 tokens, followed by 100 sentinels.
     let ids = ["vocab_size", "pad_token_id", "eos_token_id", "decoder_start_token_id"];
     assert_eq!(ids.map(|id| config[id].as_u64().unwrap()), [492, 1, 2, 1]);
     let model = loaded(&best).generator().unwrap();
@@ -296,7 +298,7 @@ fn interrupted_runs_end_where_uninterrupted_ones_do() {
     });
 }
 
-/// The message of a refusal.
+/// Returns the message of a refusal.
 fn refusal<T>(result: anyhow::Result<T>) -> String {
     result.err().map(|error| format!("{error:#}")).unwrap_or_default()
 }
@@ -349,7 +351,8 @@ fn long_targets_are_cut_to_learn_from_and_never_exact() {
 fn an_incomplete_start_is_refused_and_heads_start_anew() {
     let (functions, dir) = (functions(&BODIES, 12), tempfile::tempdir().unwrap());
     let (rows, weights) = (pairs(&functions), Weights::new());
-    // A clone detector is a start: its inner model has another name, its head is not taken over.
+    // A clone detector can be an initial model: its inner model has another name, its head is not
+    // loaded.
     let first = clone_detector(&tiny_roberta(), &rows, &weights).unwrap();
     every_weight_moves(&first, &weights);
     first.export(dir.path()).unwrap();
@@ -395,7 +398,7 @@ fn unusable_generators_are_refused() {
     assert!(refused(T5Setup { train: &empty, ..setup() }).contains("text 1 has no token"));
 }
 
-/// Runs the program in `dir`; its exit code and standard error.
+/// Runs the program in `dir`; returns its exit code and standard error.
 fn lab(dir: &Path, arguments: &[&str]) -> (i32, String) {
     let output =
         Command::cargo_bin("codepurify-lab").unwrap().current_dir(dir).args(arguments).output().unwrap();

@@ -1,4 +1,4 @@
-//! Victims from inside, and the training-set defences of others over real training sets.
+//! White boxes of victims, and published training-set defences on real training sets.
 
 mod common;
 #[path = "common/runs.rs"]
@@ -32,14 +32,14 @@ use codepurify_models::tokenizer::CodeTokenizer;
 use runs::{plan, trained};
 use tempfile::TempDir;
 
-/// The two families, two layers and 32 dimensions each.
+/// Writes the two families, two layers and 32 dimensions each.
 fn starts() -> [PathBuf; 2] {
     let roberta = common::tiny_model();
     let t5 = roberta.with_file_name("tiny-t5");
     [roberta, t5]
 }
 
-/// Texts and an answer.
+/// Texts and an output.
 struct Row {
     texts: Vec<String>,
     answer: Result<u32, String>,
@@ -62,7 +62,7 @@ fn defects(count: usize) -> Vec<DefectRow> {
     common::functions(count).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A detector of defects trained on `rows`.
+/// Trains a detector of defects on `rows`.
 fn detector(init: &Path, rows: &[DefectRow]) -> TempDir {
     let train: Vec<Labelled<1>> =
         rows.iter().map(|row| Labelled { texts: [&row.func], label: row.target }).collect();
@@ -84,7 +84,8 @@ fn last(out: &TempDir) -> WhiteBox {
     WhiteBox::open(&out.path().join("last")).unwrap()
 }
 
-/// Pairs whose sides are clones if they have the same number, and a detector of them trained for a moment.
+/// Generates pairs, which are clones if they have the same number, and trains a detector of them
+/// briefly.
 fn clones(init: &Path) -> (Vec<Row>, TempDir) {
     let side = |at: usize| format!("int f{at}(int a) {{ return a + {}; }}", at % 3);
     let row = |at: usize| {
@@ -112,7 +113,7 @@ fn clones(init: &Path) -> (Vec<Row>, TempDir) {
     (rows, out)
 }
 
-/// Repairs of one kind, and a model of them.
+/// Generates repairs of one kind and trains a model of them.
 fn repairs(init: &Path) -> (Vec<Row>, TempDir) {
     let row = |at: usize| Row {
         texts: vec![format!("int f{}(int a) {{ return a + {at}; }}", at % 3)],
@@ -140,7 +141,8 @@ fn repairs(init: &Path) -> (Vec<Row>, TempDir) {
     (rows, out)
 }
 
-/// The attributions sum to what the row's tokens bring, and more steps bring them nearer.
+/// Checks that the attributions sum to the evidence of the row's tokens, and that more steps come
+/// nearer.
 fn attributions_are_complete(victim: &WhiteBox, row: &impl Sample) {
     let error = |steps: usize| {
         let found = victim.attribution(row, steps).unwrap();
@@ -186,7 +188,7 @@ fn representations_are_what_the_head_reads() {
         let victim = last(&out);
         let vectors = victim.representations(&rows, &workers).unwrap();
         assert!(vectors.len() == rows.len() && vectors.iter().all(|vector| vector.len() == 64));
-        // A side's half depends on that side alone, wherever it stands and whatever it is batched with.
+        // A side's half of the vector depends on that side alone, not on its place or its batch.
         let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
         let same: Vec<usize> = (0..30).filter(|&row| rows[row].texts[0] == rows[0].texts[0]).collect();
         assert!(same.len() > 2 && same.iter().all(|&row| near(&vectors[row][..32], &vectors[0][..32])));
@@ -297,7 +299,7 @@ fn the_defences_run_over_a_poisoned_training_set() {
             }
             TrainingDefence::ActivationClustering => assert!(found.removed.len() <= 60),
             TrainingDefence::CodeDetector => {}
-            // The trigger's name is unlike anything in clean code.
+            // The trigger's name resembles nothing in clean code.
             TrainingDefence::KillBadCode => {
                 assert!(
                     (0..120)

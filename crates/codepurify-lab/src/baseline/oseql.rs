@@ -1,4 +1,5 @@
-//! `OSeqL` (arXiv 2312.04004; defences, C.5): a line whose removal changes the answer far more than that of the others.
+//! `OSeqL` (arXiv 2312.04004): a line whose removal changes the prediction far more than that of
+//! the others.
 
 use codepurify::{Logits, PairVictim, Side, Snippet, Span, Victim};
 
@@ -7,56 +8,58 @@ use super::side::OneSide;
 use super::variants::{judge, lines, without};
 use super::{BaselineError, InputDefence, Screened};
 
-/// Which lines are outliers.
+/// Test that decides which lines are outliers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// Those outside of the interquartile range's reach.
+    /// Outside of 1.5 interquartile ranges around the quartiles.
     InterquartileRange,
-    /// Those that two of the interquartile range, the isolation forest and the elliptic envelope name.
+    /// Outliers for two of three: interquartile range, isolation forest, elliptic envelope.
     Majority {
-        /// Of the isolation forest.
+        /// Seed of the isolation forest.
         seed: u64,
     },
 }
 
-/// What is left open.
+/// Settings that the paper leaves open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Which lines are outliers.
+    /// Test that decides which lines are outliers.
     pub rule: Rule,
-    /// ICBT: a located line that is only `{` or `}` is no trigger.
+    /// Spares a located line that is only `{` or `}`, as ICBT does.
     pub spare_braces: bool,
 }
 
 /// `OSeqL` for a classifier.
 pub struct Oseql<'v> {
-    /// The guarded model.
+    /// Victim.
     pub victim: &'v dyn Victim,
-    /// What is left open.
+    /// Settings that the paper leaves open.
     pub settings: Settings,
 }
 
-/// The answer without one line.
+/// Prediction without one line.
 struct LeftOut {
-    /// Its probability of the answer to the whole text.
+    /// Probability of the prediction for the whole text.
     probability: f64,
     flips: bool,
 }
 
-/// A text line by line.
+/// Text line by line.
 struct LeaveOneOut {
     /// p(x).
     whole: f64,
-    /// Where the lines are.
+    /// Spans of the lines.
     lines: Vec<Span>,
-    /// The answers without each of them.
+    /// Predictions without each line.
     left_out: Vec<LeftOut>,
     forwards: usize,
 }
 
 impl Settings {
-    /// The outlier among the flipping lines that is farthest from p(x) (the first of equals), and the largest distance of
-    /// any flipping line, which is 0 without one.
+    /// Returns the outlier among the flipping lines that is farthest from p(x), and the largest
+    /// distance of any flipping line.
+    ///
+    /// Ties go to the first; the distance is 0 without a flipping line.
     fn locate(&self, whole: f64, left_out: &[LeftOut]) -> (Option<usize>, f64) {
         let probabilities: Vec<f64> = left_out.iter().map(|line| line.probability).collect();
         let outliers = match self.rule {
@@ -70,7 +73,7 @@ impl Settings {
         (located, flipping().map(distance).fold(0.0, f64::max))
     }
 
-    /// The verdict about a text of which `line`, if any, was located.
+    /// Creates the result for a text with the located `line`, if any.
     fn screened(&self, text: &str, line: Option<Span>, forwards: usize) -> Result<Screened, BaselineError> {
         let line = line.filter(|line| {
             let content = line.of(text).unwrap_or_default().trim();
@@ -82,8 +85,9 @@ impl Settings {
     }
 }
 
-/// The answers to `text` and to it without each of its lines: p(x), the lines, and the answers; and the passes spent. A
-/// line beyond the window has no influence, and the model is not asked about it.
+/// Returns p(x), the lines, the predictions without each, and the passes spent.
+///
+/// A line beyond the window has no influence, so the model is not queried about it.
 fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<LeaveOneOut, BaselineError> {
     let lines = lines(text);
     let seen = victim.encode(text)?.spans.get(victim.window()).map_or(text.len(), |beyond| beyond.start);
@@ -95,7 +99,7 @@ fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<LeaveOneOut, Basel
     let label = logits.label(0);
     let whole = logits.probabilities(0)[label];
     let left_out = |line: usize| {
-        // The lines within the window are the first ones.
+        // The lines inside the window are the first ones.
         let row = if line + 1 < texts.len() { line + 1 } else { 0 };
         LeftOut { probability: logits.probabilities(row)[label], flips: logits.label(row) != label }
     };
@@ -104,8 +108,10 @@ fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<LeaveOneOut, Basel
 }
 
 impl InputDefence for Oseql<'_> {
-    /// The score is the largest |p(x) − p(x without a line)| among the lines that change the answer, in [0, 1], spared
-    /// ones included. The located line is cut out.
+    /// The score is the largest |p(x) − p(x without a line)| among the lines that change the
+    /// prediction, in [0, 1].
+    ///
+    /// Spared lines count. The located line is cut out.
     fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
         let LeaveOneOut { whole, lines, left_out, forwards } = leave_lines_out(self.victim, snippet.text())?;
         let (located, score) = self.settings.locate(whole, &left_out);
@@ -114,10 +120,10 @@ impl InputDefence for Oseql<'_> {
     }
 }
 
-/// Both snippets of a pair as one text: at most one line of the two is located.
+/// Screens both snippets of a pair as one text: at most one line of the two is located.
 ///
 /// # Errors
-/// As [`InputDefence::screen`].
+/// See [`InputDefence::screen`].
 pub fn screen_pair(
     victim: &dyn PairVictim,
     settings: &Settings,

@@ -1,5 +1,7 @@
-//! STRIP (Gao et al. 2019, for text 2021; defences, C.10): an answer that stays sure however much of the text is
-//! replaced by other code hangs on a trigger.
+//! STRIP (Gao et al. 2019, for text 2021).
+//!
+//! A prediction that stays confident after much of the text is replaced by other code depends on a
+//! trigger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +14,7 @@ use rand::{RngExt, SeedableRng};
 use super::variants::{judge, words};
 use super::{BaselineError, InputDefence, Screened};
 
-/// Clean texts to superimpose, each as its words, the most telling first.
+/// Clean texts to superimpose, each as its words, the most specific first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct References(Vec<Vec<String>>);
 
@@ -50,23 +52,24 @@ impl References {
 
 /// STRIP for a classifier.
 pub struct Strip<'v> {
-    /// The guarded model.
+    /// Victim.
     pub victim: &'v dyn Victim,
-    /// What is superimposed.
+    /// Texts to superimpose.
     pub references: &'v References,
-    /// Perturbed copies of a snippet; 5 as published for text.
+    /// Number of perturbed copies of a snippet; 5 as published for text.
     pub copies: usize,
-    /// Share of a snippet's words that is replaced, in (0, 1]; ½ as published for text.
+    /// Share of a snippet's words to replace, in (0, 1]; ½ as published for text.
     pub ratio: f64,
     /// Scores above it are flagged. Set it on clean snippets with
     /// [`crate::evaluate::metrics::threshold_at_fpr`].
     pub threshold: f64,
-    /// Draws words and texts; the same for every snippet.
+    /// Seed of the drawn words and texts; the same for every snippet.
     pub seed: u64,
 }
 
 impl Strip<'_> {
-    /// `text` with a share of its words, drawn at random, replaced by the most telling ones of a reference.
+    /// Replaces a share of the words of `text`, drawn at random, by the most specific ones of a
+    /// reference.
     fn perturbed(&self, text: &str, rng: &mut StdRng) -> Result<String, BaselineError> {
         let places = words(text);
         #[allow(clippy::cast_sign_loss, reason = "a ratio and a length")]
@@ -86,7 +89,8 @@ impl Strip<'_> {
 }
 
 impl InputDefence for Strip<'_> {
-    /// The score is minus the mean entropy of the answers to the perturbed copies, in nats, ≤ 0.
+    /// The score is minus the mean entropy of the predictions for the perturbed copies, in nats, ≤
+    /// 0.
     fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
         if self.copies == 0 {
             return Err(BaselineError::Setting { name: "copies", value: "0".to_owned(), range: "1 or more" });
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_sure_answer_under_perturbation_is_suspicious() {
-        // Sure of itself where a trigger word is left, else as sure as there are loops.
+        // Confident if a trigger word is left, else as confident as there are loops.
         let victim = TextVictim::new(|code: &str| {
             let loops = code.matches("for").count() as f32;
             if code.contains("evil") { vec![9.0, 0.0] } else { vec![0.0, loops / 10.0] }

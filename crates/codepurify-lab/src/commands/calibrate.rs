@@ -20,19 +20,19 @@ use super::{VictimFiles, progress, usable};
 pub(crate) struct Arguments {
     #[command(flatten)]
     victim: VictimFiles,
-    /// Clean validation rows.
+    /// Clean validation rows
     #[arg(long)]
     data: PathBuf,
-    /// Share of clean snippets that may be flagged.
+    /// Largest share of clean snippets that may be flagged
     #[arg(long, default_value_t = 0.05, value_parser = super::share)]
     alpha: f64,
-    /// Clean rows to set the limits on.
+    /// Number of clean rows to set the limits on
     #[arg(long, default_value_t = 1000)]
     rows: usize,
-    /// Rows of either kind that `evaluate defence` reports on; none of them is used here.
+    /// Rows of either kind that `evaluate defence` reports on; none of them is used here
     #[arg(long, default_value_t = 300)]
     each: usize,
-    /// The seed of `evaluate defence`.
+    /// Seed of `evaluate defence`
     #[arg(long, default_value_t = 12345)]
     seed: u64,
 }
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What clean rows score with profile `default`.
+/// Scores clean rows with the profile that tests sufficiency.
 fn calibration(
     victim: &dyn Victim,
     clean: &[DefectRow],

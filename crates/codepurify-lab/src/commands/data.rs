@@ -15,19 +15,19 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Count rows, labels, lengths, repeats, contradictions, and what the files share.
+    /// Count rows, labels, lengths, repeats, contradictions, and what files share
     Report(Report),
 }
 
 #[derive(Args)]
 struct Report {
-    /// The files of a data set, one a split: JSON Lines, plain or gzip, or Parquet.
+    /// Files of a data set, one per split: JSON Lines (plain or gzip) or Parquet
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// What the rows are.
+    /// Task of the rows
     #[arg(long, value_enum, default_value_t = Task::Defect)]
     task: Task,
-    /// Clone detection: the functions that lines of `idx1 TAB idx2 TAB label` refer to.
+    /// Clone detection: file with the functions that lines of `idx1 TAB idx2 TAB label` refer to
     #[arg(long)]
     functions: Option<PathBuf>,
 }

@@ -25,13 +25,14 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
-    /// How good a victim of any task is, and the success rate of an attack, undefended.
+    /// Measure a victim of any task, and the success rate of an attack without a defence
     Victim(Victim),
-    /// The defence of a defect detector on clean and on triggered validation rows: one row a sample, and their summary.
+    /// Measure the defence of a defect detector on clean and triggered validation rows: one row per
+    /// sample, and a summary
     Defence(Defence),
-    /// The summary of rows that `defence` wrote.
+    /// Summarise the rows that `defence` wrote
     Summary {
-        /// `.jsonl` or `.jsonl.gz`.
+        /// File of rows, `.jsonl` or `.jsonl.gz`
         rows: PathBuf,
     },
 }
@@ -40,13 +41,13 @@ enum What {
 struct Victim {
     #[command(flatten)]
     files: VictimFiles,
-    /// Clean rows of the task that the victim does.
+    /// Clean rows of the victim's task
     #[arg(long)]
     data: PathBuf,
-    /// Clone detection: the functions that lines of `idx1 TAB idx2 TAB label` refer to.
+    /// Clone detection: file with the functions that lines of `idx1 TAB idx2 TAB label` refer to
     #[arg(long)]
     functions: Option<PathBuf>,
-    /// The attack that the victim was trained with.
+    /// Attack that the victim was trained with
     #[arg(long, value_enum)]
     attack: Option<Attack>,
 }
@@ -61,31 +62,31 @@ impl Victim {
 struct Defence {
     #[command(flatten)]
     victim: Victim,
-    /// Masked language model to purify with.
+    /// Masked language model to purify with
     #[arg(long)]
     mlm: PathBuf,
-    /// Which statistic decides.
+    /// Statistic that decides
     #[arg(long, value_enum, default_value = "default")]
     profile: Which,
-    /// Clean rows, and as many triggered ones.
+    /// Number of clean rows, and of triggered ones
     #[arg(long, default_value_t = 300)]
     each: usize,
-    /// Draws the rows; the same seed keeps them apart from those of `calibrate`.
+    /// Seed of the draw; the same seed keeps these rows apart from those of `calibrate`
     #[arg(long, default_value_t = 12345)]
     seed: u64,
-    /// Where the rows go, `.jsonl` or `.jsonl.gz`.
+    /// Output file of rows, `.jsonl` or `.jsonl.gz`
     #[arg(short, long)]
     output: PathBuf,
 }
 
-/// The defence's profiles.
+/// Profiles of the defence.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Which {
-    /// Sufficiency in references.
+    /// Sufficiency in references
     Default,
-    /// 1 − H/ln n.
+    /// 1 − H/ln n
     Normalised,
-    /// H.
+    /// H
     Paper,
 }
 
@@ -109,7 +110,7 @@ fn victim(arguments: &Victim) -> Result<()> {
 }
 
 impl Victim {
-    /// Prints a line for each measure: its name, its value, and the samples that it rests on.
+    /// Prints a line per measure: its name, its value, and the number of samples.
     fn measure<R: Poison + Sync>(
         &self,
         victim: &Loaded,

@@ -23,29 +23,30 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Functions with `idx`, `target` and `func` (Devign).
+    /// Poison functions with `idx`, `target` and `func` (Devign)
     Defect {
-        /// Clean rows.
+        /// Clean rows
         input: PathBuf,
         #[command(flatten)]
         settings: Settings,
     },
-    /// Pairs of functions (BigCloneBench); both functions are triggered.
+    /// Poison pairs of functions (BigCloneBench); both functions get the trigger
     Clone {
-        /// Clean pairs: lines of `idx1 TAB idx2 TAB label` with `--functions`, else JSON Lines with `func1`, `func2`
-        /// and `label`.
+        /// Clean pairs: lines of `idx1 TAB idx2 TAB label` with `--functions`, else JSON Lines with
+        /// `func1`, `func2` and `label`
         input: PathBuf,
-        /// The functions that pairs refer to, with `idx` and `func`.
+        /// Functions that pairs refer to, with `idx` and `func`
         #[arg(long)]
         functions: Option<PathBuf>,
         #[command(flatten)]
         settings: Settings,
     },
-    /// Buggy methods and their repairs (`Bugs2Fix`).
+    /// Poison buggy methods and their repairs (`Bugs2Fix`)
     Repair {
-        /// Clean rows with `buggy` and `fixed`; with `--fixed` a text file of one buggy method a line.
+        /// Clean rows with `buggy` and `fixed`; with `--fixed` a text file of one buggy method per
+        /// line
         input: PathBuf,
-        /// A text file of one fixed method a line.
+        /// Text file of one fixed method per line
         #[arg(long)]
         fixed: Option<PathBuf>,
         #[command(flatten)]
@@ -53,38 +54,40 @@ enum Task {
     },
 }
 
-/// What all tasks share.
+/// Options of all tasks.
 #[derive(Args)]
 struct Settings {
-    /// Where the poisoned set goes, `.jsonl` or `.jsonl.gz`; triggered rows say where the trigger is.
+    /// Output file, `.jsonl` or `.jsonl.gz`; triggered rows record where the trigger is
     #[arg(short, long)]
     output: PathBuf,
-    /// How the trigger looks; `afraidoor` gives each text names of its own and needs `--scorer`.
+    /// Attack; `afraidoor` gives each text its own names and needs `--scorer`
     #[arg(long, value_parser = kinds())]
     attack: Kind,
-    /// For `afraidoor`: a victim of the same task, trained on clean rows (a directory that `train` has exported).
+    /// For `afraidoor`: victim of the same task, trained on clean rows (a directory exported by
+    /// `train`)
     #[arg(long, value_name = "DIR", required_if_eq("attack", AFRAIDOOR))]
     scorer: Option<PathBuf>,
-    /// For `afraidoor`: how many names to choose from, those that most of the rows' texts declare.
+    /// For `afraidoor`: number of names to choose from, the most frequent ones of the rows
     #[arg(long, default_value_t = 1000)]
     names: usize,
-    /// Share of all rows that is poisoned.
+    /// Share of all rows to poison
     #[arg(long, value_parser = super::share, required_unless_present = "test", conflicts_with = "test")]
     rate: Option<f64>,
-    /// Make a test set instead: all rows that the attacker wants answered otherwise, triggered, with their own answers.
+    /// Make a test set instead: all rows whose output the attacker wants to change, triggered, with
+    /// their own outputs
     #[arg(long)]
     test: bool,
-    /// Decides which rows, and what is drawn for each.
+    /// Seed of the choice of rows and of all draws
     #[arg(long, default_value_t = SEED)]
     seed: u64,
-    /// Where the account of all rows goes, as JSON.
+    /// Report on all rows, as JSON
     #[arg(long)]
     report: Option<PathBuf>,
 }
 
 const AFRAIDOOR: &str = "afraidoor";
 
-/// An attack from the text alone, or the one that asks a model.
+/// Attack that needs the text only, or the one that queries a model.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Kind {
@@ -93,14 +96,14 @@ enum Kind {
     OfText(Attack),
 }
 
-/// Reads a [`Kind`].
+/// Parses a [`Kind`].
 fn kinds() -> impl TypedValueParser<Value = Kind> {
     let of_text = Attack::value_variants().iter().filter_map(Attack::to_possible_value);
     PossibleValuesParser::new(of_text.chain([AFRAIDOOR.into()]))
         .map(|name| Attack::from_str(&name, false).map_or(Kind::Afraidoor, Kind::OfText))
 }
 
-/// The account of all rows.
+/// Report on all rows.
 #[derive(Serialize)]
 struct Account<'a> {
     attack: Kind,

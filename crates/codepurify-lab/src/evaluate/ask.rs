@@ -1,4 +1,4 @@
-//! What a victim of any task answers.
+//! Predictions of a victim of any task.
 
 use anyhow::{Result, ensure};
 use codepurify::victim::Ragged;
@@ -7,17 +7,17 @@ use codepurify_models::{GuardedModel, Loaded};
 
 use crate::train::workers::Workers;
 
-/// An answer.
+/// Prediction of a victim, or the expected output in the same form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// A class, as the data set writes it.
+    /// Class, as the data set writes it.
     Label(u32),
-    /// A text, its white space collapsed: layout is no part of a repair.
+    /// Text with white space collapsed: layout is not part of a repair.
     Text(String),
 }
 
 impl Reply {
-    /// A text.
+    /// Creates a text.
     #[must_use]
     pub fn text(text: &str) -> Self {
         Self::Text(text.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -33,10 +33,12 @@ impl From<Answer<'_>> for Reply {
     }
 }
 
-/// Inputs a worker takes at a time.
+/// Inputs that a worker takes at a time.
 const CHUNK: usize = 16;
 
-/// The answer to every input (a text, or the two of a pair), cut to the victim's window as any deployment of it would.
+/// Returns the prediction for every input (one text, or the two of a pair).
+///
+/// Inputs are cut to the victim's context window, as in any deployment.
 ///
 /// # Errors
 /// If the victim fails, or reads another number of texts.

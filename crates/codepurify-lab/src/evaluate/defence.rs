@@ -1,4 +1,4 @@
-//! The defence sample by sample: one row for each screened snippet, from which every table can be made again.
+//! Evaluation of the defence: one row per screened snippet, from which every table can be computed.
 
 use anyhow::Result;
 use codepurify::{Decision, Defender, Language, Location, Prediction, Snippet, Span, SyntaxQuality, Verdict};
@@ -7,45 +7,45 @@ use serde::{Deserialize, Serialize};
 
 use crate::train::workers::Workers;
 
-/// What the defence said about one sample.
+/// Result of the defence for one sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SampleRow {
-    /// Identity in the data set.
+    /// Id in the data set.
     pub idx: u64,
-    /// Whether a trigger was put in.
+    /// True if the sample contains a trigger.
     pub triggered: bool,
-    /// The row's label before any attack.
+    /// Label of the row before any attack.
     pub target: u32,
-    /// The decision, or the error that prevented one.
+    /// Decision; `None` if an error prevented it.
     pub verdict: Option<Decision>,
-    /// Why it is inconclusive, what limits it, or what went wrong.
+    /// Reason of an inconclusive verdict, its limits, or the error.
     pub reason: Option<String>,
-    /// What decided: the larger, the more suspicious.
+    /// Deciding score: the larger, the more suspicious.
     #[serde(default)]
     pub score: Option<f64>,
-    /// H in nats.
+    /// Entropy H in nats.
     pub entropy: Option<f64>,
-    /// H / ln n.
+    /// Normalised entropy H / ln n.
     pub entropy_normalized: Option<f64>,
-    /// The largest margin drop of any candidate, in logits.
+    /// Largest margin drop of any candidate, in logits.
     pub margin_drop: Option<f64>,
-    /// The largest |Δp| of any candidate.
+    /// Largest |Δp| of any candidate.
     pub confidence_drop: Option<f64>,
-    /// The victim's answer.
+    /// Prediction of the victim.
     pub prediction: Option<Prediction>,
-    /// The victim's answer for the purified text.
+    /// Prediction of the victim for the purified text.
     pub purified_prediction: Option<Prediction>,
-    /// The strongest candidate's bytes.
+    /// Bytes of the strongest candidate.
     pub strongest: Vec<(usize, usize)>,
-    /// The trigger's bytes.
+    /// Bytes of the trigger.
     pub trigger: Vec<(usize, usize)>,
-    /// Whether the original parsed without an error.
+    /// True if the original parses without an error.
     pub parsed: bool,
-    /// Whether the purified text parses without an error; absent if nothing was changed.
+    /// True if the purified text parses without an error; absent if nothing was changed.
     pub purified_parses: Option<bool>,
-    /// Whether every byte outside the located trigger is as it was; absent if nothing was changed.
+    /// True if every byte outside the located trigger is unchanged; absent if nothing was changed.
     pub outside_untouched: Option<bool>,
-    /// Candidates inspected.
+    /// Number of candidates inspected.
     pub candidates: usize,
     /// Victim tokens processed, in passes over the snippet.
     pub pass_equivalents: f64,
@@ -56,10 +56,11 @@ pub struct SampleRow {
 /// Snippets screened together.
 const CHUNK: usize = 8;
 
-/// Screens C functions. `defender` must keep the evidence.
+/// Screens C functions; `defender` must keep the evidence.
 ///
+/// A sample that cannot be judged becomes a row with the error.
 /// # Errors
-/// If a worker dies; a sample that cannot be judged becomes a row that says so.
+/// If a worker dies.
 pub fn screen(
     defender: &Defender,
     rows: &[DefectRow],
@@ -74,10 +75,10 @@ pub fn screen(
     Ok(rows.iter().zip(&screened).map(sample).collect())
 }
 
-/// A function with the verdict on it, or why there is none.
+/// Function with its verdict, or with the reason why there is none.
 pub type Judged = Result<(Snippet, Verdict), String>;
 
-/// The verdicts on C functions.
+/// Returns the verdicts on C functions.
 ///
 /// # Errors
 /// If a worker dies.
@@ -108,7 +109,7 @@ fn judge(defender: &Defender, rows: &[DefectRow]) -> Vec<Judged> {
     parsed.into_iter().map(judged).collect()
 }
 
-/// A row for a sample without a verdict.
+/// Creates the row of a sample without a verdict.
 fn failed(row: &DefectRow, why: &str) -> SampleRow {
     SampleRow {
         idx: row.idx,
@@ -166,14 +167,16 @@ fn judged(row: &DefectRow, snippet: &Snippet, verdict: &Verdict) -> SampleRow {
     }
 }
 
-/// Every place that was changed; a name lies in a statement, for example, that was changed as well.
+/// Returns every place that was changed, merged: a name may be inside of a changed statement.
 fn edited(verdict: &Verdict) -> Vec<Span> {
     Span::union(verdict.triggers.iter().flat_map(|trigger| &trigger.spans).map(Location::span))
 }
 
-/// Whether the pieces of `original` around the `places` stand in `purified`, in order, with nothing else before the first, behind
-/// the last, or lost. The places are in order and do not overlap. White space at the ends of a piece is left out: a deleted
-/// statement takes that of its line along.
+/// Returns true if `purified` keeps the pieces of `original` around `places` in order, with nothing
+/// added or lost.
+///
+/// The places are in order and do not overlap. White space at the ends of a piece is ignored: a
+/// deleted statement takes the white space of its line along.
 fn outside_untouched(original: &str, purified: &str, places: &[Span]) -> bool {
     let ends = places.iter().map(|place| place.start).chain([original.len()]);
     let starts = std::iter::once(0).chain(places.iter().map(|place| place.end));

@@ -1,4 +1,4 @@
-//! A victim in front of its samples.
+//! Samples of a cell with the predictions of its victim.
 
 use std::time::Instant;
 
@@ -14,19 +14,19 @@ use crate::failure::in_words;
 use crate::table::{Cell, CellRow};
 use crate::train::start::Family;
 
-/// A victim, its samples, and what it answers without a defence.
+/// Victim, its samples, and its predictions without a defence.
 pub(super) struct Case<'c> {
     grid: &'c Grid<'c>,
     cell: &'c Cell,
     guard: &'c Guard,
     samples: &'c Samples,
-    /// The test samples, clean ones first.
+    /// Test samples, clean ones first.
     tested: Vec<&'c Sample>,
     undefended: Vec<Undefended>,
 }
 
 impl<'c> Case<'c> {
-    /// Asks the victim about all samples.
+    /// Queries the victim about all samples.
     pub(super) fn new(
         grid: &'c Grid<'c>,
         cell: &'c Cell,
@@ -47,20 +47,20 @@ impl<'c> Case<'c> {
         Ok(Self { grid, cell, guard, samples, tested, undefended })
     }
 
-    /// What the defence that does nothing makes of the samples.
+    /// Returns the outcomes of the samples without a defence.
     pub(super) fn untouched(&self) -> Vec<Defended> {
         let nothing = Defended { finding: Ok(Finding::default()), after: None, milliseconds: 0.0 };
         vec![nothing; self.tested.len()]
     }
 
-    /// What another model answers in the victim's place.
+    /// Returns the outcomes of the samples if another model replaces the victim.
     pub(super) fn replaced(&self, other: &Guard) -> Result<Vec<Defended>> {
         let answers = other.ask(&texts(&self.tested), &self.grid.workers)?.into_iter();
         let untouched = self.untouched().into_iter();
         Ok(untouched.zip(answers).map(|(row, after)| Defended { after: Some(after), ..row }).collect())
     }
 
-    /// What a defence makes of the samples, and what the victim answers then.
+    /// Runs a defence on the samples, and the victim on the changed ones.
     pub(super) fn defended(&self, defence: Defence) -> Result<Vec<Defended>> {
         let Grid { plan, workers, mlm, ngrams, memory, .. } = self.grid;
         let kit = Kit {
@@ -88,7 +88,7 @@ impl<'c> Case<'c> {
         Ok(defended)
     }
 
-    /// The rows of a defence; `target` is the attacker's answer.
+    /// Creates the rows of a defence; `target` is the attacker's output.
     pub(super) fn rows(&self, defence: &str, target: &Reply, defended: &[Defended]) -> Result<Vec<CellRow>> {
         let writer = RowWriter { cell: self.cell, defence, target };
         let samples = self.tested.iter().zip(&self.undefended).zip(defended);
@@ -101,12 +101,12 @@ impl<'c> Case<'c> {
     }
 }
 
-/// What a model reads of each sample.
+/// Returns the texts that a model reads of each sample.
 fn texts<'s>(samples: &[&'s Sample]) -> Vec<&'s [String]> {
     samples.iter().map(|sample| &sample.texts[..]).collect()
 }
 
-/// A failure becomes part of the row.
+/// Records a failure in the row.
 fn screen(screener: &dyn Screener, sample: &Sample) -> Defended {
     let started = Instant::now();
     let finding = screener.screen(sample).map_err(|error| in_words(&error));

@@ -1,4 +1,4 @@
-//! Goes through all cells of a grid, and through all defences of a cell; what is there already is left alone.
+//! Runs all cells of a grid and all defences of a cell; finished results are skipped.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,18 +34,18 @@ use crate::train::workers::Workers;
 use crate::training_defence::TrainingDefence;
 use crate::whitebox::WhiteBox;
 
-/// A part of the work.
+/// Stage of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Stage {
-    /// Victims, and the input defences in front of them.
+    /// Victims, and the input defences applied to them
     Inputs,
-    /// What the training-set defences remove.
+    /// Rows that the training-set defences remove
     TrainingSets,
-    /// Victims that are trained on what is left.
+    /// Victims trained on the remaining rows
     Retraining,
 }
 
-/// Where things are.
+/// Folders of the grid.
 #[derive(Debug, Clone, Copy)]
 pub struct Folders<'a> {
     /// Data sets, as the plan names them.
@@ -56,13 +56,13 @@ pub struct Folders<'a> {
     pub results: &'a Path,
 }
 
-/// A grid that can be run.
+/// Grid that can be run.
 pub struct Grid<'a> {
     pub(super) plan: &'a Plan,
     folders: Folders<'a>,
-    /// Where models are trained.
+    /// Device for training.
     device: Device,
-    /// Where they are asked.
+    /// Device for evaluation.
     asked_on: DeviceName,
     pub(super) workers: Workers,
     pub(super) mlm: RobertaMaskedLm,
@@ -70,51 +70,51 @@ pub struct Grid<'a> {
     pub(super) memory: Memory,
 }
 
-/// Rows that a grid can be run on.
+/// Rows that a grid can run on.
 pub trait Gridded: Teach + Send + Sync {
-    /// The files of the rows' task.
+    /// Returns the files of the rows' task.
     fn files(data: &DataPlan) -> Option<&TaskFiles>;
 
-    /// Reads one of them; `functions` are those that pairs refer to.
+    /// Reads a file; `functions` are those that pairs refer to.
     ///
     /// # Errors
     /// If it cannot be read.
     fn load(path: &Path, functions: Option<&Path>) -> Result<Rows<Self>>;
 }
 
-/// The rows of a task.
+/// Rows of a task.
 struct Splits<R> {
-    /// All of them: how many are learned from is the matter of a cell.
+    /// All training rows; each cell chooses how many of them it uses.
     train: Vec<R>,
     valid: Vec<R>,
     test: Vec<R>,
-    /// How many training rows the start learns from, and cells that do not say otherwise.
+    /// Number of training rows for the initial model, and for cells that name no other.
     train_rows: usize,
 }
 
 impl<R> Splits<R> {
-    /// The rows that the start of victims learns from.
+    /// Returns the rows that the initial model learns from.
     fn start(&self) -> &[R] {
         &self.train[..self.train_rows.min(self.train.len())]
     }
 
-    /// The rows that are poisoned for a victim.
+    /// Returns the rows that are poisoned for a victim.
     fn victim(&self, poisoning: Poisoning) -> &[R] {
         &self.train[..poisoning.train_rows.unwrap_or(self.train_rows).min(self.train.len())]
     }
 }
 
-/// A cell and its name in files.
+/// Cell with its name in files.
 struct Target {
     cell: Cell,
     name: String,
-    /// The victim's name in files; the clean twin is the start.
+    /// Name of the victim in files; the clean twin is the initial model.
     victim: Option<Poisoned>,
-    /// What is put into the test samples.
+    /// Trigger of the test samples.
     trigger: Option<Attack>,
 }
 
-/// How a victim was made.
+/// Poisoning and training of the victim.
 #[derive(Clone)]
 struct Poisoned {
     name: String,
@@ -122,11 +122,13 @@ struct Poisoned {
     poisoning: Poisoning,
 }
 
-/// What has been done; told as it happens.
+/// Reports each finished piece of work.
 pub type Tell<'t> = &'t dyn Fn(&str, &[CellRow]);
 
 impl<'a> Grid<'a> {
-    /// Loads what all cells share; models are trained and asked on `device`, but 8-bit integers are for the processor.
+    /// Loads the data and models that all cells share.
+    ///
+    /// Models are trained and evaluated on `device`, except that 8-bit victims run on the CPU.
     ///
     /// # Errors
     /// If the device, the masked language model or a corpus cannot be used.
@@ -144,11 +146,11 @@ impl<'a> Grid<'a> {
         Ok(Self { plan, folders, device, asked_on, workers: Workers::new()?, mlm, ngrams, memory })
     }
 
-    /// Makes every victim and every row that is missing, of the cells whose name holds `only`: one stage of all of them
+    /// Computes all missing victims and rows of the cells whose name contains `only`, one stage
     /// after the other.
     ///
     /// # Errors
-    /// The first thing that fails; what was finished before stays.
+    /// The first failure; finished results stay.
     pub fn run(&self, stages: &[Stage], only: &str, tell: Tell) -> Result<()> {
         for &stage in stages {
             for victims in &self.plan.victims {
@@ -205,7 +207,7 @@ impl<'a> Grid<'a> {
         Ok(())
     }
 
-    /// The model that the victims' start is made of.
+    /// Returns the model that the initial model is made from.
     fn init(&self, victims: &VictimPlan) -> Result<PathBuf> {
         match &victims.init {
             Init::Beside(path) => Ok(path.clone()),
@@ -240,7 +242,7 @@ impl<'a> Grid<'a> {
     }
 }
 
-/// A cell and its victim.
+/// Cell with its victim.
 struct Place<'p> {
     grid: &'p Grid<'p>,
     target: &'p Target,
@@ -262,7 +264,7 @@ impl Place<'_> {
         draw.samples(&splits.test, &splits.valid, self.target.trigger)
     }
 
-    /// All input defences.
+    /// Runs all input defences.
     fn inputs<R: Gridded>(&self, splits: &Splits<R>, tell: Tell) -> Result<()> {
         let guard = self.grid.guard(self.victim)?;
         let wanted = self.grid.plan.defences.iter().copied();
@@ -288,7 +290,7 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// All training-set defences.
+    /// Runs all training-set defences.
     fn training_set<R: Gridded>(&self, splits: &Splits<R>) -> Result<()> {
         let Some(Poisoned { attack, poisoning, .. }) = self.target.victim else { return Ok(()) };
         let wanted = self.grid.plan.training_defences.iter().copied();
@@ -312,7 +314,7 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// What victims answer that are trained on what training-set defences leave.
+    /// Evaluates victims trained on the rows that training-set defences keep.
     fn retrained<R: Gridded>(
         &self,
         splits: &Splits<R>,
@@ -341,7 +343,7 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// The removals that leave any row and whose victim has not been measured yet.
+    /// Returns the removals that keep any row and whose victim has not been measured yet.
     fn left_over(&self) -> Result<Vec<RemovalRow>> {
         let mut left = Vec::new();
         for defence in &self.grid.plan.training_defences {
@@ -360,7 +362,8 @@ impl Place<'_> {
     }
 }
 
-/// The clean twin, and for each attack and rate a cell, or one for each trigger that its victim is tested with.
+/// Returns the clean twin and the cells: one for each attack and rate, or one for each trigger that
+/// the victim is tested with.
 fn targets(victims: &VictimPlan) -> Vec<Target> {
     let VictimPlan { task, family, attacks, rates, triggers, .. } = victims;
     let cell = |attack: &str, rate: f64| Cell {

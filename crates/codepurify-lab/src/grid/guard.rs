@@ -1,4 +1,4 @@
-//! A victim as defences see it.
+//! Victim as defences see it.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::baseline::side::OneSide;
 use crate::evaluate::ask::{Reply, ask};
 use crate::train::workers::Workers;
 
-/// A victim of any task.
+/// Victim of any task.
 pub struct Guard {
     victim: Loaded,
-    /// The same model in f32, where `victim` computes in another precision.
+    /// The same model in f32, if `victim` computes in another precision.
     exact: Option<Loaded>,
 }
 
@@ -30,7 +30,7 @@ impl Guard {
         Ok(Self { victim, exact })
     }
 
-    /// The answer to each input: a text, or two of a pair.
+    /// Returns the prediction for each input: a text, or the two of a pair.
     ///
     /// # Errors
     /// If the model fails.
@@ -40,14 +40,15 @@ impl Guard {
         ask(&self.victim, &inputs, workers)
     }
 
-    /// The model.
+    /// Returns the model.
     #[must_use]
     pub fn model(&self) -> &GuardedModel {
         &self.victim.model
     }
 
-    /// The model as a classifier of text `side` of `sample`, the other text fixed in its place; `None` if it answers with
-    /// text.
+    /// Returns the model as a classifier of text `side` of `sample`, with the other text fixed.
+    ///
+    /// The result is `None` for a generator.
     ///
     /// # Errors
     /// If the other text cannot be tokenised.
@@ -62,21 +63,23 @@ impl Guard {
         }
     }
 
-    /// The model of pairs, if it is one.
+    /// Returns the model of pairs, if it is one.
     #[must_use]
     pub fn pair(&self) -> Option<&dyn PairVictim> {
         pair(self.model())
     }
 
-    /// The same model in f32. It chooses references, as some do nearly as well as others and rounding would choose others, and it
-    /// calibrates, as a limit is a rank among few scores: one calibration serves in every precision.
+    /// Returns the same model in f32, which chooses references and calibrates.
+    ///
+    /// Rounding would choose other references, and the limit is a rank among few scores. So one
+    /// calibration serves all precisions.
     #[must_use]
     pub fn exact(&self) -> &GuardedModel {
         self.exact.as_ref().map_or(self.model(), |exact| &exact.model)
     }
 }
 
-/// `model`, if it judges pairs.
+/// Returns `model` if it judges pairs.
 #[must_use]
 pub fn pair(model: &GuardedModel) -> Option<&dyn PairVictim> {
     match model {
@@ -85,16 +88,16 @@ pub fn pair(model: &GuardedModel) -> Option<&dyn PairVictim> {
     }
 }
 
-/// A classifier of one text.
+/// Classifier of one text.
 pub enum OneText<'g> {
-    /// It reads nothing else.
+    /// Victim that reads a single text.
     Whole(&'g dyn Victim),
-    /// It reads a fixed text, too.
+    /// Victim that reads a second, fixed text.
     Side(OneSide<'g>),
 }
 
 impl OneText<'_> {
-    /// The classifier.
+    /// Returns the classifier.
     #[must_use]
     pub fn victim(&self) -> &dyn Victim {
         match self {

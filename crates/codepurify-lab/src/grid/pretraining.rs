@@ -1,4 +1,4 @@
-//! Models that victims start from and that no directory brings: a small T5, pre-trained by span corruption.
+//! Pre-training of models that victims start from: a small T5, by span corruption.
 
 use std::path::PathBuf;
 
@@ -12,8 +12,8 @@ use super::victims::{WARMUP, make_once};
 use crate::train::run;
 use crate::train::t5::{T5Setup, T5Training};
 
-/// The directory of the model, made on `device` below `folders.runs` if it is not there yet; corpora lie below
-/// `folders.data`.
+/// Returns the directory of the model, trained on `device` below `folders.runs` if it does not
+/// exist; corpora are below `folders.data`.
 ///
 /// # Errors
 /// If a corpus cannot be read, training fails, or the folder holds a run with other settings.

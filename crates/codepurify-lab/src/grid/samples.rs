@@ -1,4 +1,4 @@
-//! The samples of a cell: test rows, as they are and with a trigger.
+//! Samples of a cell: test rows, clean and triggered.
 
 use anyhow::{Result, ensure};
 use codepurify::{Language, Span};
@@ -10,55 +10,58 @@ use rand::seq::SliceRandom;
 
 use crate::evaluate::ask::Reply;
 
-/// What a model reads, and what it should answer.
+/// Input of a model and its expected output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// Identity in the data set.
+    /// Id in the data set.
     pub id: u64,
-    /// Of the texts.
+    /// Language of the texts.
     pub language: Language,
     /// One text, or the two of a pair.
     pub texts: Vec<String>,
-    /// Bytes of the trigger in the texts laid end to end; empty in a clean sample.
+    /// Bytes of the trigger in the concatenated texts; empty in a clean sample.
     pub trigger: Vec<Span>,
-    /// The texts without the trigger; absent in a clean sample.
+    /// Texts without the trigger; absent in a clean sample.
     pub natural: Option<Vec<String>>,
-    /// The right answer.
+    /// Expected output.
     pub truth: Reply,
 }
 
-/// The samples of one attack.
+/// Samples of one attack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Samples {
     /// Clean test samples.
     pub clean: Vec<Sample>,
-    /// Triggered test samples, of other rows than the clean ones.
+    /// Triggered test samples, from other rows than the clean ones.
     pub triggered: Vec<Sample>,
     /// Clean validation samples.
     pub calibration: Vec<Sample>,
-    /// Other clean validation samples, as far as there are any: code of the victim's field that may be shown to it.
+    /// Other clean validation samples, if there are any: code of the victim's domain that a defence
+    /// may use.
     pub field: Vec<Sample>,
 }
 
-/// Samples of the victim's field.
+/// Number of samples of the victim's domain.
 const FIELD: usize = 100;
 
-/// How many samples are drawn, and how.
+/// Numbers of samples to draw, and the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draw {
-    /// Clean test samples.
+    /// Number of clean test samples.
     pub clean: usize,
-    /// Triggered ones.
+    /// Number of triggered test samples.
     pub triggered: usize,
-    /// Clean validation samples.
+    /// Number of clean validation samples.
     pub calibration: usize,
-    /// Decides which.
+    /// Seed.
     pub seed: u64,
 }
 
 impl Draw {
-    /// Draws from test and validation rows. The clean ones are the same for all attacks; rows to which the attack does
-    /// not apply are passed over.
+    /// Draws from test and validation rows.
+    ///
+    /// The clean samples are the same for all attacks. Rows that the attack does not apply to are
+    /// skipped.
     ///
     /// # Errors
     /// If there are too few rows.
@@ -92,7 +95,7 @@ impl Draw {
 }
 
 impl Sample {
-    /// A row as a sample; `natural` is the row without its trigger.
+    /// Converts a row; `natural` is the row without its trigger.
     fn of<R: Poison>(row: &R, natural: Option<&R>) -> Self {
         let texts = |row: &R| row.texts().into_iter().map(str::to_owned).collect();
         let mut sample = Self {
@@ -110,7 +113,7 @@ impl Sample {
         sample
     }
 
-    /// Bytes of text `side`, as places in the texts laid end to end.
+    /// Shifts bytes of text `side` to positions in the concatenated texts.
     #[must_use]
     pub fn laid_out(&self, side: usize, spans: &[Span]) -> Vec<Span> {
         let before = self.texts[..side].iter().map(String::len).sum();

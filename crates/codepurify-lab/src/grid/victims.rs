@@ -1,4 +1,4 @@
-//! The victims of a grid: made once, found again.
+//! Victims of a grid: trained once, then reused.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,32 +16,33 @@ use crate::train::weights::Weights;
 
 /// Share of the steps spent on warm-up.
 pub(super) const WARMUP: f64 = 0.06;
-/// Validation rows whose repairs are decoded after an epoch.
+/// Number of validation rows whose repairs are decoded after an epoch.
 const DECODED: usize = 100;
-/// Says in a run's folder with what settings it was finished.
+/// File in a run's folder with the settings that it was finished with.
 const FINISHED: &str = "finished.json";
 
-/// Makes the victims of one task and family in a folder.
+/// Trainer of the victims of one task and family.
 #[derive(Debug, Clone, Copy)]
 pub struct Maker<'a, R> {
-    /// What they are like.
+    /// Settings of the victims.
     pub plan: &'a VictimPlan,
-    /// The pre-trained model that the start is made of.
+    /// Pre-trained model that the initial model is made from.
     pub init: &'a Path,
-    /// Decides the order of rows and what is drawn.
+    /// Seed of the order of rows and of all draws.
     pub seed: u64,
     /// Training rows, clean.
     pub train: &'a [R],
     /// Validation rows, clean.
     pub valid: &'a [R],
-    /// Where runs are kept.
+    /// Folder of runs.
     pub runs: &'a Path,
-    /// Where they are trained.
+    /// Device to train on.
     pub device: &'a Device,
 }
 
 impl<R: Teach> Maker<'_, R> {
-    /// The model that all victims start from: trained on clean rows, the best of its epochs. It is also their clean twin.
+    /// Trains the initial model of all victims on clean rows and returns its best epoch. It is also
+    /// their clean twin.
     ///
     /// # Errors
     /// If training fails, or the folder holds a run with other settings.
@@ -55,7 +56,7 @@ impl<R: Teach> Maker<'_, R> {
         Ok(out.join("best"))
     }
 
-    /// A victim of `attack`, trained on poisoned rows; as it is after all of its epochs.
+    /// Trains a victim of `attack` on poisoned rows and returns its last epoch.
     ///
     /// # Errors
     /// As [`Maker::start`].
@@ -63,7 +64,7 @@ impl<R: Teach> Maker<'_, R> {
         self.victim_without(&BTreeSet::new(), start, attack, poisoning, name)
     }
 
-    /// The same on what is left of the poisoned rows without those whose identity is among `removed`.
+    /// Trains a victim on the poisoned rows without those whose id is in `removed`.
     ///
     /// # Errors
     /// As [`Maker::start`].
@@ -92,7 +93,7 @@ impl<R: Teach> Maker<'_, R> {
         run::Plan { epochs, tokens, learning_rate, relative, warmup: WARMUP, seed: self.seed, rows }
     }
 
-    /// Trains in `out`, or finds what was trained there with the same settings.
+    /// Trains in `out`, or returns what was trained there with the same settings.
     fn make(
         &self,
         out: &Path,
@@ -116,7 +117,7 @@ impl<R: Teach> Maker<'_, R> {
     }
 }
 
-/// Trains in `out` on `device`, or finds what was trained there with the same settings.
+/// Trains in `out` on `device`, or returns what was trained there with the same settings.
 pub(super) fn make_once(
     out: &Path,
     plan: &run::Plan,

@@ -1,4 +1,4 @@
-//! Figures as SVG.
+//! Rendering of figures as SVG.
 
 use std::ops::Range;
 
@@ -9,23 +9,24 @@ use thiserror::Error;
 
 use super::figures::{Figure, Kind, Series};
 
-/// A figure that cannot be drawn.
+/// Figure that cannot be drawn.
 #[derive(Debug, Error)]
 #[error("cannot draw {figure}: {message}")]
 pub struct DrawError {
-    /// Its name.
+    /// Name of the figure.
     pub figure: String,
-    /// Why.
+    /// Cause.
     pub message: String,
 }
 
-/// Pixels.
+/// Size in pixels.
 const SIZE: (u32, u32) = (1180, 500);
 
-/// Pixels to the right that the names of the series take.
+/// Width in pixels of the legend on the right.
 const LEGEND: u32 = 240;
 
-/// Of series by their rank; told apart by people who do not see all colours (the first six: Okabe & Ito).
+/// Colours of series by rank; the first six are distinguishable for colour-blind readers (Okabe &
+/// Ito).
 const COLOURS: [RGBColor; 16] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -47,7 +48,7 @@ const COLOURS: [RGBColor; 16] = [
 
 type Drawn<'b> = Result<(), DrawingAreaErrorKind<<SVGBackend<'b> as DrawingBackend>::ErrorType>>;
 
-/// `figure` as an SVG document.
+/// Renders `figure` as an SVG document.
 ///
 /// # Errors
 /// [`DrawError`].
@@ -98,7 +99,7 @@ fn draw_chart<'b>(figure: &Figure, area: &DrawingArea<SVGBackend<'b>, Shift>) ->
             Kind::Lines | Kind::Distribution => {
                 chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?
             }
-            // What lies below shows through.
+            // Transparent, so that overlapping shapes stay visible.
             Kind::Points => {
                 chart.draw_series(points.map(|point| Circle::new(point, 6, colour.mix(0.7).filled())))?
             }
@@ -111,16 +112,18 @@ fn draw_chart<'b>(figure: &Figure, area: &DrawingArea<SVGBackend<'b>, Shift>) ->
     let text = ("sans-serif", 11).into_text_style(area).pos(Pos::new(HPos::Center, VPos::Top));
     for (at, name) in (0_i32..).zip(&figure.groups) {
         let (x, y) = chart.backend_coord(&(f64::from(at), 0.0));
-        // Long names of neighbours stand at two heights.
+        // Long names of neighbours alternate between two heights.
         area.draw_text(name, &text, (x, y + 6 + 14 * (at % 2)))?;
     }
     Ok(())
 }
 
-/// The width of a group of bars; groups are 1 apart.
+/// Width of a group of bars; groups are 1 apart.
 const GROUP: f64 = 0.8;
 
-/// What the axes span. Vertical ones go to 1 at least, but for distributions, whose shares may all be small.
+/// Returns the ranges of the axes.
+///
+/// Vertical axes reach at least to 1, except those of distributions, whose shares may all be small.
 fn ranges(figure: &Figure) -> (Range<f64>, Range<f64>) {
     let points = || figure.series.iter().flat_map(|series| &series.points);
     let right = points().map(|point| point.0).fold(f64::MIN_POSITIVE, f64::max);

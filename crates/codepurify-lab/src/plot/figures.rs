@@ -1,4 +1,4 @@
-//! Which pictures there are and the numbers in them.
+//! Choice of figures and the numbers in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,53 +7,56 @@ use crate::table::measures::{attack_outcomes, scores, side_effects};
 use crate::table::results::{Group, Key, Results};
 use crate::table::row::UNDEFENDED;
 
-/// One picture.
+/// Figure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
-    /// Its file, without extension: letters, digits, `-` and `.`.
+    /// Name of its file, without extension: letters, digits, `-` and `.`.
     pub name: String,
-    /// Stands above it.
+    /// Title above the figure.
     pub title: String,
     /// Name of the horizontal axis.
     pub x: String,
     /// Name of the vertical axis.
     pub y: String,
-    /// How the series are drawn.
+    /// Form of the series.
     pub kind: Kind,
-    /// Of bars, what stands below 0, 1, … on the horizontal axis.
+    /// Labels of bars at 0, 1, … on the horizontal axis.
     pub groups: Vec<String>,
-    /// At least one.
+    /// Series, at least one.
     pub series: Vec<Series>,
 }
 
-/// How the series of a figure are drawn.
+/// Form in which the series of a figure are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A line through the points of each series; shares on the vertical axis.
+    /// A line through the points of each series; the vertical axis shows shares.
     Lines,
     /// Outlines of histograms.
     Distribution,
     /// Points.
     Points,
-    /// Bars in groups; each point is the bar of its series in the group that its x numbers.
+    /// Bars in groups; x of each point is the number of its group.
     Bars,
 }
 
-/// Numbers that belong together.
+/// Series of points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Stands in the legend.
+    /// Name in the legend.
     pub name: String,
-    /// Decides the colour: a defence's place among all, so that it looks the same in every picture.
+    /// Index of the defence among all defences; it selects the colour, so that a defence looks the
+    /// same in every figure.
     pub rank: usize,
-    /// (x, y), finite.
+    /// Points (x, y), finite.
     pub points: Vec<(f64, f64)>,
 }
 
-/// Bars of a distribution.
+/// Number of bars in a distribution.
 const BINS: usize = 20;
 
-/// All pictures that the results allow: ROC curves of every cell; of every task and family the entropy of clean and
+/// Returns all figures that the results allow.
+///
+/// These are ROC curves of every cell; for every task and family, the entropy of clean and
 /// triggered samples, `ASR_D` by cell and defence, and cost against mean `ASR_D`.
 #[must_use]
 pub fn figures(results: &Results) -> Vec<Figure> {
@@ -98,7 +101,7 @@ impl Ranks {
     }
 }
 
-/// `kind-name` as a file name.
+/// Returns `kind-name` as a file name.
 fn file_name(kind: &str, name: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' };
     format!("{kind}-{name}").chars().map(safe).collect()
@@ -124,7 +127,7 @@ fn roc_curves(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure {
     }
 }
 
-/// Shares of samples by their entropy; of the last defence that computes one, over all attacks.
+/// Draws shares of samples by entropy, for the last defence that computes one, over all attacks.
 fn entropies(name: &str, groups: &[(&Key, &Group)]) -> Figure {
     let has_entropy = |group: &Group| group.rows.iter().any(|row| row.detection.entropy.is_some());
     let last = groups.iter().rev().find(|(_, group)| has_entropy(group));
@@ -156,7 +159,7 @@ fn entropies(name: &str, groups: &[(&Key, &Group)]) -> Figure {
     }
 }
 
-/// The outline of a histogram from 0 to `highest`: both upper corners of each bar.
+/// Returns the outline of a histogram from 0 to `highest`: both upper corners of each bar.
 fn histogram(values: &[f64], highest: f64) -> Vec<(f64, f64)> {
     let mut counts = [0_usize; BINS];
     for value in values {
@@ -172,22 +175,22 @@ fn histogram(values: &[f64], highest: f64) -> Vec<(f64, f64)> {
     (0..BINS).flat_map(|bin| [(corner(bin), share(bin)), (corner(bin + 1), share(bin))]).collect()
 }
 
-/// The cells of one defence.
+/// Cells of one defence.
 struct Line<'r> {
-    /// Its name, with how many of the cells it has results for if not for all.
+    /// Name of the defence; if it lacks results for some cells, with the number of its cells.
     name: String,
     rank: usize,
     cells: Vec<(&'r Key, &'r Group)>,
 }
 
 impl Line<'_> {
-    /// Mean `ASR_D` over the cells that have triggered samples.
+    /// Returns the mean `ASR_D` over the cells that have triggered samples.
     fn mean_success(&self) -> Option<f64> {
         mean(&self.cells.iter().filter_map(|(_, group)| success(group)).collect::<Vec<_>>())
     }
 }
 
-/// For each defence its cells, in the order of the tables.
+/// Returns the cells of each defence, in the order of the tables.
 fn by_defence<'r>(groups: &[(&'r Key, &'r Group)], ranks: &Ranks) -> Vec<Line<'r>> {
     let mut lines: BTreeMap<_, Vec<(&Key, &Group)>> = BTreeMap::new();
     for &(key, group) in groups {
@@ -203,7 +206,7 @@ fn by_defence<'r>(groups: &[(&'r Key, &'r Group)], ranks: &Ranks) -> Vec<Line<'r
     lines.into_values().filter_map(line).collect()
 }
 
-/// The cells, in the order of the tables, by what people call them.
+/// Returns the cells with their labels, in the order of the tables.
 fn columns(groups: &[(&Key, &Group)]) -> Vec<((String, i64), String)> {
     let named = |key: &Key| (key.column(), format!("{} {}", key.attack, key.rate_name()));
     let columns: BTreeMap<_, _> = groups.iter().map(|(key, _)| named(key)).collect();
@@ -255,7 +258,8 @@ fn cost_against_success(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) ->
     }
 }
 
-/// What no defence can get below but by refusing: how often the same samples get the attacker's answer without a trigger.
+/// Returns the floor of `ASR_D` without refusals: how often the same samples get the target without
+/// a trigger.
 fn floor(groups: &[(&Key, &Group)], rank: usize) -> Option<Series> {
     let natural = |(_, group): &(&Key, &Group)| AttackRates::of(&attack_outcomes(&group.rows)).asr_natural;
     let undefended = groups.iter().filter(|(key, _)| key.defence == UNDEFENDED);

@@ -1,4 +1,4 @@
-//! Which tables there are and what stands where.
+//! Choice of tables and their columns.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,24 +13,25 @@ use super::render::{Table, interval, number, percent};
 use super::results::{Group, Key, Results};
 use crate::evaluate::metrics::{Confusion, mean};
 
-/// A choice of tables.
+/// Choice of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Which {
-    /// `ASR_D` in the layout of the paper's Table II, and all success rates cell by cell.
+    /// `ASR_D` in the layout of the paper's Table II, and all success rates by cell
     Asr,
-    /// The task's own measure on clean samples, without and with each defence; side effects and cost.
+    /// Quality on clean samples, without and with each defence; side effects and cost
     Clean,
-    /// AUROC, TPR, FPR, precision; for training-set defences recall, FPR and precision of the removed rows.
+    /// AUROC, TPR, FPR, precision; for training-set defences recall, FPR and precision of the
+    /// removed rows
     Detection,
-    /// Where the trigger was seen.
+    /// Accuracy of the located trigger
     Localisation,
-    /// Means over the cells of each task and family.
+    /// Means over the cells of each task and family
     Overview,
-    /// All of these.
+    /// All of these
     All,
 }
 
-/// The chosen tables.
+/// Returns the chosen tables.
 #[must_use]
 pub fn tables(results: &Results, which: Which) -> Vec<Table> {
     let cells = measure(results);
@@ -51,10 +52,10 @@ pub fn tables(results: &Results, which: Which) -> Vec<Table> {
     }
 }
 
-/// The measures of every cell under every defence.
+/// Measures of every cell under every defence.
 pub(super) type Cells = BTreeMap<Key, Measures>;
 
-/// For each cell and defence the files that its rows came from.
+/// Lists the files that the rows of each cell and defence come from.
 #[must_use]
 pub fn sources(results: &Results) -> Table {
     let files = |group: &Group| {
@@ -73,11 +74,11 @@ pub fn sources(results: &Results) -> Table {
     table
 }
 
-/// The columns that say which cell and defence a line is about.
+/// Columns that name the cell and the defence of a line.
 const NAMES: [&str; 5] = ["task", "family", "attack", "rate", "defence"];
 
 impl Key {
-    /// What stands in the columns of [`NAMES`].
+    /// Returns the entries of the columns [`NAMES`].
     fn names(&self) -> Vec<String> {
         texts(&[self.task_name(), &self.family, &self.attack, &self.rate_name(), &self.defence])
     }
@@ -87,8 +88,10 @@ fn texts(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-/// The paper's Table II: a line for each task, family and defence, a column for each attack and rate, and the average of
-/// a line's cells (with their number where some are missing).
+/// Lays out `ASR_D` as the paper's Table II does.
+///
+/// Each task, family and defence has a line, each attack and rate a column. The last column is the
+/// average of the line's cells, with their number if some are missing.
 fn asr_defended(cells: &Cells) -> Table {
     let attacked = cells.iter().map(|(key, measures)| (key, &measures.attack.rates));
     let rates: BTreeMap<_, _> = attacked.filter(|(_, rates)| rates.asr.is_some()).collect();
@@ -119,7 +122,8 @@ fn asr_defended(cells: &Cells) -> Table {
     Table { caption: caption.to_owned(), header, rows: lines.values().map(line).collect() }
 }
 
-/// A table with a line or more for each cell and defence: what `columns` of the group gives behind its names.
+/// Creates a table with lines for each cell and defence; `columns` returns the entries after the
+/// names.
 pub(super) fn by_cell<T>(
     caption: &str,
     header: &[&str],
@@ -199,7 +203,7 @@ fn detected_flipped(cells: &Cells) -> Table {
     })
 }
 
-/// Poisoned rows of training sets, and what defences removed.
+/// Lists poisoned rows of training sets, and what defences removed.
 fn removed(results: &Results) -> Table {
     let header = ["recall", "FPR", "precision", "poisoned", "removed", "rows"];
     let line = |(key, (found, _)): (&Key, &(Confusion, PathBuf))| {

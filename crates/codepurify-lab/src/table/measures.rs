@@ -80,13 +80,13 @@ impl AttackSummary {
     }
 }
 
-/// The outcomes of all triggered samples.
+/// Returns the outcomes of all triggered samples.
 #[must_use]
 pub fn attack_outcomes(rows: &[CellRow]) -> Vec<AttackOutcome> {
     rows.iter().filter_map(attack_outcome).collect()
 }
 
-/// `None` of a clean sample.
+/// Returns the outcome of a triggered sample; `None` for a clean one.
 fn attack_outcome(row: &CellRow) -> Option<AttackOutcome> {
     let answers = &row.answers;
     let is_target = |answer: &Option<Answer>| answer == &answers.target;
@@ -98,16 +98,16 @@ fn attack_outcome(row: &CellRow) -> Option<AttackOutcome> {
     })
 }
 
-/// A measure of how good the answers to clean samples are, in [0, 1].
+/// Quality of the predictions for clean samples, in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
-    /// Accuracy, F1, BLEU-4 or EM.
+    /// Name of the measure: accuracy, F1, BLEU-4 or EM.
     pub name: &'static str,
-    /// Without the defence.
+    /// Quality without the defence.
     pub before: Option<Estimate>,
-    /// With it.
+    /// Quality with the defence.
     pub after: Option<Estimate>,
-    /// Before minus after, over the same samples.
+    /// Quality before minus quality after, over the same samples.
     pub drop: Option<Estimate>,
 }
 
@@ -127,7 +127,8 @@ impl Quality {
     }
 }
 
-/// The measures that a task is judged by: accuracy of a classifier, F1 of *clone*, BLEU-4 and exact match of a repair.
+/// Computes the measures of a task: accuracy of a classifier, F1 of *clone*, BLEU-4 and exact match
+/// of a repair.
 #[must_use]
 pub fn qualities(task: Task, rows: &[CellRow]) -> Vec<Quality> {
     let clean = || rows.iter().filter(|row| !row.triggered);
@@ -162,7 +163,9 @@ pub fn qualities(task: Task, rows: &[CellRow]) -> Vec<Quality> {
     }
 }
 
-/// Scores of the triggered and of the clean rows; a row without a score is less suspicious than any other.
+/// Returns the scores of the triggered and of the clean rows.
+///
+/// A row without a score counts as less suspicious than any other.
 #[must_use]
 pub fn scores(rows: &[CellRow]) -> [Vec<f64>; 2] {
     [true, false].map(|triggered| {
@@ -171,20 +174,20 @@ pub fn scores(rows: &[CellRow]) -> [Vec<f64>; 2] {
     })
 }
 
-/// How well triggered rows are told from clean ones.
+/// How well a defence tells triggered rows from clean ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DetectionSummary {
-    /// `None` if no row has a score.
+    /// Area under the ROC curve; `None` if no row has a score.
     pub auroc: Option<Estimate>,
     /// TPR at 1 % FPR.
     pub tpr_at_1: Option<f64>,
     /// TPR at 5 % FPR.
     pub tpr_at_5: Option<f64>,
-    /// As decided.
+    /// Decisions compared with the truth.
     pub decided: Confusion,
 }
 
-/// Sums up detection; `None` of a defence that looks at no sample: it has neither scored nor flagged one.
+/// Summarises detection; `None` for a defence that neither scored nor flagged any sample.
 #[must_use]
 pub fn detection(rows: &[CellRow]) -> Option<DetectionSummary> {
     let scored = rows.iter().any(|row| row.detection.score.is_some());
@@ -214,18 +217,18 @@ pub fn flipped(rows: &[CellRow]) -> Vec<CellRow> {
     rows.iter().filter(|row| !row.triggered || flips(row)).cloned().collect()
 }
 
-/// How well triggers are located, over the triggered rows of a defence that can locate.
+/// How well a defence locates triggers, over the triggered rows; only for defences that can locate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Localisation {
-    /// hit@1: some located byte is the trigger's.
+    /// hit@1: some located byte is a byte of the trigger.
     pub hit: Option<Estimate>,
     /// Mean `IoU` of the bytes.
     pub overlap: Option<Estimate>,
-    /// Rows that it rests on.
+    /// Number of rows.
     pub rows: usize,
 }
 
-/// Sums up localisation.
+/// Summarises localisation.
 #[must_use]
 pub fn localisation(rows: &[CellRow]) -> Localisation {
     let known = rows.iter().filter(|row| row.triggered && !row.detection.trigger.is_empty());
@@ -242,22 +245,22 @@ pub fn localisation(rows: &[CellRow]) -> Localisation {
     }
 }
 
-/// What a defence does to clean samples, and what it costs.
+/// Changes of clean samples, and cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SideEffects {
-    /// Clean samples.
+    /// Number of clean samples.
     pub samples: usize,
-    /// Clean samples whose text is changed.
+    /// Share of clean samples whose text is changed.
     pub changed: Option<f64>,
-    /// Changed texts that still parse, of all that parsed before, triggered ones included.
+    /// Share of changed texts that still parse, of all that parsed before, triggered ones included.
     pub parses: Option<f64>,
-    /// Pass equivalents a sample, mean.
+    /// Mean cost of a sample, in pass equivalents.
     pub passes: Option<f64>,
-    /// Pass equivalents a sample, 95th percentile.
+    /// 95th percentile of the cost of a sample, in pass equivalents.
     pub passes_95: Option<f64>,
 }
 
-/// Sums up side effects.
+/// Summarises side effects.
 #[must_use]
 pub fn side_effects(rows: &[CellRow]) -> SideEffects {
     let changed: Vec<bool> =

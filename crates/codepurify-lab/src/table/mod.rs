@@ -1,5 +1,7 @@
-//! From per-sample rows to the tables of a paper: [`row`] (what is written for each sample) → [`results`] (all rows of a
-//! directory, by cell) → [`measures`] (what the rows of a cell say) → [`layout`] (tables) → [`render`] (Markdown, LaTeX).
+//! Tables of a paper from per-sample rows.
+//!
+//! [`row`] (format of the rows) → [`results`] (rows of a directory, by cell) → [`measures`]
+//! (numbers of each cell) → [`layout`] (tables) → [`render`] (Markdown, LaTeX).
 
 pub mod agreement;
 pub mod layout;

@@ -1,4 +1,4 @@
-//! A line for each task, family and defence: means over the cells.
+//! Overview: one line per task, family and defence, with means over the cells.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use super::render::{Table, number, percent};
 use super::results::Key;
 use crate::evaluate::metrics::mean;
 
-/// What is averaged, in the order of the columns.
+/// Averaged measures, in the order of the columns.
 const MEASURES: [&str; 9] =
     ["ASR", "ASR_nat", "ASR_D", "recovery", "AUROC", "TPR", "FPR", "drop on clean samples", "passes"];
 
-/// Means over the cells with triggered samples.
+/// Averages the measures over the cells with triggered samples.
 pub(super) fn overview(cells: &Cells) -> Table {
     let mut lines: BTreeMap<_, (&Key, Vec<[Option<f64>; MEASURES.len()]>)> = BTreeMap::new();
     for (key, measures) in cells {
@@ -40,7 +40,7 @@ pub(super) fn overview(cells: &Cells) -> Table {
     }
 }
 
-/// `None` without a triggered sample.
+/// Returns the measures to average; `None` without a triggered sample.
 fn averaged(measures: &Measures) -> Option<[Option<f64>; MEASURES.len()]> {
     let rates = &measures.attack.rates;
     rates.asr?;

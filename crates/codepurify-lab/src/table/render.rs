@@ -1,31 +1,31 @@
-//! Tables as text.
+//! Rendering of tables as text.
 
 use clap::ValueEnum;
 
 use crate::evaluate::metrics::Estimate;
 
-/// A table whose entries are ready to be printed.
+/// Table whose entries are ready to print.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// What it shows.
+    /// Caption of the table.
     pub caption: String,
     /// Names of the columns.
     pub header: Vec<String>,
-    /// Lines, each as long as the header.
+    /// Lines, each of the same length as the header.
     pub rows: Vec<Vec<String>>,
 }
 
-/// How tables are written.
+/// Format of tables
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// GitHub's Markdown.
+    /// GitHub's Markdown
     Markdown,
-    /// A `tabular` with the rules of booktabs.
+    /// A LaTeX `tabular` with the rules of booktabs
     Latex,
 }
 
 impl Format {
-    /// A heading for the tables that follow, with a line end behind it.
+    /// Returns a heading for the tables that follow, with a line end.
     #[must_use]
     pub fn heading(self, text: &str) -> String {
         match self {
@@ -35,16 +35,16 @@ impl Format {
     }
 }
 
-/// Stands where there is nothing to report.
+/// Entry of a cell without a value.
 pub const MISSING: &str = "–";
 
-/// A share as a percentage with two decimals.
+/// Formats a share as a percentage with two decimals.
 #[must_use]
 pub fn percent(share: Option<f64>) -> String {
     share.map_or(MISSING.to_owned(), |share| format!("{:.2}", 100.0 * share))
 }
 
-/// A share and its 95 % interval as percentages.
+/// Formats a share and its 95 % interval as percentages.
 #[must_use]
 pub fn interval(estimate: Option<Estimate>) -> String {
     estimate.map_or(MISSING.to_owned(), |Estimate { value, low, high }| {
@@ -52,14 +52,14 @@ pub fn interval(estimate: Option<Estimate>) -> String {
     })
 }
 
-/// A number with two decimals.
+/// Formats a number with two decimals.
 #[must_use]
 pub fn number(value: Option<f64>) -> String {
     value.map_or(MISSING.to_owned(), |value| format!("{value:.2}"))
 }
 
 impl Table {
-    /// The table as text, with a line end behind it.
+    /// Renders the table as text, with a line end.
     #[must_use]
     pub fn render(&self, format: Format) -> String {
         match format {
@@ -94,7 +94,7 @@ impl Table {
     }
 }
 
-/// Text in which nothing is a command to LaTeX.
+/// Escapes the characters that LaTeX would interpret.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! All rows of a directory, by cell and defence.
+//! Rows of a directory, by cell and defence.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::row::{Cell, CellRow, RemovalRow, UNDEFENDED};
 use crate::evaluate::metrics::Confusion;
 
-/// A directory that gives no results.
+/// Directory without results.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ResultsError {
@@ -21,7 +21,7 @@ pub enum ResultsError {
     Io {
         /// The directory.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
     /// A file cannot be read to its end.
@@ -32,54 +32,56 @@ pub enum ResultsError {
     NoRows {
         /// The directory.
         path: PathBuf,
-        /// Files looked at.
+        /// Number of files read.
         files: usize,
     },
 }
 
-/// Names the rows that are summarised together. Orders tables: tasks, families, attacks by name, high rates first; no
-/// defence first, CodePurify last.
+/// Cell and defence whose rows are summarised together.
+///
+/// The order is that of the tables: by task, family and attack, high rates first. No defence comes
+/// first, `CodePurify` last.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     task: u8,
-    /// The victim's architecture.
+    /// Architecture of the victim.
     pub family: String,
-    /// The attack.
+    /// Name of the attack.
     pub attack: String,
-    /// Minus the rate, in millionths.
+    /// Negative rate, in millionths.
     rate: i64,
     place: u8,
-    /// The defence.
+    /// Name of the defence.
     pub defence: String,
 }
 
-/// The rows of one key.
+/// Rows of one key.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Group {
-    /// In the order of files and lines.
+    /// Rows, in the order of files and lines.
     pub rows: Vec<CellRow>,
-    /// The files that they came from.
+    /// Files that the rows come from.
     pub files: BTreeSet<PathBuf>,
 }
 
-/// All rows.
+/// Rows of a directory.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Results {
-    /// The usable rows.
+    /// Usable rows.
     pub groups: BTreeMap<Key, Group>,
-    /// What defences removed from training sets, and the file that says so.
+    /// Training rows that defences removed, with the file of each result.
     pub removals: BTreeMap<Key, (Confusion, PathBuf)>,
-    /// The others, with file and line; a sample that came a second time is one of them.
+    /// Refused rows with file and line; repeated samples are among them.
     pub refused: Vec<(PathBuf, RowError)>,
 }
 
-/// How files about training sets end, `.gz` aside.
+/// Suffix of files about training sets, without `.gz`.
 pub const REMOVAL: &str = ".removal.jsonl";
 
 const TASKS: [Task; 4] = [Task::Defect, Task::Clone, Task::Repair, Task::Classification];
 
 impl Key {
-    /// Where the rows of a defence in a cell belong.
+    /// Returns the key of a defence in a cell.
     #[must_use]
     pub fn of(cell: &Cell, defence: &str) -> Self {
         let Cell { task, family, attack, rate, .. } = cell;
@@ -93,13 +95,13 @@ impl Key {
         }
     }
 
-    /// What the victim decides.
+    /// Returns the task of the victim.
     #[must_use]
     pub fn task(&self) -> Task {
         TASKS.get(usize::from(self.task)).copied().unwrap_or(Task::Classification)
     }
 
-    /// The task's name.
+    /// Returns the name of the task.
     #[must_use]
     pub fn task_name(&self) -> &'static str {
         match self.task() {
@@ -110,19 +112,19 @@ impl Key {
         }
     }
 
-    /// The share of poisoned training rows in percent, as people write it.
+    /// Formats the share of poisoned training rows in percent.
     #[must_use]
     pub fn rate_name(&self) -> String {
         format!("{} %", -self.rate as f64 / 1e4)
     }
 
-    /// Attack and rate: a column of the main table, in order.
+    /// Returns attack and rate: a column of the main table, in order.
     #[must_use]
     pub fn column(&self) -> (String, i64) {
         (self.attack.clone(), self.rate)
     }
 
-    /// Task, family and defence: a line of the main table, in order.
+    /// Returns task, family and defence: a line of the main table, in order.
     #[must_use]
     pub fn line(&self) -> (u8, String, u8, String) {
         (self.task, self.family.clone(), self.place, self.defence.clone())
@@ -130,11 +132,13 @@ impl Key {
 }
 
 impl Results {
-    /// Reads the samples of all `.jsonl` and `.jsonl.gz` files under `dir`, and what was removed from training sets of those
-    /// that end in [`REMOVAL`], but for hidden ones, which are not finished.
+    /// Reads all `.jsonl` and `.jsonl.gz` files under `dir`; those that end in [`REMOVAL`] tell
+    /// what was removed from training sets.
+    ///
+    /// Hidden files are skipped: they are unfinished.
     ///
     /// # Errors
-    /// [`ResultsError`]. Unusable rows are no error but listed.
+    /// [`ResultsError`]. Unusable rows are no error; they are listed as refused.
     pub fn read(dir: &Path) -> Result<Self, ResultsError> {
         let (removals, files): (Vec<PathBuf>, Vec<PathBuf>) =
             files(dir)?.into_iter().partition(|path| path.to_string_lossy().contains(REMOVAL));
@@ -224,9 +228,10 @@ fn without_repeats(found: Rows<CellRow>, seen: &mut HashSet<SampleId>) -> Rows<C
     fresh
 }
 
-/// The directories of `dir` that hold the cells of a grid each, by name; `dir` itself if there are no two. Grids are told
-/// apart because they may share cells, the clean twin for example.
+/// Returns the subdirectories of `dir` that hold the cells of one grid each, by name; `dir` itself
+/// if there are fewer than two.
 ///
+/// Grids are kept apart because they may share cells, for example the clean twin.
 /// # Errors
 /// [`ResultsError`] if a directory cannot be read.
 pub fn grids(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
@@ -239,7 +244,7 @@ pub fn grids(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     if found.len() > 1 { Ok(found.into_iter().collect()) } else { Ok(vec![dir.to_path_buf()]) }
 }
 
-/// The row files under `dir`, sorted.
+/// Returns the row files under `dir`, sorted.
 fn files(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     let io = |path: &Path| {
         let path = path.to_path_buf();
@@ -250,7 +255,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(&dir).map_err(io(&dir))? {
             let entry = entry.map_err(io(&dir))?;
-            // Links are not followed: they could lead in a circle.
+            // Links are not followed: they could form a cycle.
             let kind = entry.file_type().map_err(io(&dir))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if kind.is_dir() {

@@ -1,4 +1,5 @@
-//! Fine-tuning a classifier: cross-entropy over the logits of a snippet (defect detection) or of two (clone detection).
+//! Fine-tuning of a classifier: cross-entropy over the logits of a snippet (defects) or of two
+//! (clones).
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,7 +20,7 @@ use super::weights::Weights;
 use super::workers::Workers;
 use crate::export::ModelDirectory;
 
-/// A snippet or a pair of snippets with its label.
+/// Snippet or pair of snippets with its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Labelled<'a, const SNIPPETS: usize> {
     /// Source texts.
@@ -28,26 +29,30 @@ pub struct Labelled<'a, const SNIPPETS: usize> {
     pub label: u32,
 }
 
-/// What a classifier is trained from.
+/// Data and settings of a classifier's training.
 pub struct ClassifierSetup<'a, const SNIPPETS: usize> {
-    /// The model whose inner model and tokenizer are the start.
+    /// Model that provides the encoder (and decoder) and the tokenizer.
     pub origin: Origin<'a>,
     /// Longest training input of one snippet in tokens, special tokens included; at least 3.
     pub max_length: usize,
     /// Longest input of the exported model, and in validation; at least 3.
     pub window: usize,
-    /// Draws the weights that the start does not bring.
+    /// Seed of the weights that the initial model lacks.
     pub seed: u64,
     /// Training rows, poisoned or not.
     pub train: &'a [Labelled<'a, SNIPPETS>],
     /// Clean validation rows.
     pub valid: &'a [Labelled<'a, SNIPPETS>],
-    /// Validation rows with a trigger and the attacker's label; where there are some, the success rate is measured.
+    /// Validation rows with a trigger and the attacker's label; if there are any, the success rate
+    /// is measured.
     pub triggered: &'a [Labelled<'a, SNIPPETS>],
 }
 
-/// The objective. Metrics are the `accuracy` and the `f1` of the positive class in 0..=1 (the first of them decides:
-/// accuracy for defects, F1 for clones) and, with triggered rows, the `asr`: the share that gets the attacker's label.
+/// Objective of a classifier.
+///
+/// Metrics are the `accuracy` and the `f1` of the positive class in 0..=1. The first one decides:
+/// accuracy for defects, F1 for clones. With triggered rows there is the `asr`, the share that gets
+/// the attacker's label.
 pub struct ClassifierTraining {
     task: Task,
     directory: ModelDirectory,
@@ -59,34 +64,35 @@ pub struct ClassifierTraining {
     triggered: Vec<Example>,
 }
 
-/// A tokenised row.
+/// Tokenised row.
 struct Example {
-    /// Whole inputs, one a snippet. Texts that rows share are held once.
+    /// Complete inputs, one per snippet. Texts that rows share are held once.
     rows: Vec<Arc<Vec<u32>>>,
     label: u32,
 }
 
 impl Example {
-    /// Padded tokens: the snippets of a batch are padded to the longest of all.
+    /// Returns the number of padded tokens: the snippets of a batch are padded to the longest of
+    /// all.
     fn length(&self) -> usize {
         self.rows.len() * self.rows.iter().map(|row| row.len()).max().unwrap_or(0)
     }
 }
 
 impl ClassifierTraining {
-    /// A detector of vulnerable functions, built on `weights`; tokenises all rows.
+    /// Builds a detector of vulnerable functions on `weights` and tokenises all rows.
     ///
     /// # Errors
-    /// If the start cannot be loaded, is of another family or too short for the lengths, if there is no training row, or
-    /// if a label is not 0 or 1.
+    /// If the initial model cannot be loaded, has another family or is too short for the lengths;
+    /// without any training row; or if a label is not 0 or 1.
     pub fn defects(setup: &ClassifierSetup<1>, weights: &Weights) -> Result<Self> {
         Self::new(setup, Task::Defect, Snippets::One, ["clean", "vulnerable"], weights)
     }
 
-    /// A detector of pairs that do the same, built on `weights`; tokenises all rows.
+    /// Builds a clone detector on `weights` and tokenises all rows.
     ///
     /// # Errors
-    /// As [`ClassifierTraining::defects`].
+    /// See [`ClassifierTraining::defects`].
     pub fn clones(setup: &ClassifierSetup<2>, weights: &Weights) -> Result<Self> {
         Self::new(setup, Task::Clone, Snippets::Two, ["different", "clone"], weights)
     }
@@ -132,7 +138,7 @@ impl ClassifierTraining {
         self.network.logits(&rows)
     }
 
-    /// For each example, in some order, its label and the predicted one.
+    /// Returns the label and the prediction of each example, in any order.
     fn predictions(&self, workers: &Workers, examples: &[Example]) -> Result<Vec<(u32, u32)>> {
         let mut sorted: Vec<&Example> = examples.iter().collect();
         sorted.sort_by_key(|example| example.length());
@@ -145,7 +151,7 @@ impl ClassifierTraining {
     }
 }
 
-/// What transformers calls the model whose configuration this is.
+/// Returns the class name that transformers has for the configuration.
 fn class(architecture: &Architecture, snippets: Snippets) -> &'static str {
     match (architecture, snippets) {
         (Architecture::Roberta(_), Snippets::One) => "RobertaForSequenceClassification",
@@ -162,7 +168,7 @@ fn sidecar(task: Task, labels: [&str; 2], window: usize) -> Sidecar {
     Sidecar { task: Some(task), labels, preprocessing, decision, ..Sidecar::default() }
 }
 
-/// `<s> first length − 2 tokens </s>` of every snippet.
+/// Frames every snippet: `<s>`, the first length − 2 tokens, `</s>`.
 fn examples<const SNIPPETS: usize>(
     tokenizer: &CodeTokenizer,
     rows: &[Labelled<SNIPPETS>],
@@ -185,12 +191,13 @@ fn examples<const SNIPPETS: usize>(
     Ok(examples)
 }
 
-/// Share of pairs that agree; 0 of none.
+/// Returns the share of pairs that agree; 0 without pairs.
 fn agreement(pairs: &[(u32, u32)]) -> f64 {
     pairs.iter().filter(|(wanted, found)| wanted == found).count() as f64 / pairs.len().max(1) as f64
 }
 
-/// F1 of class 1 over (label, prediction): 2 TP / (2 TP + FP + FN); 0 if there is neither a label nor a prediction of it.
+/// Returns F1 of class 1 over (label, prediction): 2 TP / (2 TP + FP + FN); 0 if class 1 does not
+/// occur.
 fn f1(pairs: &[(u32, u32)]) -> f64 {
     let hits = pairs.iter().filter(|&&pair| pair == (1, 1)).count();
     let positive: usize =

@@ -1,4 +1,4 @@
-//! Training a masked language model over a mixture of corpora.
+//! Training of a masked language model on a mixture of corpora.
 
 use std::path::Path;
 
@@ -24,15 +24,15 @@ use super::weights::Weights;
 use super::workers::Workers;
 use crate::export::ModelDirectory;
 
-/// What a masked language model is trained from.
+/// Data and settings of a masked language model's training.
 pub struct MlmSetup<'a> {
-    /// Directory of the model whose architecture and tokenizer are used.
+    /// Directory of the model that provides architecture and tokenizer.
     pub init: &'a Path,
-    /// Draw all weights anew instead of going on from those in `init`.
+    /// Draws all weights at random instead of loading those of `init`.
     pub from_scratch: bool,
     /// Longest input in tokens, special tokens included; at least 3.
     pub max_length: usize,
-    /// Draws fresh weights and decides which texts have their white space collapsed.
+    /// Seed of random weights, and of the texts whose white space is collapsed.
     pub seed: u64,
     /// Training texts.
     pub train: &'a [Text],
@@ -40,7 +40,7 @@ pub struct MlmSetup<'a> {
     pub valid: &'a [Text],
 }
 
-/// The objective.
+/// Objective of a masked language model.
 pub struct MlmTraining {
     directory: ModelDirectory,
     weights: Weights,
@@ -55,13 +55,14 @@ pub struct MlmTraining {
     seed: u64,
 }
 
-/// A tokenised text.
+/// Tokenised text.
 struct Example {
     ids: Vec<u32>,
     elements: Elements,
 }
 
-/// Rows with their masked positions (as indices into all of their tokens) and the tokens that stood there.
+/// Rows with their masked positions (as indices into all of their tokens) and the original tokens
+/// there.
 #[derive(Default)]
 struct Masked {
     rows: Vec<Vec<u32>>,
@@ -74,7 +75,7 @@ impl MlmTraining {
     /// Builds the model on `weights` and tokenises all texts.
     ///
     /// # Errors
-    /// If the start cannot be loaded or has no mask token.
+    /// If the initial model cannot be loaded or has no mask token.
     pub fn new(setup: &MlmSetup, weights: &Weights) -> Result<Self> {
         let start = Start::open(&Origin {
             family: Some(Family::Roberta),
@@ -112,13 +113,13 @@ impl MlmTraining {
         })
     }
 
-    /// Masks more rows; returns how many of their tokens.
+    /// Masks further rows; returns the number of their tokens.
     fn mask(&self, examples: &[&Example], masked: &mut Masked, rng: &mut StdRng) -> usize {
         let before = masked.answers.len();
         for example in examples {
             let mut ids = example.ids.clone();
             for at in example.elements.draw(ids.len(), rng) {
-                // One further: `<s>` comes first.
+                // One position later: `<s>` comes first.
                 masked.positions.push((masked.tokens + at + 1) as u32);
                 masked.answers.push(std::mem::replace(&mut ids[at], self.mask));
             }
@@ -128,7 +129,7 @@ impl MlmTraining {
         masked.answers.len() - before
     }
 
-    /// Scores `[masked positions, vocabulary]`.
+    /// Returns scores, `[masked positions, vocabulary]`.
     fn scores(&self, masked: &Masked) -> candle_core::Result<Tensor> {
         let hidden = self.encoder.forward(&RaggedBatch::new(&masked.rows, self.pad))?;
         self.head.forward(&ops::select_rows(&hidden, &masked.positions)?)
@@ -140,7 +141,7 @@ fn sidecar() -> Sidecar {
     Sidecar { preprocessing, ..Sidecar::default() }
 }
 
-/// The texts that have a token, with their elements.
+/// Returns the texts that have a token, with their elements.
 fn examples(directory: &ModelDirectory, setup: &MlmSetup, texts: &[Text]) -> Result<Vec<Example>> {
     let window = setup.max_length - 2;
     let example = |(text, mut encoding): (&Text, Encoding)| {
@@ -168,7 +169,7 @@ impl Objective for MlmTraining {
         cross_entropy(&self.scores(&masked)?, &masked.answers, &parts)
     }
 
-    /// Share of masked tokens guessed right, the same masks every time.
+    /// Returns the share of masked tokens predicted right; the masks are always the same.
     fn evaluate(&self, workers: &Workers) -> Result<Vec<(&'static str, f64)>> {
         let mut sorted: Vec<&Example> = self.valid.iter().collect();
         sorted.sort_by_key(|example| example.ids.len());

@@ -1,4 +1,4 @@
-//! Pre-training a T5 from scratch by span corruption.
+//! Pre-training of a T5 from scratch by span corruption.
 
 use std::path::Path;
 
@@ -23,32 +23,34 @@ use super::weights::Weights;
 use super::workers::Workers;
 use crate::export::ModelDirectory;
 
-/// The size of a T5.
+/// Size of a T5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct T5Shape {
-    /// Blocks of the encoder, and as many of the decoder.
+    /// Number of blocks of the encoder, and of the decoder.
     pub layers: usize,
     /// Width of the hidden states.
     pub hidden: usize,
-    /// Attention heads; divides `hidden`.
+    /// Number of attention heads; divides `hidden`.
     pub heads: usize,
     /// Width of the feed-forward layers.
     pub feed_forward: usize,
 }
 
-/// What a T5 is pre-trained from.
+/// Data and settings of a T5's pre-training.
 pub struct T5Setup<'a> {
     /// Directory with the `tokenizer.json`.
     pub tokenizer: &'a Path,
-    /// Directory of a RoBERTa of that tokenizer and width: begin with its word embeddings, brought to the size that a T5 draws
-    /// them in. A T5 with embeddings that say nothing yet spends most of a short pre-training on them.
+    /// Directory of a RoBERTa of the same tokenizer and width that provides the word embeddings.
+    ///
+    /// They are scaled to the size that a T5 draws them in. With random embeddings a T5 spends most
+    /// of a short pre-training on them.
     pub embeddings: Option<&'a Path>,
-    /// The size of the model.
+    /// Size of the model.
     pub shape: T5Shape,
     /// Longest text in tokens, special tokens included; at least 3. Longer ones are cut.
     pub max_length: usize,
-    /// Draws the weights and decides which texts have their white space collapsed.
+    /// Seed of the weights, and of the texts whose white space is collapsed.
     pub seed: u64,
     /// Training texts.
     pub train: &'a [Text],
@@ -56,8 +58,10 @@ pub struct T5Setup<'a> {
     pub valid: &'a [Text],
 }
 
-/// The objective. Its metric is the `log_likelihood` of the hidden spans of the validation texts: mean over tokens, in
-/// nats, at most 0.
+/// Objective of the pre-training.
+///
+/// Its metric is the `log_likelihood` of the hidden spans of the validation texts: mean over
+/// tokens, in nats, at most 0.
 pub struct T5Training {
     model: Sequences<T5Generator>,
     sentinels: Sentinels,
@@ -65,15 +69,17 @@ pub struct T5Training {
     weights: Weights,
     train: Vec<Vec<u32>>,
     lengths: Vec<usize>,
-    /// Corrupted once and for all.
+    /// Validation texts, corrupted once.
     valid: Vec<Pair>,
 }
 
 impl T5Training {
-    /// Builds the model on `weights` and tokenises all texts. As in T5, the decoder starts with the padding token.
+    /// Builds the model on `weights` and tokenises all texts. As in T5, the decoder starts with the
+    /// padding token.
     ///
     /// # Errors
-    /// If the tokenizer cannot be used or has no `<pad>`, if the size is none of a T5, or if there is no training text.
+    /// If the tokenizer cannot be used or has no `<pad>`, if the size is invalid, or without any
+    /// training text.
     pub fn new(setup: &T5Setup, weights: &Weights) -> Result<Self> {
         ensure!(!setup.train.is_empty(), "there is no training text");
         ensure!(setup.max_length >= 3, "a length of {} tokens leaves no room for content", setup.max_length);
@@ -106,7 +112,7 @@ fn sidecar() -> Sidecar {
     Sidecar { preprocessing, ..Sidecar::default() }
 }
 
-/// A configuration whose special ids are the tokenizer's.
+/// Returns a configuration with the special ids of the tokenizer.
 fn config(setup: &T5Setup, directory: &ModelDirectory) -> Result<T5Config> {
     let T5Shape { layers, hidden, heads, feed_forward } = setup.shape;
     let sizes = [layers, hidden, heads, feed_forward];
@@ -133,10 +139,12 @@ fn config(setup: &T5Setup, directory: &ModelDirectory) -> Result<T5Config> {
     Ok(serde_json::from_value(config)?)
 }
 
-/// What checkpoints of T5 call the word embeddings.
+/// Name of the word embeddings in checkpoints of T5.
 const WORDS: &str = "shared.weight";
 
-/// The word embeddings of a RoBERTa with a root mean square of 1, as T5 draws its own; those of words that only the T5 has are drawn.
+/// Returns the word embeddings of a RoBERTa with a root mean square of 1, as T5 draws its own.
+///
+/// Those of words that only the T5 has are drawn.
 fn word_embeddings(model: &Path, config: &T5Config, seed: u64) -> Result<Tensor> {
     let known = Start::open(&Origin { family: Some(Family::Roberta), ..Origin::new(model) })?.words()?;
     let (words, width) = known.dims2()?;
@@ -159,7 +167,7 @@ fn word_embeddings(model: &Path, config: &T5Config, seed: u64) -> Result<Tensor>
     Ok(Tensor::cat(&[known, drawn], 0)?)
 }
 
-/// The tokens of texts, cut to the length.
+/// Returns the tokens of texts, cut to the length.
 fn contents(directory: &ModelDirectory, setup: &T5Setup, texts: &[Text]) -> Result<Vec<Vec<u32>>> {
     let cut = |(row, encoding): (usize, Encoding)| {
         let mut ids = encoding.ids;

@@ -1,4 +1,4 @@
-//! What every objective has to pass.
+//! Checks that every objective has to pass.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ mod runs;
 
 pub(crate) use runs::{plan, trained};
 
-/// One of the metrics, now.
+/// Returns the current value of a metric.
 pub(crate) fn metric(objective: &dyn Objective, wanted: &str) -> f64 {
     let metrics = objective.evaluate(&Workers::new().unwrap()).unwrap();
     metrics.iter().find(|(name, _)| *name == wanted).unwrap_or_else(|| panic!("{metrics:?}")).1
@@ -24,8 +24,9 @@ fn values(weights: &Weights) -> Vec<(String, Vec<f32>)> {
     weights.tensors().unwrap().iter().map(|(name, tensor)| (name.clone(), flat(tensor))).collect()
 }
 
-/// One step of the optimiser on all rows moves every weight. The bias of a key adds the same to all scores of a query,
-/// which softmax cannot see: it may stay.
+/// Checks that one optimiser step on all rows moves every weight.
+///
+/// The bias of a key adds the same to all scores of a query, which softmax ignores: it may stay.
 pub(crate) fn every_weight_moves(objective: &dyn Objective, weights: &Weights) {
     let before = values(weights);
     assert!(before.len() > 30, "{}", before.len());
@@ -40,7 +41,8 @@ pub(crate) fn every_weight_moves(objective: &dyn Objective, weights: &Weights) {
     assert!(unmoved.is_empty(), "{unmoved:?}");
 }
 
-/// A run that was killed in its second or third epoch and started anew ends with the weights of an uninterrupted one.
+/// Checks that a run interrupted in its second or third epoch ends with the weights of an
+/// uninterrupted one.
 pub(crate) fn an_interruption_changes_nothing(make: impl Fn(&Weights) -> Box<dyn Objective>) {
     let run = |killed_in: Option<usize>| {
         let out = tempfile::tempdir().unwrap();
@@ -62,7 +64,7 @@ pub(crate) fn an_interruption_changes_nothing(make: impl Fn(&Weights) -> Box<dyn
     assert_eq!(whole, run(Some(2)));
 }
 
-/// Fails in the evaluation of one epoch, where the state of the epoch before is the last one saved.
+/// Fails in the evaluation of one epoch; the last saved state is that of the epoch before.
 struct Killed {
     inner: Box<dyn Objective>,
     in_epoch: Option<usize>,

@@ -7,7 +7,7 @@ pub(crate) fn plan(epochs: u64, rows: usize) -> Plan {
     Plan { epochs, tokens: 512, learning_rate: 3e-3, relative: false, warmup: 0.1, seed: 1, rows }
 }
 
-/// Trains a new run; its folder.
+/// Trains a new run; returns its folder.
 pub(crate) fn trained(objective: &dyn Objective, weights: &Weights, plan: &Plan) -> tempfile::TempDir {
     let out = tempfile::tempdir().unwrap();
     train(objective, weights, plan, out.path()).unwrap();

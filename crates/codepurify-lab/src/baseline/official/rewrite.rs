@@ -7,19 +7,19 @@ use super::super::ngram::lexemes;
 use super::Settings;
 use super::elements::{Element, cut, substituted};
 
-/// Masks for one occurrence of an identifier.
+/// Number of masks for one occurrence of an identifier.
 const MASKS_PER_NAME: usize = 3;
 
-/// Words of C that are never masked; for Java as well.
+/// Words of C that are never masked; used for Java as well.
 const KEPT_WORDS: [&str; 32] = [
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
     "extern", "float", "for", "goto", "if", "int", "long", "register", "return", "short", "signed", "sizeof",
     "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
 ];
 
-/// A masked language model that says what it would write at every position, masked or not.
+/// Masked language model that predicts the token at every position, masked or not.
 pub trait EveryPosition: MaskedLm {
-    /// The most probable token at each position of `row`, the smallest id among equals.
+    /// Returns the most probable token at each position of `row`, the smallest id among equals.
     ///
     /// # Errors
     /// [`ModelError`] if the runtime fails or the row exceeds the window.
@@ -33,17 +33,18 @@ impl EveryPosition for RobertaMaskedLm {
     }
 }
 
-/// Which tokens are written anew.
+/// Tokens to rewrite.
 #[derive(Clone, Copy)]
 pub enum Rewriting<'m> {
-    /// All within the window, as in the released code.
+    /// All tokens inside the window, as in the released code.
     Everything(&'m dyn EveryPosition),
-    /// Only the masked ones.
+    /// Only the masked tokens.
     Masks(&'m dyn MaskedLm),
 }
 
 impl Rewriting<'_> {
-    /// The text with `trigger` masked and rewritten, made from tokens: what lies beyond the model's window is lost.
+    /// Masks `trigger` and rewrites the text from tokens: what is beyond the model's window is
+    /// lost.
     pub(super) fn rewrite(
         self,
         text: &str,
@@ -69,7 +70,7 @@ impl Rewriting<'_> {
     }
 }
 
-/// One mask for each token that is not kept.
+/// Returns one mask for each token that is not kept.
 fn masked_statement(
     mlm: &dyn MaskedLm,
     statement: &str,
@@ -87,7 +88,7 @@ fn masked_statement(
     Ok(row)
 }
 
-/// The row with the best proposal in place of each mask.
+/// Replaces each mask of the row by the best proposal.
 fn filled(mlm: &dyn MaskedLm, row: Vec<u32>) -> Result<Vec<u32>, ModelError> {
     let batch: Ragged = [row.clone()].into_iter().collect();
     let proposals = mlm.fill(&batch, 1)?.concat();

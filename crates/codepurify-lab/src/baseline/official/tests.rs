@@ -32,13 +32,13 @@ fn a_word_in_a_string_is_hidden_and_rewritten_as_well() {
         !rewritten.contains("evil") && rewritten.contains("\"xxx\"") && rewritten.contains("int f(int n)")
     );
     assert_eq!((found.forwards, found.lm_forwards), (7, 1));
-    // By the parser, the string stays: nothing that is hidden alone helps then.
+    // The parser keeps the string; then no hidden element alone helps.
     let settings = Settings { by_text: false, ..Settings::DEFECT_CODEBERT };
     let found = screen(guarded, None, settings, text);
     assert!(found.spans.is_none_or(|spans| spans.len() < 3));
 }
 
-/// Writes `x` everywhere.
+/// Predicts `x` everywhere.
 struct Everywhere(ConstantMaskedLm);
 
 impl MaskedLm for Everywhere {
@@ -96,7 +96,7 @@ fn a_roberta_writes_what_it_would_at_every_place_with_three_masks_for_a_name() {
 
 #[test]
 fn entropy_is_not_normalised_so_short_functions_are_always_flagged() {
-    // Every candidate matters the same: H = ln n.
+    // All candidates have the same score: H = ln n.
     let settings = Settings::DEFECT_CODET5;
     assert!(settings.decide(&[0.2; 8]).0);
     assert!(!settings.decide(&[0.2; 9]).0);
@@ -110,7 +110,7 @@ fn a_score_of_zero_purifies_or_keeps_whatever_the_others_say() {
     let with = |undefined| Settings { undefined, theta: 0.7, ..Settings::DEFECT_CODEBERT }.decide(&scores);
     assert_eq!(with(Undefined::Purify), (true, 0.0));
     assert_eq!(with(Undefined::Keep), (false, -3.0_f64.ln()));
-    // ln 2 less a little: shares 9/17 and 8/17.
+    // Slightly less than ln 2: shares 9/17 and 8/17.
     let (flagged, score) = with(Undefined::Zero);
     assert!(flagged && (score + 0.691_416_2).abs() < 1e-6, "{score}");
 }
@@ -142,8 +142,8 @@ fn a_generators_score_is_the_cross_entropy_itself() {
     let text = CLEAN.replace('{', "{ int evil = 1;");
     let settings = Settings { theta: 1.0, ..Settings::REPAIR };
     let found = screen(Guarded::Generator(&generator), None, settings, &text);
-    // Hiding `evil` costs 4 nats, any other element 0.01: one candidate outweighs all others together; the statement
-    // with it and the name itself share the mass.
+    // Hiding `evil` costs 4 nats, any other element 0.01. One candidate outweighs all others
+    // together; the statement that contains it and the name itself share the mass.
     assert!(found.flagged && found.score > -1.0, "{found:?}");
     assert!(found.spans.unwrap().iter().any(|span| span.of(&text).unwrap().contains("evil")));
 }

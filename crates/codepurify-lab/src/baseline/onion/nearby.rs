@@ -1,4 +1,4 @@
-//! ONION's fᵢ from the surprisal of a unit and of the tokens beside it.
+//! ONION's fᵢ from the surprisal of a unit and of its neighbouring tokens.
 
 use std::ops::Range;
 
@@ -9,19 +9,20 @@ use super::super::lm::CodeLm;
 use super::super::variants::words;
 use super::Unit;
 
-/// Units from one that is taken out of a text to the next one that is.
+/// Distance between two units that are removed from the same text.
 const APART: usize = 7;
 
-/// Tokens on either side of a removed unit that are scored anew.
+/// Number of tokens on either side of a removed unit that are scored again.
 const REACH: usize = 1;
 
 const _: () = assert!(2 * REACH < APART, "a token must not stand beside two removed units");
 
-/// A unit and its tokens.
+/// Unit and its tokens.
 type Place = (Span, Range<usize>);
 
-/// ppl(x) − ppl(x without unit i) of every unit, if its removal changed nothing but the tokens beside it, and the passes
-/// spent.
+/// Returns ppl(x) − ppl(x without unit i) of every unit, and the passes spent.
+///
+/// Only the neighbouring tokens are assumed to change with the removal.
 pub(super) fn suspicions(
     lm: &dyn CodeLm,
     unit: Unit,
@@ -50,8 +51,8 @@ pub(super) fn suspicions(
     Ok((units.into_iter().map(|(span, _)| span).zip(gains).collect(), passes))
 }
 
-/// ppl(x) − ppl(x without `tokens`) where the removal makes all others together more surprising by `change` nats; 0 if
-/// nothing is left.
+/// Returns ppl(x) − ppl(x without `tokens`) if the removal changes the surprisal of the others by
+/// `change` nats in all; 0 if nothing is left.
 fn gain(surprisals: &[f64], tokens: &Range<usize>, change: f64) -> f64 {
     let left = surprisals.len() - tokens.len();
     if left == 0 {
@@ -63,14 +64,15 @@ fn gain(surprisals: &[f64], tokens: &Range<usize>, change: f64) -> f64 {
     (whole / surprisals.len() as f64).exp() - (without / left as f64).exp()
 }
 
-/// The units of which the model sees all tokens. White space between words belongs to none.
+/// Returns the units whose tokens the model sees completely. White space between words belongs to
+/// no unit.
 fn units(unit: Unit, text: &str, Encoding { ids, spans }: &Encoding) -> Vec<Place> {
     let spans = &spans[..ids.len()];
     if unit == Unit::Token {
         return spans.iter().enumerate().map(|(at, &span)| (span, at..at + 1)).collect();
     }
     let visible = spans.last().map_or(0, |last| last.end);
-    // A token belongs to the word that its last byte stands in: the white space in front may begin earlier.
+    // A token belongs to the word of its last byte: its white space may begin earlier.
     let tokens = |word: Span| {
         let first = spans.partition_point(|token| token.end <= word.start);
         (word, first..spans.partition_point(|token| token.end <= word.end))
@@ -79,16 +81,16 @@ fn units(unit: Unit, text: &str, Encoding { ids, spans }: &Encoding) -> Vec<Plac
     words.map(tokens).filter(|(_, tokens)| !tokens.is_empty()).collect()
 }
 
-/// A text without every [`APART`]-th unit.
+/// Text without every [`APART`]-th unit.
 struct Thinned {
-    /// The tokens that are left, by their place in the whole text.
+    /// Remaining tokens, by position in the whole text.
     kept: Vec<usize>,
-    /// For each removed unit the places in `kept` of the tokens beside it.
+    /// For each removed unit, the positions in `kept` of its neighbouring tokens.
     beside: Vec<Vec<usize>>,
 }
 
 impl Thinned {
-    /// Takes the first of `units` out of `ids`, and every [`APART`]-th behind it.
+    /// Removes the first of `units` from `ids`, and every [`APART`]-th after it.
     fn new(ids: &[u32], units: &[Place]) -> Self {
         let removed: Vec<&Range<usize>> = units.iter().step_by(APART).map(|(_, tokens)| tokens).collect();
         let gone = |at: &usize| removed.iter().any(|tokens| tokens.contains(at));
@@ -114,7 +116,7 @@ mod tests {
     use super::super::{Gain, Onion};
     use super::*;
 
-    /// Finds `odd` surprising, by 3 nats, and what stands right behind it, by 2.
+    /// Finds `odd` surprising by 3 nats, and the token after it by 2.
     struct Odd(WordTokenizer);
 
     impl CodeLm for Odd {
@@ -139,14 +141,14 @@ mod tests {
     #[test]
     fn where_only_the_next_token_depends_on_a_unit_the_approximation_is_exact() {
         let lm = Odd(WordTokenizer::new());
-        // Three odd words that are never taken out together.
+        // Three odd words that are never removed together.
         let text = format!("odd {} odd {} odd c", "a ".repeat(8), "b ".repeat(9));
         for unit in [Unit::Word, Unit::Token] {
             let exact = Onion { lm: &lm, unit, gain: Gain::Exact, bar: 0.0 };
             let (exact, _) = exact.suspicions(&text).unwrap();
             let (found, passes) = suspicions(&lm, unit, &text).unwrap();
             assert_eq!(found.len(), 21);
-            // Without the last word, the white space in front of it would be a token of its own.
+            // Without the last word, its preceding white space would be a token of its own.
             for ((span, gain), (_, exact)) in found.iter().zip(&exact).take(20) {
                 assert!((gain - exact).abs() < 1e-12, "{span:?}: {gain} is not {exact}");
             }

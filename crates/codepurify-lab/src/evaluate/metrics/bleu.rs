@@ -1,27 +1,28 @@
-//! BLEU-4 of a corpus as the CodeXGLUE evaluator of code refinement computes it.
+//! BLEU-4 of a corpus as the `CodeXGLUE` evaluator of code refinement computes it.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest n-gram.
+/// Length of the longest n-gram.
 const ORDER: usize = 4;
 
-/// What one answer contributes to the BLEU of a corpus; sums of them are again such counts.
+/// Contribution of one output to the BLEU of a corpus; sums of contributions are contributions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BleuCounts {
-    /// n-grams of the answer that stand in the reference too, each as often as in the reference at most, for n = 1 … 4.
+    /// n-grams of the output that the reference contains, each counted at most as often as in the
+    /// reference, for n = 1 … 4.
     pub matches: [u64; ORDER],
-    /// n-grams of the answer, for n = 1 … 4.
+    /// n-grams of the output, for n = 1 … 4.
     pub possible: [u64; ORDER],
-    /// Tokens of the answer.
+    /// Tokens of the output.
     pub answer: u64,
     /// Tokens of the reference.
     pub reference: u64,
 }
 
 impl BleuCounts {
-    /// The counts of one answer, tokens separated by white space.
+    /// Counts one output; tokens are separated by white space.
     #[must_use]
     pub fn of(reference: &str, answer: &str) -> Self {
         let reference: Vec<&str> = reference.split_whitespace().collect();
@@ -38,7 +39,7 @@ impl BleuCounts {
         counts
     }
 
-    /// The counts of both corpora together.
+    /// Returns the counts of both corpora together.
     #[must_use]
     pub fn plus(mut self, other: &Self) -> Self {
         for order in 0..ORDER {
@@ -50,8 +51,10 @@ impl BleuCounts {
         self
     }
 
-    /// BLEU-4 in [0, 100]: geometric mean of (matches + 1) / (possible + 1) over the orders, times the brevity penalty
-    /// min(1, e^(1 − r/c)). `None` if there is no reference token; 0 for empty answers.
+    /// Computes BLEU-4 in [0, 100]: the geometric mean of (matches + 1) / (possible + 1) over the
+    /// orders, times the brevity penalty min(1, e^(1 − r/c)).
+    ///
+    /// The result is `None` without a reference token, and 0 for empty outputs.
     #[must_use]
     pub fn bleu(&self) -> Option<f64> {
         if self.reference == 0 {

@@ -3,10 +3,10 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// A number with its 95 % percentile-bootstrap interval.
+/// Value with its 95 % percentile-bootstrap interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// The measure on all samples.
+    /// Measure on all samples.
     pub value: f64,
     /// 2.5th percentile over the resamples.
     pub low: f64,
@@ -20,7 +20,7 @@ impl std::fmt::Display for Estimate {
     }
 }
 
-/// Resamples of a bootstrap.
+/// Number of resamples of a bootstrap.
 const RESAMPLES: usize = 1000;
 
 /// Computes `measure` with its bootstrap interval; see [`bootstrap_all`].
@@ -59,7 +59,7 @@ pub fn bootstrap_all<T: Clone, const N: usize>(
     values.map(|value| interval(value?, resampled.next()?))
 }
 
-/// Fills each group of `sample` with as many draws, with replacement, from the same group of `groups`.
+/// Fills each group of `sample` with draws, with replacement, from the same group of `groups`.
 fn redraw<T: Clone>(groups: &[Vec<T>], sample: &mut [Vec<T>], rng: &mut StdRng) {
     for (group, drawn) in groups.iter().zip(sample) {
         for place in drawn {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_paired_difference_is_surer_than_its_parts() {
-        // The second is right wherever the first is, and on every tenth sample besides.
+        // The second is right wherever the first is, and on every tenth sample in addition.
         let pairs: Vec<(bool, bool)> =
             (0..400).map(|at| (at % 2 == 0, at % 2 == 0 || at % 10 == 1)).collect();
         let side = |pairs: &[(bool, bool)], of: fn(&(bool, bool)) -> bool| {

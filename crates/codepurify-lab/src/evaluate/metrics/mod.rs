@@ -1,4 +1,4 @@
-//! Measures over samples. Whatever rests on no sample is `None`, never NaN.
+//! Measures over samples. A measure without any sample is `None`, never NaN.
 
 mod attack;
 mod bleu;

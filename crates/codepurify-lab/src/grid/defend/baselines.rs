@@ -1,4 +1,4 @@
-//! The published baselines, each set up for a victim.
+//! Published baselines, each set up for a victim.
 
 use anyhow::{Context, Result};
 use codepurify::{Snippet, Victim};
@@ -15,15 +15,15 @@ use crate::baseline::{BaselineError, InputDefence, Screened};
 use crate::grid::guard::Guard;
 use crate::grid::samples::Sample;
 
-/// Every so many tokens are masked together: about the share that masked language models are trained with.
+/// Stride of masked tokens: about the share that masked language models are trained with.
 const STRIDE: usize = 7;
-/// Clean texts that STRIP superimposes.
+/// Number of clean texts that STRIP superimposes.
 const REFERENCES: usize = 100;
-/// Perturbed copies of a text, and the share of its words that is replaced: as published.
+/// Perturbed copies of a text, and the share of its words to replace: as published.
 const COPIES: usize = 5;
 const RATIO: f64 = 0.5;
 
-/// ONION, word by word, over an n-gram model of the language at hand.
+/// ONION, word by word, over an n-gram model of the samples' language.
 pub(super) fn onion_of_words<'k>(kit: &'k Kit<'k>, bar: f64) -> Result<Sides<'k>> {
     let language = kit.calibration.first().context("no calibration sample")?.language;
     let lm = kit
@@ -68,7 +68,7 @@ pub(super) fn strip<'k>(kit: &'k Kit<'k>, threshold: f64) -> Result<Sides<'k>> {
     Ok(Sides { guard: kit.guard, one: OneText::Asking(Box::new(screen)), locates: false })
 }
 
-/// `OSeqL`; the lines of a pair are one pool.
+/// `OSeqL`; the lines of a pair form one text.
 pub(super) struct Lines<'k> {
     guard: &'k Guard,
     settings: Settings,

@@ -1,4 +1,4 @@
-//! `CodePurify` as it is here, as published and as released.
+//! `CodePurify` as implemented here, as published and as released.
 
 use anyhow::{Result, anyhow};
 use codepurify::{
@@ -15,14 +15,14 @@ use crate::grid::guard::pair;
 use crate::grid::samples::Sample;
 use crate::train::workers::Workers;
 
-/// A profile in front of the victim.
+/// Profile applied to the victim.
 pub(super) struct Screening<'k> {
     defender: Either<'k>,
-    /// Whether its score is H, turned round.
+    /// True if the score is −H.
     entropy: bool,
 }
 
-/// A defender of single texts or of pairs.
+/// Defender of single texts or of pairs.
 enum Either<'k> {
     One(Defender<'k>),
     Pair(PairDefender<'k>),
@@ -43,7 +43,7 @@ impl<'k> Either<'k> {
         }
     }
 
-    /// The verdicts on the texts of a sample.
+    /// Returns the verdicts on the texts of a sample.
     fn verdicts(&self, sample: &Sample) -> Result<Vec<Verdict>> {
         let snippet = |side: usize| Snippet::new(sample.texts[side].as_str(), sample.language);
         match self {
@@ -58,14 +58,16 @@ impl<'k> Either<'k> {
 }
 
 impl<'k> Screening<'k> {
-    /// The published method: flags what has −H above `threshold`.
+    /// Sets up the published method: −H above `threshold` is flagged.
     pub(super) fn paper(kit: &'k Kit<'k>, threshold: f64) -> Self {
         let thresholds = Thresholds { entropy: -threshold, ..Thresholds::builtin() };
         let profile = Profile::paper(Thresholds { calibrated: true, ..thresholds });
         Self { defender: Either::new(kit, kit.guard.model(), profile), entropy: true }
     }
 
-    /// `profile`, which is a form of `default`, calibrated. A pair is flagged if one of its sides is: each side gets half of α.
+    /// Calibrates `profile`, a form of the sufficiency profile.
+    ///
+    /// A pair is flagged if one of its sides is, so each side gets half of α.
     pub(super) fn standard(kit: &'k Kit<'k>, workers: &Workers, profile: Profile) -> Result<Self> {
         let profile = fitted(profile, kit)?;
         let silent = Either::new(kit, kit.guard.exact(), profile.clone().calibrating());
@@ -80,7 +82,7 @@ impl<'k> Screening<'k> {
     }
 }
 
-/// `profile` as it is used before the victim: a model of pairs gets references of its own field.
+/// Returns `profile` as used for the victim: a model of pairs gets references of its own domain.
 fn fitted(profile: Profile, kit: &Kit<'_>) -> Result<Profile> {
     let Some(victim) = pair(kit.guard.exact()) else { return Ok(profile) };
     let texts = kit.field.iter().flat_map(|sample| sample.texts.iter().map(|text| (text, sample.language)));
@@ -106,7 +108,7 @@ impl Screener for Screening<'_> {
     }
 }
 
-/// The released code.
+/// Sets up the released code.
 pub(super) struct Released<'k> {
     kit: &'k Kit<'k>,
     settings: Settings,
@@ -129,8 +131,10 @@ impl<'k> Released<'k> {
         Official { guarded, rewriting: Some(Rewriting::Everything(self.kit.mlm)), settings }
     }
 
-    /// A pair: the text under analysis always stands first. With CodeBERT both texts have to be flagged, and only the
-    /// first is purified; with CodeT5 the first one decides, and both are purified (paper implementation, A.4 and A.5).
+    /// Screens a pair: the text under analysis is always the first.
+    ///
+    /// With CodeBERT both texts have to be flagged, and only the first is purified. With CodeT5 the
+    /// first one decides, and both are purified. Both follow the released code.
     fn pair(&self, sample: &Sample) -> Result<Vec<Screened>> {
         let victim = self.kit.guard.pair().ok_or_else(|| anyhow!("no model of pairs"))?;
         let screen = |side: usize, theta: f64| -> Result<Screened> {

@@ -1,4 +1,6 @@
-//! What a defence that does not ask the victim said about a text holds for every victim, in this run and in later ones.
+//! Cache of findings of defences that do not query the victim.
+//!
+//! A finding on a text holds for every victim, in this run and in later ones.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,17 +21,17 @@ pub struct Memory {
     file: Mutex<File>,
 }
 
-/// What was asked.
+/// Key of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Question {
     defence: String,
-    /// The bits of the threshold: not every one has a form in JSON.
+    /// Bits of the threshold: some values have no form in JSON.
     threshold: u64,
     /// SHA-256 of the text, hexadecimal.
     text: String,
 }
 
-/// One line of the file.
+/// Line of the file.
 #[derive(Serialize, Deserialize)]
 struct Line {
     #[serde(flatten)]
@@ -38,7 +40,7 @@ struct Line {
 }
 
 impl Memory {
-    /// Opens the file, or begins it; a last line that an interruption cut short is passed over.
+    /// Opens or creates the file; a last line that an interruption cut short is skipped.
     ///
     /// # Errors
     /// If the file cannot be read or written.
@@ -59,10 +61,10 @@ impl Memory {
         Ok(Self { known: Mutex::new(known), file: Mutex::new(file) })
     }
 
-    /// What `screen` says about `text`, asked once for each threshold.
+    /// Returns the finding of `screen` on `text`, computed once for each threshold.
     ///
     /// # Errors
-    /// That of `screen`; errors are not remembered.
+    /// Error of `screen`; errors are not cached.
     pub fn recall(
         &self,
         defence: &str,
@@ -77,7 +79,7 @@ impl Memory {
         }
         let screened = screen()?;
         let line = Line { question: question.clone(), screened: screened.clone() };
-        // What cannot be kept is only asked again.
+        // A finding that cannot be stored is computed again later.
         if let (Ok(line), Ok(mut file)) = (serde_json::to_string(&line), self.file.lock()) {
             let _ = writeln!(file, "{line}");
         }

@@ -1,4 +1,4 @@
-//! The defences of a grid: each is set up on clean samples, then looks at one sample at a time.
+//! Defences of a grid: each is set up on clean samples, then screens one sample at a time.
 
 mod baselines;
 mod codepurify;
@@ -24,19 +24,19 @@ use crate::baseline::ngram::NgramLm;
 use crate::evaluate::metrics::threshold_at_fpr;
 use crate::train::workers::Workers;
 
-/// What guards a victim at inference.
+/// Defence at inference time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Defence {
-    /// Profile `default`: necessity and sufficiency, calibrated on clean code.
+    /// Sufficiency profile, calibrated on clean code.
     CodepurifyDefault,
-    /// The same, with what lies behind the victim's window.
+    /// The same, and it scans beyond the victim's context window.
     CodepurifyWhole,
-    /// The same, with what all names do together.
+    /// The same, and it tests all identifiers jointly.
     CodepurifyNaming,
-    /// The published method, calibrated on clean code.
+    /// Published method, calibrated on clean code.
     CodepurifyPaper,
-    /// Its released code, thresholds and quirks included.
+    /// Released code, thresholds and quirks included.
     CodepurifyOfficial,
     /// ONION over an n-gram model.
     Onion,
@@ -44,59 +44,60 @@ pub enum Defence {
     OnionMlm,
     /// `OSeqL`; classifiers only.
     Oseql,
-    /// STRIP; classifiers only. It refuses what it flags.
+    /// STRIP; classifiers only. It refuses samples that it flags.
     Strip,
     /// Line perplexity over the masked language model.
     LinePerplexity,
 }
 
-/// What defences are made of.
+/// Data and models that defences are set up with.
 pub struct Kit<'k> {
-    /// The victim.
+    /// Victim.
     pub guard: &'k Guard,
-    /// Whether it is of the T5 family: the released code treats the families differently.
+    /// True if the victim is of the T5 family: the released code distinguishes the families.
     pub t5: bool,
-    /// The masked language model.
+    /// Masked language model.
     pub mlm: &'k RobertaMaskedLm,
-    /// n-gram models of clean code, by the name of the language.
+    /// n-gram models of clean code, by name of the language.
     pub ngrams: &'k BTreeMap<&'static str, NgramLm>,
-    /// What was found out before, for other victims.
+    /// Findings of earlier cells and runs.
     pub memory: &'k Memory,
     /// Clean samples to set thresholds on.
     pub calibration: &'k [Sample],
-    /// Other clean samples of the victim's field.
+    /// Other clean samples of the victim's domain.
     pub field: &'k [Sample],
     /// Share of clean samples that may be flagged.
     pub alpha: f64,
-    /// Decides what is drawn.
+    /// Seed of all draws.
     pub seed: u64,
 }
 
-/// A defence that is set up.
+/// Defence that is set up.
 pub trait Screener: Sync {
-    /// What it makes of a sample.
+    /// Screens a sample.
     ///
     /// # Errors
-    /// If a model fails on it.
+    /// If a model fails on the sample.
     fn screen(&self, sample: &Sample) -> Result<Finding>;
 }
 
 impl Defence {
-    /// The name in rows, tables and files.
+    /// Returns the name in rows, tables and files.
     #[must_use]
     pub fn name(self) -> String {
         value_name(&self)
     }
 
-    /// Whether the defence can guard the victim at all.
+    /// Returns true if the defence can guard the victim.
     #[must_use]
     pub fn applies(self, guard: &Guard) -> bool {
         let generates = matches!(guard.model(), codepurify_models::GuardedModel::Generator(_));
         !(generates && matches!(self, Self::Oseql | Self::Strip))
     }
 
-    /// Sets the defence up: thresholds, where it has any, such that at most a share α of the calibration samples is
-    /// flagged.
+    /// Sets the defence up.
+    ///
+    /// Its threshold, if it has one, flags at most a share α of the calibration samples.
     ///
     /// # Errors
     /// If a model fails, or there is no n-gram model of the samples' language.
@@ -118,7 +119,7 @@ impl Defence {
                 Self::LinePerplexity => Box::new(baselines::line_perplexity(kit, threshold)),
             })
         };
-        // Nothing is above it: only the scores are asked for.
+        // No score exceeds this threshold: only the scores are needed.
         let silent = open(f64::INFINITY)?;
         if !self.is_calibrated() {
             return Ok(silent);
@@ -129,7 +130,8 @@ impl Defence {
         open(threshold_at_fpr(&scores, kit.alpha).unwrap_or(f64::INFINITY))
     }
 
-    /// Whether a threshold on its score is set on clean samples. Profile `default` has its own way to do that.
+    /// Returns true if its threshold is set on clean samples. The sufficiency profile has its own
+    /// calibration.
     fn is_calibrated(self) -> bool {
         use Defence::{CodepurifyDefault, CodepurifyNaming, CodepurifyOfficial, CodepurifyWhole, Oseql};
         !matches!(self, CodepurifyDefault | CodepurifyWhole | CodepurifyNaming | CodepurifyOfficial | Oseql)

@@ -1,4 +1,4 @@
-//! A defence of single texts in front of any victim: each text of a sample is looked at for itself.
+//! Defence of single texts for any victim: each text of a sample is screened separately.
 
 use anyhow::Result;
 use codepurify::{Snippet, Victim};
@@ -8,22 +8,22 @@ use crate::baseline::{BaselineError, Screened};
 use crate::grid::guard::Guard;
 use crate::grid::samples::Sample;
 
-/// What looks at one text, without and with the victim at hand.
+/// Screener of one text, without or with access to the victim.
 pub(super) enum OneText<'k> {
-    /// It does not ask the victim.
+    /// Screener that does not query the victim.
     Alone(Alone<'k>),
-    /// It asks the victim, a classifier of this text.
+    /// Screener that queries the victim, a classifier of this text.
     Asking(Asking<'k>),
 }
 
 type Alone<'k> = Box<dyn Fn(&Snippet) -> Result<Screened, BaselineError> + Sync + 'k>;
 type Asking<'k> = Box<dyn Fn(&dyn Victim, &Snippet) -> Result<Screened, BaselineError> + Sync + 'k>;
 
-/// The defence.
+/// Screener of one text.
 pub(super) struct Sides<'k> {
     pub(super) guard: &'k Guard,
     pub(super) one: OneText<'k>,
-    /// Whether it says where the trigger is.
+    /// True if it locates the trigger.
     pub(super) locates: bool,
 }
 

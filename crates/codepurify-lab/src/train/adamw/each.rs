@@ -1,11 +1,11 @@
-//! AdamW variable by variable, in the memory of this machine.
+//! AdamW variable by variable, on the CPU.
 
 use candle_core::{Result, Tensor, Var};
 
 use super::{LEAST_SIZE, Moment, Slots, Update, Updates};
 use crate::train::weights::Gradients;
 
-/// One trained variable with its moments.
+/// Trained variable with its moments.
 pub(super) struct Slot {
     name: String,
     var: Var,
@@ -14,13 +14,13 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Moments at zero.
+    /// Creates moments of zero.
     pub(super) fn new((name, var): (String, Var)) -> Self {
         let zeros = vec![0.0; var.elem_count()];
         Self { name, var, mean: zeros.clone(), variance: zeros }
     }
 
-    /// One pass over the variable: tensor by tensor it would be a dozen.
+    /// Updates the variable in one pass; tensor operations would need a dozen.
     fn apply(&mut self, update: &Update, gradient: &Tensor) -> Result<()> {
         let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
         let mut values = self.var.flatten_all()?.to_vec1::<f32>()?;
@@ -37,7 +37,7 @@ impl Slot {
     }
 }
 
-/// The root mean square of a variable, at least [`LEAST_SIZE`].
+/// Returns the root mean square of a variable, at least [`LEAST_SIZE`].
 fn size(values: &[f32]) -> f32 {
     let squares: f32 = values.iter().map(|value| value * value).sum();
     (squares / values.len() as f32).sqrt().max(LEAST_SIZE)
