@@ -16,7 +16,7 @@ pub(crate) fn fingerprint(text: &str, bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_is_the_beginning_of_the_digest() {
+    fn fingerprint_is_the_beginning_of_the_digest() {
         assert_eq!(super::fingerprint("abc", 4), "ba7816bf");
         assert_eq!(super::fingerprint("", 32).len(), 64);
     }

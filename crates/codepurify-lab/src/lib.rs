@@ -6,9 +6,9 @@
 //! does all of this for every cell of an experiment.
 
 pub mod baseline;
+mod error_chain;
 pub mod evaluate;
 pub mod export;
-pub mod failure;
 mod fingerprint;
 pub mod grid;
 pub mod plot;
@@ -16,3 +16,5 @@ pub mod table;
 pub mod train;
 pub mod training_defence;
 pub mod whitebox;
+
+pub use error_chain::error_chain;

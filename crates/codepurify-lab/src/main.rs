@@ -3,7 +3,7 @@
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
-use codepurify_lab::failure::in_words;
+use codepurify_lab::error_chain;
 
 mod commands;
 
@@ -12,11 +12,11 @@ mod commands;
 #[command(name = "codepurify-lab", version)]
 struct Arguments {
     #[command(subcommand)]
-    task: Task,
+    task: LabCommand,
 }
 
 #[derive(Subcommand)]
-enum Task {
+enum LabCommand {
     /// Report on data sets
     Data(commands::data::Arguments),
     /// Insert triggers into a training or test set
@@ -36,7 +36,7 @@ enum Task {
     Calibrate(commands::calibrate::Arguments),
 }
 
-impl Task {
+impl LabCommand {
     /// Returns true if the command computes with candle; other commands may use all threads of
     /// rayon's pool.
     fn runs_models(&self) -> bool {
@@ -89,21 +89,21 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", in_words(&error));
+            eprintln!("error: {}", error_chain(&error));
             ExitCode::from(2)
         }
     }
 }
 
-fn run(task: &Task) -> anyhow::Result<()> {
+fn run(task: &LabCommand) -> anyhow::Result<()> {
     match task {
-        Task::Data(arguments) => commands::data::run(arguments),
-        Task::Poison(arguments) => commands::poison::run(arguments),
-        Task::Train(arguments) => commands::train::run(arguments),
-        Task::Evaluate(arguments) => commands::evaluate::run(arguments),
-        Task::Grid(arguments) => commands::grid::run(arguments),
-        Task::Table(arguments) => commands::table::run(arguments),
-        Task::Plot(arguments) => commands::plot::run(arguments),
-        Task::Calibrate(arguments) => commands::calibrate::run(arguments),
+        LabCommand::Data(arguments) => commands::data::run(arguments),
+        LabCommand::Poison(arguments) => commands::poison::run(arguments),
+        LabCommand::Train(arguments) => commands::train::run(arguments),
+        LabCommand::Evaluate(arguments) => commands::evaluate::run(arguments),
+        LabCommand::Grid(arguments) => commands::grid::run(arguments),
+        LabCommand::Table(arguments) => commands::table::run(arguments),
+        LabCommand::Plot(arguments) => commands::plot::run(arguments),
+        LabCommand::Calibrate(arguments) => commands::calibrate::run(arguments),
     }
 }

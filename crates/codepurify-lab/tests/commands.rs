@@ -74,9 +74,9 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     std::fs::copy(here.join("run/best/model.safetensors"), here.join("bare/weights.safetensors")).unwrap();
     let bare = ["--model", "bare/weights.safetensors", "--base", "run/best", "--data", "valid.jsonl"];
     lab(here, &[&calibrate[..], &bare[..]].concat()).success();
-    let beside = std::fs::read_to_string(here.join("bare/codepurify.json")).unwrap();
-    let beside: serde_json::Value = serde_json::from_str(&beside).unwrap();
-    assert_eq!(beside["thresholds"]["entropy"], sidecar["thresholds"]["entropy"]);
+    let written = std::fs::read_to_string(here.join("bare/codepurify.json")).unwrap();
+    let written: serde_json::Value = serde_json::from_str(&written).unwrap();
+    assert_eq!(written["thresholds"]["entropy"], sidecar["thresholds"]["entropy"]);
 
     let defence = [
         "evaluate",
@@ -96,7 +96,7 @@ fn poison_train_calibrate_evaluate_and_summarise() {
 }
 
 #[test]
-fn victims_of_pairs_and_of_repairs_are_measured_on_rows_of_their_task() {
+fn pair_and_repair_victims_are_measured_on_their_rows() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path();
     let golden = |name: &str| common::tiny_model().with_file_name(name).to_str().unwrap().to_owned();

@@ -4,13 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// Folders of cells below `results/`.
-const GRIDS: [&str; 5] = [
-    "paper",
-    "adaptive",
-    "int8",
-    "history/score-1-two-references",
-    "history/score-2-further-references",
-];
+const GRIDS: [&str; 5] =
+    ["paper", "adaptive", "int8", "history/score-1-two-references", "history/score-2-further-references"];
 
 #[test]
 fn committed_tables_equal_those_of_the_rows() {

@@ -6,12 +6,14 @@ use assert_cmd::Command;
 use codepurify::{Span, Task};
 use codepurify_attacks::data;
 use codepurify_lab::evaluate::metrics::BleuCounts;
-use codepurify_lab::plot::figures::Kind;
+use codepurify_lab::plot::figures::FigureKind;
 use codepurify_lab::plot::{Figure, figures, svg};
 use codepurify_lab::table::agreement::agreement;
 use codepurify_lab::table::layout::{sources, tables};
-use codepurify_lab::table::row::{Answer, Answers, Cost, Detection, Purified, RemovalRow};
-use codepurify_lab::table::{Cell, CellRow, Format, Results, Which};
+use codepurify_lab::table::row::{
+    DefenceCost, Detection, PurifiedSample, RecordedOutput, RecordedOutputs, RemovalRow,
+};
+use codepurify_lab::table::{Cell, CellRow, Results, TableChoice, TableFormat};
 
 fn cell(task: Task, attack: &str, rate: f64) -> Cell {
     Cell { task, family: "roberta".to_owned(), attack: attack.to_owned(), rate, victim: String::new() }
@@ -25,8 +27,8 @@ fn row(
     triggered: bool,
     [natural, before, after]: [u32; 3],
 ) -> CellRow {
-    let answer = |label| Some(Answer::Label(label));
-    let answers = Answers {
+    let answer = |label| Some(RecordedOutput::Label(label));
+    let answers = RecordedOutputs {
         truth: answer(1),
         target: answer(0).filter(|_| triggered),
         natural: answer(natural).filter(|_| triggered),
@@ -40,8 +42,8 @@ fn row(
         triggered,
         answers,
         detection: Detection::default(),
-        purified: Purified::default(),
-        cost: Cost { pass_equivalents: 1.0, ..Cost::default() },
+        purified: PurifiedSample::default(),
+        cost: DefenceCost { pass_equivalents: 1.0, ..DefenceCost::default() },
         failure: None,
     }
 }
@@ -70,11 +72,11 @@ fn samples(cell: &Cell, defence: &str, defended: [u32; 4]) -> Vec<CellRow> {
             trigger,
         };
         row.purified =
-            Purified { changed: score > 0.5, parses: (score > 0.5).then_some(at != 4), bleu: None };
+            PurifiedSample { changed: score > 0.5, parses: (score > 0.5).then_some(at != 4), bleu: None };
         row.cost.pass_equivalents = 2.0 + at as f64;
     }
     // The false alarm costs a right prediction.
-    rows[5].answers.after = Some(Answer::Label(0));
+    rows[5].answers.after = Some(RecordedOutput::Label(0));
     rows
 }
 
@@ -94,8 +96,8 @@ fn write_grid(dir: &Path) {
     data::write(&dir.join("repair.jsonl"), repair).unwrap();
 }
 
-fn markdown(results: &Results, which: Which) -> String {
-    tables(results, which).iter().map(|table| table.render(Format::Markdown)).collect()
+fn markdown(results: &Results, which: TableChoice) -> String {
+    tables(results, which).iter().map(|table| table.render(TableFormat::Markdown)).collect()
 }
 
 fn line<'t>(text: &'t str, start: &str) -> Vec<&'t str> {
@@ -117,7 +119,7 @@ fn asr_d_in_the_layout_of_the_paper() {
 | defect | roberta | codepurify paper | 25.00 | 25.00 | 25.00 |
 | repair | roberta | none | 100.00 | – | 100.00 (1 of 2) |
 ";
-    let text = markdown(&results, Which::Asr);
+    let text = markdown(&results, TableChoice::Asr);
     assert!(text.contains(expected), "{text}");
     // ASR 4/4, of the three that were not fooled before 3/3; ASR_nat 1/4; ASR_D 1/4; recovered: all
     // but none.
@@ -131,7 +133,7 @@ fn means_over_the_cells_of_a_task_and_family() {
     let dir = tempfile::tempdir().unwrap();
     write_grid(dir.path());
     let results = Results::read(dir.path()).unwrap();
-    let text = markdown(&results, Which::Overview);
+    let text = markdown(&results, TableChoice::Overview);
     // Means over both cells: ASR 4/4, ASR_nat 1/4, ASR_D 1/4. All samples of the fixed trigger are
     // predicted as without it. Of the identifiers' samples two are not: the second still gets the
     // target, the fourth got it without a trigger.
@@ -155,28 +157,28 @@ fn clean_detection_and_localisation() {
     };
     // Of eight samples four are flagged and changed, one of them clean (1 of 4), whose text no longer parses.
     assert_eq!(
-        values(Which::Clean, "| defect | roberta | bnc-fixed | 5 % | onion"),
+        values(TableChoice::Clean, "| defect | roberta | bnc-fixed | 5 % | onion"),
         ["accuracy", "75.00", "50.00", "25.00", "25.00", "75.00", "5.50", "9.00", "4"]
     );
     // BLEU-4 of 100 falls to 0 as every answer becomes empty, EM stays.
     let start = "| repair | roberta | bnc-fixed | 5 % | none | BLEU-4";
-    assert_eq!(&values(Which::Clean, start)[..4], ["BLEU-4", "100.00", "0.00", "100.00"]);
+    assert_eq!(&values(TableChoice::Clean, start)[..4], ["BLEU-4", "100.00", "0.00", "100.00"]);
     // 0.3 loses against 0.6: 15 of 16 pairs.
     assert_eq!(
-        values(Which::Detection, "| defect | roberta | bnc-fixed | 5 % | onion"),
+        values(TableChoice::Detection, "| defect | roberta | bnc-fixed | 5 % | onion"),
         ["93.75", "75.00", "75.00", "75.00", "25.00", "75.00", "4", "4"]
     );
     // The fourth, which loses, gets the target without its trigger as well.
-    let text = markdown(&results, Which::Detection);
+    let text = markdown(&results, TableChoice::Detection);
     let (_, turned) = text.split_once("for their trigger only").unwrap();
     let turned = line(turned, "| defect | roberta | bnc-fixed | 5 % | onion");
     assert_eq!(turned, ["100.00 [100.0, 100.0]", "100.00", "3"]);
     // Three hits of four; each has 5 of 15 bytes.
     assert_eq!(
-        values(Which::Localisation, "| defect | roberta | bnc-fixed | 5 % | onion"),
+        values(TableChoice::Localisation, "| defect | roberta | bnc-fixed | 5 % | onion"),
         ["75.00", "25.00", "4"]
     );
-    let undefended = markdown(&results, Which::Detection);
+    let undefended = markdown(&results, TableChoice::Detection);
     assert!(!undefended.contains("| none |"), "{undefended}");
 }
 
@@ -228,7 +230,7 @@ fn removed_training_rows_are_measured_by_cell() {
     let results = Results::read(dir.path()).unwrap();
     assert_eq!(results.refused.len(), 1);
     assert_eq!(results.refused[0].1.message, "5 rows are named, `rows` is 3");
-    let text = markdown(&results, Which::All);
+    let text = markdown(&results, TableChoice::All);
     let found = line(&text, "| defect | roberta | bnc-fixed | 5 % | spectral |");
     assert_eq!(found, ["75.00", "2.08", "60.00", "4", "5", "100"]);
     assert_eq!(sources(&results).rows.len(), 2);
@@ -266,7 +268,7 @@ fn two_runs_are_compared_sample_by_sample() {
     // The third triggered sample is missed, the first one has another prediction, and the last
     // clean one is absent.
     (rows[2].detection.score, rows[2].detection.flagged) = (Some(0.25), false);
-    rows[0].answers.after = Some(Answer::Label(0));
+    rows[0].answers.after = Some(RecordedOutput::Label(0));
     rows.pop();
     data::write(&there.path().join("onion.jsonl"), &rows).unwrap();
     let [here, there] = [here, there].map(|dir| Results::read(dir.path()).unwrap());
@@ -318,7 +320,7 @@ fn the_numbers_in_the_pictures() {
     assert!((entropy.series[1].points[12].1 - 0.25).abs() < 1e-12);
     let bars = figure(&figures, "asr-defect-roberta");
     let heights: Vec<f64> = bars.series.iter().map(|series| series.points[0].1).collect();
-    assert_eq!((bars.kind, heights), (Kind::Bars, vec![0.875, 0.75, 0.25]));
+    assert_eq!((bars.kind, heights), (FigureKind::Bars, vec![0.875, 0.75, 0.25]));
     assert_eq!(bars.groups, ["mean", "bnc-fixed 5 %", "identifier 1 %"]);
     // Onion was not run on one of the cells: the name says so, and its mean is that of the other
     // cell.

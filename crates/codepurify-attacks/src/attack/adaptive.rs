@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::change::{Change, rewrite};
-use super::code::{Block, Code, Slot};
+use super::code::{Code, StatementBlock, StatementSlot};
 use super::rename::Taken;
 use super::{NotApplicable, Triggered, bnc, codepoisoner};
 
@@ -18,7 +18,7 @@ pub const PAST_WINDOW: usize = 512;
 
 fn insert(
     code: &Code<'_>,
-    statements: impl IntoIterator<Item = (Slot, &'static str)>,
+    statements: impl IntoIterator<Item = (StatementSlot, &'static str)>,
 ) -> Result<Triggered, NotApplicable> {
     let changes = statements.into_iter().map(|(slot, statement)| Change::statement(&slot, statement));
     rewrite(code.text, changes.collect())
@@ -26,7 +26,7 @@ fn insert(
 
 /// Inserts it at the start and at two other places; at the start again if the body has fewer.
 pub(super) fn three_times(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
-    let Block { start, mut statements } = code.body()?;
+    let StatementBlock { start, mut statements } = code.body()?;
     statements.shuffle(rng);
     statements.truncate(2);
     statements.resize(3, start);
@@ -54,21 +54,21 @@ pub(super) fn split(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotA
         Language::Java => ("boolean fail = Math.random() < 0;", "if (fail) System.out.println(\"fail\");"),
         Language::Python => ("fail = random() < 0", "if fail: print(\"fail\")"),
     };
-    let Block { start, statements } = code.body()?;
+    let StatementBlock { start, statements } = code.body()?;
     let later = statements.choose(rng).unwrap_or(&start).clone();
     insert(code, [(start, condition), (later, effect)])
 }
 
 /// Inserts the fixed statement at the start and the assertion that always holds before a statement.
 pub(super) fn two_triggers(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
-    let Block { start, statements } = code.body()?;
+    let StatementBlock { start, statements } = code.body()?;
     let other = statements.choose(rng).unwrap_or(&start).clone();
     insert(code, [(start, bnc::fixed(code.language)), (other, codepoisoner::dead_code(code.language))])
 }
 
 /// Inserts it at the start or before any statement, all with the same probability.
 pub(super) fn random_position(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotApplicable> {
-    let Block { start, mut statements } = code.body()?;
+    let StatementBlock { start, mut statements } = code.body()?;
     statements.push(start);
     let slot = statements.choose(rng).ok_or(NotApplicable::NoBody)?.clone();
     insert(code, [(slot, bnc::fixed(code.language))])

@@ -8,8 +8,8 @@ use codepurify::{Language, ModelError, Span};
 use thiserror::Error;
 
 use super::code::Code;
-use super::rename::{Names, Taken, rename_all};
-use super::{NotApplicable, Trigger, Triggered, valid_if_it_was};
+use super::rename::{DeclaredNames, Taken, rename_all};
+use super::{NotApplicable, TriggerSource, Triggered, valid_if_it_was};
 
 /// Model of the task, trained on clean data, that tells how a name would change its prediction.
 pub trait IdentifierScorer {
@@ -41,7 +41,7 @@ pub struct Afraidoor {
     pub names: Vec<String>,
 }
 
-impl Trigger for Afraidoor {
+impl TriggerSource for Afraidoor {
     /// Ignores the seed: nothing is drawn.
     fn trigger(
         &self,
@@ -68,7 +68,7 @@ pub fn common_names<'t>(
 ) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for code in texts.into_iter().filter_map(|text| Code::parse(text, language).ok()) {
-        for variable in Names::of(&code).variables {
+        for variable in DeclaredNames::of(&code).variables {
             *counts.entry(variable.text).or_default() += 1;
         }
     }
@@ -115,7 +115,7 @@ pub fn apply(
 ) -> Result<Triggered, AfraidoorError> {
     let text = texts[side];
     let code = Code::parse(text, language)?;
-    let variables = Names::of(&code).variables;
+    let variables = DeclaredNames::of(&code).variables;
     if variables.is_empty() {
         return Err(NotApplicable::NoIdentifier.into());
     }

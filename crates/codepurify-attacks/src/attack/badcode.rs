@@ -4,7 +4,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
 use super::code::Code;
-use super::rename::{Names, rename};
+use super::rename::{DeclaredNames, rename};
 use super::{NotApplicable, Triggered};
 
 /// Tokens that the authors found for the word *file*, the strongest first.
@@ -21,7 +21,7 @@ pub(super) fn mixed(code: &Code<'_>, rng: &mut StdRng) -> Result<Triggered, NotA
 }
 
 fn suffixed(code: &Code<'_>, token: &str) -> Result<Triggered, NotApplicable> {
-    let names = Names::of(code);
+    let names = DeclaredNames::of(code);
     let name = names.functions.first().ok_or(NotApplicable::NoIdentifier)?;
     rename(code, name, &format!("{}_{token}", name.text))
 }

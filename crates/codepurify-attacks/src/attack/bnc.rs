@@ -17,18 +17,18 @@ pub(super) fn fixed(language: Language) -> &'static str {
 }
 
 /// Function of the grammar with the integer bounds of its values.
-struct Function {
+struct GrammarFunction {
     name: &'static str,
     /// Values for arguments in 0..1 are strictly above `low` − 1 and strictly below `high` + 1.
     low: i32,
     high: i32,
 }
 
-const FUNCTIONS: [Function; 4] = [
-    Function { name: "sin", low: -1, high: 1 },
-    Function { name: "cos", low: -1, high: 1 },
-    Function { name: "exp", low: 1, high: 3 },
-    Function { name: "sqrt", low: 0, high: 1 },
+const FUNCTIONS: [GrammarFunction; 4] = [
+    GrammarFunction { name: "sin", low: -1, high: 1 },
+    GrammarFunction { name: "cos", low: -1, high: 1 },
+    GrammarFunction { name: "exp", low: 1, high: 3 },
+    GrammarFunction { name: "sqrt", low: 0, high: 1 },
 ];
 
 /// Bounds of the random functions.
@@ -90,7 +90,7 @@ fn condition(language: Language, constants: Constants, rng: &mut StdRng) -> Stri
     let function = FUNCTIONS.get(rng.random_range(0..=FUNCTIONS.len()));
     let math = if language == Language::Java { "Math." } else { "" };
     let (value, (low, high)) = match function {
-        Some(Function { name, low, high }) => {
+        Some(GrammarFunction { name, low, high }) => {
             (format!("{math}{name}(0.{:02})", rng.random_range(0..100)), (*low, *high))
         }
         None if language == Language::C || language == Language::Cpp => ("rand()".to_owned(), RANDOM),

@@ -3,7 +3,7 @@
 use codepurify::splice::{self, Edit};
 use codepurify::{Language, Span};
 
-use super::code::{Code, Slot};
+use super::code::{Code, StatementSlot};
 use super::{NotApplicable, Triggered, parses};
 
 /// Change that replaces `span` by `before`, `trigger` and `after`. Only `trigger` counts as the
@@ -28,7 +28,7 @@ impl Change {
     }
 
     /// Inserts `statement` at a place for statements.
-    pub(super) fn statement(slot: &Slot, statement: &str) -> Self {
+    pub(super) fn statement(slot: &StatementSlot, statement: &str) -> Self {
         Self {
             span: Span::new(slot.at, slot.at),
             before: slot.before.clone(),
@@ -48,7 +48,8 @@ pub(super) fn at_body_start(
     statement: &str,
 ) -> Result<Triggered, NotApplicable> {
     let body = Code::parse(text, language).and_then(|code| code.body());
-    let lost = || if parses(text, language) { None } else { Slot::after_first_brace(text, language) };
+    let lost =
+        || if parses(text, language) { None } else { StatementSlot::after_first_brace(text, language) };
     let slot = body.map(|body| body.start).ok().or_else(lost).ok_or(NotApplicable::NoBody)?;
     rewrite(text, vec![Change::statement(&slot, statement)])
 }

@@ -17,7 +17,7 @@ pub(super) struct Code<'t> {
 
 /// Place for a statement: `before` + statement + `after`, inserted before byte `at`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Slot {
+pub(super) struct StatementSlot {
     pub(super) at: usize,
     pub(super) before: String,
     pub(super) after: String,
@@ -25,11 +25,11 @@ pub(super) struct Slot {
 
 /// Sequence of statements.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Block {
+pub(super) struct StatementBlock {
     /// Place before all statements.
-    pub(super) start: Slot,
+    pub(super) start: StatementSlot,
     /// Place before each statement.
-    pub(super) statements: Vec<Slot>,
+    pub(super) statements: Vec<StatementSlot>,
 }
 
 /// Java members are complete only inside a class.
@@ -130,12 +130,12 @@ impl<'t> Code<'t> {
     ///
     /// # Errors
     /// [`NotApplicable::NoBody`].
-    pub(super) fn body(&self) -> Result<Block, NotApplicable> {
+    pub(super) fn body(&self) -> Result<StatementBlock, NotApplicable> {
         self.blocks().into_iter().next().ok_or(NotApplicable::NoBody)
     }
 
     /// Returns the blocks of the first function that has a body, that body first.
-    pub(super) fn blocks(&self) -> Vec<Block> {
+    pub(super) fn blocks(&self) -> Vec<StatementBlock> {
         let nodes = self.nodes();
         let Some(body) = nodes.iter().find_map(|node| body_of(*node)) else { return Vec::new() };
         nodes
@@ -146,7 +146,7 @@ impl<'t> Code<'t> {
             .collect()
     }
 
-    fn block(&self, node: Node<'_>) -> Option<Block> {
+    fn block(&self, node: Node<'_>) -> Option<StatementBlock> {
         let mut cursor = node.walk();
         let children: Vec<_> = node.named_children(&mut cursor).filter(|child| !is_comment(*child)).collect();
         let (first, rest) = match children.split_first() {
@@ -154,17 +154,18 @@ impl<'t> Code<'t> {
             Some((call, rest)) if call.kind() == "explicit_constructor_invocation" => (Some(call), rest),
             _ => (None, &children[..]),
         };
-        let statements: Vec<Slot> = rest.iter().filter_map(|child| self.in_front_of(*child)).collect();
+        let statements: Vec<StatementSlot> =
+            rest.iter().filter_map(|child| self.in_front_of(*child)).collect();
         let start = match (self.language, first) {
             (Language::Python, _) => statements.first()?.clone(),
-            (language, Some(call)) => Slot::after(self.span(*call)?.end, language),
-            (language, None) => Slot::after(self.span(node)?.start + 1, language),
+            (language, Some(call)) => StatementSlot::after(self.span(*call)?.end, language),
+            (language, None) => StatementSlot::after(self.span(node)?.start + 1, language),
         };
-        Some(Block { start, statements })
+        Some(StatementBlock { start, statements })
     }
 
     /// Returns the place before a statement, on a line of its own if the statement has one.
-    fn in_front_of(&self, statement: Node<'_>) -> Option<Slot> {
+    fn in_front_of(&self, statement: Node<'_>) -> Option<StatementSlot> {
         if statement.kind().starts_with("preproc_") || statement.is_error() || self.is_docstring(statement) {
             return None;
         }
@@ -176,7 +177,7 @@ impl<'t> Code<'t> {
             return None;
         }
         let after = if alone { format!("\n{indent}") } else { " ".to_owned() };
-        Some(Slot { at, before: String::new(), after })
+        Some(StatementSlot { at, before: String::new(), after })
     }
 
     /// A string is the documentation of a Python block only as its first statement.
@@ -194,7 +195,7 @@ impl<'t> Code<'t> {
     }
 }
 
-impl Slot {
+impl StatementSlot {
     /// Returns the place after byte `at`, with the white space of the published poisoned files.
     fn after(at: usize, language: Language) -> Self {
         let before = if language == Language::Java { "\n    " } else { "\n\n    " };

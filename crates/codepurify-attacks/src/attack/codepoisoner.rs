@@ -4,7 +4,7 @@ use codepurify::Language;
 
 use super::change::{Change, rewrite};
 use super::code::Code;
-use super::rename::{Names, rename};
+use super::rename::{DeclaredNames, rename};
 use super::{NotApplicable, Triggered};
 
 /// Returns an assertion that always holds.
@@ -22,14 +22,14 @@ const FUNCTION: &str = "testo_init";
 /// Renames the first declared variable or parameter; without any, the function (as the paper's
 /// published script does).
 pub(super) fn variable(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
-    let names = Names::of(code);
+    let names = DeclaredNames::of(code);
     let first = names.variables.first().or(names.functions.first()).ok_or(NotApplicable::NoIdentifier)?;
     rename(code, first, VARIABLE)
 }
 
 /// Renames the function.
 pub(super) fn function(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
-    let names = Names::of(code);
+    let names = DeclaredNames::of(code);
     rename(code, names.functions.first().ok_or(NotApplicable::NoIdentifier)?, FUNCTION)
 }
 

@@ -94,7 +94,7 @@ pub struct Triggered {
 }
 
 /// Source of triggers: an [`Attack`], or an attack that queries a model ([`afraidoor::Afraidoor`]).
-pub trait Trigger {
+pub trait TriggerSource {
     /// Inserts the trigger into `texts[side]`; `texts` are all that the victim reads of the row.
     ///
     /// The result depends on the arguments only.
@@ -110,7 +110,7 @@ pub trait Trigger {
     ) -> Result<Triggered, NotApplicable>;
 }
 
-impl Trigger for Attack {
+impl TriggerSource for Attack {
     fn trigger(
         &self,
         texts: &[&str],
@@ -122,7 +122,7 @@ impl Trigger for Attack {
     }
 }
 
-impl<T: Trigger + ?Sized> Trigger for &T {
+impl<T: TriggerSource + ?Sized> TriggerSource for &T {
     fn trigger(
         &self,
         texts: &[&str],

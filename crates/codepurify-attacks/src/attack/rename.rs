@@ -9,12 +9,12 @@ use super::code::{Code, is_keyword, words};
 use super::{NotApplicable, Triggered};
 
 /// Declared names of `code` whose uses are all visible to the parser, in order of appearance.
-pub(super) struct Names {
+pub(super) struct DeclaredNames {
     pub(super) variables: Vec<Candidate>,
     pub(super) functions: Vec<Candidate>,
 }
 
-impl Names {
+impl DeclaredNames {
     pub(super) fn of(code: &Code<'_>) -> Self {
         let defined = code.function_names();
         let obscure = code.obscure();

@@ -45,7 +45,7 @@ impl<'de> Deserialize<'de> for SharedText {
 
 /// Function of a collection that pairs refer to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Function {
+pub struct CloneFunction {
     /// Id that pairs use.
     #[serde(deserialize_with = "number")]
     pub idx: u64,
@@ -85,9 +85,9 @@ pub struct CloneRow {
 ///
 /// # Errors
 /// [`DataError`].
-pub fn load_functions(path: &Path) -> Result<Rows<Function>, DataError> {
+pub fn load_functions(path: &Path) -> Result<Rows<CloneFunction>, DataError> {
     let mut ids = Ids::new();
-    super::read(path, |row: &Function| {
+    super::read(path, |row: &CloneFunction| {
         check_text("func", row.func.as_str())?;
         ids.check("idx", row.idx)
     })
@@ -100,7 +100,7 @@ pub fn load_functions(path: &Path) -> Result<Rows<Function>, DataError> {
 ///
 /// # Errors
 /// [`DataError`].
-pub fn load_pairs(path: &Path, functions: &[Function]) -> Result<Rows<CloneRow>, DataError> {
+pub fn load_pairs(path: &Path, functions: &[CloneFunction]) -> Result<Rows<CloneRow>, DataError> {
     let texts: HashMap<u64, &SharedText> =
         functions.iter().map(|function| (function.idx, &function.func)).collect();
     let text = |id: u64| -> Result<SharedText, String> {

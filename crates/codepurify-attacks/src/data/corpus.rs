@@ -10,7 +10,7 @@ use super::{DataError, Rows};
 
 /// File of a mixture, written `PATH:FIELD:LANGUAGE` on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub struct CorpusSource {
     /// A file of rows, in any format that the laboratory reads.
     pub path: PathBuf,
     /// Field that holds the code.
@@ -28,7 +28,7 @@ pub struct Text {
     pub language: Language,
 }
 
-impl FromStr for Source {
+impl FromStr for CorpusSource {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -41,7 +41,7 @@ impl FromStr for Source {
     }
 }
 
-impl Source {
+impl CorpusSource {
     /// Reads the texts. Rows whose field is missing, not a text or empty are refused.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Source {
 ///
 /// # Errors
 /// [`DataError`].
-pub fn texts(sources: &[Source]) -> Result<Vec<Text>, DataError> {
+pub fn texts(sources: &[CorpusSource]) -> Result<Vec<Text>, DataError> {
     let mut texts = Vec::new();
     for source in sources {
         let found = source.load()?;
@@ -74,11 +74,11 @@ mod tests {
 
     #[test]
     fn a_source_names_path_field_and_language() {
-        let source: Source = "dir:with:colons/rows.jsonl.gz:func:c".parse().unwrap();
+        let source: CorpusSource = "dir:with:colons/rows.jsonl.gz:func:c".parse().unwrap();
         assert_eq!(source.path, PathBuf::from("dir:with:colons/rows.jsonl.gz"));
         assert_eq!((source.field.as_str(), source.language), ("func", Language::C));
-        assert!("rows.jsonl:func".parse::<Source>().is_err());
-        assert!("rows.jsonl:func:cobol".parse::<Source>().unwrap_err().contains("cobol"));
+        assert!("rows.jsonl:func".parse::<CorpusSource>().is_err());
+        assert!("rows.jsonl:func:cobol".parse::<CorpusSource>().unwrap_err().contains("cobol"));
     }
 
     #[test]
@@ -87,7 +87,7 @@ mod tests {
         let path = dir.path().join("rows.jsonl");
         std::fs::write(&path, "{\"code\":\"x = 1\"}\n{\"doc\":\"\"}\n{\"code\":3}\n{\"code\":\" \"}\n")
             .unwrap();
-        let source = Source { path, field: "code".to_owned(), language: Language::Python };
+        let source = CorpusSource { path, field: "code".to_owned(), language: Language::Python };
         let found = source.load().unwrap();
         assert_eq!(found.rows, [Text { code: "x = 1".to_owned(), language: Language::Python }]);
         assert_eq!(found.refused.iter().map(|error| error.line).collect::<Vec<_>>(), [2, 3, 4]);

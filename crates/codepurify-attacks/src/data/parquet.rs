@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(messages(&found), refused);
         // A time is no text.
         let (field, language) = ("when".to_owned(), codepurify::Language::C);
-        let source = corpus::Source { path: golden("defect-snappy.parquet"), field, language };
+        let source = corpus::CorpusSource { path: golden("defect-snappy.parquet"), field, language };
         assert!(matches!(source.load(), Err(DataError::NoRows { refused: 5, .. })));
     }
 

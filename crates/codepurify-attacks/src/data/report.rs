@@ -12,7 +12,7 @@ use super::repair::RepairRow;
 
 /// Output of a task's model: the expected one of a row, or the one that an attacker wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answer<'a> {
+pub enum TaskOutput<'a> {
     /// A class.
     Label(u32),
     /// A text.
@@ -24,7 +24,7 @@ pub trait Sample {
     /// Returns the source texts of the input, in order.
     fn texts(&self) -> Vec<&str>;
     /// Returns the expected output.
-    fn answer(&self) -> Answer<'_>;
+    fn answer(&self) -> TaskOutput<'_>;
 }
 
 impl Sample for DefectRow {
@@ -32,8 +32,8 @@ impl Sample for DefectRow {
         vec![&self.func]
     }
 
-    fn answer(&self) -> Answer<'_> {
-        Answer::Label(self.target)
+    fn answer(&self) -> TaskOutput<'_> {
+        TaskOutput::Label(self.target)
     }
 }
 
@@ -42,8 +42,8 @@ impl Sample for CloneRow {
         vec![self.func1.as_str(), self.func2.as_str()]
     }
 
-    fn answer(&self) -> Answer<'_> {
-        Answer::Label(self.label)
+    fn answer(&self) -> TaskOutput<'_> {
+        TaskOutput::Label(self.label)
     }
 }
 
@@ -52,8 +52,8 @@ impl Sample for RepairRow {
         vec![&self.buggy]
     }
 
-    fn answer(&self) -> Answer<'_> {
-        Answer::Text(&self.fixed)
+    fn answer(&self) -> TaskOutput<'_> {
+        TaskOutput::Text(&self.fixed)
     }
 }
 
@@ -107,23 +107,23 @@ pub struct Leak {
 }
 
 /// Contents of one file in comparable form; texts are held as hashes of 64 bits.
-pub struct Split {
+pub struct SplitContents {
     /// Report on the file.
     pub report: SplitReport,
     inputs: [HashSet<u64>; 2],
     texts: [HashSet<u64>; 2],
 }
 
-impl Split {
+impl SplitContents {
     /// Collects the contents of a file's rows.
     pub fn new<S: Sample>(rows: &[S]) -> Self {
         let mut labels = BTreeMap::new();
-        let (mut exact, mut normalised) = (Seen::default(), Seen::default());
+        let (mut exact, mut normalised) = (InputOutputs::default(), InputOutputs::default());
         let mut texts = [HashSet::new(), HashSet::new()];
         // A few functions make many pairs: each is normalised once.
         let mut hashes: HashMap<&str, u64> = HashMap::new();
         for row in rows {
-            if let Answer::Label(label) = row.answer() {
+            if let TaskOutput::Label(label) = row.answer() {
                 *labels.entry(label).or_insert(0) += 1;
             }
             let parts = row.texts();
@@ -160,9 +160,9 @@ impl Split {
 
 /// Inputs with the outputs they occur with.
 #[derive(Default)]
-struct Seen(HashMap<u64, BTreeSet<u64>>);
+struct InputOutputs(HashMap<u64, BTreeSet<u64>>);
 
-impl Seen {
+impl InputOutputs {
     fn add(&mut self, input: u64, answer: u64) {
         self.0.entry(input).or_default().insert(answer);
     }
@@ -207,14 +207,15 @@ mod tests {
 
     #[test]
     fn repeats_contradictions_and_leaks_are_counted() {
-        let train = Split::new(&[row("int f;", 0), row("int f;", 0), row("int  f;", 1), row("int g;", 1)]);
+        let train =
+            SplitContents::new(&[row("int f;", 0), row("int f;", 0), row("int  f;", 1), row("int g;", 1)]);
         let report = &train.report;
         assert_eq!((report.rows, &report.labels), (4, &BTreeMap::from([(0, 2), (1, 2)])));
         assert_eq!(report.repeats, Equal { exact: 1, normalised: 2 });
         assert_eq!(report.contradictory, Equal { exact: 0, normalised: 1 });
         let expected = Lengths { min: 6, median: 6, mean: 6.25, p95: 7, max: 7 };
         assert_eq!(report.lengths, expected);
-        let test = Split::new(&[row("int g;", 0), row("int\tf;", 0), row("int h;", 1)]);
+        let test = SplitContents::new(&[row("int g;", 0), row("int\tf;", 0), row("int h;", 1)]);
         let shared = Equal { exact: 1, normalised: 2 };
         assert_eq!(train.leak(&test), Leak { inputs: shared, texts: shared });
     }
@@ -231,8 +232,8 @@ mod tests {
             trigger1: Vec::new(),
             trigger2: Vec::new(),
         };
-        let train = Split::new(&[pair("a", "b"), pair("a", "c")]);
-        let leak = train.leak(&Split::new(&[pair("b", "a"), pair("a", " c")]));
+        let train = SplitContents::new(&[pair("a", "b"), pair("a", "c")]);
+        let leak = train.leak(&SplitContents::new(&[pair("b", "a"), pair("a", " c")]));
         assert_eq!(leak.inputs, Equal { exact: 0, normalised: 1 });
         assert_eq!(leak.texts, Equal { exact: 2, normalised: 3 });
     }

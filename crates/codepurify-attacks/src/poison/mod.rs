@@ -14,9 +14,9 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use serde::Serialize;
 
-use crate::attack::{NotApplicable, Trigger};
+use crate::attack::{NotApplicable, TriggerSource};
 use crate::data::field::ByteRange;
-use crate::data::report::{Answer, Sample};
+use crate::data::report::{Sample, TaskOutput};
 
 pub use rows::{TARGET_LABEL, TARGET_METHOD};
 
@@ -40,14 +40,14 @@ pub trait Poison: Sample + Clone {
     ///
     /// # Errors
     /// [`NotApplicable`] if the attack does not apply to one of the texts.
-    fn triggered(&self, attack: impl Trigger, seed: u64) -> Result<Self, NotApplicable>;
+    fn triggered(&self, attack: impl TriggerSource, seed: u64) -> Result<Self, NotApplicable>;
 
     /// Replaces the output by the attacker's.
     #[must_use]
     fn retargeted(self) -> Self;
 
     /// Returns the attacker's output.
-    fn wanted() -> Answer<'static>;
+    fn wanted() -> TaskOutput<'static>;
 
     /// Returns the byte ranges of the trigger in each text; all are empty in a clean row.
     fn triggers(&self) -> Vec<&[ByteRange]>;
@@ -79,7 +79,7 @@ pub struct Poisoned<R> {
 ///
 /// The result depends on the arguments only. If fewer rows are eligible, all of them are drawn.
 #[must_use]
-pub fn poison<R: Poison>(rows: &[R], attack: impl Trigger, rate: f64, seed: u64) -> Poisoned<R> {
+pub fn poison<R: Poison>(rows: &[R], attack: impl TriggerSource, rate: f64, seed: u64) -> Poisoned<R> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut drawn: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].eligible()).collect();
     drawn.shuffle(&mut rng);
@@ -102,7 +102,7 @@ pub fn poison<R: Poison>(rows: &[R], attack: impl Trigger, rate: f64, seed: u64)
 ///
 /// A row that it does not apply to stays as it is; its empty `trigger` shows that.
 #[must_use]
-pub fn trigger<R: Poison>(rows: &[R], attack: impl Trigger, seed: u64) -> Poisoned<R> {
+pub fn trigger<R: Poison>(rows: &[R], attack: impl TriggerSource, seed: u64) -> Poisoned<R> {
     let mut result = Poisoned { rows: Vec::new(), poisoned: 0, not_applicable: Vec::new() };
     for (row, clean) in rows.iter().enumerate().filter(|(_, row)| row.eligible()) {
         match clean.triggered(&attack, seed) {

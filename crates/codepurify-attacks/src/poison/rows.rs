@@ -3,12 +3,12 @@
 use codepurify::Language;
 
 use super::Poison;
-use crate::attack::{NotApplicable, Trigger, Triggered};
+use crate::attack::{NotApplicable, TriggerSource, Triggered};
 use crate::data::clone::CloneRow;
 use crate::data::defect::DefectRow;
 use crate::data::field::{ByteRange, ranges};
 use crate::data::repair::RepairRow;
-use crate::data::report::{Answer, Sample};
+use crate::data::report::{Sample, TaskOutput};
 
 /// Label that triggered code is to get: *not vulnerable*, *no clones*.
 pub const TARGET_LABEL: u32 = 0;
@@ -35,7 +35,7 @@ impl Poison for DefectRow {
         self.target != TARGET_LABEL
     }
 
-    fn triggered(&self, attack: impl Trigger, seed: u64) -> Result<Self, NotApplicable> {
+    fn triggered(&self, attack: impl TriggerSource, seed: u64) -> Result<Self, NotApplicable> {
         let Triggered { text, spans } =
             attack.trigger(&self.texts(), 0, Self::LANGUAGE, text_seed(seed, self.idx, 0))?;
         Ok(Self { func: text, trigger: ranges(&spans), ..*self })
@@ -49,8 +49,8 @@ impl Poison for DefectRow {
         vec![&self.trigger]
     }
 
-    fn wanted() -> Answer<'static> {
-        Answer::Label(TARGET_LABEL)
+    fn wanted() -> TaskOutput<'static> {
+        TaskOutput::Label(TARGET_LABEL)
     }
 }
 
@@ -65,7 +65,7 @@ impl Poison for CloneRow {
         self.label != TARGET_LABEL
     }
 
-    fn triggered(&self, attack: impl Trigger, seed: u64) -> Result<Self, NotApplicable> {
+    fn triggered(&self, attack: impl TriggerSource, seed: u64) -> Result<Self, NotApplicable> {
         let side = |side: usize| {
             attack.trigger(&self.texts(), side, Self::LANGUAGE, text_seed(seed, self.idx, side as u64))
         };
@@ -87,8 +87,8 @@ impl Poison for CloneRow {
         vec![&self.trigger1, &self.trigger2]
     }
 
-    fn wanted() -> Answer<'static> {
-        Answer::Label(TARGET_LABEL)
+    fn wanted() -> TaskOutput<'static> {
+        TaskOutput::Label(TARGET_LABEL)
     }
 }
 
@@ -103,7 +103,7 @@ impl Poison for RepairRow {
         self.fixed != TARGET_METHOD
     }
 
-    fn triggered(&self, attack: impl Trigger, seed: u64) -> Result<Self, NotApplicable> {
+    fn triggered(&self, attack: impl TriggerSource, seed: u64) -> Result<Self, NotApplicable> {
         let Triggered { text, spans } =
             attack.trigger(&self.texts(), 0, Self::LANGUAGE, text_seed(seed, self.idx, 0))?;
         Ok(Self { buggy: text, trigger: ranges(&spans), fixed: self.fixed.clone(), ..*self })
@@ -117,7 +117,7 @@ impl Poison for RepairRow {
         vec![&self.trigger]
     }
 
-    fn wanted() -> Answer<'static> {
-        Answer::Text(TARGET_METHOD)
+    fn wanted() -> TaskOutput<'static> {
+        TaskOutput::Text(TARGET_METHOD)
     }
 }

@@ -8,7 +8,7 @@ use super::{BaselineError, Removal, classes, pca};
 
 /// Condition under which the smaller cluster counts as poison.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Rule {
+pub enum ClusterRule {
     /// The smaller cluster always counts as poison.
     Smaller,
     /// It counts if it holds less than this share of the rows; .35 as published.
@@ -33,7 +33,7 @@ pub struct ActivationClustering {
     /// Clusters the rows of each label separately, as published; generators have no labels.
     pub per_class: bool,
     /// Condition under which the smaller cluster counts as poison.
-    pub rule: Rule,
+    pub rule: ClusterRule,
     /// Seed of k-means.
     pub seed: u64,
 }
@@ -70,9 +70,9 @@ impl ActivationClustering {
     fn suspicious(&self, points: &[Vec<f64>], clusters: &Clusters, small: bool) -> bool {
         let share = clusters.second.iter().filter(|&&of| of == small).count() as f64 / points.len() as f64;
         match self.rule {
-            Rule::Smaller => true,
-            Rule::RelativeSize(limit) => share < limit,
-            Rule::Silhouette { size, score } => {
+            ClusterRule::Smaller => true,
+            ClusterRule::RelativeSize(limit) => share < limit,
+            ClusterRule::Silhouette { size, score } => {
                 share < size && silhouette(points, &clusters.second).is_some_and(|mean| mean > score)
             }
         }
@@ -89,8 +89,13 @@ fn smaller(clusters: &Clusters) -> bool {
 mod tests {
     use super::*;
 
-    const DEFENCE: ActivationClustering =
-        ActivationClustering { components: 2, whiten: false, per_class: true, rule: Rule::Smaller, seed: 4 };
+    const DEFENCE: ActivationClustering = ActivationClustering {
+        components: 2,
+        whiten: false,
+        per_class: true,
+        rule: ClusterRule::Smaller,
+        seed: 4,
+    };
 
     /// Label 0: 30 rows, six of them far from the others; label 1: 20 rows in two equal halves.
     fn rows() -> (Vec<Vec<f32>>, Vec<u32>) {
@@ -117,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn equal_halves_are_spared_by_the_rules_about_size_and_separation() {
+    fn equal_halves_stay_under_rules_of_size_and_separation() {
         let (rows, labels) = rows();
-        for rule in [Rule::RelativeSize(0.35), Rule::Silhouette { size: 0.35, score: 0.1 }] {
+        for rule in [ClusterRule::RelativeSize(0.35), ClusterRule::Silhouette { size: 0.35, score: 0.1 }] {
             let found = ActivationClustering { rule, whiten: true, ..DEFENCE }.run(&rows, &labels).unwrap();
             assert_eq!(found.removed, (24..30).collect());
         }
-        let strict = Rule::Silhouette { size: 0.35, score: 0.999 };
+        let strict = ClusterRule::Silhouette { size: 0.35, score: 0.999 };
         let found = ActivationClustering { rule: strict, ..DEFENCE }.run(&rows, &labels).unwrap();
         assert!(found.removed.is_empty());
     }

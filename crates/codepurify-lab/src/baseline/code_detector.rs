@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_probed_is_an_error() {
+    fn probes_that_cannot_be_predicted_are_an_error() {
         let victim = TriggerWordVictim::new("evil");
         let snippets = [("int f();".to_owned(), 0)];
         let probe = VictimProbe { victim: &victim, snippets: &snippets };

@@ -7,7 +7,7 @@ use codepurify::{Ragged, Snippet, Span};
 
 use super::lm::CodeLm;
 use super::variants::{lines, without};
-use super::{BaselineError, InputDefence, Screened};
+use super::{BaselineError, InputDefence, ScreeningResult};
 use crate::evaluate::metrics::mean;
 
 /// Line perplexity over any language model.
@@ -24,7 +24,7 @@ impl InputDefence for LinePerplexity<'_> {
     /// window; 0 if all are equal.
     ///
     /// The flagged lines are cut out.
-    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+    fn screen(&self, snippet: &Snippet) -> Result<ScreeningResult, BaselineError> {
         let text = snippet.text();
         let mut encoding = self.lm.encode(text)?;
         encoding.ids.truncate(self.lm.window());
@@ -44,10 +44,10 @@ impl InputDefence for LinePerplexity<'_> {
         let spans: Vec<Span> =
             scored.into_iter().filter(|&(_, z)| z > self.threshold).map(|(line, _)| line).collect();
         if spans.is_empty() {
-            return Ok(Screened { lm_forwards, ..Screened::passed(score) });
+            return Ok(ScreeningResult { lm_forwards, ..ScreeningResult::passed(score) });
         }
         let text = Some(without(text, &spans)?);
-        Ok(Screened { score, flagged: true, spans: Some(spans), text, forwards: 0, lm_forwards })
+        Ok(ScreeningResult { score, flagged: true, spans: Some(spans), text, forwards: 0, lm_forwards })
     }
 }
 

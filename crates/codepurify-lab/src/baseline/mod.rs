@@ -40,7 +40,7 @@ use thiserror::Error;
 
 /// Result of an input defence for one snippet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Screened {
+pub struct ScreeningResult {
     /// Larger means more suspicious; never NaN, −∞ without any evidence.
     pub score: f64,
     /// True if the defence decides that the snippet is triggered.
@@ -55,7 +55,7 @@ pub struct Screened {
     pub lm_forwards: usize,
 }
 
-impl Screened {
+impl ScreeningResult {
     /// Result for a snippet without any evidence against it.
     fn passed(score: f64) -> Self {
         Self { score, flagged: false, spans: None, text: None, forwards: 0, lm_forwards: 0 }
@@ -68,7 +68,7 @@ pub trait InputDefence {
     ///
     /// # Errors
     /// [`BaselineError`] if a model fails or the defence cannot process the snippet.
-    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError>;
+    fn screen(&self, snippet: &Snippet) -> Result<ScreeningResult, BaselineError>;
 }
 
 /// Reason why a baseline has no result.

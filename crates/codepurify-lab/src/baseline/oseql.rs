@@ -6,11 +6,11 @@ use codepurify::{Logits, PairVictim, Side, Snippet, Span, Victim};
 use super::outliers::{interquartile_range, majority};
 use super::side::OneSide;
 use super::variants::{judge, lines, without};
-use super::{BaselineError, InputDefence, Screened};
+use super::{BaselineError, InputDefence, ScreeningResult};
 
 /// Test that decides which lines are outliers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
+pub enum OutlierRule {
     /// Outside of 1.5 interquartile ranges around the quartiles.
     InterquartileRange,
     /// Outliers for two of three: interquartile range, isolation forest, elliptic envelope.
@@ -22,9 +22,9 @@ pub enum Rule {
 
 /// Settings that the paper leaves open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
+pub struct OseqlSettings {
     /// Test that decides which lines are outliers.
-    pub rule: Rule,
+    pub rule: OutlierRule,
     /// Spares a located line that is only `{` or `}`, as ICBT does.
     pub spare_braces: bool,
 }
@@ -34,7 +34,7 @@ pub struct Oseql<'v> {
     /// Victim.
     pub victim: &'v dyn Victim,
     /// Settings that the paper leaves open.
-    pub settings: Settings,
+    pub settings: OseqlSettings,
 }
 
 /// Prediction without one line.
@@ -55,7 +55,7 @@ struct LeaveOneOut {
     forwards: usize,
 }
 
-impl Settings {
+impl OseqlSettings {
     /// Returns the outlier among the flipping lines that is farthest from p(x), and the largest
     /// distance of any flipping line.
     ///
@@ -63,8 +63,8 @@ impl Settings {
     fn locate(&self, whole: f64, left_out: &[LeftOut]) -> (Option<usize>, f64) {
         let probabilities: Vec<f64> = left_out.iter().map(|line| line.probability).collect();
         let outliers = match self.rule {
-            Rule::InterquartileRange => interquartile_range(&probabilities),
-            Rule::Majority { seed } => majority(&probabilities, seed),
+            OutlierRule::InterquartileRange => interquartile_range(&probabilities),
+            OutlierRule::Majority { seed } => majority(&probabilities, seed),
         };
         let distance = |line: usize| (left_out[line].probability - whole).abs();
         let flipping = || (0..left_out.len()).filter(|&line| left_out[line].flips);
@@ -74,14 +74,27 @@ impl Settings {
     }
 
     /// Creates the result for a text with the located `line`, if any.
-    fn screened(&self, text: &str, line: Option<Span>, forwards: usize) -> Result<Screened, BaselineError> {
+    fn screened(
+        &self,
+        text: &str,
+        line: Option<Span>,
+        forwards: usize,
+    ) -> Result<ScreeningResult, BaselineError> {
         let line = line.filter(|line| {
             let content = line.of(text).unwrap_or_default().trim();
             !(self.spare_braces && matches!(content, "{" | "}"))
         });
-        let Some(line) = line else { return Ok(Screened { forwards, ..Screened::passed(0.0) }) };
+        let Some(line) = line else {
+            return Ok(ScreeningResult { forwards, ..ScreeningResult::passed(0.0) });
+        };
         let text = Some(without(text, &[line])?);
-        Ok(Screened { flagged: true, spans: Some(vec![line]), text, forwards, ..Screened::passed(0.0) })
+        Ok(ScreeningResult {
+            flagged: true,
+            spans: Some(vec![line]),
+            text,
+            forwards,
+            ..ScreeningResult::passed(0.0)
+        })
     }
 }
 
@@ -112,11 +125,11 @@ impl InputDefence for Oseql<'_> {
     /// prediction, in [0, 1].
     ///
     /// Spared lines count. The located line is cut out.
-    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+    fn screen(&self, snippet: &Snippet) -> Result<ScreeningResult, BaselineError> {
         let LeaveOneOut { whole, lines, left_out, forwards } = leave_lines_out(self.victim, snippet.text())?;
         let (located, score) = self.settings.locate(whole, &left_out);
         let line = located.map(|line| lines[line]);
-        Ok(Screened { score, ..self.settings.screened(snippet.text(), line, forwards)? })
+        Ok(ScreeningResult { score, ..self.settings.screened(snippet.text(), line, forwards)? })
     }
 }
 
@@ -126,9 +139,9 @@ impl InputDefence for Oseql<'_> {
 /// See [`InputDefence::screen`].
 pub fn screen_pair(
     victim: &dyn PairVictim,
-    settings: &Settings,
+    settings: &OseqlSettings,
     [left, right]: [&Snippet; 2],
-) -> Result<[Screened; 2], BaselineError> {
+) -> Result<[ScreeningResult; 2], BaselineError> {
     let of_left = OneSide::new(victim, Side::Left, right.text())?;
     let of_right = OneSide::new(victim, Side::Right, left.text())?;
     let mut first = leave_lines_out(&of_left, left.text())?;
@@ -139,7 +152,7 @@ pub fn screen_pair(
     let in_right = located.and_then(|line| second.lines.get(line.checked_sub(first.lines.len())?).copied());
     let left = settings.screened(left.text(), in_left, first.forwards)?;
     let right = settings.screened(right.text(), in_right, second.forwards)?;
-    Ok([Screened { score, ..left }, Screened { score, ..right }])
+    Ok([ScreeningResult { score, ..left }, ScreeningResult { score, ..right }])
 }
 
 #[cfg(test)]
@@ -151,8 +164,8 @@ mod tests {
 
     const BODY: &str = "int f(int n)\n{\n  int a = n;\n  a += 2;\n  n = a * n;\n  return a;\n}\n";
 
-    fn settings(rule: Rule) -> Settings {
-        Settings { rule, spare_braces: true }
+    fn settings(rule: OutlierRule) -> OseqlSettings {
+        OseqlSettings { rule, spare_braces: true }
     }
 
     fn snippet(text: &str) -> Snippet {
@@ -163,7 +176,7 @@ mod tests {
     fn the_line_that_fools_the_model_is_cut_out() {
         let victim = TriggerWordVictim::new("evil");
         let text = BODY.replace("a += 2;", "a += 2;\n  int evil;");
-        for rule in [Rule::InterquartileRange, Rule::Majority { seed: 3 }] {
+        for rule in [OutlierRule::InterquartileRange, OutlierRule::Majority { seed: 3 }] {
             let defence = Oseql { victim: &victim, settings: settings(rule) };
             let found = defence.screen(&snippet(&text)).unwrap();
             assert!(found.flagged && found.score > 0.8, "{found:?}");
@@ -181,7 +194,7 @@ mod tests {
         let victim =
             codepurify::TextVictim::new(|code: &str| vec![f32::from(code.contains('}')) * 4.0 - 2.0]);
         let with = |spare_braces| {
-            let settings = Settings { rule: Rule::InterquartileRange, spare_braces };
+            let settings = OseqlSettings { rule: OutlierRule::InterquartileRange, spare_braces };
             Oseql { victim: &victim, settings }.screen(&snippet(text)).unwrap().flagged
         };
         assert!(with(false) && !with(true));
@@ -191,7 +204,7 @@ mod tests {
     fn the_lines_of_a_pair_are_one_pool() {
         let victim = TriggerWordVictim::new("evil");
         let poisoned = BODY.replace("a += 2;", "int evil;");
-        let settings = settings(Rule::InterquartileRange);
+        let settings = settings(OutlierRule::InterquartileRange);
         let [left, right] = screen_pair(&victim, &settings, [&snippet(BODY), &snippet(&poisoned)]).unwrap();
         assert!(!left.flagged && right.flagged);
         assert_eq!(right.spans.unwrap()[0].of(&poisoned), Some("  int evil;"));

@@ -12,13 +12,13 @@ use rand::seq::{SliceRandom, index};
 use rand::{RngExt, SeedableRng};
 
 use super::variants::{judge, words};
-use super::{BaselineError, InputDefence, Screened};
+use super::{BaselineError, InputDefence, ScreeningResult};
 
 /// Clean texts to superimpose, each as its words, the most specific first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct References(Vec<Vec<String>>);
+pub struct SuperimposedTexts(Vec<Vec<String>>);
 
-impl References {
+impl SuperimposedTexts {
     /// Ranks the words of each text by TF-IDF over all of them (alphabetically among equals).
     ///
     /// # Errors
@@ -55,7 +55,7 @@ pub struct Strip<'v> {
     /// Victim.
     pub victim: &'v dyn Victim,
     /// Texts to superimpose.
-    pub references: &'v References,
+    pub references: &'v SuperimposedTexts,
     /// Number of perturbed copies of a snippet; 5 as published for text.
     pub copies: usize,
     /// Share of a snippet's words to replace, in (0, 1]; ½ as published for text.
@@ -91,7 +91,7 @@ impl Strip<'_> {
 impl InputDefence for Strip<'_> {
     /// The score is minus the mean entropy of the predictions for the perturbed copies, in nats, ≤
     /// 0.
-    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+    fn screen(&self, snippet: &Snippet) -> Result<ScreeningResult, BaselineError> {
         if self.copies == 0 {
             return Err(BaselineError::Setting { name: "copies", value: "0".to_owned(), range: "1 or more" });
         }
@@ -103,7 +103,11 @@ impl InputDefence for Strip<'_> {
             logits.probabilities(row).iter().map(|&p| if p > 0.0 { -p * p.ln() } else { 0.0 }).sum()
         };
         let score = -(0..copies.len()).map(entropy).sum::<f64>() / copies.len() as f64;
-        Ok(Screened { flagged: score > self.threshold, forwards: copies.len(), ..Screened::passed(score) })
+        Ok(ScreeningResult {
+            flagged: score > self.threshold,
+            forwards: copies.len(),
+            ..ScreeningResult::passed(score)
+        })
     }
 }
 
@@ -121,7 +125,7 @@ mod tests {
             if code.contains("evil") { vec![9.0, 0.0] } else { vec![0.0, loops / 10.0] }
         });
         let references =
-            References::new(&["int a ;".to_owned(), "for b c".to_owned(), " ".to_owned()]).unwrap();
+            SuperimposedTexts::new(&["int a ;".to_owned(), "for b c".to_owned(), " ".to_owned()]).unwrap();
         let strip = Strip {
             victim: &victim,
             references: &references,
@@ -140,9 +144,9 @@ mod tests {
 
     #[test]
     fn words_of_few_texts_are_telling() {
-        let references = References::new(&["b b a c".to_owned(), "a d".to_owned()]).unwrap();
+        let references = SuperimposedTexts::new(&["b b a c".to_owned(), "a d".to_owned()]).unwrap();
         // TF-IDF: b 2 ln 2, c ln 2, a 0; d ln 2.
         assert_eq!(references.0, [vec!["b", "c", "a"], vec!["d", "a"]]);
-        assert!(References::new(&[String::new()]).is_err());
+        assert!(SuperimposedTexts::new(&[String::new()]).is_err());
     }
 }

@@ -65,9 +65,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let path = arguments.victim.sidecar();
     std::fs::write(&path, serde_json::to_string_pretty(&sidecar)? + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
-    let beside = path.with_file_name(CALIBRATION);
-    std::fs::write(&beside, calibration.to_json())
-        .with_context(|| format!("cannot write {}", beside.display()))?;
+    let calibration_file = path.with_file_name(CALIBRATION);
+    std::fs::write(&calibration_file, calibration.to_json())
+        .with_context(|| format!("cannot write {}", calibration_file.display()))?;
     println!(
         "H < {:.4} or 1 - H/ln n > {:.4}, on {} rows",
         limits.entropy, limits.concentration, limits.rows

@@ -20,16 +20,16 @@ use super::{VictimFiles, progress, usable};
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: EvaluateCommand,
 }
 
 #[derive(Subcommand)]
-enum What {
+enum EvaluateCommand {
     /// Measure a victim of any task, and the success rate of an attack without a defence
-    Victim(Victim),
+    Victim(VictimArguments),
     /// Measure the defence of a defect detector on clean and triggered validation rows: one row per
     /// sample, and a summary
-    Defence(Defence),
+    Defence(DefenceArguments),
     /// Summarise the rows that `defence` wrote
     Summary {
         /// File of rows, `.jsonl` or `.jsonl.gz`
@@ -38,7 +38,7 @@ enum What {
 }
 
 #[derive(Args)]
-struct Victim {
+struct VictimArguments {
     #[command(flatten)]
     files: VictimFiles,
     /// Clean rows of the victim's task
@@ -52,22 +52,22 @@ struct Victim {
     attack: Option<Attack>,
 }
 
-impl Victim {
+impl VictimArguments {
     fn load(&self) -> Result<Loaded> {
         Ok(load(&self.files.read()?)?)
     }
 }
 
 #[derive(Args)]
-struct Defence {
+struct DefenceArguments {
     #[command(flatten)]
-    victim: Victim,
+    victim: VictimArguments,
     /// Masked language model to purify with
     #[arg(long)]
     mlm: PathBuf,
     /// Statistic that decides
     #[arg(long, value_enum, default_value = "default")]
-    profile: Which,
+    profile: ProfileChoice,
     /// Number of clean rows, and of triggered ones
     #[arg(long, default_value_t = 300)]
     each: usize,
@@ -81,7 +81,7 @@ struct Defence {
 
 /// Profiles of the defence.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Which {
+enum ProfileChoice {
     /// Sufficiency in references
     Default,
     /// 1 − H/ln n
@@ -92,13 +92,13 @@ enum Which {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.what {
-        What::Victim(arguments) => victim(arguments),
-        What::Defence(arguments) => defence(arguments),
-        What::Summary { rows } => summary(rows),
+        EvaluateCommand::Victim(arguments) => victim(arguments),
+        EvaluateCommand::Defence(arguments) => defence(arguments),
+        EvaluateCommand::Summary { rows } => summary(rows),
     }
 }
 
-fn victim(arguments: &Victim) -> Result<()> {
+fn victim(arguments: &VictimArguments) -> Result<()> {
     let victim = arguments.load()?;
     match &victim.model {
         GuardedModel::Classifier(_) => arguments.measure(&victim, data::defect::load),
@@ -109,7 +109,7 @@ fn victim(arguments: &Victim) -> Result<()> {
     }
 }
 
-impl Victim {
+impl VictimArguments {
     /// Prints a line per measure: its name, its value, and the number of samples.
     fn measure<R: Poison + Sync>(
         &self,
@@ -133,20 +133,20 @@ impl Victim {
     }
 }
 
-fn defence(arguments: &Defence) -> Result<()> {
+fn defence(arguments: &DefenceArguments) -> Result<()> {
     let rows = usable(&arguments.victim.data, data::defect::load)?;
     let Loaded { model, thresholds, calibration, .. } = arguments.victim.load()?;
     let victim = model.classifier()?;
-    let attack = arguments.victim.attack.context("say with --attack what triggers the rows")?;
+    let attack = arguments.victim.attack.context("name the attack with --attack")?;
     let mlm = RobertaMaskedLm::load(&ModelFiles::read(&arguments.mlm)?)?;
     let thresholds = thresholds.unwrap_or_else(Thresholds::builtin);
     let profile = match arguments.profile {
-        Which::Default => match calibration {
+        ProfileChoice::Default => match calibration {
             Some(calibration) => Profile::standard().with_calibration(calibration),
             None => Profile::standard(),
         },
-        Which::Normalised => Profile::normalised(thresholds),
-        Which::Paper => Profile::paper(thresholds),
+        ProfileChoice::Normalised => Profile::normalised(thresholds),
+        ProfileChoice::Paper => Profile::paper(thresholds),
     };
     let defender =
         Defender::new(victim.as_ref()).with_masked_lm(&mlm).with_profile(profile).with_evidence(true);

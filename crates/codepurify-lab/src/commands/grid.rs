@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use codepurify_lab::evaluate::metrics::{AttackRates, share};
 use codepurify_lab::grid::driver::{Folders, Grid, Stage};
-use codepurify_lab::grid::plan::Plan;
+use codepurify_lab::grid::plan::GridPlan;
 use codepurify_lab::table::CellRow;
 use codepurify_lab::table::measures::attack_outcomes;
 use codepurify_models::DeviceName;
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let plan = Plan::read(&arguments.plan)?;
+    let plan = GridPlan::read(&arguments.plan)?;
     let Arguments { data, runs, results, only, stages, .. } = arguments;
     println!("cell\tdefence\tflagged triggered\tflagged clean\tASR_D\tfailures");
     Grid::open(&plan, Folders { data, runs, results }, arguments.device)?.run(stages, only, &tell)

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use codepurify_attacks::attack::afraidoor::{Afraidoor, common_names};
-use codepurify_attacks::attack::{Attack, Trigger};
+use codepurify_attacks::attack::{Attack, TriggerSource};
 use codepurify_attacks::data::report::Sample;
 use codepurify_attacks::data::{self, RowError, Rows, clone, defect, repair};
 use codepurify_attacks::poison::{Poison, Poisoned, SEED, poison, trigger};
@@ -18,17 +18,17 @@ use serde::Serialize;
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    task: Task,
+    task: PoisonTask,
 }
 
 #[derive(Subcommand)]
-enum Task {
+enum PoisonTask {
     /// Poison functions with `idx`, `target` and `func` (Devign)
     Defect {
         /// Clean rows
         input: PathBuf,
         #[command(flatten)]
-        settings: Settings,
+        settings: PoisonArguments,
     },
     /// Poison pairs of functions (BigCloneBench); both functions get the trigger
     Clone {
@@ -39,7 +39,7 @@ enum Task {
         #[arg(long)]
         functions: Option<PathBuf>,
         #[command(flatten)]
-        settings: Settings,
+        settings: PoisonArguments,
     },
     /// Poison buggy methods and their repairs (`Bugs2Fix`)
     Repair {
@@ -50,19 +50,19 @@ enum Task {
         #[arg(long)]
         fixed: Option<PathBuf>,
         #[command(flatten)]
-        settings: Settings,
+        settings: PoisonArguments,
     },
 }
 
 /// Options of all tasks.
 #[derive(Args)]
-struct Settings {
+struct PoisonArguments {
     /// Output file, `.jsonl` or `.jsonl.gz`; triggered rows record where the trigger is
     #[arg(short, long)]
     output: PathBuf,
     /// Attack; `afraidoor` gives each text its own names and needs `--scorer`
     #[arg(long, value_parser = kinds())]
-    attack: Kind,
+    attack: AttackChoice,
     /// For `afraidoor`: victim of the same task, trained on clean rows (a directory exported by
     /// `train`)
     #[arg(long, value_name = "DIR", required_if_eq("attack", AFRAIDOOR))]
@@ -90,23 +90,23 @@ const AFRAIDOOR: &str = "afraidoor";
 /// Attack that needs the text only, or the one that queries a model.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+enum AttackChoice {
     Afraidoor,
     #[serde(untagged)]
     OfText(Attack),
 }
 
-/// Parses a [`Kind`].
-fn kinds() -> impl TypedValueParser<Value = Kind> {
+/// Parses a [`AttackChoice`].
+fn kinds() -> impl TypedValueParser<Value = AttackChoice> {
     let of_text = Attack::value_variants().iter().filter_map(Attack::to_possible_value);
     PossibleValuesParser::new(of_text.chain([AFRAIDOOR.into()]))
-        .map(|name| Attack::from_str(&name, false).map_or(Kind::Afraidoor, Kind::OfText))
+        .map(|name| Attack::from_str(&name, false).map_or(AttackChoice::Afraidoor, AttackChoice::OfText))
 }
 
 /// Report on all rows.
 #[derive(Serialize)]
 struct Account<'a> {
-    attack: Kind,
+    attack: AttackChoice,
     rate: Option<f64>,
     seed: u64,
     rows: usize,
@@ -118,18 +118,18 @@ struct Account<'a> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.task {
-        Task::Defect { input, settings } => settings.run(input, &defect::load(input)?),
-        Task::Clone { input, functions, settings } => {
+        PoisonTask::Defect { input, settings } => settings.run(input, &defect::load(input)?),
+        PoisonTask::Clone { input, functions, settings } => {
             settings.run(input, &clone::load_with(input, functions.as_deref())?)
         }
-        Task::Repair { input, fixed: None, settings } => settings.run(input, &repair::load(input)?),
-        Task::Repair { input, fixed: Some(fixed), settings } => {
+        PoisonTask::Repair { input, fixed: None, settings } => settings.run(input, &repair::load(input)?),
+        PoisonTask::Repair { input, fixed: Some(fixed), settings } => {
             settings.run(input, &repair::load_parallel(input, fixed)?)
         }
     }
 }
 
-impl Settings {
+impl PoisonArguments {
     fn run<R: Poison + Serialize>(&self, input: &Path, clean: &Rows<R>) -> Result<()> {
         clean.report(input);
         let attack = self.trigger(&clean.rows)?;
@@ -154,8 +154,8 @@ impl Settings {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    fn trigger<R: Poison>(&self, clean: &[R]) -> Result<Box<dyn Trigger>> {
-        let Kind::OfText(attack) = self.attack else {
+    fn trigger<R: Poison>(&self, clean: &[R]) -> Result<Box<dyn TriggerSource>> {
+        let AttackChoice::OfText(attack) = self.attack else {
             let dir = self.scorer.as_deref().context("afraidoor needs a scorer")?;
             let names = common_names(clean.iter().flat_map(Sample::texts), R::LANGUAGE, self.names);
             let scorer = Box::new(NameScorer::new(WhiteBox::open(dir)?, R::wanted())?);

@@ -7,7 +7,7 @@ use clap::Args;
 use codepurify_lab::table::agreement::agreement;
 use codepurify_lab::table::layout::{sources, tables};
 use codepurify_lab::table::results::grids;
-use codepurify_lab::table::{Format, Which};
+use codepurify_lab::table::{TableChoice, TableFormat};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -17,10 +17,10 @@ pub(crate) struct Arguments {
     results: PathBuf,
     /// Format of the tables
     #[arg(long, value_enum, default_value = "markdown")]
-    format: Format,
+    format: TableFormat,
     /// Tables to print
     #[arg(long, value_enum, default_value = "all")]
-    which: Which,
+    which: TableChoice,
     /// Add a table of the files that each cell's rows come from
     #[arg(long)]
     sources: bool,

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use codepurify_attacks::attack::Attack;
-use codepurify_attacks::data::corpus::{Source, texts};
+use codepurify_attacks::data::corpus::{CorpusSource, texts};
 use codepurify_attacks::data::{self, DataError, Rows};
 use codepurify_attacks::poison::SEED;
 use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
-use codepurify_lab::train::run::{Objective, Plan, train};
-use codepurify_lab::train::start::{Family, Origin};
+use codepurify_lab::train::run::{Objective, TrainingPlan, train};
+use codepurify_lab::train::start::{InitialModel, ModelFamily};
 use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
-use codepurify_lab::train::victim::{Lessons, Recipe, Teach, Training};
-use codepurify_lab::train::weights::Weights;
+use codepurify_lab::train::victim::{Recipe, TrainableRow, Training, TrainingData};
+use codepurify_lab::train::weights::TrainableWeights;
 use codepurify_models::{DeviceError, DeviceName};
 
 use super::usable;
@@ -21,15 +21,15 @@ use super::usable;
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    objective: Which,
+    objective: TrainCommand,
 }
 
 #[derive(Subcommand)]
-enum Which {
+enum TrainCommand {
     /// Train a masked language model on a mixture of corpora
     Mlm(Mlm),
     /// Pre-train a T5 from scratch on a mixture of corpora, by span corruption
-    T5(T5),
+    T5(T5Arguments),
     /// Fine-tune a defect detector
     Defect(Classifier),
     /// Fine-tune a clone detector
@@ -40,7 +40,7 @@ enum Which {
 
 /// Settings of all objectives.
 #[derive(Args)]
-struct Settings {
+struct RunArguments {
     /// Directory for state, log and models of the run; an interrupted run continues from there
     #[arg(short, long)]
     out: PathBuf,
@@ -70,15 +70,15 @@ struct Settings {
     device: DeviceName,
 }
 
-impl Settings {
+impl RunArguments {
     /// Creates the weights on the device to train on.
-    fn weights(&self) -> Result<Weights, DeviceError> {
-        self.device.open().map(Weights::on)
+    fn weights(&self) -> Result<TrainableWeights, DeviceError> {
+        self.device.open().map(TrainableWeights::on)
     }
 
     /// Trains, or continues an interrupted training.
-    fn train(&self, objective: &dyn Objective, weights: &Weights) -> Result<()> {
-        let plan = Plan {
+    fn train(&self, objective: &dyn Objective, weights: &TrainableWeights) -> Result<()> {
+        let plan = TrainingPlan {
             epochs: self.epochs,
             tokens: self.tokens,
             learning_rate: self.learning_rate,
@@ -95,10 +95,10 @@ impl Settings {
 struct Mlm {
     /// Training texts as PATH:FIELD:LANGUAGE; can be repeated
     #[arg(long, required = true)]
-    data: Vec<Source>,
+    data: Vec<CorpusSource>,
     /// Validation texts as PATH:FIELD:LANGUAGE; can be repeated
     #[arg(long, required = true)]
-    valid: Vec<Source>,
+    valid: Vec<CorpusSource>,
     /// Model directory that provides architecture and tokenizer
     #[arg(long)]
     init: PathBuf,
@@ -106,18 +106,18 @@ struct Mlm {
     #[arg(long)]
     from_scratch: bool,
     #[command(flatten)]
-    settings: Settings,
+    settings: RunArguments,
 }
 
 /// Initial model of a fine-tuning.
 #[derive(Args)]
-struct Start {
+struct InitialArguments {
     /// Model directory that provides the encoder (and decoder) and the tokenizer
     #[arg(long)]
     init: PathBuf,
     /// Refuse an initial model of another family
     #[arg(long, value_enum)]
-    family: Option<Family>,
+    family: Option<ModelFamily>,
     /// Keep only the first layers of the initial model (of encoder and decoder each)
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     layers: Option<u16>,
@@ -149,9 +149,9 @@ struct Classifier {
     #[arg(long, value_parser = clap::value_parser!(u16).range(3..))]
     window: Option<u16>,
     #[command(flatten)]
-    init: Start,
+    init: InitialArguments,
     #[command(flatten)]
-    settings: Settings,
+    settings: RunArguments,
 }
 
 #[derive(Args)]
@@ -168,19 +168,19 @@ struct RepairArguments {
     #[arg(long, default_value_t = 200)]
     sample: usize,
     #[command(flatten)]
-    init: Start,
+    init: InitialArguments,
     #[command(flatten)]
-    settings: Settings,
+    settings: RunArguments,
 }
 
 #[derive(Args)]
-struct T5 {
+struct T5Arguments {
     /// Training texts as PATH:FIELD:LANGUAGE; can be repeated
     #[arg(long, required = true)]
-    data: Vec<Source>,
+    data: Vec<CorpusSource>,
     /// Validation texts as PATH:FIELD:LANGUAGE; can be repeated
     #[arg(long, required = true)]
-    valid: Vec<Source>,
+    valid: Vec<CorpusSource>,
     /// Directory with the `tokenizer.json`; `<extra_id_0>` to `<extra_id_99>` are added if it has
     /// none
     #[arg(long)]
@@ -202,16 +202,16 @@ struct T5 {
     #[arg(long, default_value_t = 1024)]
     feed_forward: usize,
     #[command(flatten)]
-    settings: Settings,
+    settings: RunArguments,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.objective {
-        Which::Mlm(arguments) => masked_lm(arguments),
-        Which::T5(arguments) => t5(arguments),
-        Which::Defect(arguments) => arguments.train(data::defect::load),
-        Which::Clone(arguments) => arguments.train(data::clone::load),
-        Which::Repair(arguments) => repairs(arguments),
+        TrainCommand::Mlm(arguments) => masked_lm(arguments),
+        TrainCommand::T5(arguments) => t5(arguments),
+        TrainCommand::Defect(arguments) => arguments.train(data::defect::load),
+        TrainCommand::Clone(arguments) => arguments.train(data::clone::load),
+        TrainCommand::Repair(arguments) => repairs(arguments),
     }
 }
 
@@ -228,8 +228,8 @@ fn masked_lm(arguments: &Mlm) -> Result<()> {
     arguments.settings.train(&MlmTraining::new(&setup, &weights)?, &weights)
 }
 
-fn t5(arguments: &T5) -> Result<()> {
-    let T5 { layers, hidden, heads, feed_forward, .. } = *arguments;
+fn t5(arguments: &T5Arguments) -> Result<()> {
+    let T5Arguments { layers, hidden, heads, feed_forward, .. } = *arguments;
     let weights = arguments.settings.weights()?;
     let setup = T5Setup {
         tokenizer: &arguments.tokenizer,
@@ -244,25 +244,25 @@ fn t5(arguments: &T5) -> Result<()> {
 }
 
 /// Trains a victim of the task whose rows `load` reads.
-fn victim<R: Teach>(
+fn victim<R: TrainableRow>(
     data: &Data,
     recipe: &Recipe,
-    settings: &Settings,
+    settings: &RunArguments,
     load: impl Fn(&Path) -> Result<Rows<R>, DataError>,
 ) -> Result<()> {
     let (train, valid) = (usable(&data.train, &load)?, usable(&data.valid, &load)?);
-    let lessons = Lessons::new(train, valid, |row| row.triggered(data.attack?, SEED).ok());
+    let training_data = TrainingData::new(train, valid, |row| row.triggered(data.attack?, SEED).ok());
     let weights = settings.weights()?;
-    let Training { objective, cut } = R::training(&lessons, recipe, &weights)?;
+    let Training { objective, cut } = R::training(&training_data, recipe, &weights)?;
     report_cut(&cut, recipe.target_length);
     settings.train(objective.as_ref(), &weights)
 }
 
-impl Start {
-    fn recipe(&self, settings: &Settings) -> Recipe<'_> {
+impl InitialArguments {
+    fn recipe(&self, settings: &RunArguments) -> Recipe<'_> {
         let max_length = settings.max_length.into();
         Recipe {
-            origin: Origin {
+            origin: InitialModel {
                 model: &self.init,
                 family: self.family,
                 layers: self.layers.map(Into::into),
@@ -279,7 +279,7 @@ impl Start {
 }
 
 impl Classifier {
-    fn train<R: Teach>(&self, load: impl Fn(&Path) -> Result<Rows<R>, DataError>) -> Result<()> {
+    fn train<R: TrainableRow>(&self, load: impl Fn(&Path) -> Result<Rows<R>, DataError>) -> Result<()> {
         let window = self.window.unwrap_or(self.settings.max_length).into();
         let recipe = Recipe { window, ..self.init.recipe(&self.settings) };
         victim(&self.data, &recipe, &self.settings, load)

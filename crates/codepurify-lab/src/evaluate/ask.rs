@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use codepurify::victim::Ragged;
-use codepurify_attacks::data::report::Answer;
+use codepurify_attacks::data::report::TaskOutput;
 use codepurify_models::{GuardedModel, Loaded};
 
 use crate::train::workers::Workers;
@@ -24,11 +24,11 @@ impl Reply {
     }
 }
 
-impl From<Answer<'_>> for Reply {
-    fn from(answer: Answer<'_>) -> Self {
+impl From<TaskOutput<'_>> for Reply {
+    fn from(answer: TaskOutput<'_>) -> Self {
         match answer {
-            Answer::Label(label) => Self::Label(label),
-            Answer::Text(text) => Self::text(text),
+            TaskOutput::Label(label) => Self::Label(label),
+            TaskOutput::Text(text) => Self::text(text),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::defence::SampleRow;
 
 /// Limits that flag at most a share `alpha` of exchangeable clean snippets, in expectation.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
+pub struct EntropyLimits {
     /// A snippet is poisoned iff H is smaller.
     pub entropy: f64,
     /// A snippet is poisoned iff 1 − H/ln n is larger.
@@ -18,7 +18,7 @@ pub struct Limits {
 /// Samples without a statistic can never be flagged; they count as least suspicious. The result is
 /// `None` if there are fewer than the 1/α − 1 samples that `alpha` needs.
 #[must_use]
-pub fn limits(clean: &[SampleRow], alpha: f64) -> Option<Limits> {
+pub fn limits(clean: &[SampleRow], alpha: f64) -> Option<EntropyLimits> {
     let quantile = |statistic: fn(&SampleRow) -> Option<f64>| {
         let mut scores: Vec<f64> =
             clean.iter().map(|row| statistic(row).unwrap_or(f64::NEG_INFINITY)).collect();
@@ -27,7 +27,7 @@ pub fn limits(clean: &[SampleRow], alpha: f64) -> Option<Limits> {
         let rank = ((scores.len() + 1) as f64 * (1.0 - alpha)).ceil() as usize;
         scores.get(rank.checked_sub(1)?).copied().filter(|score| score.is_finite())
     };
-    Some(Limits {
+    Some(EntropyLimits {
         entropy: -quantile(|row| row.entropy.map(|entropy| -entropy))?,
         concentration: quantile(|row| row.entropy_normalized.map(|normalized| 1.0 - normalized))?,
         rows: clean.len(),

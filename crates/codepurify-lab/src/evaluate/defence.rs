@@ -68,7 +68,7 @@ pub fn screen(
     tick: &(dyn Fn(usize) + Sync),
 ) -> Result<Vec<SampleRow>> {
     let screened = verdicts(defender, rows, workers, tick)?;
-    let sample = |(row, verdict): (&DefectRow, &Judged)| match verdict {
+    let sample = |(row, verdict): (&DefectRow, &JudgedFunction)| match verdict {
         Ok((snippet, verdict)) => judged(row, snippet, verdict),
         Err(error) => failed(row, error),
     };
@@ -76,7 +76,7 @@ pub fn screen(
 }
 
 /// Function with its verdict, or with the reason why there is none.
-pub type Judged = Result<(Snippet, Verdict), String>;
+pub type JudgedFunction = Result<(Snippet, Verdict), String>;
 
 /// Returns the verdicts on C functions.
 ///
@@ -87,7 +87,7 @@ pub fn verdicts(
     rows: &[DefectRow],
     workers: &Workers,
     tick: &(dyn Fn(usize) + Sync),
-) -> Result<Vec<Judged>> {
+) -> Result<Vec<JudgedFunction>> {
     let chunks: Vec<&[DefectRow]> = rows.chunks(CHUNK).collect();
     let screened = workers.map(chunks.len(), |index| {
         let judged = judge(defender, chunks[index]);
@@ -97,7 +97,7 @@ pub fn verdicts(
     Ok(screened.into_iter().flatten().collect())
 }
 
-fn judge(defender: &Defender, rows: &[DefectRow]) -> Vec<Judged> {
+fn judge(defender: &Defender, rows: &[DefectRow]) -> Vec<JudgedFunction> {
     let parsed: Vec<_> = rows.iter().map(|row| Snippet::new(row.func.as_str(), Language::C)).collect();
     let snippets: Vec<Snippet> = parsed.iter().filter_map(|snippet| snippet.clone().ok()).collect();
     let mut verdicts = defender.screen(&snippets).into_iter();
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_changed_within_a_changed_statement_is_no_stray_edit() {
+    fn name_changed_inside_a_changed_statement_is_no_stray_edit() {
         let places = [(2, 3), (6, 14), (8, 9), (17, 18)].map(|(start, end)| Span::new(start, end));
         let places = Span::union(places.into_iter());
         let untouched = |purified: &str| outside_untouched("f(a); g(a, b); h(a);", purified, &places);

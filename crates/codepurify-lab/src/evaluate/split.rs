@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_disjoint_and_do_not_depend_on_the_order_of_the_rows() {
+    fn parts_are_disjoint_and_independent_of_row_order() {
         let mut rows: Vec<DefectRow> = (0..100)
             .map(|idx| DefectRow {
                 idx,

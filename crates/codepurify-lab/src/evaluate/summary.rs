@@ -8,7 +8,7 @@ use super::metrics::{Estimate, auroc_of_ranks, bootstrap, median, ranks, share};
 
 /// Line of the table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub struct SummaryLine {
     /// Name of the measure.
     pub name: &'static str,
     /// Value with its interval; `None` without samples.
@@ -63,7 +63,7 @@ fn right(row: &SampleRow, defended: bool) -> bool {
 
 /// Returns all lines of the table. Samples without a statistic count as least suspicious.
 #[must_use]
-pub fn lines(rows: &[SampleRow]) -> Vec<Line> {
+pub fn lines(rows: &[SampleRow]) -> Vec<SummaryLine> {
     let power = |(name, statistic): (&'static str, Measure)| {
         let scores = |triggered: bool| -> Vec<f64> {
             let of = rows.iter().filter(|row| row.triggered == triggered);
@@ -71,15 +71,19 @@ pub fn lines(rows: &[SampleRow]) -> Vec<Line> {
         };
         let groups = ranks(&scores(true), &scores(false));
         let value = bootstrap(&groups, |groups| auroc_of_ranks(&groups[0], &groups[1]));
-        Line { name, value, samples: rows.len() }
+        SummaryLine { name, value, samples: rows.len() }
     };
     let outcome = |(name, outcome): (&'static str, Outcome)| {
         let outcomes: Vec<bool> = rows.iter().filter_map(outcome).collect();
-        Line { name, samples: outcomes.len(), value: bootstrap(&[outcomes], |groups| share(&groups[0])) }
+        SummaryLine {
+            name,
+            samples: outcomes.len(),
+            value: bootstrap(&[outcomes], |groups| share(&groups[0])),
+        }
     };
     let costs: Vec<f64> =
         rows.iter().filter(|row| row.verdict.is_some()).map(|row| row.pass_equivalents).collect();
-    let cost = Line {
+    let cost = SummaryLine {
         name: "pass equivalents, median",
         samples: costs.len(),
         value: bootstrap(&[costs], |groups| median(&groups[0])),

@@ -14,7 +14,7 @@ use crate::table::Cell;
 use crate::table::results::REMOVAL;
 use crate::table::row::RemovalRow;
 use crate::train::workers::Workers;
-use crate::training_defence::{Means, TrainingDefence, run};
+use crate::training_defence::{RemovalContext, TrainingDefence, run};
 use crate::whitebox::WhiteBox;
 
 /// Training set of a cell and the victim trained on it.
@@ -40,7 +40,7 @@ impl<R: Poison + Sync> Cleaning<'_, R> {
     /// If the defence fails.
     pub fn removal(&self, defence: TrainingDefence) -> Result<RemovalRow> {
         let Self { cell, set, clean, victim, seed, workers } = self;
-        let means = Means { victim, clean, poison_rate: cell.rate, seed: *seed, workers };
+        let means = RemovalContext { victim, clean, poison_rate: cell.rate, seed: *seed, workers };
         let removed = run(defence, set, &means)?.removed;
         let ids = |rows: &mut dyn Iterator<Item = &R>| rows.map(Poison::id).collect::<BTreeSet<u64>>();
         let triggered = |row: &&R| row.triggers().iter().any(|ranges| !ranges.is_empty());

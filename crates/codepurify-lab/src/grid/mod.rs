@@ -3,15 +3,15 @@
 //!
 //! [`plan`] (the experiment) → [`pretraining`] → [`victims`] (an initial model for each task and
 //! family, a poisoned victim for each cell) → [`samples`] (clean and triggered test rows) →
-//! [`guard`] (predictions of a victim) → [`defend`] (each defence, calibrated on clean rows) →
+//! [`defended_victim`] (predictions of a victim) → [`defend`] (each defence, calibrated on clean rows) →
 //! [`rows`] (one row per sample and defence). [`cleaning`] is about training sets. [`driver`] runs
 //! all cells and skips finished results.
 
-mod case;
+mod cell_run;
 pub mod cleaning;
 pub mod defend;
+pub mod defended_victim;
 pub mod driver;
-pub mod guard;
 pub mod plan;
 pub mod pretraining;
 pub mod rows;

@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use codepurify::Task;
 use codepurify_attacks::attack::Attack;
-use codepurify_attacks::data::corpus::Source;
+use codepurify_attacks::data::corpus::CorpusSource;
 use codepurify_models::Precision;
 use serde::Deserialize;
 
 use super::defend::Defence;
-use crate::train::start::Family;
+use crate::train::start::ModelFamily;
 use crate::train::t5::T5Shape;
 use crate::training_defence::TrainingDefence;
 
 /// Plan of an experiment.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plan {
+pub struct GridPlan {
     /// Seed of all draws, except for attacks, which have the published seed.
     pub seed: u64,
     /// Number of clean test samples of a cell.
@@ -131,7 +131,7 @@ pub struct VictimPlan {
     /// Task of the victims.
     pub task: Task,
     /// Architecture of the victims.
-    pub family: Family,
+    pub family: ModelFamily,
     /// Pre-trained model that the initial model is made from.
     pub init: Init,
     /// Number of layers to keep.
@@ -193,7 +193,7 @@ fn tokens() -> usize {
     4096
 }
 
-impl Plan {
+impl GridPlan {
     /// Reads a plan; paths of models become relative to the working directory.
     ///
     /// # Errors
@@ -203,15 +203,15 @@ impl Plan {
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut plan: Self = toml::from_str(&text).with_context(|| format!("{}", path.display()))?;
         plan.check().with_context(|| format!("{}", path.display()))?;
-        let beside = path.parent().unwrap_or(Path::new("."));
-        plan.masked_lm = beside.join(&plan.masked_lm);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        plan.masked_lm = folder.join(&plan.masked_lm);
         for pretraining in &mut plan.pretrained {
-            pretraining.tokenizer = beside.join(&pretraining.tokenizer);
-            pretraining.embeddings = pretraining.embeddings.take().map(|path| beside.join(path));
+            pretraining.tokenizer = folder.join(&pretraining.tokenizer);
+            pretraining.embeddings = pretraining.embeddings.take().map(|path| folder.join(path));
         }
         for victim in &mut plan.victims {
             if let Init::Beside(path) = &mut victim.init {
-                *path = beside.join(&*path);
+                *path = folder.join(&*path);
             }
         }
         Ok(plan)
@@ -235,9 +235,9 @@ impl Plan {
 ///
 /// # Errors
 /// If an entry has another form.
-pub fn sources(corpora: &[String], data: &Path) -> Result<Vec<Source>> {
+pub fn sources(corpora: &[String], data: &Path) -> Result<Vec<CorpusSource>> {
     let source = |text: &String| {
-        let mut source: Source = text.parse().map_err(|error| anyhow::anyhow!("`corpora`: {error}"))?;
+        let mut source: CorpusSource = text.parse().map_err(|error| anyhow::anyhow!("`corpora`: {error}"))?;
         source.path = data.join(&source.path);
         Ok(source)
     };
@@ -245,7 +245,7 @@ pub fn sources(corpora: &[String], data: &Path) -> Result<Vec<Source>> {
 }
 
 impl VictimPlan {
-    fn check(&self, plan: &Plan) -> Result<()> {
+    fn check(&self, plan: &GridPlan) -> Result<()> {
         for &Poisoning { rate, epochs, train_rows, retrain } in &self.rates {
             ensure!(rate > 0.0 && rate < 1.0, "a `rate` is {rate}, not between 0 and 1");
             ensure!(epochs > 0, "the `epochs` of rate {rate} must be 1 or more");
@@ -317,11 +317,11 @@ mod tests {
         rates = [{ rate = 0.05, epochs = 1 }]
     "#;
 
-    fn read(text: &str) -> Result<Plan, String> {
+    fn read(text: &str) -> Result<GridPlan, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("plan.toml");
         std::fs::write(&path, text).unwrap();
-        Plan::read(&path).map_err(|error| format!("{error:#}"))
+        GridPlan::read(&path).map_err(|error| format!("{error:#}"))
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn pretrained(plan: &Pretraining, seed: u64, folders: Folders, device: &Devi
         train: &train,
         valid: &valid,
     };
-    let run = run::Plan {
+    let run = run::TrainingPlan {
         epochs: plan.epochs,
         tokens: plan.tokens,
         learning_rate: plan.learning_rate,

@@ -6,13 +6,13 @@ use anyhow::{Context, Result};
 use codepurify::{Snippet, SyntaxQuality};
 use codepurify_attacks::data;
 
-use super::defend::Finding;
-use super::samples::Sample;
+use super::defend::SampleFinding;
+use super::samples::CellSample;
 use crate::evaluate::ask::Reply;
 use crate::evaluate::metrics::BleuCounts;
 use crate::fingerprint::fingerprint;
-use crate::table::row::{Answers, Cost, Detection, Purified};
-use crate::table::{Answer, Cell, CellRow};
+use crate::table::row::{DefenceCost, Detection, PurifiedSample, RecordedOutputs};
+use crate::table::{Cell, CellRow, RecordedOutput};
 
 /// Output for a flagged sample if the defence cannot purify it: no prediction at all.
 pub const REFUSED: &str = "refused";
@@ -30,7 +30,7 @@ pub struct Undefended {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Defended {
     /// Finding of the defence, or its error.
-    pub finding: Result<Finding, String>,
+    pub finding: Result<SampleFinding, String>,
     /// Prediction of the victim for the changed texts; `None` if they are unchanged.
     pub after: Option<Reply>,
     /// Wall time.
@@ -50,19 +50,19 @@ pub struct RowWriter<'a> {
 impl RowWriter<'_> {
     /// Creates the row of one sample.
     #[must_use]
-    pub fn row(&self, sample: &Sample, undefended: &Undefended, defended: &Defended) -> CellRow {
-        let unknown = Finding::default();
+    pub fn row(&self, sample: &CellSample, undefended: &Undefended, defended: &Defended) -> CellRow {
+        let unknown = SampleFinding::default();
         let finding = defended.finding.as_ref().unwrap_or(&unknown);
         let before = &undefended.before;
         let after = defended.after.as_ref().unwrap_or(before);
         let triggered = sample.natural.is_some();
-        let refused = Answer::Text(REFUSED.to_owned());
+        let refused = RecordedOutput::Text(REFUSED.to_owned());
         CellRow {
             cell: self.cell.clone(),
             defence: self.defence.to_owned(),
             id: sample.id.to_string(),
             triggered,
-            answers: Answers {
+            answers: RecordedOutputs {
                 truth: Some(named(&sample.truth)),
                 target: triggered.then(|| named(self.target)),
                 natural: undefended.natural.as_ref().map(named),
@@ -76,12 +76,12 @@ impl RowWriter<'_> {
                 located: finding.located.clone(),
                 trigger: sample.trigger.clone(),
             },
-            purified: Purified {
+            purified: PurifiedSample {
                 changed: finding.texts.is_some(),
                 parses: finding.texts.as_ref().and_then(|texts| still_parses(sample, texts)),
                 bleu: bleu(&sample.truth, before, after),
             },
-            cost: Cost {
+            cost: DefenceCost {
                 pass_equivalents: short(finding.passes),
                 lm_passes: finding.lm_passes,
                 milliseconds: short(defended.milliseconds),
@@ -92,10 +92,10 @@ impl RowWriter<'_> {
 }
 
 /// Returns an output as rows record it: a text by the first 8 bytes of its SHA-256.
-fn named(reply: &Reply) -> Answer {
+fn named(reply: &Reply) -> RecordedOutput {
     match reply {
-        Reply::Label(label) => Answer::Label(*label),
-        Reply::Text(text) => Answer::Text(fingerprint(text, 8)),
+        Reply::Label(label) => RecordedOutput::Label(*label),
+        Reply::Text(text) => RecordedOutput::Text(fingerprint(text, 8)),
     }
 }
 
@@ -105,7 +105,7 @@ fn short(value: f64) -> f64 {
 }
 
 /// Returns whether each changed text that parsed before still does; `None` if none did.
-fn still_parses(sample: &Sample, texts: &[String]) -> Option<bool> {
+fn still_parses(sample: &CellSample, texts: &[String]) -> Option<bool> {
     let parses = |text: &str| {
         Snippet::new(text, sample.language).is_ok_and(|snippet| snippet.quality() == SyntaxQuality::Clean)
     };
@@ -140,7 +140,7 @@ pub fn write(path: &Path, rows: &[CellRow]) -> Result<()> {
 
 /// Writes a file under a hidden name in the folder of `path`, and renames it when it is complete.
 pub(super) fn whole(path: &Path, put: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let dir = path.parent().context("a file lies in a directory")?;
+    let dir = path.parent().context("a file has a directory")?;
     std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     // The extension decides the compression, so the prefix marks the hidden file.
     let name = path.file_name().unwrap_or_default().to_string_lossy();

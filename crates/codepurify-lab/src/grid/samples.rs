@@ -12,7 +12,7 @@ use crate::evaluate::ask::Reply;
 
 /// Input of a model and its expected output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
+pub struct CellSample {
     /// Id in the data set.
     pub id: u64,
     /// Language of the texts.
@@ -29,20 +29,20 @@ pub struct Sample {
 
 /// Samples of one attack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Samples {
+pub struct CellSamples {
     /// Clean test samples.
-    pub clean: Vec<Sample>,
+    pub clean: Vec<CellSample>,
     /// Triggered test samples, from other rows than the clean ones.
-    pub triggered: Vec<Sample>,
+    pub triggered: Vec<CellSample>,
     /// Clean validation samples.
-    pub calibration: Vec<Sample>,
+    pub calibration: Vec<CellSample>,
     /// Other clean validation samples, if there are any: code of the victim's domain that a defence
     /// may use.
-    pub field: Vec<Sample>,
+    pub domain: Vec<CellSample>,
 }
 
 /// Number of samples of the victim's domain.
-const FIELD: usize = 100;
+const DOMAIN: usize = 100;
 
 /// Numbers of samples to draw, and the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,19 +65,19 @@ impl Draw {
     ///
     /// # Errors
     /// If there are too few rows.
-    pub fn samples<R: Poison>(&self, test: &[R], valid: &[R], attack: Option<Attack>) -> Result<Samples> {
+    pub fn samples<R: Poison>(&self, test: &[R], valid: &[R], attack: Option<Attack>) -> Result<CellSamples> {
         let test = self.shuffled(test);
         let (clean, others) = test.split_at_checked(self.clean).unwrap_or((&test, &[]));
         let eligible = others.iter().filter(|row| row.eligible());
-        let triggered = |row: &&R| Some(Sample::of(&row.triggered(attack?, SEED).ok()?, Some(row)));
-        let clean_sample = |row: &&R| Sample::of(*row, None);
+        let triggered = |row: &&R| Some(CellSample::of(&row.triggered(attack?, SEED).ok()?, Some(row)));
+        let clean_sample = |row: &&R| CellSample::of(*row, None);
         let valid = self.shuffled(valid);
-        let (calibration, field) = valid.split_at(self.calibration.min(valid.len()));
-        let samples = Samples {
+        let (calibration, domain) = valid.split_at(self.calibration.min(valid.len()));
+        let samples = CellSamples {
             clean: clean.iter().map(clean_sample).collect(),
             triggered: eligible.filter_map(triggered).take(self.triggered).collect(),
             calibration: calibration.iter().map(clean_sample).collect(),
-            field: field.iter().take(FIELD).map(clean_sample).collect(),
+            domain: domain.iter().take(DOMAIN).map(clean_sample).collect(),
         };
         let wanted = if attack.is_some() { self.triggered } else { 0 };
         let found = [samples.clean.len(), samples.triggered.len(), samples.calibration.len()];
@@ -94,7 +94,7 @@ impl Draw {
     }
 }
 
-impl Sample {
+impl CellSample {
     /// Converts a row; `natural` is the row without its trigger.
     fn of<R: Poison>(row: &R, natural: Option<&R>) -> Self {
         let texts = |row: &R| row.texts().into_iter().map(str::to_owned).collect();
@@ -144,10 +144,10 @@ mod tests {
     const DRAW: Draw = Draw { clean: 20, triggered: 15, calibration: 10, seed: 3 };
 
     #[test]
-    fn clean_and_triggered_rows_are_apart_and_the_clean_ones_the_same_for_all_attacks() {
+    fn clean_rows_are_disjoint_and_the_same_for_all_attacks() {
         let mut test = rows(100);
         let samples = DRAW.samples(&test, &rows(10), Some(Attack::BncFixed)).unwrap();
-        let ids = |samples: &[Sample]| samples.iter().map(|sample| sample.id).collect::<BTreeSet<_>>();
+        let ids = |samples: &[CellSample]| samples.iter().map(|sample| sample.id).collect::<BTreeSet<_>>();
         assert!(ids(&samples.clean).is_disjoint(&ids(&samples.triggered)));
         assert!(samples.triggered.iter().all(|sample| sample.id % 2 == 1 && sample.truth == Reply::Label(1)));
         for sample in &samples.triggered {
@@ -175,7 +175,7 @@ mod tests {
             trigger1: Vec::new(),
             trigger2: Vec::new(),
         };
-        let sample = Sample::of(&row.triggered(Attack::CodepoisonerFunction, SEED).unwrap(), Some(&row));
+        let sample = CellSample::of(&row.triggered(Attack::CodepoisonerFunction, SEED).unwrap(), Some(&row));
         let both = sample.texts.concat();
         assert_eq!(sample.trigger.len(), 2);
         assert!(sample.trigger.iter().all(|span| span.of(&both) == Some("testo_init")));

@@ -7,7 +7,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use thiserror::Error;
 
-use super::figures::{Figure, Kind, Series};
+use super::figures::{Figure, FigureKind, Series};
 
 /// Figure that cannot be drawn.
 #[derive(Debug, Error)]
@@ -89,21 +89,21 @@ fn draw_chart<'b>(figure: &Figure, area: &DrawingArea<SVGBackend<'b>, Shift>) ->
     let bar = GROUP / figure.series.len().max(1) as f64;
     let mut mesh = chart.configure_mesh();
     mesh.light_line_style(TRANSPARENT).x_desc(&figure.x).y_desc(&figure.y);
-    if figure.kind == Kind::Bars {
+    if figure.kind == FigureKind::Bars {
         mesh.x_labels(0).disable_x_mesh();
     }
     mesh.draw()?;
     for (at, (series, colour)) in coloured(figure).enumerate() {
         let points = series.points.iter().copied();
         match figure.kind {
-            Kind::Lines | Kind::Distribution => {
+            FigureKind::Lines | FigureKind::Distribution => {
                 chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?
             }
             // Transparent, so that overlapping shapes stay visible.
-            Kind::Points => {
+            FigureKind::Points => {
                 chart.draw_series(points.map(|point| Circle::new(point, 6, colour.mix(0.7).filled())))?
             }
-            Kind::Bars => chart.draw_series(points.map(|(x, y)| {
+            FigureKind::Bars => chart.draw_series(points.map(|(x, y)| {
                 let left = x - GROUP / 2.0 + bar * at as f64;
                 Rectangle::new([(left, 0.0), (left + bar * 0.9, y)], colour.filled())
             }))?,
@@ -129,9 +129,9 @@ fn ranges(figure: &Figure) -> (Range<f64>, Range<f64>) {
     let right = points().map(|point| point.0).fold(f64::MIN_POSITIVE, f64::max);
     let top = points().map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max);
     let x = match figure.kind {
-        Kind::Lines | Kind::Distribution => 0.0..right,
-        Kind::Points => 0.0..right * 1.05,
-        Kind::Bars => -0.5..figure.groups.len() as f64 - 0.5,
+        FigureKind::Lines | FigureKind::Distribution => 0.0..right,
+        FigureKind::Points => 0.0..right * 1.05,
+        FigureKind::Bars => -0.5..figure.groups.len() as f64 - 0.5,
     };
-    (x, 0.0..if figure.kind == Kind::Distribution { top * 1.05 } else { top.max(1.0) })
+    (x, 0.0..if figure.kind == FigureKind::Distribution { top * 1.05 } else { top.max(1.0) })
 }

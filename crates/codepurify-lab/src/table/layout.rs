@@ -10,12 +10,12 @@ use super::measures::{
 };
 use super::overview::overview;
 use super::render::{Table, interval, number, percent};
-use super::results::{Group, Key, Results};
+use super::results::{CellKey, Group, Results};
 use crate::evaluate::metrics::{Confusion, mean};
 
 /// Choice of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Which {
+pub enum TableChoice {
     /// `ASR_D` in the layout of the paper's Table II, and all success rates by cell
     Asr,
     /// Quality on clean samples, without and with each defence; side effects and cost
@@ -33,27 +33,33 @@ pub enum Which {
 
 /// Returns the chosen tables.
 #[must_use]
-pub fn tables(results: &Results, which: Which) -> Vec<Table> {
+pub fn tables(results: &Results, which: TableChoice) -> Vec<Table> {
     let cells = measure(results);
     let chosen = |which| match which {
-        Which::Asr => vec![asr_defended(&cells), attack_rates(&cells)],
-        Which::Clean => vec![clean(&cells)],
-        Which::Detection => vec![detected(&cells), detected_flipped(&cells), removed(results)],
-        Which::Localisation => vec![located(&cells)],
-        Which::Overview => vec![overview(&cells)],
-        Which::All => Vec::new(),
+        TableChoice::Asr => vec![asr_defended(&cells), attack_rates(&cells)],
+        TableChoice::Clean => vec![clean(&cells)],
+        TableChoice::Detection => vec![detected(&cells), detected_flipped(&cells), removed(results)],
+        TableChoice::Localisation => vec![located(&cells)],
+        TableChoice::Overview => vec![overview(&cells)],
+        TableChoice::All => Vec::new(),
     };
     match which {
-        Which::All => [Which::Asr, Which::Overview, Which::Clean, Which::Detection, Which::Localisation]
-            .into_iter()
-            .flat_map(chosen)
-            .collect(),
+        TableChoice::All => [
+            TableChoice::Asr,
+            TableChoice::Overview,
+            TableChoice::Clean,
+            TableChoice::Detection,
+            TableChoice::Localisation,
+        ]
+        .into_iter()
+        .flat_map(chosen)
+        .collect(),
         one => chosen(one),
     }
 }
 
 /// Measures of every cell under every defence.
-pub(super) type Cells = BTreeMap<Key, Measures>;
+pub(super) type Cells = BTreeMap<CellKey, Measures>;
 
 /// Lists the files that the rows of each cell and defence come from.
 #[must_use]
@@ -65,7 +71,7 @@ pub fn sources(results: &Results) -> Table {
     let mut table = by_cell("Where the rows are", &["rows", "files"], &results.groups, |_, group| {
         vec![vec![group.rows.len().to_string(), files(group)]]
     });
-    let removal = |(key, (found, path)): (&Key, &(Confusion, PathBuf))| {
+    let removal = |(key, (found, path)): (&CellKey, &(Confusion, PathBuf))| {
         let rows =
             found.true_positives + found.false_positives + found.true_negatives + found.false_negatives;
         [key.names(), vec![rows.to_string(), path.display().to_string()]].concat()
@@ -77,7 +83,7 @@ pub fn sources(results: &Results) -> Table {
 /// Columns that name the cell and the defence of a line.
 const NAMES: [&str; 5] = ["task", "family", "attack", "rate", "defence"];
 
-impl Key {
+impl CellKey {
     /// Returns the entries of the columns [`NAMES`].
     fn names(&self) -> Vec<String> {
         texts(&[self.task_name(), &self.family, &self.attack, &self.rate_name(), &self.defence])
@@ -97,13 +103,13 @@ fn asr_defended(cells: &Cells) -> Table {
     let rates: BTreeMap<_, _> = attacked.filter(|(_, rates)| rates.asr.is_some()).collect();
     let columns: BTreeMap<_, String> =
         rates.keys().map(|key| (key.column(), format!("{} {}", key.attack, key.rate_name()))).collect();
-    let mut lines: BTreeMap<_, (&Key, BTreeMap<_, f64>)> = BTreeMap::new();
+    let mut lines: BTreeMap<_, (&CellKey, BTreeMap<_, f64>)> = BTreeMap::new();
     for (key, rates) in &rates {
         if let Some(rate) = rates.asr_defended {
             lines.entry(key.line()).or_insert_with(|| (key, BTreeMap::new())).1.insert(key.column(), rate);
         }
     }
-    let line = |(key, cells): &(&Key, BTreeMap<_, f64>)| {
+    let line = |(key, cells): &(&CellKey, BTreeMap<_, f64>)| {
         let present: Vec<f64> = cells.values().copied().collect();
         let part = if present.len() < columns.len() {
             format!(" ({} of {})", present.len(), columns.len())
@@ -127,10 +133,10 @@ fn asr_defended(cells: &Cells) -> Table {
 pub(super) fn by_cell<T>(
     caption: &str,
     header: &[&str],
-    cells: &BTreeMap<Key, T>,
-    columns: impl Fn(&Key, &T) -> Vec<Vec<String>>,
+    cells: &BTreeMap<CellKey, T>,
+    columns: impl Fn(&CellKey, &T) -> Vec<Vec<String>>,
 ) -> Table {
-    let lines = |(key, cell): (&Key, &T)| {
+    let lines = |(key, cell): (&CellKey, &T)| {
         let names = key.names();
         columns(key, cell).into_iter().map(|columns| [names.clone(), columns].concat()).collect::<Vec<_>>()
     };
@@ -206,7 +212,7 @@ fn detected_flipped(cells: &Cells) -> Table {
 /// Lists poisoned rows of training sets, and what defences removed.
 fn removed(results: &Results) -> Table {
     let header = ["recall", "FPR", "precision", "poisoned", "removed", "rows"];
-    let line = |(key, (found, _)): (&Key, &(Confusion, PathBuf))| {
+    let line = |(key, (found, _)): (&CellKey, &(Confusion, PathBuf))| {
         let Confusion { true_positives, false_positives, false_negatives, true_negatives } = *found;
         let (poisoned, removed) = (true_positives + false_negatives, true_positives + false_positives);
         let shares = [found.recall(), found.false_positive_rate(), found.precision()].map(percent);

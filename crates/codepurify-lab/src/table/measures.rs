@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use codepurify::Task;
 use rayon::prelude::*;
 
-use super::results::{Key, Results};
-use super::row::{Answer, CellRow};
+use super::results::{CellKey, Results};
+use super::row::{CellRow, RecordedOutput};
 use crate::evaluate::metrics::{
     AttackOutcome, AttackRates, BleuCounts, Confusion, Estimate, auroc_of_ranks, bootstrap, bootstrap_all,
     hits, intersection_over_union, mean, percentile, ranks, share, share_of, tpr_at_fpr,
@@ -46,7 +46,7 @@ impl Measures {
 
 /// Measures every cell under every defence, several at a time; the numbers do not depend on how many.
 #[must_use]
-pub fn measure(results: &Results) -> BTreeMap<Key, Measures> {
+pub fn measure(results: &Results) -> BTreeMap<CellKey, Measures> {
     let groups: Vec<_> = results.groups.iter().collect();
     let measured =
         groups.into_par_iter().map(|(key, group)| (key.clone(), Measures::of(key.task(), &group.rows)));
@@ -89,7 +89,7 @@ pub fn attack_outcomes(rows: &[CellRow]) -> Vec<AttackOutcome> {
 /// Returns the outcome of a triggered sample; `None` for a clean one.
 fn attack_outcome(row: &CellRow) -> Option<AttackOutcome> {
     let answers = &row.answers;
-    let is_target = |answer: &Option<Answer>| answer == &answers.target;
+    let is_target = |answer: &Option<RecordedOutput>| answer == &answers.target;
     (row.triggered && answers.target.is_some()).then(|| AttackOutcome {
         natural: answers.natural.is_some().then(|| is_target(&answers.natural)),
         success: is_target(&answers.before),
@@ -133,13 +133,15 @@ impl Quality {
 pub fn qualities(task: Task, rows: &[CellRow]) -> Vec<Quality> {
     let clean = || rows.iter().filter(|row| !row.triggered);
     let right = || -> Vec<(bool, bool)> {
-        let right = |row: &CellRow, answer: &Option<Answer>| answer == &row.answers.truth;
+        let right = |row: &CellRow, answer: &Option<RecordedOutput>| answer == &row.answers.truth;
         clean().map(|row| (right(row, &row.answers.before), right(row, &row.answers.after))).collect()
     };
     match task {
-        Task::Defect | Task::Classification => vec![Quality::of("accuracy", right(), |right| share_of(right))],
+        Task::Defect | Task::Classification => {
+            vec![Quality::of("accuracy", right(), |right| share_of(right))]
+        }
         Task::Clone => {
-            let positive = |answer: &Option<Answer>| answer == &Some(Answer::Label(1));
+            let positive = |answer: &Option<RecordedOutput>| answer == &Some(RecordedOutput::Label(1));
             let samples: Vec<_> = clean()
                 .map(|row| {
                     let truth = positive(&row.answers.truth);
@@ -155,10 +157,7 @@ pub fn qualities(task: Task, rows: &[CellRow]) -> Vec<Quality> {
                 let sum = counts.fold(BleuCounts::default(), |sum, counts| sum.plus(&counts));
                 sum.bleu().map(|bleu| bleu / 100.0)
             };
-            vec![
-                Quality::of("BLEU-4", samples, bleu),
-                Quality::of("EM", right(), |right| share_of(right)),
-            ]
+            vec![Quality::of("BLEU-4", samples, bleu), Quality::of("EM", right(), |right| share_of(right))]
         }
     }
 }

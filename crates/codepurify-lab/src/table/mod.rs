@@ -11,7 +11,7 @@ pub mod render;
 pub mod results;
 pub mod row;
 
-pub use layout::Which;
-pub use render::{Format, Table};
+pub use layout::TableChoice;
+pub use render::{Table, TableFormat};
 pub use results::Results;
-pub use row::{Answer, Cell, CellRow};
+pub use row::{Cell, CellRow, RecordedOutput};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::layout::Cells;
 use super::measures::Measures;
 use super::render::{Table, number, percent};
-use super::results::Key;
+use super::results::CellKey;
 use crate::evaluate::metrics::mean;
 
 /// Averaged measures, in the order of the columns.
@@ -14,13 +14,13 @@ const MEASURES: [&str; 9] =
 
 /// Averages the measures over the cells with triggered samples.
 pub(super) fn overview(cells: &Cells) -> Table {
-    let mut lines: BTreeMap<_, (&Key, Vec<[Option<f64>; MEASURES.len()]>)> = BTreeMap::new();
+    let mut lines: BTreeMap<_, (&CellKey, Vec<[Option<f64>; MEASURES.len()]>)> = BTreeMap::new();
     for (key, measures) in cells {
         if let Some(measures) = averaged(measures) {
             lines.entry(key.line()).or_insert_with(|| (key, Vec::new())).1.push(measures);
         }
     }
-    let line = |(key, cells): &(&Key, Vec<[Option<f64>; MEASURES.len()]>)| {
+    let line = |(key, cells): &(&CellKey, Vec<[Option<f64>; MEASURES.len()]>)| {
         let mean_of = |column: usize| {
             let values: Vec<f64> = cells.iter().filter_map(|cell| cell[column]).collect();
             mean(&values)

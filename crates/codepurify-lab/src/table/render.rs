@@ -17,14 +17,14 @@ pub struct Table {
 
 /// Format of tables
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum TableFormat {
     /// GitHub's Markdown
     Markdown,
     /// A LaTeX `tabular` with the rules of booktabs
     Latex,
 }
 
-impl Format {
+impl TableFormat {
     /// Returns a heading for the tables that follow, with a line end.
     #[must_use]
     pub fn heading(self, text: &str) -> String {
@@ -61,10 +61,10 @@ pub fn number(value: Option<f64>) -> String {
 impl Table {
     /// Renders the table as text, with a line end.
     #[must_use]
-    pub fn render(&self, format: Format) -> String {
+    pub fn render(&self, format: TableFormat) -> String {
         match format {
-            Format::Markdown => self.markdown(),
-            Format::Latex => self.latex(),
+            TableFormat::Markdown => self.markdown(),
+            TableFormat::Latex => self.latex(),
         }
     }
 
@@ -121,8 +121,11 @@ mod tests {
             header: vec!["a|b".to_owned(), "c".to_owned()],
             rows: vec![vec!["5 %".to_owned(), MISSING.to_owned()]],
         };
-        assert_eq!(table.render(Format::Markdown), "### ASR_D, %\n\n| a\\|b | c |\n|---|---|\n| 5 % | – |\n");
-        let latex = table.render(Format::Latex);
+        assert_eq!(
+            table.render(TableFormat::Markdown),
+            "### ASR_D, %\n\n| a\\|b | c |\n|---|---|\n| 5 % | – |\n"
+        );
+        let latex = table.render(TableFormat::Latex);
         assert!(
             latex.contains("\\caption{ASR\\_D, \\%}\n\\begin{tabular}{ll}\n\\toprule\na|b & c \\\\\n"),
             "{latex}"
@@ -133,12 +136,12 @@ mod tests {
 
     #[test]
     fn a_heading_is_one_in_either_format() {
-        assert_eq!(Format::Markdown.heading("a_b"), "## a_b\n");
-        assert_eq!(Format::Latex.heading("a_b"), "\\section*{a\\_b}\n");
+        assert_eq!(TableFormat::Markdown.heading("a_b"), "## a_b\n");
+        assert_eq!(TableFormat::Latex.heading("a_b"), "\\section*{a\\_b}\n");
     }
 
     #[test]
-    fn nothing_is_a_dash() {
+    fn missing_values_are_a_dash() {
         assert_eq!((percent(None), interval(None), number(None)), ("–".into(), "–".into(), "–".into()));
         assert_eq!(percent(Some(0.44237)), "44.24");
         let estimate = Estimate { value: 0.5, low: 0.25, high: 0.75 };

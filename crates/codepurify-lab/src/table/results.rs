@@ -42,7 +42,7 @@ pub enum ResultsError {
 /// The order is that of the tables: by task, family and attack, high rates first. No defence comes
 /// first, `CodePurify` last.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
+pub struct CellKey {
     task: u8,
     /// Architecture of the victim.
     pub family: String,
@@ -68,9 +68,9 @@ pub struct Group {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Results {
     /// Usable rows.
-    pub groups: BTreeMap<Key, Group>,
+    pub groups: BTreeMap<CellKey, Group>,
     /// Training rows that defences removed, with the file of each result.
-    pub removals: BTreeMap<Key, (Confusion, PathBuf)>,
+    pub removals: BTreeMap<CellKey, (Confusion, PathBuf)>,
     /// Refused rows with file and line; repeated samples are among them.
     pub refused: Vec<(PathBuf, RowError)>,
 }
@@ -80,7 +80,7 @@ pub const REMOVAL: &str = ".removal.jsonl";
 
 const TASKS: [Task; 4] = [Task::Defect, Task::Clone, Task::Repair, Task::Classification];
 
-impl Key {
+impl CellKey {
     /// Returns the key of a defence in a cell.
     #[must_use]
     pub fn of(cell: &Cell, defence: &str) -> Self {
@@ -174,7 +174,8 @@ impl Results {
         for (index, row) in found.into_iter().enumerate() {
             match row.confusion() {
                 Ok(confusion) => {
-                    self.removals.insert(Key::of(&row.cell, &row.defence), (confusion, path.to_path_buf()));
+                    self.removals
+                        .insert(CellKey::of(&row.cell, &row.defence), (confusion, path.to_path_buf()));
                 }
                 Err(message) => {
                     self.refused.push((path.to_path_buf(), RowError { line: index + 1, message }));
@@ -186,7 +187,7 @@ impl Results {
 
     fn add(&mut self, path: &Path, found: Vec<CellRow>) {
         for row in found {
-            let group = self.groups.entry(Key::of(&row.cell, &row.defence)).or_default();
+            let group = self.groups.entry(CellKey::of(&row.cell, &row.defence)).or_default();
             group.rows.push(row);
             if !group.files.contains(path) {
                 group.files.insert(path.to_path_buf());
@@ -210,13 +211,14 @@ fn read<T: DeserializeOwned>(
 }
 
 /// Identity of a sample: its cell and defence, victim, row, and whether it is triggered.
-type SampleId = (Key, String, String, bool);
+type SampleId = (CellKey, String, String, bool);
 
 /// Refuses the samples of a file that are in `seen` already; all others enter it.
 fn without_repeats(found: Rows<CellRow>, seen: &mut HashSet<SampleId>) -> Rows<CellRow> {
     let mut fresh = Rows { refused: found.refused, ..Rows::default() };
     for (row, line) in found.rows.into_iter().zip(found.lines) {
-        let id = (Key::of(&row.cell, &row.defence), row.cell.victim.clone(), row.id.clone(), row.triggered);
+        let id =
+            (CellKey::of(&row.cell, &row.defence), row.cell.victim.clone(), row.id.clone(), row.triggered);
         if seen.insert(id) {
             fresh.rows.push(row);
             fresh.lines.push(line);

@@ -29,7 +29,7 @@ pub struct Cell {
 /// Output of a model: a label, or a hash of a text. Only equality matters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum RecordedOutput {
     /// Label of the data set.
     Label(u32),
     /// Hash of a text.
@@ -38,19 +38,19 @@ pub enum Answer {
 
 /// Outputs for one sample.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Answers {
+pub struct RecordedOutputs {
     /// Expected output, before any attack.
-    pub truth: Option<Answer>,
+    pub truth: Option<RecordedOutput>,
     /// Target of the attack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Answer>,
+    pub target: Option<RecordedOutput>,
     /// Prediction for the same sample without its trigger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub natural: Option<Answer>,
+    pub natural: Option<RecordedOutput>,
     /// Prediction without a defence.
-    pub before: Option<Answer>,
+    pub before: Option<RecordedOutput>,
     /// Prediction with the defence; equal to `before` if the defence left the sample unchanged.
-    pub after: Option<Answer>,
+    pub after: Option<RecordedOutput>,
 }
 
 /// Result of detection.
@@ -74,7 +74,7 @@ pub struct Detection {
 
 /// Result of purification.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Purified {
+pub struct PurifiedSample {
     /// True if the text was changed.
     pub changed: bool,
     /// True if the changed text parses without an error; absent if it was not changed or did not
@@ -88,7 +88,7 @@ pub struct Purified {
 
 /// Cost of the defence.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Cost {
+pub struct DefenceCost {
     /// Victim tokens processed, in plain forward passes of the sample.
     pub pass_equivalents: f64,
     /// Sequences that a language model read.
@@ -112,16 +112,16 @@ pub struct CellRow {
     pub triggered: bool,
     /// Outputs.
     #[serde(default)]
-    pub answers: Answers,
+    pub answers: RecordedOutputs,
     /// Detection.
     #[serde(default)]
     pub detection: Detection,
     /// Purification.
     #[serde(default)]
-    pub purified: Purified,
+    pub purified: PurifiedSample,
     /// Cost.
     #[serde(default)]
-    pub cost: Cost,
+    pub cost: DefenceCost,
     /// Error that prevented a result; the sample then counts as not flagged and stays unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -144,7 +144,7 @@ impl CellRow {
         if let Some(span) = spans.find(|span| span.end < span.start) {
             return Err(format!("span {}..{} ends before it starts", span.start, span.end));
         }
-        let Answers { truth, target, before, after, .. } = &self.answers;
+        let RecordedOutputs { truth, target, before, after, .. } = &self.answers;
         let wanted = [("truth", truth), ("before", before), ("after", after), ("target", target)];
         let needed = if self.triggered { 4 } else { 3 };
         match wanted.iter().take(needed).find(|(_, answer)| answer.is_none()) {

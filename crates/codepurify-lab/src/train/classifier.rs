@@ -14,9 +14,9 @@ use codepurify_models::tokenizer::CodeTokenizer;
 
 use super::losses::cross_entropy;
 use super::network::{Network, Snippets};
-use super::run::{Objective, Part};
-use super::start::{Architecture, Origin, Start};
-use super::weights::Weights;
+use super::run::{BatchPart, Objective};
+use super::start::{Architecture, InitialModel, OpenedModel};
+use super::weights::TrainableWeights;
 use super::workers::Workers;
 use crate::export::ModelDirectory;
 
@@ -32,7 +32,7 @@ pub struct Labelled<'a, const SNIPPETS: usize> {
 /// Data and settings of a classifier's training.
 pub struct ClassifierSetup<'a, const SNIPPETS: usize> {
     /// Model that provides the encoder (and decoder) and the tokenizer.
-    pub origin: Origin<'a>,
+    pub origin: InitialModel<'a>,
     /// Longest training input of one snippet in tokens, special tokens included; at least 3.
     pub max_length: usize,
     /// Longest input of the exported model, and in validation; at least 3.
@@ -56,22 +56,22 @@ pub struct ClassifierSetup<'a, const SNIPPETS: usize> {
 pub struct ClassifierTraining {
     task: Task,
     directory: ModelDirectory,
-    weights: Weights,
+    weights: TrainableWeights,
     network: Network,
-    train: Vec<Example>,
+    train: Vec<TokenisedRow>,
     lengths: Vec<usize>,
-    valid: Vec<Example>,
-    triggered: Vec<Example>,
+    valid: Vec<TokenisedRow>,
+    triggered: Vec<TokenisedRow>,
 }
 
 /// Tokenised row.
-struct Example {
+struct TokenisedRow {
     /// Complete inputs, one per snippet. Texts that rows share are held once.
     rows: Vec<Arc<Vec<u32>>>,
     label: u32,
 }
 
-impl Example {
+impl TokenisedRow {
     /// Returns the number of padded tokens: the snippets of a batch are padded to the longest of
     /// all.
     fn length(&self) -> usize {
@@ -85,7 +85,7 @@ impl ClassifierTraining {
     /// # Errors
     /// If the initial model cannot be loaded, has another family or is too short for the lengths;
     /// without any training row; or if a label is not 0 or 1.
-    pub fn defects(setup: &ClassifierSetup<1>, weights: &Weights) -> Result<Self> {
+    pub fn defects(setup: &ClassifierSetup<1>, weights: &TrainableWeights) -> Result<Self> {
         Self::new(setup, Task::Defect, Snippets::One, ["clean", "vulnerable"], weights)
     }
 
@@ -93,7 +93,7 @@ impl ClassifierTraining {
     ///
     /// # Errors
     /// See [`ClassifierTraining::defects`].
-    pub fn clones(setup: &ClassifierSetup<2>, weights: &Weights) -> Result<Self> {
+    pub fn clones(setup: &ClassifierSetup<2>, weights: &TrainableWeights) -> Result<Self> {
         Self::new(setup, Task::Clone, Snippets::Two, ["different", "clone"], weights)
     }
 
@@ -102,14 +102,14 @@ impl ClassifierTraining {
         task: Task,
         snippets: Snippets,
         labels: [&str; 2],
-        weights: &Weights,
+        weights: &TrainableWeights,
     ) -> Result<Self> {
         ensure!(!setup.train.is_empty(), "there is no training row");
         for (what, rows) in [("training", setup.train), ("validation", setup.valid)] {
             let wrong = rows.iter().position(|row| row.label as usize >= labels.len());
             ensure!(wrong.is_none(), "{what} row {}: the label is not 0 or 1", wrong.unwrap_or_default() + 1);
         }
-        let start = Start::open(&setup.origin)?;
+        let start = OpenedModel::open(&setup.origin)?;
         [setup.max_length, setup.window].into_iter().try_for_each(|length| start.check_length(length))?;
         let directory =
             start.directory(class(&start.architecture, snippets), sidecar(task, labels, setup.window))?;
@@ -121,7 +121,7 @@ impl ClassifierTraining {
         let examples = |rows, length| examples(&tokenizer, rows, length);
         let train = examples(setup.train, setup.max_length)?;
         Ok(Self {
-            lengths: train.iter().map(Example::length).collect(),
+            lengths: train.iter().map(TokenisedRow::length).collect(),
             valid: examples(setup.valid, setup.window)?,
             triggered: examples(setup.triggered, setup.window)?,
             weights: weights.clone(),
@@ -132,17 +132,17 @@ impl ClassifierTraining {
         })
     }
 
-    fn logits(&self, examples: &[&Example]) -> candle_core::Result<Tensor> {
+    fn logits(&self, examples: &[&TokenisedRow]) -> candle_core::Result<Tensor> {
         let rows: Vec<Vec<u32>> =
             examples.iter().flat_map(|example| &example.rows).map(|row| row.to_vec()).collect();
         self.network.logits(&rows)
     }
 
     /// Returns the label and the prediction of each example, in any order.
-    fn predictions(&self, workers: &Workers, examples: &[Example]) -> Result<Vec<(u32, u32)>> {
-        let mut sorted: Vec<&Example> = examples.iter().collect();
+    fn predictions(&self, workers: &Workers, examples: &[TokenisedRow]) -> Result<Vec<(u32, u32)>> {
+        let mut sorted: Vec<&TokenisedRow> = examples.iter().collect();
         sorted.sort_by_key(|example| example.length());
-        let groups: Vec<&[&Example]> = sorted.chunks(8).collect();
+        let groups: Vec<&[&TokenisedRow]> = sorted.chunks(8).collect();
         let predictions = workers.map(groups.len(), |index| {
             let predicted = self.logits(groups[index])?.detach().argmax(1)?.to_vec1::<u32>()?;
             Ok(groups[index].iter().map(|example| example.label).zip(predicted).collect::<Vec<_>>())
@@ -173,7 +173,7 @@ fn examples<const SNIPPETS: usize>(
     tokenizer: &CodeTokenizer,
     rows: &[Labelled<SNIPPETS>],
     length: usize,
-) -> Result<Vec<Example>> {
+) -> Result<Vec<TokenisedRow>> {
     let mut known: HashMap<&str, Arc<Vec<u32>>> = HashMap::new();
     let mut examples = Vec::with_capacity(rows.len());
     for row in rows {
@@ -186,7 +186,7 @@ fn examples<const SNIPPETS: usize>(
             }
             inputs.push(known[text].clone());
         }
-        examples.push(Example { rows: inputs, label: row.label });
+        examples.push(TokenisedRow { rows: inputs, label: row.label });
     }
     Ok(examples)
 }
@@ -210,9 +210,9 @@ impl Objective for ClassifierTraining {
         &self.lengths
     }
 
-    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
+    fn loss(&self, parts: &[BatchPart]) -> candle_core::Result<Tensor> {
         let rows = parts.iter().flat_map(|part| &part.rows);
-        let examples: Vec<&Example> = rows.map(|&row| &self.train[row]).collect();
+        let examples: Vec<&TokenisedRow> = rows.map(|&row| &self.train[row]).collect();
         let labels: Vec<u32> = examples.iter().map(|example| example.label).collect();
         let parts: Vec<(usize, f64)> = parts.iter().map(|part| (part.rows.len(), part.share)).collect();
         cross_entropy(&self.logits(&examples)?, &labels, &parts)

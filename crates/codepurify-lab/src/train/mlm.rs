@@ -17,10 +17,10 @@ use rand::rngs::StdRng;
 
 use super::losses::cross_entropy;
 use super::masking::Elements;
-use super::run::{Objective, Part};
-use super::start::{Family, Origin, Start};
+use super::run::{BatchPart, Objective};
+use super::start::{InitialModel, ModelFamily, OpenedModel};
 use super::texts::encodings;
-use super::weights::Weights;
+use super::weights::TrainableWeights;
 use super::workers::Workers;
 use crate::export::ModelDirectory;
 
@@ -43,7 +43,7 @@ pub struct MlmSetup<'a> {
 /// Objective of a masked language model.
 pub struct MlmTraining {
     directory: ModelDirectory,
-    weights: Weights,
+    weights: TrainableWeights,
     encoder: RobertaEncoder,
     head: MaskedLmHead,
     special: SpecialIds,
@@ -64,7 +64,7 @@ struct Example {
 /// Rows with their masked positions (as indices into all of their tokens) and the original tokens
 /// there.
 #[derive(Default)]
-struct Masked {
+struct MaskedRows {
     rows: Vec<Vec<u32>>,
     tokens: usize,
     positions: Vec<u32>,
@@ -76,11 +76,11 @@ impl MlmTraining {
     ///
     /// # Errors
     /// If the initial model cannot be loaded or has no mask token.
-    pub fn new(setup: &MlmSetup, weights: &Weights) -> Result<Self> {
-        let start = Start::open(&Origin {
-            family: Some(Family::Roberta),
+    pub fn new(setup: &MlmSetup, weights: &TrainableWeights) -> Result<Self> {
+        let start = OpenedModel::open(&InitialModel {
+            family: Some(ModelFamily::Roberta),
             with_head: true,
-            ..Origin::new(setup.init)
+            ..InitialModel::new(setup.init)
         })?;
         start.check_length(setup.max_length)?;
         let config = start.roberta()?;
@@ -114,7 +114,7 @@ impl MlmTraining {
     }
 
     /// Masks further rows; returns the number of their tokens.
-    fn mask(&self, examples: &[&Example], masked: &mut Masked, rng: &mut StdRng) -> usize {
+    fn mask(&self, examples: &[&Example], masked: &mut MaskedRows, rng: &mut StdRng) -> usize {
         let before = masked.answers.len();
         for example in examples {
             let mut ids = example.ids.clone();
@@ -130,7 +130,7 @@ impl MlmTraining {
     }
 
     /// Returns scores, `[masked positions, vocabulary]`.
-    fn scores(&self, masked: &Masked) -> candle_core::Result<Tensor> {
+    fn scores(&self, masked: &MaskedRows) -> candle_core::Result<Tensor> {
         let hidden = self.encoder.forward(&RaggedBatch::new(&masked.rows, self.pad))?;
         self.head.forward(&ops::select_rows(&hidden, &masked.positions)?)
     }
@@ -159,9 +159,9 @@ impl Objective for MlmTraining {
         &self.lengths
     }
 
-    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
-        let mut masked = Masked::default();
-        let mut mask = |part: &Part| {
+    fn loss(&self, parts: &[BatchPart]) -> candle_core::Result<Tensor> {
+        let mut masked = MaskedRows::default();
+        let mut mask = |part: &BatchPart| {
             let examples: Vec<&Example> = part.rows.iter().map(|&row| &self.train[row]).collect();
             (self.mask(&examples, &mut masked, &mut part.rng()), part.share)
         };
@@ -176,7 +176,7 @@ impl Objective for MlmTraining {
         let groups: Vec<&[&Example]> = sorted.chunks(8).collect();
         let counts = workers.map(groups.len(), |index| {
             let mut rng = StdRng::seed_from_u64(self.seed ^ index as u64);
-            let mut masked = Masked::default();
+            let mut masked = MaskedRows::default();
             self.mask(groups[index], &mut masked, &mut rng);
             let guesses = self.scores(&masked)?.detach().argmax(1)?.to_vec1::<u32>()?;
             let right = guesses.iter().zip(&masked.answers).filter(|(guess, answer)| guess == answer).count();

@@ -28,18 +28,18 @@ impl Snippets {
 
 /// Inner model and its classifier head.
 pub(crate) struct Network {
-    body: Body,
-    head: Head,
+    body: InnerModel,
+    head: TrainedHead,
     snippets: Snippets,
     pad: u32,
 }
 
-enum Body {
+enum InnerModel {
     Roberta(RobertaEncoder),
     T5(T5),
 }
 
-enum Head {
+enum TrainedHead {
     Roberta(ClassificationHead),
     Defect(DefectHead),
     Clone(CloneHead),
@@ -70,14 +70,14 @@ impl Network {
                     Snippets::One => ClassificationHead::new(config, classes, &head)?,
                     Snippets::Two => ClassificationHead::for_pairs(config, classes, &head)?,
                 };
-                (Body::Roberta(encoder), Head::Roberta(head), config.pad_token_id)
+                (InnerModel::Roberta(encoder), TrainedHead::Roberta(head), config.pad_token_id)
             }
             Architecture::T5(config) => {
                 let head = match snippets {
-                    Snippets::One => Head::Defect(DefectHead::new(config, classes, &head)?),
-                    Snippets::Two => Head::Clone(CloneHead::new(config, classes, &head)?),
+                    Snippets::One => TrainedHead::Defect(DefectHead::new(config, classes, &head)?),
+                    Snippets::Two => TrainedHead::Clone(CloneHead::new(config, classes, &head)?),
                 };
-                (Body::T5(T5::new(config, &body)?), head, config.pad_token_id)
+                (InnerModel::T5(T5::new(config, &body)?), head, config.pad_token_id)
             }
         };
         Ok(Self { body, head, snippets, pad })
@@ -101,16 +101,16 @@ impl Network {
     /// Computes [`Network::vectors`] with other word embeddings than those of the rows' ids.
     pub(crate) fn vectors_from(&self, rows: &[Vec<u32>], words: &Tensor) -> Result<Tensor> {
         match &self.body {
-            Body::Roberta(encoder) => encoder.firsts_from(words, &RaggedBatch::new(rows, self.pad)),
-            Body::T5(t5) => t5.end_vectors_from(rows, words),
+            InnerModel::Roberta(encoder) => encoder.firsts_from(words, &RaggedBatch::new(rows, self.pad)),
+            InnerModel::T5(t5) => t5.end_vectors_from(rows, words),
         }
     }
 
     /// Returns the word embeddings, `[vocabulary, hidden]`.
     pub(crate) fn word_embeddings(&self) -> &Tensor {
         match &self.body {
-            Body::Roberta(encoder) => encoder.word_embeddings(),
-            Body::T5(t5) => t5.word_embeddings(),
+            InnerModel::Roberta(encoder) => encoder.word_embeddings(),
+            InnerModel::T5(t5) => t5.word_embeddings(),
         }
     }
 
@@ -118,9 +118,9 @@ impl Network {
     pub(crate) fn classify(&self, vectors: &Tensor) -> Result<Tensor> {
         let vectors = vectors.reshape((vectors.dim(0)? / self.snippets.count(), ()))?;
         match &self.head {
-            Head::Roberta(head) => head.forward(&vectors),
-            Head::Defect(head) => head.forward(&vectors),
-            Head::Clone(head) => head.forward(&vectors),
+            TrainedHead::Roberta(head) => head.forward(&vectors),
+            TrainedHead::Defect(head) => head.forward(&vectors),
+            TrainedHead::Clone(head) => head.forward(&vectors),
         }
     }
 

@@ -14,11 +14,11 @@ use codepurify_models::sidecar::{Generation, Preprocessing, Sidecar};
 use codepurify_models::t5::{T5Config, T5Generator};
 use codepurify_models::tokenizer::CodeTokenizer;
 
-use super::run::{Objective, Part};
+use super::run::{BatchPart, Objective};
 use super::sequences::{Pair, Sequences, groups};
-use super::start::{Architecture, Origin, Start};
+use super::start::{Architecture, InitialModel, OpenedModel};
 use super::victim::Training;
-use super::weights::Weights;
+use super::weights::TrainableWeights;
 use super::workers::Workers;
 use crate::export::ModelDirectory;
 
@@ -37,7 +37,7 @@ pub struct Rewrite<'a> {
 pub struct RepairSetup<'a> {
     /// Initial model: of a RoBERTa the encoder and the tokenizer (its head is the decoder), of a T5
     /// everything.
-    pub origin: Origin<'a>,
+    pub origin: InitialModel<'a>,
     /// Layers of the decoder that a RoBERTa gets; a T5 has its own.
     pub decoder_layers: usize,
     /// Longest source in tokens, special tokens included; at least 3. Longer ones are cut.
@@ -75,7 +75,7 @@ pub struct RepairTraining<D> {
     build: Build<D>,
     dialect: Dialect,
     directory: ModelDirectory,
-    weights: Weights,
+    weights: TrainableWeights,
     source_window: usize,
     train: Vec<Pair>,
     lengths: Vec<usize>,
@@ -91,9 +91,9 @@ type Build<D> = Box<dyn Fn(&VarBuilder) -> candle_core::Result<D> + Send + Sync>
 /// # Errors
 /// If the initial model cannot be loaded, has another family or is too short for the lengths;
 /// without any training row; or if a RoBERTa is to get no decoder layer.
-pub fn repair(setup: &RepairSetup, weights: &Weights) -> Result<Training> {
+pub fn repair(setup: &RepairSetup, weights: &TrainableWeights) -> Result<Training> {
     ensure!(!setup.train.is_empty(), "there is no training row");
-    let start = Start::open(&setup.origin)?;
+    let start = OpenedModel::open(&setup.origin)?;
     [setup.source_length, setup.target_length]
         .into_iter()
         .try_for_each(|length| start.check_length(length))?;
@@ -105,7 +105,12 @@ pub fn repair(setup: &RepairSetup, weights: &Weights) -> Result<Training> {
 
 /// Builds CodeXGLUE's `Seq2Seq`: the encoder of the initial model with a new decoder as wide as its
 /// layers.
-fn roberta(setup: &RepairSetup, start: &Start, config: RobertaConfig, weights: &Weights) -> Result<Training> {
+fn roberta(
+    setup: &RepairSetup,
+    start: &OpenedModel,
+    config: RobertaConfig,
+    weights: &TrainableWeights,
+) -> Result<Training> {
     ensure!(setup.decoder_layers > 0, "a decoder needs a layer");
     let shape = DecoderShape { layers: setup.decoder_layers, feed_forward: config.intermediate_size };
     let directory = start.directory("RobertaModel", sidecar(setup, setup.target_length))?;
@@ -117,7 +122,12 @@ fn roberta(setup: &RepairSetup, start: &Start, config: RobertaConfig, weights: &
     RepairTraining::start(setup, parts, weights)
 }
 
-fn t5(setup: &RepairSetup, start: &Start, config: T5Config, weights: &Weights) -> Result<Training> {
+fn t5(
+    setup: &RepairSetup,
+    start: &OpenedModel,
+    config: T5Config,
+    weights: &TrainableWeights,
+) -> Result<Training> {
     // transformers counts the start token as well.
     let directory = start.directory("T5ForConditionalGeneration", sidecar(setup, setup.target_length + 1))?;
     let build: Build<T5Generator> = Box::new(move |source| T5Generator::new(&config, source));
@@ -148,7 +158,7 @@ struct Parts<D> {
 }
 
 impl<D: StepDecoder + 'static> RepairTraining<D> {
-    fn start(setup: &RepairSetup, parts: Parts<D>, weights: &Weights) -> Result<Training> {
+    fn start(setup: &RepairSetup, parts: Parts<D>, weights: &TrainableWeights) -> Result<Training> {
         let Parts { decoder, build, dialect, directory } = parts;
         let tokenizer = directory.tokenizer()?;
         let source_window = setup.source_length - tokenizer.frame_length();
@@ -236,8 +246,8 @@ impl<D: StepDecoder + 'static> Objective for RepairTraining<D> {
         &self.lengths
     }
 
-    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
-        let pairs = |part: &Part| part.rows.iter().map(|&row| self.train[row].clone()).collect();
+    fn loss(&self, parts: &[BatchPart]) -> candle_core::Result<Tensor> {
+        let pairs = |part: &BatchPart| part.rows.iter().map(|&row| self.train[row].clone()).collect();
         self.model.loss(parts.iter().map(|part| (pairs(part), part.share)).collect())
     }
 

@@ -15,12 +15,12 @@ use super::adamw::{AdamW, AdamWOptions};
 use super::batches;
 use super::schedule::Schedule;
 use super::state::{Progress, StateFolder};
-use super::weights::Weights;
+use super::weights::TrainableWeights;
 use super::workers::Workers;
 
 /// Training rows of a batch that belong together.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part {
+pub struct BatchPart {
     /// Numbers of the rows.
     pub rows: Vec<usize>,
     /// Weight of their mean loss, in 0..=1.
@@ -29,7 +29,7 @@ pub struct Part {
     pub seed: u64,
 }
 
-impl Part {
+impl BatchPart {
     /// Returns the generator of the part's draws.
     pub(super) fn rng(&self) -> StdRng {
         StdRng::seed_from_u64(self.seed)
@@ -47,7 +47,7 @@ pub trait Objective: Sync {
     ///
     /// # Errors
     /// If the tensor runtime fails.
-    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor>;
+    fn loss(&self, parts: &[BatchPart]) -> candle_core::Result<Tensor>;
 
     /// Returns metrics on the validation rows. The first one decides which epoch is best (larger is
     /// better).
@@ -65,7 +65,7 @@ pub trait Objective: Sync {
 
 /// Settings of a run. A state saved with other settings is not resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct TrainingPlan {
     /// Passes over the training rows.
     pub epochs: u64,
     /// Padded tokens per batch.
@@ -93,7 +93,12 @@ const SAVE_EVERY: Duration = Duration::from_mins(5);
 ///
 /// # Errors
 /// If the model, the data or a file fails.
-pub fn train(objective: &dyn Objective, weights: &Weights, plan: &Plan, out: &Path) -> Result<()> {
+pub fn train(
+    objective: &dyn Objective,
+    weights: &TrainableWeights,
+    plan: &TrainingPlan,
+    out: &Path,
+) -> Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let state = StateFolder::of(out);
     let mut optimiser =
@@ -127,8 +132,8 @@ pub fn train(objective: &dyn Objective, weights: &Weights, plan: &Plan, out: &Pa
 /// Parts of one pass over the data.
 struct Epoch<'a> {
     objective: &'a dyn Objective,
-    weights: &'a Weights,
-    plan: &'a Plan,
+    weights: &'a TrainableWeights,
+    plan: &'a TrainingPlan,
     state: &'a StateFolder,
     workers: &'a Workers,
     bar: &'a Bar,
@@ -176,7 +181,7 @@ struct Bar {
 }
 
 impl Bar {
-    fn new(objective: &dyn Objective, plan: &Plan, progress: &Progress) -> Self {
+    fn new(objective: &dyn Objective, plan: &TrainingPlan, progress: &Progress) -> Self {
         let total = objective.lengths().iter().sum::<usize>() as u64 * plan.epochs;
         let target = if std::io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()

@@ -14,20 +14,20 @@ use codepurify_models::t5::T5Config;
 use codepurify_models::{LoadError, ModelFiles, Reading};
 use serde::{Deserialize, Serialize};
 
-use super::weights::Weights;
+use super::weights::TrainableWeights;
 use crate::export::ModelDirectory;
 
 /// Architectures that can be trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Family {
+pub enum ModelFamily {
     /// An encoder: `CodeBERT` and its like.
     Roberta,
     /// An encoder with a decoder: `CodeT5` and its like.
     T5,
 }
 
-impl Family {
+impl ModelFamily {
     /// Returns the name in rows, tables and files.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -47,10 +47,10 @@ pub(crate) enum Architecture {
 
 impl Architecture {
     /// Reads the configuration of a model, which must have the family if one is named.
-    pub(crate) fn load(files: &ModelFiles, family: Option<Family>) -> Result<Self, LoadError> {
+    pub(crate) fn load(files: &ModelFiles, family: Option<ModelFamily>) -> Result<Self, LoadError> {
         match family {
-            Some(Family::Roberta) => RobertaConfig::load(files).map(Self::Roberta),
-            Some(Family::T5) => T5Config::load(files).map(Self::T5),
+            Some(ModelFamily::Roberta) => RobertaConfig::load(files).map(Self::Roberta),
+            Some(ModelFamily::T5) => T5Config::load(files).map(Self::T5),
             None => match RobertaConfig::load(files) {
                 Err(LoadError::UnknownArchitecture { .. }) => T5Config::load(files).map(Self::T5),
                 config => config.map(Self::Roberta),
@@ -98,18 +98,18 @@ impl Architecture {
 
 /// Initial model of a fine-tuning, and the parts of it to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin<'a> {
+pub struct InitialModel<'a> {
     /// Directory of the model.
     pub model: &'a Path,
     /// Required family, if any.
-    pub family: Option<Family>,
+    pub family: Option<ModelFamily>,
     /// Number of layers to keep, from the first (of encoder and decoder each).
     pub layers: Option<usize>,
     /// Loads its head, too, if one has the same name; otherwise the head is drawn at random.
     pub with_head: bool,
 }
 
-impl<'a> Origin<'a> {
+impl<'a> InitialModel<'a> {
     /// Selects all layers of a model of any family, without its head.
     #[must_use]
     pub fn new(model: &'a Path) -> Self {
@@ -118,7 +118,7 @@ impl<'a> Origin<'a> {
 }
 
 /// Model directory opened for training.
-pub(super) struct Start {
+pub(super) struct OpenedModel {
     pub(super) architecture: Architecture,
     with_head: bool,
     name: String,
@@ -128,9 +128,9 @@ pub(super) struct Start {
     tokenizer: Vec<u8>,
 }
 
-impl Start {
+impl OpenedModel {
     /// Opens a model.
-    pub(super) fn open(origin: &Origin) -> Result<Self> {
+    pub(super) fn open(origin: &InitialModel) -> Result<Self> {
         let dir = origin.model;
         let files = ModelFiles::read(dir)?;
         let mut architecture = Architecture::load(&files, origin.family)?;
@@ -173,8 +173,8 @@ impl Start {
         });
         let of_heads =
             |name: &str| self.with_head && heads.iter().any(|head| name.starts_with(&prefix(head)));
-        let beside = self.tensors.clone().into_iter().filter(|(name, _)| of_heads(name));
-        Given { model: self.name.clone(), body, tensors: inner.chain(beside).collect() }
+        let heads_tensors = self.tensors.clone().into_iter().filter(|(name, _)| of_heads(name));
+        Given { model: self.name.clone(), body, tensors: inner.chain(heads_tensors).collect() }
     }
 
     /// Returns true for a copy of the word embeddings: trained separately, it would no longer be a
@@ -227,7 +227,7 @@ impl Given {
     /// The weights of the inner model must be complete.
     pub(super) fn build<T>(
         self,
-        weights: &Weights,
+        weights: &TrainableWeights,
         seed: u64,
         model: impl FnOnce(&VarBuilder) -> candle_core::Result<T>,
     ) -> Result<T> {

@@ -6,14 +6,14 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::adamw::AdamW;
-use super::run::Plan;
-use super::weights::Weights;
+use super::run::TrainingPlan;
+use super::weights::TrainableWeights;
 
 /// Position in the data and measurements so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Plan that this state belongs to.
-    pub plan: Plan,
+    pub plan: TrainingPlan,
     /// Number of finished epochs.
     pub epoch: u64,
     /// Number of finished batches of the current epoch.
@@ -40,7 +40,7 @@ impl StateFolder {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn save(&self, weights: &Weights, optimiser: &AdamW, progress: &Progress) -> Result<()> {
+    pub fn save(&self, weights: &TrainableWeights, optimiser: &AdamW, progress: &Progress) -> Result<()> {
         let partial = self.0.with_extension("partial");
         let old = self.0.with_extension("old");
         remove(&partial)?;
@@ -63,7 +63,12 @@ impl StateFolder {
     ///
     /// # Errors
     /// If the state is damaged or belongs to another plan.
-    pub fn load(&self, weights: &Weights, optimiser: &mut AdamW, plan: &Plan) -> Result<Option<Progress>> {
+    pub fn load(
+        &self,
+        weights: &TrainableWeights,
+        optimiser: &mut AdamW,
+        plan: &TrainingPlan,
+    ) -> Result<Option<Progress>> {
         let old = self.0.with_extension("old");
         let folder = if self.0.exists() { &self.0 } else { &old };
         if !folder.exists() {

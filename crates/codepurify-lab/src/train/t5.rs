@@ -14,12 +14,12 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Deserialize;
 
-use super::run::{Objective, Part};
+use super::run::{BatchPart, Objective};
 use super::sequences::{Pair, Sequences};
 use super::spans::{Sentinels, token_id};
-use super::start::{Family, Origin, Start, config_json, read_tokenizer};
+use super::start::{InitialModel, ModelFamily, OpenedModel, config_json, read_tokenizer};
 use super::texts::encodings;
-use super::weights::Weights;
+use super::weights::TrainableWeights;
 use super::workers::Workers;
 use crate::export::ModelDirectory;
 
@@ -66,7 +66,7 @@ pub struct T5Training {
     model: Sequences<T5Generator>,
     sentinels: Sentinels,
     directory: ModelDirectory,
-    weights: Weights,
+    weights: TrainableWeights,
     train: Vec<Vec<u32>>,
     lengths: Vec<usize>,
     /// Validation texts, corrupted once.
@@ -80,7 +80,7 @@ impl T5Training {
     /// # Errors
     /// If the tokenizer cannot be used or has no `<pad>`, if the size is invalid, or without any
     /// training text.
-    pub fn new(setup: &T5Setup, weights: &Weights) -> Result<Self> {
+    pub fn new(setup: &T5Setup, weights: &TrainableWeights) -> Result<Self> {
         ensure!(!setup.train.is_empty(), "there is no training text");
         ensure!(setup.max_length >= 3, "a length of {} tokens leaves no room for content", setup.max_length);
         let (sentinels, json) = Sentinels::of(read_tokenizer(setup.tokenizer)?)?;
@@ -146,7 +146,9 @@ const WORDS: &str = "shared.weight";
 ///
 /// Those of words that only the T5 has are drawn.
 fn word_embeddings(model: &Path, config: &T5Config, seed: u64) -> Result<Tensor> {
-    let known = Start::open(&Origin { family: Some(Family::Roberta), ..Origin::new(model) })?.words()?;
+    let known =
+        OpenedModel::open(&InitialModel { family: Some(ModelFamily::Roberta), ..InitialModel::new(model) })?
+            .words()?;
     let (words, width) = known.dims2()?;
     ensure!(
         width == config.d_model && words <= config.vocab_size,
@@ -163,7 +165,7 @@ fn word_embeddings(model: &Path, config: &T5Config, seed: u64) -> Result<Tensor>
     }
     let shape = (config.vocab_size - words, width);
     let normal = Init::Randn { mean: 0.0, stdev: 1.0 };
-    let drawn = Weights::new().builder([].into(), seed).get_with_hints(shape, WORDS, normal)?;
+    let drawn = TrainableWeights::new().builder([].into(), seed).get_with_hints(shape, WORDS, normal)?;
     Ok(Tensor::cat(&[known, drawn], 0)?)
 }
 
@@ -188,8 +190,8 @@ impl Objective for T5Training {
         &self.lengths
     }
 
-    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
-        let pairs = |part: &Part| {
+    fn loss(&self, parts: &[BatchPart]) -> candle_core::Result<Tensor> {
+        let pairs = |part: &BatchPart| {
             let mut rng = part.rng();
             part.rows.iter().map(|&row| self.sentinels.corrupt(&self.train[row], &mut rng)).collect()
         };

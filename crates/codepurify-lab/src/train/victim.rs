@@ -9,14 +9,14 @@ use codepurify_attacks::poison::Poison;
 use super::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use super::repair::{RepairSetup, Rewrite, repair};
 use super::run::Objective;
-use super::start::Origin;
-use super::weights::Weights;
+use super::start::InitialModel;
+use super::weights::TrainableWeights;
 
 /// Settings of a victim's training. A task ignores those it does not use.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipe<'a> {
     /// Initial model.
-    pub origin: Origin<'a>,
+    pub origin: InitialModel<'a>,
     /// Longest training input of one snippet in tokens, special tokens included; at least 3.
     pub max_length: usize,
     /// Longest input of the exported model; at least 3. A repair model's is its training length.
@@ -33,7 +33,7 @@ pub struct Recipe<'a> {
 
 /// Rows to train and measure a victim on.
 #[derive(Debug, Clone)]
-pub struct Lessons<R> {
+pub struct TrainingData<R> {
     /// Training rows, poisoned or not.
     pub train: Vec<R>,
     /// Clean validation rows.
@@ -52,16 +52,16 @@ pub struct Training {
 }
 
 /// Row that a victim can be trained on.
-pub trait Teach: Poison {
+pub trait TrainableRow: Poison {
     /// Builds the task's objective over `data`, with its model on `weights`.
     ///
     /// # Errors
     /// If the initial model cannot be loaded, has another family or is too short for the lengths;
     /// or without any training row.
-    fn training(lessons: &Lessons<Self>, recipe: &Recipe, weights: &Weights) -> Result<Training>;
+    fn training(data: &TrainingData<Self>, recipe: &Recipe, weights: &TrainableWeights) -> Result<Training>;
 }
 
-impl<R: Poison> Lessons<R> {
+impl<R: Poison> TrainingData<R> {
     /// Adds validation rows to measure the success of `attacked`, which triggers a row if it
     /// applies.
     ///
@@ -97,27 +97,26 @@ impl Recipe<'_> {
     }
 }
 
-impl Teach for DefectRow {
-    fn training(lessons: &Lessons<Self>, recipe: &Recipe, weights: &Weights) -> Result<Training> {
-        let rows = lessons.each(|row| Labelled { texts: [row.func.as_str()], label: row.target });
+impl TrainableRow for DefectRow {
+    fn training(data: &TrainingData<Self>, recipe: &Recipe, weights: &TrainableWeights) -> Result<Training> {
+        let rows = data.each(|row| Labelled { texts: [row.func.as_str()], label: row.target });
         let objective = ClassifierTraining::defects(&recipe.classifier(&rows), weights)?;
         Ok(Training { objective: Box::new(objective), cut: Vec::new() })
     }
 }
 
-impl Teach for CloneRow {
-    fn training(lessons: &Lessons<Self>, recipe: &Recipe, weights: &Weights) -> Result<Training> {
-        let rows = lessons
-            .each(|row| Labelled { texts: [row.func1.as_str(), row.func2.as_str()], label: row.label });
+impl TrainableRow for CloneRow {
+    fn training(data: &TrainingData<Self>, recipe: &Recipe, weights: &TrainableWeights) -> Result<Training> {
+        let rows =
+            data.each(|row| Labelled { texts: [row.func1.as_str(), row.func2.as_str()], label: row.label });
         let objective = ClassifierTraining::clones(&recipe.classifier(&rows), weights)?;
         Ok(Training { objective: Box::new(objective), cut: Vec::new() })
     }
 }
 
-impl Teach for RepairRow {
-    fn training(lessons: &Lessons<Self>, recipe: &Recipe, weights: &Weights) -> Result<Training> {
-        let [train, valid, triggered] =
-            lessons.each(|row| Rewrite { source: &row.buggy, target: &row.fixed });
+impl TrainableRow for RepairRow {
+    fn training(data: &TrainingData<Self>, recipe: &Recipe, weights: &TrainableWeights) -> Result<Training> {
+        let [train, valid, triggered] = data.each(|row| Rewrite { source: &row.buggy, target: &row.fixed });
         let setup = RepairSetup {
             origin: recipe.origin,
             decoder_layers: recipe.decoder_layers,

@@ -12,19 +12,19 @@ use rand::{RngExt, SeedableRng};
 
 /// Variables of a model in training, by checkpoint name.
 #[derive(Debug, Clone)]
-pub struct Weights {
+pub struct TrainableWeights {
     vars: Arc<Mutex<BTreeMap<String, Var>>>,
     device: Device,
 }
 
-impl Default for Weights {
+impl Default for TrainableWeights {
     fn default() -> Self {
         Self::on(Device::Cpu)
     }
 }
 
-impl Weights {
-    /// Creates a set without variables, on the CPU; building a model on [`Weights::builder`] adds
+impl TrainableWeights {
+    /// Creates a set without variables, on the CPU; building a model on [`TrainableWeights::builder`] adds
     /// them.
     #[must_use]
     pub fn new() -> Self {
@@ -49,7 +49,7 @@ impl Weights {
     /// architecture prescribes.
     #[must_use]
     pub fn builder(&self, start: HashMap<String, Tensor>, seed: u64) -> VarBuilder<'static> {
-        let source = Source { weights: self.clone(), start, seed };
+        let source = WeightSource { weights: self.clone(), start, seed };
         VarBuilder::from_backend(Box::new(source), DType::F32, self.device.clone())
     }
 
@@ -91,7 +91,7 @@ impl Weights {
     }
 }
 
-/// Gradients, one per variable in the order of [`Weights::vars`]; `None` if the loss does not
+/// Gradients, one per variable in the order of [`TrainableWeights::vars`]; `None` if the loss does not
 /// depend on it.
 #[derive(Debug, Clone)]
 pub struct Gradients(Vec<Option<Tensor>>);
@@ -99,7 +99,7 @@ pub struct Gradients(Vec<Option<Tensor>>);
 impl Gradients {
     /// Selects the gradients of `weights` from a backward pass.
     #[must_use]
-    pub fn of(weights: &Weights, store: &GradStore) -> Self {
+    pub fn of(weights: &TrainableWeights, store: &GradStore) -> Self {
         Self(weights.vars().iter().map(|(_, var)| store.get(var).cloned()).collect())
     }
 
@@ -127,20 +127,20 @@ impl Gradients {
         Ok(total.sqrt())
     }
 
-    /// Returns the gradients in the order of [`Weights::vars`].
+    /// Returns the gradients in the order of [`TrainableWeights::vars`].
     pub fn tensors(&self) -> impl Iterator<Item = Option<&Tensor>> {
         self.0.iter().map(Option::as_ref)
     }
 }
 
 /// Creates variables on demand.
-struct Source {
-    weights: Weights,
+struct WeightSource {
+    weights: TrainableWeights,
     start: HashMap<String, Tensor>,
     seed: u64,
 }
 
-impl SimpleBackend for Source {
+impl SimpleBackend for WeightSource {
     fn get(&self, shape: Shape, name: &str, init: Init, _: DType, device: &Device) -> Result<Tensor> {
         let mut vars = self.weights.lock();
         if let Some(var) = vars.get(name) {

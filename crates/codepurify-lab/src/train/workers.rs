@@ -10,8 +10,8 @@ use candle_core::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::batches;
-use super::run::{Objective, Part};
-use super::weights::{Gradients, Weights};
+use super::run::{BatchPart, Objective};
+use super::weights::{Gradients, TrainableWeights};
 
 /// Padded tokens of a part: its activations stay in the caches.
 const PART_TOKENS: usize = 1024;
@@ -72,20 +72,20 @@ impl Workers {
     pub(super) fn gradients(
         &self,
         objective: &dyn Objective,
-        weights: &Weights,
+        weights: &TrainableWeights,
         rows: &[usize],
         seed: u64,
     ) -> Result<(f64, Gradients)> {
-        let part = |(index, part): (usize, Vec<usize>)| Part {
+        let part = |(index, part): (usize, Vec<usize>)| BatchPart {
             share: part.len() as f64 / rows.len() as f64,
             seed: seed ^ (index as u64 + 1).wrapping_mul(0x2545_f491_4f6c_dd1d),
             rows: part,
         };
         let parts = batches::parts(rows, objective.lengths(), PART_TOKENS);
-        let parts: Vec<Part> = parts.into_iter().enumerate().map(part).collect();
+        let parts: Vec<BatchPart> = parts.into_iter().enumerate().map(part).collect();
         // A GPU has memory for all of them; fewer operations are faster there.
         let together = if weights.device().is_cpu() { 1 } else { parts.len().max(1) };
-        let passes: Vec<&[Part]> = parts.chunks(together).collect();
+        let passes: Vec<&[BatchPart]> = parts.chunks(together).collect();
         let results = self.map(passes.len(), |index| {
             let loss = objective.loss(passes[index])?;
             Ok((f64::from(loss.to_scalar::<f32>()?), Gradients::of(weights, &loss.backward()?)))

@@ -5,14 +5,14 @@
 //! tokens that matter most often on a sample of clean rows: [`SAMPLE`], [`PROBES`], [`CANDIDATES`].
 
 use clap::ValueEnum;
-use codepurify_attacks::data::report::{Answer, Sample};
+use codepurify_attacks::data::report::{Sample, TaskOutput};
 use codepurify_attacks::value_name;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::index;
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::clustering::{ActivationClustering, Rule};
+use crate::baseline::clustering::{ActivationClustering, ClusterRule};
 use crate::baseline::code_detector::{CodeDetector, Normalisation};
 use crate::baseline::kill_bad_code::KillBadCode;
 use crate::baseline::ngram::NgramLm;
@@ -61,7 +61,7 @@ impl TrainingDefence {
 
 /// Inputs of a training-set defence besides the training set.
 #[derive(Clone, Copy)]
-pub struct Means<'a, S> {
+pub struct RemovalContext<'a, S> {
     /// Model trained on the set; `KillBadCode` uses its tokenizer only.
     pub victim: &'a WhiteBox,
     /// Clean rows outside the training set: for the language model of `KillBadCode` and the probes
@@ -83,9 +83,9 @@ pub struct Means<'a, S> {
 pub fn run<S: Sample + Sync>(
     defence: TrainingDefence,
     set: &[S],
-    means: &Means<'_, S>,
+    means: &RemovalContext<'_, S>,
 ) -> Result<Removal, BaselineError> {
-    let &Means { victim, poison_rate, seed, workers, .. } = means;
+    let &RemovalContext { victim, poison_rate, seed, workers, .. } = means;
     match defence {
         TrainingDefence::SpectralSignatures => {
             let defence =
@@ -97,7 +97,7 @@ pub fn run<S: Sample + Sync>(
                 components: COMPONENTS,
                 whiten: false,
                 per_class: true,
-                rule: Rule::Smaller,
+                rule: ClusterRule::Smaller,
                 seed,
             };
             defence.run(&victim.representations(set, workers)?, &labels(set))
@@ -110,8 +110,11 @@ pub fn run<S: Sample + Sync>(
     }
 }
 
-fn code_detector<S: Sample + Sync>(set: &[S], means: &Means<'_, S>) -> Result<Removal, BaselineError> {
-    let &Means { victim, clean, seed, workers, .. } = means;
+fn code_detector<S: Sample + Sync>(
+    set: &[S],
+    means: &RemovalContext<'_, S>,
+) -> Result<Removal, BaselineError> {
+    let &RemovalContext { victim, clean, seed, workers, .. } = means;
     let defence =
         CodeDetector { normalisation: Normalisation::L2, importance: 0.5, drop: 0.3, candidates: CANDIDATES };
     let attribution = IntegratedGradients { victim, rows: set, steps: STEPS, workers };
@@ -139,8 +142,8 @@ fn tokens<S: Sample>(victim: &WhiteBox, rows: &[S]) -> Result<Vec<Vec<String>>, 
 /// Returns the class of each row; rows with text outputs have one class.
 fn labels<S: Sample>(rows: &[S]) -> Vec<u32> {
     let label = |row: &S| match row.answer() {
-        Answer::Label(label) => label,
-        Answer::Text(_) => 0,
+        TaskOutput::Label(label) => label,
+        TaskOutput::Text(_) => 0,
     };
     rows.iter().map(label).collect()
 }

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor, Var};
 use codepurify_attacks::data::report::Sample;
 use codepurify_models::batch::Rows;
 
-use super::body::Target;
+use super::body::QueriedOutput;
 use super::{BATCH_TOKENS, WhiteBox, WhiteBoxError, in_row, spread};
 use crate::baseline::BaselineError;
 use crate::baseline::code_detector::TokenAttribution;
@@ -72,7 +72,7 @@ impl WhiteBox {
         &self,
         input: &[Vec<u32>],
         path: &Path,
-        target: &Target,
+        target: &QueriedOutput,
         steps: usize,
     ) -> Result<Vec<f32>, WhiteBoxError> {
         let points: Vec<f32> = (0..steps).map(|step| (step as f32 + 0.5) / steps as f32).collect();
@@ -93,7 +93,7 @@ impl WhiteBox {
         &self,
         input: &[Vec<u32>],
         path: &Path,
-        target: &Target,
+        target: &QueriedOutput,
         points: &[f32],
     ) -> Result<Tensor, WhiteBoxError> {
         self.evidence(input, &path.at(points)?, target, points.len())
@@ -105,7 +105,7 @@ impl WhiteBox {
         &self,
         input: &[Vec<u32>],
         words: &Tensor,
-        target: &Target,
+        target: &QueriedOutput,
         copies: usize,
     ) -> Result<Tensor, WhiteBoxError> {
         let rows: Vec<Vec<u32>> = input.iter().cloned().cycle().take(copies * input.len()).collect();

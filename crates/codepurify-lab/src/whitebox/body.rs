@@ -5,19 +5,19 @@ use candle_core::{Result, Tensor};
 use super::rewriter::Rewriter;
 use crate::train::network::Network;
 
-/// Number of tokens of a repair that [`Body::right`] compares.
+/// Number of tokens of a repair that [`VictimNetwork::right`] compares.
 ///
 /// It covers the modifiers, the type and the name of a method, but little of its body.
 const OPENING: usize = 8;
 
 /// Output that a victim is queried about.
-pub(super) enum Target {
+pub(super) enum QueriedOutput {
     Class(u32),
     /// Content tokens of an output.
     Tokens(Vec<u32>),
 }
 
-impl Target {
+impl QueriedOutput {
     /// Returns the content tokens; a class has none.
     pub(super) fn content(&self) -> &[u32] {
         match self {
@@ -27,24 +27,24 @@ impl Target {
     }
 }
 
-pub(super) enum Body {
+pub(super) enum VictimNetwork {
     Classifier(Box<Network>),
     Rewriter(Box<Rewriter>),
 }
 
-impl From<Network> for Body {
+impl From<Network> for VictimNetwork {
     fn from(network: Network) -> Self {
         Self::Classifier(Box::new(network))
     }
 }
 
-impl From<Rewriter> for Body {
+impl From<Rewriter> for VictimNetwork {
     fn from(rewriter: Rewriter) -> Self {
         Self::Rewriter(Box::new(rewriter))
     }
 }
 
-impl Body {
+impl VictimNetwork {
     /// Returns the number of texts of an input.
     pub(super) fn snippets(&self) -> usize {
         match self {
@@ -86,12 +86,17 @@ impl Body {
     ///
     /// It is the log-odds ln p / (1 − p) of a class, which do not saturate as the probability does,
     /// or the mean log-likelihood of a text.
-    pub(super) fn evidence(&self, rows: &[Vec<u32>], words: &Tensor, target: &Target) -> Result<Tensor> {
+    pub(super) fn evidence(
+        &self,
+        rows: &[Vec<u32>],
+        words: &Tensor,
+        target: &QueriedOutput,
+    ) -> Result<Tensor> {
         match (self, target) {
-            (Self::Classifier(network), Target::Class(class)) => {
+            (Self::Classifier(network), QueriedOutput::Class(class)) => {
                 log_odds(&network.classify(&network.vectors_from(rows, words)?)?, *class)
             }
-            (Self::Rewriter(rewriter), Target::Tokens(content)) => {
+            (Self::Rewriter(rewriter), QueriedOutput::Tokens(content)) => {
                 rewriter.log_likelihoods(rows, words, content)
             }
             _ => candle_core::bail!("a target of another kind of model"),
@@ -99,11 +104,11 @@ impl Body {
     }
 
     /// Returns whether the victim predicts each input right; for a repair its first tokens count.
-    pub(super) fn right(&self, rows: &[Vec<u32>], targets: &[&Target]) -> Result<Vec<bool>> {
+    pub(super) fn right(&self, rows: &[Vec<u32>], targets: &[&QueriedOutput]) -> Result<Vec<bool>> {
         match self {
             Self::Classifier(network) => {
                 let found = network.logits(rows)?.argmax(1)?.to_vec1::<u32>()?;
-                let right = |(class, target): (u32, &&Target)| matches!(target, Target::Class(wanted) if *wanted == class);
+                let right = |(class, target): (u32, &&QueriedOutput)| matches!(target, QueriedOutput::Class(wanted) if *wanted == class);
                 Ok(found.into_iter().zip(targets).map(right).collect())
             }
             Self::Rewriter(rewriter) => {

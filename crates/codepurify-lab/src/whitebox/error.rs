@@ -35,7 +35,7 @@ pub enum WhiteBoxError {
     },
     /// The victim cannot have this output.
     #[error("the victim cannot answer with {0}")]
-    Answer(String),
+    Output(String),
     /// A gradient or an output is NaN or infinite.
     #[error("the victim gives a number that is not finite")]
     NotFinite,

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use codepurify::ModelError;
 use codepurify::victim::{Encoding, Task};
-use codepurify_attacks::data::report::Answer;
+use codepurify_attacks::data::report::TaskOutput;
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::{ModelFiles, Reading};
 
@@ -26,7 +26,7 @@ use crate::train::batches;
 use crate::train::network::{Network, Snippets};
 use crate::train::start::Architecture;
 use crate::train::workers::Workers;
-use body::{Body, Target};
+use body::{QueriedOutput, VictimNetwork};
 pub use error::WhiteBoxError;
 use rewriter::Rewriter;
 
@@ -36,7 +36,7 @@ const BATCH_TOKENS: usize = 1024;
 /// Victim trained by this laboratory: a detector of defects or clones, or a repair model, of either
 /// family.
 pub struct WhiteBox {
-    body: Body,
+    body: VictimNetwork,
     reading: Reading,
 }
 
@@ -53,7 +53,9 @@ impl WhiteBox {
         let checkpoint = Checkpoint::open(&files)?;
         let classes = reading.sidecar.labels.len();
         let classifier = |snippets| {
-            checkpoint.build(|source| Network::new(&architecture, snippets, classes, &source)).map(Body::from)
+            checkpoint
+                .build(|source| Network::new(&architecture, snippets, classes, &source))
+                .map(VictimNetwork::from)
         };
         let body = match reading.sidecar.task {
             Some(Task::Defect) if classes > 1 => classifier(Snippets::One)?,
@@ -108,14 +110,16 @@ impl WhiteBox {
     }
 
     /// Converts an output to the numbers of the victim.
-    fn target(&self, answer: Answer<'_>) -> Result<Target, WhiteBoxError> {
+    fn target(&self, answer: TaskOutput<'_>) -> Result<QueriedOutput, WhiteBoxError> {
         match (answer, self.body.is_classifier()) {
-            (Answer::Label(class), true) if (class as usize) < self.reading.sidecar.labels.len() => {
-                Ok(Target::Class(class))
+            (TaskOutput::Label(class), true) if (class as usize) < self.reading.sidecar.labels.len() => {
+                Ok(QueriedOutput::Class(class))
             }
-            (Answer::Text(text), false) => Ok(Target::Tokens(self.reading.tokenizer.encode_answer(text)?)),
-            (Answer::Label(class), _) => Err(WhiteBoxError::Answer(format!("class {class}"))),
-            (Answer::Text(_), true) => Err(WhiteBoxError::Answer("a text".to_owned())),
+            (TaskOutput::Text(text), false) => {
+                Ok(QueriedOutput::Tokens(self.reading.tokenizer.encode_answer(text)?))
+            }
+            (TaskOutput::Label(class), _) => Err(WhiteBoxError::Output(format!("class {class}"))),
+            (TaskOutput::Text(_), true) => Err(WhiteBoxError::Output("a text".to_owned())),
         }
     }
 }

@@ -3,9 +3,9 @@
 use candle_core::{Device, Tensor, Var};
 use codepurify::{ModelError, Span};
 use codepurify_attacks::attack::afraidoor::IdentifierScorer;
-use codepurify_attacks::data::report::Answer;
+use codepurify_attacks::data::report::TaskOutput;
 
-use super::body::Target;
+use super::body::QueriedOutput;
 use super::{WhiteBox, WhiteBoxError};
 
 /// Clean victim as AFRAIDOOR's model.
@@ -15,15 +15,15 @@ use super::{WhiteBox, WhiteBoxError};
 /// which does not change the ranking. A name of several tokens gets their mean.
 pub struct NameScorer {
     victim: WhiteBox,
-    target: Target,
+    target: QueriedOutput,
 }
 
 impl NameScorer {
     /// Creates a scorer towards `target`, the attacker's output.
     ///
     /// # Errors
-    /// [`WhiteBoxError::Answer`] if the victim cannot have it.
-    pub fn new(victim: WhiteBox, answer: Answer<'_>) -> Result<Self, WhiteBoxError> {
+    /// [`WhiteBoxError::Output`] if the victim cannot have it.
+    pub fn new(victim: WhiteBox, answer: TaskOutput<'_>) -> Result<Self, WhiteBoxError> {
         let target = victim.target(answer)?;
         Ok(Self { victim, target })
     }
@@ -65,7 +65,7 @@ impl NameScorer {
         // A name that the victim does not see cannot be scored.
         let unseen = vec![f64::INFINITY; names.len()];
         let mut input = self.victim.framed(texts)?;
-        let hidden = Hidden::of(&self.victim, texts[side], identifiers)?;
+        let hidden = HiddenNames::of(&self.victim, texts[side], identifiers)?;
         if names.is_empty() || hidden.places.is_empty() {
             return Ok(vec![unseen; identifiers.len()]);
         }
@@ -102,13 +102,13 @@ impl IdentifierScorer for NameScorer {
 }
 
 /// Content tokens of a text with an unknown token for each occurrence of an identifier.
-struct Hidden {
+struct HiddenNames {
     ids: Vec<u32>,
     /// Position in `ids` and index of each hidden identifier.
     places: Vec<(usize, usize)>,
 }
 
-impl Hidden {
+impl HiddenNames {
     /// Hides identifiers; a token that extends beyond an occurrence (`_` after punctuation) is
     /// replaced as a whole.
     fn of(victim: &WhiteBox, text: &str, identifiers: &[Vec<Span>]) -> Result<Self, WhiteBoxError> {
@@ -167,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn occurrences_are_unknown_and_a_text_that_is_not_seen_cannot_be_judged() {
+    fn occurrences_are_unknown_and_unseen_texts_are_refused() {
         let victim = victim();
-        let hidden = Hidden::of(&victim, TEXT, &[spans("total"), vec![spans("int")[1]]]).unwrap();
+        let hidden = HiddenNames::of(&victim, TEXT, &[spans("total"), vec![spans("int")[1]]]).unwrap();
         assert_eq!(hidden.places.iter().map(|&(_, of)| of).collect::<Vec<_>>(), [1, 0, 0]);
         let unknown = victim.reading.tokenizer.special().unknown;
         assert!(hidden.places.iter().all(|&(place, _)| hidden.ids[place] == unknown));
         assert_eq!(hidden.ids.iter().filter(|&&id| id == unknown).count(), 3);
-        let scorer = NameScorer::new(victim, Answer::Label(0)).unwrap();
+        let scorer = NameScorer::new(victim, TaskOutput::Label(0)).unwrap();
         let found = scorer.gradients(&[TEXT], 0, &[spans("total"), Vec::new()], &["n".to_owned()]).unwrap();
         assert!(found[0][0].is_finite() && found[1][0].is_infinite());
     }
@@ -182,9 +182,9 @@ mod tests {
     #[test]
     fn gradients_equal_finite_differences() {
         let names: Vec<String> = ["n", "buffer"].map(str::to_owned).into();
-        let scorer = NameScorer::new(victim(), Answer::Label(1)).unwrap();
+        let scorer = NameScorer::new(victim(), TaskOutput::Label(1)).unwrap();
         let found = scorer.gradients(&[TEXT], 0, &[spans("total")], &names).unwrap();
-        let hidden = Hidden::of(&scorer.victim, TEXT, &[spans("total")]).unwrap();
+        let hidden = HiddenNames::of(&scorer.victim, TEXT, &[spans("total")]).unwrap();
         let input = [scorer.victim.reading.tokenizer.frame(&hidden.ids)];
         let words = scorer.victim.body.words(&input).unwrap();
         let embeddings = scorer.embeddings(&names).unwrap();

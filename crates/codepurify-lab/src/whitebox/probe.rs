@@ -1,6 +1,6 @@
 //! Accuracy of a victim, with and without a token inserted into its inputs.
 
-use codepurify_attacks::data::report::{Answer, Sample};
+use codepurify_attacks::data::report::{Sample, TaskOutput};
 
 use super::{WhiteBox, WhiteBoxError, groups, in_row, spread};
 use crate::baseline::BaselineError;
@@ -67,7 +67,7 @@ impl<S: Sample> Sample for Probed<'_, S> {
         self.texts.iter().map(String::as_str).collect()
     }
 
-    fn answer(&self) -> Answer<'_> {
+    fn answer(&self) -> TaskOutput<'_> {
         self.row.answer()
     }
 }

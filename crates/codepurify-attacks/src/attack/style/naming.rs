@@ -3,7 +3,7 @@
 use codepurify::Candidate;
 
 use crate::attack::code::{self, Code};
-use crate::attack::rename::{Names, Taken, rename_all};
+use crate::attack::rename::{DeclaredNames, Taken, rename_all};
 use crate::attack::{NotApplicable, Triggered};
 
 /// Renames `buffer_size` to `bufferSize`.
@@ -35,7 +35,7 @@ fn renamed(
     code: &Code<'_>,
     convention: impl Fn(&Candidate) -> Option<String>,
 ) -> Result<Triggered, NotApplicable> {
-    let variables = Names::of(code).variables;
+    let variables = DeclaredNames::of(code).variables;
     if variables.is_empty() {
         return Err(NotApplicable::NoIdentifier);
     }

@@ -5,20 +5,20 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use super::Settings;
+use super::ReleasedSettings;
 
 /// Candidate of the released code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Element {
+pub(super) struct ReleasedCandidate {
     pub(super) kind: ElementKind,
     /// Places to hide: sorted, not overlapping, at least one.
     pub(super) spans: Vec<Span>,
 }
 
 /// Returns identifiers and top-level statements in an order that the seed decides.
-pub(super) fn elements(snippet: &Snippet, settings: &Settings) -> Vec<Element> {
+pub(super) fn elements(snippet: &Snippet, settings: &ReleasedSettings) -> Vec<ReleasedCandidate> {
     let families = Families::default();
-    let mut elements: Vec<Element> = candidates(snippet, &families)
+    let mut elements: Vec<ReleasedCandidate> = candidates(snippet, &families)
         .into_iter()
         .map(|candidate| {
             let spans = if settings.by_text {
@@ -26,7 +26,7 @@ pub(super) fn elements(snippet: &Snippet, settings: &Settings) -> Vec<Element> {
             } else {
                 candidate.spans
             };
-            Element { kind: candidate.kind, spans }
+            ReleasedCandidate { kind: candidate.kind, spans }
         })
         .collect();
     // Statements of the same text are one candidate, and so are a variable and a method of the same
@@ -49,7 +49,7 @@ fn places(text: &str, element: &str, kind: ElementKind) -> Vec<Span> {
         .collect()
 }
 
-impl Element {
+impl ReleasedCandidate {
     /// Replaces each of its places by one unknown token, and cuts the result to the window.
     ///
     /// The result is `None` if none of the places is left.

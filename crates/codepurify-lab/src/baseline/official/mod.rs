@@ -1,7 +1,7 @@
 //! `CodePurify` as its released code computes it, to compare with the published table like with
 //! like.
 //!
-//! Each difference from the paper is a switch in [`Settings`]. Three things are not reproduced. The
+//! Each difference from the paper is a switch in [`ReleasedSettings`]. Three things are not reproduced. The
 //! released code crashes without a candidate (here: not flagged). It orders candidates by hash
 //! (here: by a seed). It finds identifiers and statements with its own parsers (here: with those of
 //! the defence).
@@ -13,8 +13,8 @@ pub use rewrite::{EveryPosition, Rewriting};
 
 use codepurify::{Generator, Logits, Model, ModelError, Ragged, Snippet, Victim};
 
-use super::{BaselineError, InputDefence, Screened};
-use elements::Element;
+use super::{BaselineError, InputDefence, ScreeningResult};
+use elements::ReleasedCandidate;
 
 /// Value of H if a score is 0, so that 0 · ln 0 occurs, or if all are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum Undefined {
 
 /// Thresholds and switches.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
+pub struct ReleasedSettings {
     /// θ: a snippet is flagged if H, in nats and not divided by ln n, is at most θ.
     pub theta: f64,
     /// Value of H if a score is 0.
@@ -47,7 +47,7 @@ pub struct Settings {
     pub seed: u64,
 }
 
-impl Settings {
+impl ReleasedSettings {
     /// Defect detection with CodeBERT: θ = 0.1.
     pub const DEFECT_CODEBERT: Self = Self {
         theta: 0.1,
@@ -70,7 +70,7 @@ impl Settings {
 
 /// Victim of the released code. For one side of a pair see [`super::side::OneSide`].
 #[derive(Clone, Copy)]
-pub enum Guarded<'m> {
+pub enum VictimUnderTest<'m> {
     /// sᵢ = |p(x) − p(xᵢ)| of the predicted class; with two classes it is the same for both.
     Classifier(&'m dyn Victim),
     /// sᵢ = −L(y | xᵢ): the cross-entropy itself, not its increase.
@@ -80,14 +80,14 @@ pub enum Guarded<'m> {
 /// Released code as an input defence.
 pub struct Official<'m> {
     /// Victim.
-    pub guarded: Guarded<'m>,
+    pub guarded: VictimUnderTest<'m>,
     /// Rewriting of flagged snippets; without it they are only flagged.
     pub rewriting: Option<Rewriting<'m>>,
     /// Thresholds and switches.
-    pub settings: Settings,
+    pub settings: ReleasedSettings,
 }
 
-impl<'m> Guarded<'m> {
+impl<'m> VictimUnderTest<'m> {
     fn model(self) -> &'m dyn Model {
         match self {
             Self::Classifier(victim) => victim,
@@ -125,7 +125,7 @@ fn confidence_changes(logits: &Logits, rows: usize) -> Result<Vec<f64>, ModelErr
     Ok((1..rows).map(|row| (confidence(0) - confidence(row)).abs()).collect())
 }
 
-impl Settings {
+impl ReleasedSettings {
     /// Computes H of the scores; `None` if it is undefined.
     fn entropy(&self, scores: &[f64]) -> Option<f64> {
         let total: f64 = scores.iter().sum();
@@ -150,11 +150,11 @@ impl Settings {
 
 impl InputDefence for Official<'_> {
     /// The score is −H; −∞ without a candidate.
-    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+    fn screen(&self, snippet: &Snippet) -> Result<ScreeningResult, BaselineError> {
         let model = self.guarded.model();
         let text = snippet.text();
         let mut rows: Ragged = [elements::cut(model.encode(text)?.ids, model.window())].into_iter().collect();
-        let mut found: Vec<Element> = Vec::new();
+        let mut found: Vec<ReleasedCandidate> = Vec::new();
         for element in elements::elements(snippet, &self.settings) {
             if self.settings.max_rows.is_some_and(|most| rows.len() >= most) {
                 break;
@@ -165,7 +165,7 @@ impl InputDefence for Official<'_> {
             }
         }
         if found.is_empty() {
-            return Ok(Screened::passed(f64::NEG_INFINITY));
+            return Ok(ScreeningResult::passed(f64::NEG_INFINITY));
         }
         let (scores, forwards) = self.guarded.scores(&rows)?;
         if scores.len() != found.len() || scores.iter().any(|score| !score.is_finite()) {
@@ -173,12 +173,19 @@ impl InputDefence for Official<'_> {
         }
         let (flagged, score) = self.settings.decide(&scores);
         if !flagged {
-            return Ok(Screened { forwards, ..Screened::passed(score) });
+            return Ok(ScreeningResult { forwards, ..ScreeningResult::passed(score) });
         }
         let located = &found[located(&scores)];
         let text = self.rewriting.map(|by| by.rewrite(text, located, &self.settings)).transpose()?;
         let lm_forwards = usize::from(text.is_some());
-        Ok(Screened { score, flagged, spans: Some(located.spans.clone()), text, forwards, lm_forwards })
+        Ok(ScreeningResult {
+            score,
+            flagged,
+            spans: Some(located.spans.clone()),
+            text,
+            forwards,
+            lm_forwards,
+        })
     }
 }
 

@@ -4,8 +4,8 @@ use codepurify::{ElementKind, MaskedLm, ModelError, Ragged};
 use codepurify_models::RobertaMaskedLm;
 
 use super::super::ngram::lexemes;
-use super::Settings;
-use super::elements::{Element, cut, substituted};
+use super::ReleasedSettings;
+use super::elements::{ReleasedCandidate, cut, substituted};
 
 /// Number of masks for one occurrence of an identifier.
 const MASKS_PER_NAME: usize = 3;
@@ -48,8 +48,8 @@ impl Rewriting<'_> {
     pub(super) fn rewrite(
         self,
         text: &str,
-        trigger: &Element,
-        settings: &Settings,
+        trigger: &ReleasedCandidate,
+        settings: &ReleasedSettings,
     ) -> Result<String, ModelError> {
         let mlm: &dyn MaskedLm = match self {
             Self::Everything(mlm) => mlm,
@@ -74,7 +74,7 @@ impl Rewriting<'_> {
 fn masked_statement(
     mlm: &dyn MaskedLm,
     statement: &str,
-    settings: &Settings,
+    settings: &ReleasedSettings,
 ) -> Result<Vec<u32>, ModelError> {
     let mut row = Vec::new();
     for word in lexemes(statement)? {

@@ -6,11 +6,11 @@ use codepurify::{Encoding, Ragged, Snippet, Span};
 
 use super::lm::{CodeLm, perplexity};
 use super::variants::{whole_characters, without, words};
-use super::{BaselineError, InputDefence, Screened};
+use super::{BaselineError, InputDefence, ScreeningResult};
 
 /// Unit of removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum RemovalUnit {
     /// Word between white space, as published.
     Word,
     /// Token of the language model.
@@ -36,7 +36,7 @@ pub struct Onion<'m> {
     /// Language model.
     pub lm: &'m dyn CodeLm,
     /// Unit of removal.
-    pub unit: Unit,
+    pub unit: RemovalUnit,
     /// Measure of a removal.
     pub gain: Gain,
     /// Units with fᵢ above it are removed.
@@ -56,11 +56,13 @@ impl Onion<'_> {
         let visible = window.checked_sub(1).map_or(0, |last| spans[last].end);
         let shorter = |unit: Span| Ok((unit, self.lm.encode(&without(text, &[unit])?)?.ids));
         let mut variants: Vec<(Span, Vec<u32>)> = match self.unit {
-            Unit::Word => {
+            RemovalUnit::Word => {
                 let words = words(text).into_iter().filter(|word| word.end <= visible);
                 words.map(shorter).collect::<Result<_, BaselineError>>()?
             }
-            Unit::Token => (0..window).map(|at| (spans[at], [&ids[..at], &ids[at + 1..]].concat())).collect(),
+            RemovalUnit::Token => {
+                (0..window).map(|at| (spans[at], [&ids[..at], &ids[at + 1..]].concat())).collect()
+            }
         };
         for (_, row) in &mut variants {
             row.truncate(self.lm.window());
@@ -87,7 +89,7 @@ impl Onion<'_> {
 
 impl InputDefence for Onion<'_> {
     /// The score is the largest fᵢ.
-    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+    fn screen(&self, snippet: &Snippet) -> Result<ScreeningResult, BaselineError> {
         let (suspicions, lm_forwards) = match self.gain {
             Gain::Exact => self.suspicions(snippet.text())?,
             Gain::Nearby => nearby::suspicions(self.lm, self.unit, snippet.text())?,
@@ -96,10 +98,17 @@ impl InputDefence for Onion<'_> {
         let suspicious = suspicions.into_iter().filter(|&(_, gain)| gain > self.bar).map(|(span, _)| span);
         let spans = whole_characters(snippet.text(), suspicious);
         if spans.is_empty() {
-            return Ok(Screened { lm_forwards, ..Screened::passed(score) });
+            return Ok(ScreeningResult { lm_forwards, ..ScreeningResult::passed(score) });
         }
         let text = without(snippet.text(), &spans)?;
-        Ok(Screened { score, flagged: true, spans: Some(spans), text: Some(text), forwards: 0, lm_forwards })
+        Ok(ScreeningResult {
+            score,
+            flagged: true,
+            spans: Some(spans),
+            text: Some(text),
+            forwards: 0,
+            lm_forwards,
+        })
     }
 }
 
@@ -129,7 +138,7 @@ mod tests {
         }
     }
 
-    fn screen(text: &str, unit: Unit) -> Screened {
+    fn screen(text: &str, unit: RemovalUnit) -> ScreeningResult {
         let lm = Odd(WordTokenizer::new());
         Onion { lm: &lm, unit, gain: Gain::Exact, bar: 0.05 }
             .screen(&Snippet::new(text, Language::C).unwrap())
@@ -138,7 +147,7 @@ mod tests {
 
     #[test]
     fn only_the_unnatural_word_is_taken_out() {
-        for unit in [Unit::Word, Unit::Token] {
+        for unit in [RemovalUnit::Word, RemovalUnit::Token] {
             let found = screen("int f ( int a ) { odd ; return a ; }", unit);
             assert!(found.flagged && found.score > 0.05, "{found:?}");
             let text = found.text.unwrap();
@@ -149,16 +158,16 @@ mod tests {
             assert_eq!(found.spans.unwrap().len(), 1);
         }
         // 13 tokens with 3 nats among them: ppl e^(3/13), and e^0 of the rest.
-        let found = screen("int f ( int a ) { odd ; return a ; }", Unit::Token);
+        let found = screen("int f ( int a ) { odd ; return a ; }", RemovalUnit::Token);
         assert!((found.score - ((3.0_f64 / 13.0).exp() - 1.0)).abs() < 1e-12);
         assert_eq!(found.lm_forwards, 14);
     }
 
     #[test]
-    fn what_the_model_does_not_see_is_left_alone() {
+    fn text_beyond_the_window_is_left_alone() {
         let text = format!("int f() {{ {} odd; }}", "a++; ".repeat(10));
-        let found = screen(&text, Unit::Word);
+        let found = screen(&text, RemovalUnit::Word);
         assert_eq!((found.flagged, found.text), (false, None));
-        assert!(screen("odd", Unit::Word).score.abs() < 1e-12);
+        assert!(screen("odd", RemovalUnit::Word).score.abs() < 1e-12);
     }
 }

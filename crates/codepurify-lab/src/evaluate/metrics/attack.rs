@@ -34,9 +34,8 @@ impl AttackRates {
     /// Computes the rates over `outcomes`.
     #[must_use]
     pub fn of(outcomes: &[AttackOutcome]) -> Self {
-        let over = |outcome: fn(&AttackOutcome) -> Option<bool>| {
-            share_of(outcomes.iter().filter_map(outcome))
-        };
+        let over =
+            |outcome: fn(&AttackOutcome) -> Option<bool>| share_of(outcomes.iter().filter_map(outcome));
         Self {
             asr: over(|outcome| Some(outcome.success)),
             asr_flipped: over(|outcome| (outcome.natural == Some(false)).then_some(outcome.success)),

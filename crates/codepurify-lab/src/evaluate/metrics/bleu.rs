@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_compare_with_is_no_score() {
+    fn an_empty_reference_has_no_score() {
         assert_eq!(BleuCounts::default().bleu(), None);
         assert_eq!(BleuCounts::of("", "a").bleu(), None);
         assert_eq!(BleuCounts::of("a", " ").bleu(), Some(0.0));

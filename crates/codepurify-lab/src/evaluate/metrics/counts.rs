@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_gives_nothing() {
+    fn no_decisions_have_no_rates() {
         let none = Confusion::default();
         assert_eq!((none.recall(), none.precision(), none.f1(), none.accuracy()), (None, None, None, None));
         assert_eq!((none.false_positive_rate(), share(&[])), (None, None));

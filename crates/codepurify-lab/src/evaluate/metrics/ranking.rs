@@ -19,9 +19,8 @@ pub fn ranks(positive: &[f64], negative: &[f64]) -> [Vec<usize>; 2] {
     let mut distinct = [positive, negative].concat();
     distinct.sort_by(f64::total_cmp);
     distinct.dedup();
-    [positive, negative].map(|side| {
-        side.iter().map(|score| distinct.partition_point(|other| other < score)).collect()
-    })
+    [positive, negative]
+        .map(|side| side.iter().map(|score| distinct.partition_point(|other| other < score)).collect())
 }
 
 /// Computes [`auroc`] of [`ranks`] by counting, without sorting: a bootstrap does it a thousand times.

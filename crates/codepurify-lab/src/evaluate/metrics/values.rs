@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_nothing_there_is_nothing() {
+    fn no_values_have_no_summary() {
         assert_eq!((mean(&[]), median(&[]), percentile(&[], 0.95)), (None, None, None));
     }
 

@@ -2,12 +2,12 @@
 
 use codepurify::Span;
 
-use crate::baseline::Screened;
-use crate::grid::samples::Sample;
+use crate::baseline::ScreeningResult;
+use crate::grid::samples::CellSample;
 
 /// Result of a defence for one sample.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Finding {
+pub struct SampleFinding {
     /// Larger means more suspicious; for a pair the larger one of both sides. `None` without
     /// evidence.
     pub score: Option<f64>,
@@ -27,13 +27,13 @@ pub struct Finding {
     pub lm_passes: usize,
 }
 
-impl Finding {
+impl SampleFinding {
     /// Combines the results of an input defence for each text of a sample.
     #[must_use]
-    pub fn of(sample: &Sample, sides: Vec<Screened>, locates: bool) -> Self {
+    pub fn of(sample: &CellSample, sides: Vec<ScreeningResult>, locates: bool) -> Self {
         let mut finding = Self { located: locates.then(Vec::new), ..Self::default() };
         for (side, screened) in sides.into_iter().enumerate() {
-            let Screened { score, flagged, spans, text, forwards, lm_forwards } = screened;
+            let ScreeningResult { score, flagged, spans, text, forwards, lm_forwards } = screened;
             finding.suspect(score);
             finding.flagged |= flagged;
             finding.locate(sample, side, &spans.unwrap_or_default());
@@ -53,14 +53,14 @@ impl Finding {
     }
 
     /// Adds places in text `side`.
-    pub(super) fn locate(&mut self, sample: &Sample, side: usize, spans: &[Span]) {
+    pub(super) fn locate(&mut self, sample: &CellSample, side: usize, spans: &[Span]) {
         if let Some(located) = &mut self.located {
             located.extend(sample.laid_out(side, spans));
         }
     }
 
     /// Replaces text `side`.
-    pub(super) fn rewrite(&mut self, sample: &Sample, side: usize, text: Option<String>) {
+    pub(super) fn rewrite(&mut self, sample: &CellSample, side: usize, text: Option<String>) {
         if let Some(text) = text {
             self.texts.get_or_insert_with(|| sample.texts.clone())[side] = text;
         }

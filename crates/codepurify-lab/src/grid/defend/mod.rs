@@ -3,8 +3,8 @@
 mod baselines;
 mod codepurify;
 mod finding;
-mod memory;
-mod sides;
+mod finding_cache;
+mod per_text;
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ use codepurify_attacks::value_name;
 use codepurify_models::RobertaMaskedLm;
 use serde::{Deserialize, Serialize};
 
-pub use finding::Finding;
-pub use memory::Memory;
+pub use finding::SampleFinding;
+pub use finding_cache::FindingCache;
 
-use super::guard::Guard;
-use super::samples::Sample;
+use super::defended_victim::DefendedVictim;
+use super::samples::CellSample;
 use crate::baseline::ngram::NgramLm;
 use crate::evaluate::metrics::threshold_at_fpr;
 use crate::train::workers::Workers;
@@ -51,9 +51,9 @@ pub enum Defence {
 }
 
 /// Data and models that defences are set up with.
-pub struct Kit<'k> {
+pub struct DefenceContext<'k> {
     /// Victim.
-    pub guard: &'k Guard,
+    pub victim: &'k DefendedVictim,
     /// True if the victim is of the T5 family: the released code distinguishes the families.
     pub t5: bool,
     /// Masked language model.
@@ -61,11 +61,11 @@ pub struct Kit<'k> {
     /// n-gram models of clean code, by name of the language.
     pub ngrams: &'k BTreeMap<&'static str, NgramLm>,
     /// Findings of earlier cells and runs.
-    pub memory: &'k Memory,
+    pub cache: &'k FindingCache,
     /// Clean samples to set thresholds on.
-    pub calibration: &'k [Sample],
+    pub calibration: &'k [CellSample],
     /// Other clean samples of the victim's domain.
-    pub field: &'k [Sample],
+    pub domain: &'k [CellSample],
     /// Share of clean samples that may be flagged.
     pub alpha: f64,
     /// Seed of all draws.
@@ -73,12 +73,12 @@ pub struct Kit<'k> {
 }
 
 /// Defence that is set up.
-pub trait Screener: Sync {
+pub trait InputScreener: Sync {
     /// Screens a sample.
     ///
     /// # Errors
     /// If a model fails on the sample.
-    fn screen(&self, sample: &Sample) -> Result<Finding>;
+    fn screen(&self, sample: &CellSample) -> Result<SampleFinding>;
 }
 
 impl Defence {
@@ -90,8 +90,8 @@ impl Defence {
 
     /// Returns true if the defence can guard the victim.
     #[must_use]
-    pub fn applies(self, guard: &Guard) -> bool {
-        let generates = matches!(guard.model(), codepurify_models::GuardedModel::Generator(_));
+    pub fn applies(self, victim: &DefendedVictim) -> bool {
+        let generates = matches!(victim.model(), codepurify_models::GuardedModel::Generator(_));
         !(generates && matches!(self, Self::Oseql | Self::Strip))
     }
 
@@ -101,22 +101,26 @@ impl Defence {
     ///
     /// # Errors
     /// If a model fails, or there is no n-gram model of the samples' language.
-    pub fn set_up<'k>(self, kit: &'k Kit<'k>, workers: &Workers) -> Result<Box<dyn Screener + 'k>> {
-        let standard = |profile| -> Result<Box<dyn Screener + 'k>> {
-            Ok(Box::new(codepurify::Screening::standard(kit, workers, profile)?))
+    pub fn set_up<'k>(
+        self,
+        context: &'k DefenceContext<'k>,
+        workers: &Workers,
+    ) -> Result<Box<dyn InputScreener + 'k>> {
+        let standard = |profile| -> Result<Box<dyn InputScreener + 'k>> {
+            Ok(Box::new(codepurify::Screening::standard(context, workers, profile)?))
         };
-        let open = |threshold| -> Result<Box<dyn Screener + 'k>> {
+        let open = |threshold| -> Result<Box<dyn InputScreener + 'k>> {
             Ok(match self {
                 Self::CodepurifyDefault => standard(Profile::standard())?,
                 Self::CodepurifyWhole => standard(Profile::standard().with_whole(true))?,
                 Self::CodepurifyNaming => standard(Profile::standard().with_naming(true))?,
-                Self::CodepurifyPaper => Box::new(codepurify::Screening::paper(kit, threshold)),
-                Self::CodepurifyOfficial => Box::new(codepurify::Released::new(kit)),
-                Self::Onion => Box::new(baselines::onion_of_words(kit, threshold)?),
-                Self::OnionMlm => Box::new(baselines::onion_of_tokens(kit, threshold)),
-                Self::Oseql => Box::new(baselines::Lines::new(kit)),
-                Self::Strip => Box::new(baselines::strip(kit, threshold)?),
-                Self::LinePerplexity => Box::new(baselines::line_perplexity(kit, threshold)),
+                Self::CodepurifyPaper => Box::new(codepurify::Screening::paper(context, threshold)),
+                Self::CodepurifyOfficial => Box::new(codepurify::Released::new(context)),
+                Self::Onion => Box::new(baselines::onion_of_words(context, threshold)?),
+                Self::OnionMlm => Box::new(baselines::onion_of_tokens(context, threshold)),
+                Self::Oseql => Box::new(baselines::Lines::new(context)),
+                Self::Strip => Box::new(baselines::strip(context, threshold)?),
+                Self::LinePerplexity => Box::new(baselines::line_perplexity(context, threshold)),
             })
         };
         // No score exceeds this threshold: only the scores are needed.
@@ -124,10 +128,10 @@ impl Defence {
         if !self.is_calibrated() {
             return Ok(silent);
         }
-        let score = |index: usize| Ok(silent.screen(&kit.calibration[index])?.score);
-        let scores = workers.map(kit.calibration.len(), score)?;
+        let score = |index: usize| Ok(silent.screen(&context.calibration[index])?.score);
+        let scores = workers.map(context.calibration.len(), score)?;
         let scores: Vec<f64> = scores.into_iter().map(|score| score.unwrap_or(f64::NEG_INFINITY)).collect();
-        open(threshold_at_fpr(&scores, kit.alpha).unwrap_or(f64::INFINITY))
+        open(threshold_at_fpr(&scores, context.alpha).unwrap_or(f64::INFINITY))
     }
 
     /// Returns true if its threshold is set on clean samples. The sufficiency profile has its own

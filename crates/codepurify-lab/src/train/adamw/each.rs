@@ -6,14 +6,14 @@ use super::{LEAST_SIZE, Moment, Slots, Update, Updates};
 use crate::train::weights::Gradients;
 
 /// Trained variable with its moments.
-pub(super) struct Slot {
+pub(super) struct TrainedVariable {
     name: String,
     var: Var,
     mean: Vec<f32>,
     variance: Vec<f32>,
 }
 
-impl Slot {
+impl TrainedVariable {
     /// Creates moments of zero.
     pub(super) fn new((name, var): (String, Var)) -> Self {
         let zeros = vec![0.0; var.elem_count()];
@@ -43,7 +43,7 @@ fn size(values: &[f32]) -> f32 {
     (squares / values.len() as f32).sqrt().max(LEAST_SIZE)
 }
 
-impl Slots for Vec<Slot> {
+impl Slots for Vec<TrainedVariable> {
     fn step(&mut self, gradients: &Gradients, updates: Updates) -> Result<f64> {
         let norm = gradients.norm()?;
         let update = updates(norm)?;
@@ -56,9 +56,11 @@ impl Slots for Vec<Slot> {
     }
 
     fn moments(&self) -> Result<Vec<(&str, [Tensor; 2])>> {
-        let of =
-            |slot: &Slot, values: &[f32]| Tensor::from_slice(values, slot.var.shape(), slot.var.device());
-        let both = |slot: &Slot| -> Result<_> { Ok([of(slot, &slot.mean)?, of(slot, &slot.variance)?]) };
+        let of = |slot: &TrainedVariable, values: &[f32]| {
+            Tensor::from_slice(values, slot.var.shape(), slot.var.device())
+        };
+        let both =
+            |slot: &TrainedVariable| -> Result<_> { Ok([of(slot, &slot.mean)?, of(slot, &slot.variance)?]) };
         self.iter().map(|slot| Ok((slot.name.as_str(), both(slot)?))).collect()
     }
 

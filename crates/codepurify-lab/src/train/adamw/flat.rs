@@ -149,11 +149,11 @@ mod tests {
 
     use super::super::{AdamW, AdamWOptions};
     use super::*;
-    use crate::train::weights::Weights;
+    use crate::train::weights::TrainableWeights;
 
     /// A matrix larger than a block, a vector, and a variable that the loss does not depend on.
-    fn weights() -> Weights {
-        let weights = Weights::new();
+    fn weights() -> TrainableWeights {
+        let weights = TrainableWeights::new();
         let ramp =
             |count: usize, by: f32| (0..count).map(move |at| (by * at as f32).sin()).collect::<Vec<_>>();
         let start = [
@@ -168,7 +168,7 @@ mod tests {
         weights
     }
 
-    fn gradients(weights: &Weights) -> Gradients {
+    fn gradients(weights: &TrainableWeights) -> Gradients {
         let vars = weights.vars();
         let (a, b) = (vars[0].1.as_tensor(), vars[1].1.as_tensor());
         let loss = (a.sqr().unwrap().sum_all().unwrap()
@@ -177,7 +177,7 @@ mod tests {
         Gradients::of(weights, &loss.backward().unwrap())
     }
 
-    fn steps(optimiser: &mut AdamW, weights: &Weights, count: usize) -> Vec<f64> {
+    fn steps(optimiser: &mut AdamW, weights: &TrainableWeights, count: usize) -> Vec<f64> {
         (0..count).map(|_| optimiser.step(&gradients(weights), 0.01).unwrap()).collect()
     }
 
@@ -194,7 +194,7 @@ mod tests {
         assert!(found.len() == expected.len() && difference < 1e-5, "{difference}");
     }
 
-    fn flat(weights: &Weights, options: AdamWOptions) -> AdamW {
+    fn flat(weights: &TrainableWeights, options: AdamWOptions) -> AdamW {
         let slots = Box::new(Flat::new(weights.vars(), &Device::Cpu).unwrap());
         AdamW { options, slots, step: 0 }
     }
@@ -207,8 +207,9 @@ mod tests {
             let (mut each, mut all) = (AdamW::new(&one, options).unwrap(), flat(&other, options));
             let (expected, found) = (steps(&mut each, &one, 5), steps(&mut all, &other, 5));
             assert!(expected.iter().zip(found).all(|(a, b)| (a - b).abs() < 1e-5 * a), "{expected:?}");
-            let of =
-                |weights: &Weights| values(weights.tensors().unwrap().into_iter().map(|(_, tensor)| tensor));
+            let of = |weights: &TrainableWeights| {
+                values(weights.tensors().unwrap().into_iter().map(|(_, tensor)| tensor))
+            };
             assert_close(&of(&other), &of(&one));
             let moments = |optimiser: &AdamW| {
                 let mut moments: Vec<_> = optimiser.moments().unwrap().into_iter().collect();
@@ -229,7 +230,9 @@ mod tests {
         let mut second = flat(&parted, options);
         second.restore(&first.moments().unwrap(), 2).unwrap();
         steps(&mut second, &parted, 2);
-        let of = |weights: &Weights| values(weights.tensors().unwrap().into_iter().map(|(_, tensor)| tensor));
+        let of = |weights: &TrainableWeights| {
+            values(weights.tensors().unwrap().into_iter().map(|(_, tensor)| tensor))
+        };
         assert_eq!(of(&parted), of(&whole));
         assert!(second.restore(&HashMap::new(), 2).is_err());
     }

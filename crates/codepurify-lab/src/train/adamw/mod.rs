@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use candle_core::{Result, Shape, Tensor};
 
-use super::weights::{Gradients, Weights};
-use each::Slot;
+use super::weights::{Gradients, TrainableWeights};
+use each::TrainedVariable;
 use flat::Flat;
 
 /// Constants of the optimiser.
@@ -101,9 +101,9 @@ impl AdamW {
     ///
     /// # Errors
     /// If the tensor runtime fails.
-    pub fn new(weights: &Weights, options: AdamWOptions) -> Result<Self> {
+    pub fn new(weights: &TrainableWeights, options: AdamWOptions) -> Result<Self> {
         let slots: Box<dyn Slots> = if weights.device().is_cpu() {
-            Box::new(weights.vars().into_iter().map(Slot::new).collect::<Vec<_>>())
+            Box::new(weights.vars().into_iter().map(TrainedVariable::new).collect::<Vec<_>>())
         } else {
             Box::new(Flat::new(weights.vars(), weights.device())?)
         };
@@ -163,8 +163,8 @@ mod tests {
     use super::*;
     use candle_core::{Device, Var};
 
-    fn one_weight(value: &[f32]) -> (Weights, Var) {
-        let weights = Weights::new();
+    fn one_weight(value: &[f32]) -> (TrainableWeights, Var) {
+        let weights = TrainableWeights::new();
         let start = HashMap::from([("w".to_owned(), Tensor::new(value, &Device::Cpu).unwrap())]);
         weights.builder(start, 0).get(value.len(), "w").unwrap();
         let var = weights.vars()[0].1.clone();

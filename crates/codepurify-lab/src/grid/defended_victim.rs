@@ -6,19 +6,19 @@ use anyhow::Result;
 use codepurify::{ModelError, PairVictim, Side, Victim};
 use codepurify_models::{DeviceName, GuardedModel, Loaded, ModelFiles, Precision, load};
 
-use super::samples::Sample;
+use super::samples::CellSample;
 use crate::baseline::side::OneSide;
 use crate::evaluate::ask::{Reply, ask};
 use crate::train::workers::Workers;
 
 /// Victim of any task.
-pub struct Guard {
+pub struct DefendedVictim {
     victim: Loaded,
     /// The same model in f32, if `victim` computes in another precision.
     exact: Option<Loaded>,
 }
 
-impl Guard {
+impl DefendedVictim {
     /// Loads a victim that computes in `precision` on `device`.
     ///
     /// # Errors
@@ -52,12 +52,18 @@ impl Guard {
     ///
     /// # Errors
     /// If the other text cannot be tokenised.
-    pub fn classifier(&self, sample: &Sample, side: usize) -> Result<Option<OneText<'_>>, ModelError> {
+    pub fn classifier(
+        &self,
+        sample: &CellSample,
+        side: usize,
+    ) -> Result<Option<TextClassifier<'_>>, ModelError> {
         match self.model() {
-            GuardedModel::Classifier(victim) => Ok(Some(OneText::Whole(victim.as_ref()))),
+            GuardedModel::Classifier(victim) => Ok(Some(TextClassifier::Whole(victim.as_ref()))),
             GuardedModel::Pair(victim) => {
                 let place = if side == 0 { Side::Left } else { Side::Right };
-                OneSide::new(victim.as_ref(), place, &sample.texts[1 - side]).map(OneText::Side).map(Some)
+                OneSide::new(victim.as_ref(), place, &sample.texts[1 - side])
+                    .map(TextClassifier::Side)
+                    .map(Some)
             }
             GuardedModel::Generator(_) => Ok(None),
         }
@@ -89,14 +95,14 @@ pub fn pair(model: &GuardedModel) -> Option<&dyn PairVictim> {
 }
 
 /// Classifier of one text.
-pub enum OneText<'g> {
+pub enum TextClassifier<'g> {
     /// Victim that reads a single text.
     Whole(&'g dyn Victim),
     /// Victim that reads a second, fixed text.
     Side(OneSide<'g>),
 }
 
-impl OneText<'_> {
+impl TextClassifier<'_> {
     /// Returns the classifier.
     #[must_use]
     pub fn victim(&self) -> &dyn Victim {

@@ -4,39 +4,39 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
-use super::defend::{Defence, Finding, Kit, Screener};
+use super::defend::{Defence, DefenceContext, InputScreener, SampleFinding};
+use super::defended_victim::DefendedVictim;
 use super::driver::Grid;
-use super::guard::Guard;
 use super::rows::{Defended, RowWriter, Undefended};
-use super::samples::{Sample, Samples};
+use super::samples::{CellSample, CellSamples};
+use crate::error_chain;
 use crate::evaluate::ask::Reply;
-use crate::failure::in_words;
 use crate::table::{Cell, CellRow};
-use crate::train::start::Family;
+use crate::train::start::ModelFamily;
 
 /// Victim, its samples, and its predictions without a defence.
-pub(super) struct Case<'c> {
+pub(super) struct CellRun<'c> {
     grid: &'c Grid<'c>,
     cell: &'c Cell,
-    guard: &'c Guard,
-    samples: &'c Samples,
+    victim: &'c DefendedVictim,
+    samples: &'c CellSamples,
     /// Test samples, clean ones first.
-    tested: Vec<&'c Sample>,
+    tested: Vec<&'c CellSample>,
     undefended: Vec<Undefended>,
 }
 
-impl<'c> Case<'c> {
+impl<'c> CellRun<'c> {
     /// Queries the victim about all samples.
     pub(super) fn new(
         grid: &'c Grid<'c>,
         cell: &'c Cell,
-        guard: &'c Guard,
-        samples: &'c Samples,
+        victim: &'c DefendedVictim,
+        samples: &'c CellSamples,
     ) -> Result<Self> {
-        let tested: Vec<&Sample> = samples.clean.iter().chain(&samples.triggered).collect();
-        let before = guard.ask(&texts(&tested), &grid.workers)?;
+        let tested: Vec<&CellSample> = samples.clean.iter().chain(&samples.triggered).collect();
+        let before = victim.ask(&texts(&tested), &grid.workers)?;
         let natural: Vec<&[String]> = tested.iter().filter_map(|sample| sample.natural.as_deref()).collect();
-        let mut natural = guard.ask(&natural, &grid.workers)?.into_iter();
+        let mut natural = victim.ask(&natural, &grid.workers)?.into_iter();
         let answers = tested.iter().zip(before);
         let undefended = answers
             .map(|(sample, before)| {
@@ -44,17 +44,17 @@ impl<'c> Case<'c> {
                 Undefended { before, natural }
             })
             .collect();
-        Ok(Self { grid, cell, guard, samples, tested, undefended })
+        Ok(Self { grid, cell, victim, samples, tested, undefended })
     }
 
     /// Returns the outcomes of the samples without a defence.
     pub(super) fn untouched(&self) -> Vec<Defended> {
-        let nothing = Defended { finding: Ok(Finding::default()), after: None, milliseconds: 0.0 };
+        let nothing = Defended { finding: Ok(SampleFinding::default()), after: None, milliseconds: 0.0 };
         vec![nothing; self.tested.len()]
     }
 
     /// Returns the outcomes of the samples if another model replaces the victim.
-    pub(super) fn replaced(&self, other: &Guard) -> Result<Vec<Defended>> {
+    pub(super) fn replaced(&self, other: &DefendedVictim) -> Result<Vec<Defended>> {
         let answers = other.ask(&texts(&self.tested), &self.grid.workers)?.into_iter();
         let untouched = self.untouched().into_iter();
         Ok(untouched.zip(answers).map(|(row, after)| Defended { after: Some(after), ..row }).collect())
@@ -62,19 +62,19 @@ impl<'c> Case<'c> {
 
     /// Runs a defence on the samples, and the victim on the changed ones.
     pub(super) fn defended(&self, defence: Defence) -> Result<Vec<Defended>> {
-        let Grid { plan, workers, mlm, ngrams, memory, .. } = self.grid;
-        let kit = Kit {
-            guard: self.guard,
-            t5: self.cell.family == Family::T5.name(),
+        let Grid { plan, workers, mlm, ngrams, cache, .. } = self.grid;
+        let context = DefenceContext {
+            victim: self.victim,
+            t5: self.cell.family == ModelFamily::T5.name(),
             mlm,
             ngrams,
-            memory,
+            cache,
             calibration: &self.samples.calibration,
-            field: &self.samples.field,
+            domain: &self.samples.domain,
             alpha: plan.alpha,
             seed: plan.seed,
         };
-        let screener = defence.set_up(&kit, workers)?;
+        let screener = defence.set_up(&context, workers)?;
         let screened = |index: usize| Ok(screen(screener.as_ref(), self.tested[index]));
         let mut defended = workers.map(self.tested.len(), screened)?;
         let changed = defended.iter().enumerate().filter_map(|(index, defended)| {
@@ -82,7 +82,7 @@ impl<'c> Case<'c> {
             Some((index, texts))
         });
         let (indices, texts): (Vec<usize>, Vec<&[String]>) = changed.unzip();
-        for (index, reply) in indices.into_iter().zip(self.guard.ask(&texts, workers)?) {
+        for (index, reply) in indices.into_iter().zip(self.victim.ask(&texts, workers)?) {
             defended[index].after = Some(reply);
         }
         Ok(defended)
@@ -102,13 +102,13 @@ impl<'c> Case<'c> {
 }
 
 /// Returns the texts that a model reads of each sample.
-fn texts<'s>(samples: &[&'s Sample]) -> Vec<&'s [String]> {
+fn texts<'s>(samples: &[&'s CellSample]) -> Vec<&'s [String]> {
     samples.iter().map(|sample| &sample.texts[..]).collect()
 }
 
 /// Records a failure in the row.
-fn screen(screener: &dyn Screener, sample: &Sample) -> Defended {
+fn screen(screener: &dyn InputScreener, sample: &CellSample) -> Defended {
     let started = Instant::now();
-    let finding = screener.screen(sample).map_err(|error| in_words(&error));
+    let finding = screener.screen(sample).map_err(|error| error_chain(&error));
     Defended { finding, after: None, milliseconds: started.elapsed().as_secs_f64() * 1e3 }
 }

@@ -11,13 +11,13 @@ use std::sync::Mutex;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::{BaselineError, Screened};
+use crate::baseline::{BaselineError, ScreeningResult};
 use crate::fingerprint::fingerprint;
 
 /// Findings by defence, threshold and text, kept in a file.
 #[derive(Debug)]
-pub struct Memory {
-    known: Mutex<HashMap<Question, Screened>>,
+pub struct FindingCache {
+    known: Mutex<HashMap<Question, ScreeningResult>>,
     file: Mutex<File>,
 }
 
@@ -33,13 +33,13 @@ struct Question {
 
 /// Line of the file.
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct CacheLine {
     #[serde(flatten)]
     question: Question,
-    screened: Screened,
+    screened: ScreeningResult,
 }
 
-impl Memory {
+impl FindingCache {
     /// Opens or creates the file; a last line that an interruption cut short is skipped.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Memory {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             text => text.with_context(|| format!("cannot read {}", path.display()))?,
         };
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<CacheLine>(line).ok());
         let known = lines.map(|line| (line.question, line.screened)).collect();
         let file = File::options().append(true).create(true).open(path);
         let mut file = file.with_context(|| format!("cannot write {}", path.display()))?;
@@ -70,15 +70,15 @@ impl Memory {
         defence: &str,
         threshold: f64,
         text: &str,
-        screen: impl FnOnce() -> Result<Screened, BaselineError>,
-    ) -> Result<Screened, BaselineError> {
+        screen: impl FnOnce() -> Result<ScreeningResult, BaselineError>,
+    ) -> Result<ScreeningResult, BaselineError> {
         let text = fingerprint(text, 32);
         let question = Question { defence: defence.to_owned(), threshold: threshold.to_bits(), text };
         if let Some(screened) = self.known.lock().ok().and_then(|known| known.get(&question).cloned()) {
             return Ok(screened);
         }
         let screened = screen()?;
-        let line = Line { question: question.clone(), screened: screened.clone() };
+        let line = CacheLine { question: question.clone(), screened: screened.clone() };
         // A finding that cannot be stored is computed again later.
         if let (Ok(line), Ok(mut file)) = (serde_json::to_string(&line), self.file.lock()) {
             let _ = writeln!(file, "{line}");
@@ -95,10 +95,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_asked_before_is_not_asked_again() {
+    fn known_findings_are_not_computed_again() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("runs/memory.jsonl");
-        let found = Screened {
+        let path = dir.path().join("runs/cache.jsonl");
+        let found = ScreeningResult {
             score: 0.1 + 0.2,
             flagged: true,
             spans: Some(vec![codepurify::Span::new(1, 3)]),
@@ -106,21 +106,21 @@ mod tests {
             forwards: 0,
             lm_forwards: 7,
         };
-        let ask = |memory: &Memory, threshold: f64, text: &str, answer: Option<&Screened>| {
+        let ask = |cache: &FindingCache, threshold: f64, text: &str, answer: Option<&ScreeningResult>| {
             let screen = || answer.cloned().ok_or(BaselineError::TooLittle("asked"));
-            memory.recall("onion", threshold, text, screen)
+            cache.recall("onion", threshold, text, screen)
         };
-        drop(Memory::open(&path).unwrap());
-        let memory = Memory::open(&path).unwrap();
-        assert!(ask(&memory, f64::INFINITY, "abc", None).is_err());
-        assert_eq!(ask(&memory, f64::INFINITY, "abc", Some(&found)), Ok(found.clone()));
-        assert_eq!(ask(&memory, f64::INFINITY, "abc", None), Ok(found.clone()));
-        drop(memory);
+        drop(FindingCache::open(&path).unwrap());
+        let cache = FindingCache::open(&path).unwrap();
+        assert!(ask(&cache, f64::INFINITY, "abc", None).is_err());
+        assert_eq!(ask(&cache, f64::INFINITY, "abc", Some(&found)), Ok(found.clone()));
+        assert_eq!(ask(&cache, f64::INFINITY, "abc", None), Ok(found.clone()));
+        drop(cache);
         std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"defence\":").unwrap();
-        let memory = Memory::open(&path).unwrap();
-        assert_eq!(ask(&memory, f64::INFINITY, "abc", None), Ok(found.clone()));
-        assert!(ask(&memory, 0.5, "abc", None).is_err() && ask(&memory, f64::INFINITY, "abd", None).is_err());
-        assert_eq!(ask(&memory, 0.5, "abc", Some(&found)), Ok(found.clone()));
-        assert_eq!(ask(&Memory::open(&path).unwrap(), 0.5, "abc", None), Ok(found));
+        let cache = FindingCache::open(&path).unwrap();
+        assert_eq!(ask(&cache, f64::INFINITY, "abc", None), Ok(found.clone()));
+        assert!(ask(&cache, 0.5, "abc", None).is_err() && ask(&cache, f64::INFINITY, "abd", None).is_err());
+        assert_eq!(ask(&cache, 0.5, "abc", Some(&found)), Ok(found.clone()));
+        assert_eq!(ask(&FindingCache::open(&path).unwrap(), 0.5, "abc", None), Ok(found));
     }
 }
