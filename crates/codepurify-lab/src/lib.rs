@@ -1,9 +1,9 @@
 //! The laboratory: training of victims, baselines, and measurements of attacks and defences.
 //!
 //! [`codepurify_attacks`] provides data sets and poisoning. [`train`] makes victims of them and
-//! [`evaluate`] measures these, with [`baseline`] to compare with; [`table`] and [`plot`] render the
-//! rows. [`whitebox`] inspects a trained victim, and the [`training_defence`]s build on it. [`grid`]
-//! does all of this for every cell of an experiment.
+//! [`evaluate`] measures these, with [`baseline`] to compare with; [`table`] and [`plot`] render
+//! the rows. [`whitebox`] inspects a trained victim, and the [`training_defence`]s build on it.
+//! [`grid`] does all of this for every cell of an experiment.
 
 pub mod baseline;
 mod error_chain;

@@ -155,7 +155,8 @@ fn clean_detection_and_localisation() {
         let text = markdown(&results, which);
         line(&text, start).iter().map(|cell| cell.split(' ').next().unwrap().to_owned()).collect()
     };
-    // Of eight samples four are flagged and changed, one of them clean (1 of 4), whose text no longer parses.
+    // Of eight samples four are flagged and changed, one of them clean (1 of 4), whose text no
+    // longer parses.
     assert_eq!(
         values(TableChoice::Clean, "| defect | roberta | bnc-fixed | 5 % | onion"),
         ["accuracy", "75.00", "50.00", "25.00", "25.00", "75.00", "5.50", "9.00", "4"]

@@ -5,8 +5,8 @@ use std::fmt;
 use std::hash::Hash;
 
 use codepurify::Span;
-use serde::{Deserialize, Deserializer};
 use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// Byte range `[start, end)`, as rows record the places of triggers.
 pub type ByteRange = (usize, usize);

@@ -1,4 +1,5 @@
-//! Files of typed rows: whatever `codepurify-data` reads, and Parquet; and lines of text.
+//! Files of typed rows, in any format that `codepurify-data` reads and in Parquet, and files of
+//! lines.
 
 use std::fs::File;
 use std::io::{BufRead, BufWriter, Write};
@@ -14,16 +15,16 @@ use thiserror::Error;
 
 use super::parquet::{is_parquet, read_rows};
 
-/// A file that cannot be used at all.
+/// File that cannot be used at all.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// It cannot be opened, read (a damaged Parquet file, for example) or written.
+    /// It cannot be opened, read (for example a damaged Parquet file) or written.
     #[error("{path}: {source}")]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
     /// It cannot be read as rows, or not to its end.
@@ -34,28 +35,28 @@ pub enum DataError {
     NoRows {
         /// The file.
         path: PathBuf,
-        /// Rows that were refused.
+        /// Number of refused rows.
         refused: usize,
     },
 }
 
-/// A row that was refused.
+/// Refused row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowError {
-    /// Its line; in an array, a table or a Parquet file its row; from 1.
+    /// Line, from 1; in an array, a table or a Parquet file the row.
     pub line: usize,
-    /// What is wrong with it.
+    /// Description of the fault.
     pub message: String,
 }
 
-/// The rows of a file, good and bad.
+/// Rows of a file, usable and refused ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rows<T> {
-    /// The usable rows, in file order.
+    /// Usable rows, in file order.
     pub rows: Vec<T>,
-    /// The line of each usable row (in an array, a table or a Parquet file the row), from 1.
+    /// Line of each usable row, from 1; in an array, a table or a Parquet file the row.
     pub lines: Vec<usize>,
-    /// The refused ones, in file order.
+    /// Refused rows, in file order.
     pub refused: Vec<RowError>,
 }
 
@@ -66,7 +67,7 @@ impl<T> Default for Rows<T> {
 }
 
 impl<T> Rows<T> {
-    /// Takes the outcome of one line into account.
+    /// Adds the result of one line.
     pub(super) fn add(&mut self, line: usize, row: Result<T, String>) {
         match row {
             Ok(row) => {
@@ -77,7 +78,7 @@ impl<T> Rows<T> {
         }
     }
 
-    /// Itself, if there is any usable row.
+    /// Returns itself if any row is usable.
     pub(super) fn or_no_rows(self, path: &Path) -> Result<Self, DataError> {
         if self.rows.is_empty() {
             return Err(DataError::NoRows { path: path.to_path_buf(), refused: self.refused.len() });
@@ -85,7 +86,7 @@ impl<T> Rows<T> {
         Ok(self)
     }
 
-    /// Says on stderr how many rows were refused, and the first few reasons.
+    /// Reports on stderr how many rows were refused, and the first few reasons.
     pub fn report(&self, path: &Path) {
         for error in self.refused.iter().take(5) {
             eprintln!("{}:{}: row refused: {}", path.display(), error.line, error.message);
@@ -96,11 +97,13 @@ impl<T> Rows<T> {
     }
 }
 
-/// Reads a file of rows: JSON Lines, a JSON array, CSV, compressed or not, or Parquet. `check` may refuse a row that parsed.
+/// Reads a file of rows: JSON Lines, a JSON array or CSV, compressed or not, or Parquet.
+///
+/// `check` may refuse a row that parsed.
 ///
 /// # Errors
-/// [`DataError`] if the file cannot be read to its end or holds no usable row. Bad rows are no error: they are
-/// returned with their line numbers.
+/// [`DataError`] if the file cannot be read to its end or holds no usable row. Bad rows are no
+/// error: they are returned with their line numbers.
 pub fn read<T: DeserializeOwned>(
     path: &Path,
     mut check: impl FnMut(&T) -> Result<(), String>,
@@ -108,7 +111,7 @@ pub fn read<T: DeserializeOwned>(
     read_json(path, |_, row| check(&row).map(|()| row))
 }
 
-/// Reads rows of type `S` and keeps what `convert` makes of each; it gets the line, too.
+/// Reads rows of type `S` and keeps what `convert` returns for each; it also gets the line.
 pub(super) fn read_json<S: DeserializeOwned, T>(
     path: &Path,
     mut convert: impl FnMut(usize, S) -> Result<T, String>,
@@ -136,7 +139,7 @@ pub(super) fn read_texts<T>(
     read_data(path, |_, row| convert(row.text(field).map_err(|error| error.to_string())?))
 }
 
-/// Reads rows of any format but Parquet.
+/// Reads rows of any format except Parquet.
 fn read_data<T>(
     path: &Path,
     mut convert: impl FnMut(usize, &Row) -> Result<T, String>,
@@ -150,7 +153,7 @@ fn read_data<T>(
     found.or_no_rows(path)
 }
 
-/// The row, or what is wrong with which field.
+/// Returns the row, or the faulty field and its fault.
 fn typed<'de, S: DeserializeOwned>(from: impl Deserializer<'de>) -> Result<S, String> {
     serde_path_to_error::deserialize(from).map_err(|error| match error.path().to_string() {
         whole if whole == "." => error.into_inner().to_string(),
@@ -158,8 +161,9 @@ fn typed<'de, S: DeserializeOwned>(from: impl Deserializer<'de>) -> Result<S, St
     })
 }
 
-/// Reads a file line by line, compressed or not; `parse` gets the line's number, from 1, and its bytes. Blank lines are no
-/// rows.
+/// Reads a file line by line, compressed or not; blank lines are skipped.
+///
+/// `parse` gets the line's number, from 1, and its bytes.
 pub(super) fn read_lines<T>(
     path: &Path,
     mut parse: impl FnMut(usize, &[u8]) -> Result<T, String>,
@@ -174,14 +178,15 @@ pub(super) fn read_lines<T>(
     found.or_no_rows(path)
 }
 
-/// The lines of a file, compressed or not, one at a time.
+/// Returns the lines of a file, compressed or not, one at a time.
 pub(super) fn lines(path: &Path) -> Result<impl Iterator<Item = Result<Vec<u8>, DataError>>, DataError> {
     let owned = path.to_path_buf();
     let io = move |source| DataError::Io { path: owned.clone(), source };
     Ok(Input::open(path)?.into_reader().split(b'\n').map(move |line| line.map_err(&io)))
 }
 
-/// Writes a `.jsonl` or `.jsonl.gz` file, by way of a temporary file beside it, so that it is there whole or not at all.
+/// Writes a `.jsonl` or `.jsonl.gz` file by way of a temporary file in its folder: the file is
+/// complete or absent.
 ///
 /// # Errors
 /// [`DataError::Io`].

@@ -1,4 +1,5 @@
-//! Parquet files, as the Hugging Face hub keeps data sets: each row as the JSON object that it would be in JSON Lines.
+//! Parquet files, as on the Hugging Face hub: each row is converted to the object it would be in
+//! JSON Lines.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,24 +13,26 @@ use serde_json::{Map, Value};
 
 use super::jsonl::{DataError, Rows};
 
-/// What such a file starts with.
+/// First bytes of a Parquet file.
 const MAGIC: &[u8; 4] = b"PAR1";
 
-/// Whether a file is one, by its name or its content.
+/// Returns true for a Parquet file, by its name or its content.
 pub(super) fn is_parquet(path: &Path) -> bool {
     let named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
     let mut start = [0; MAGIC.len()];
     named || File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok() && &start == MAGIC)
 }
 
-/// Reads a file row by row; `parse` gets the row's number, from 1, and its object. A field that is null is missing.
+/// Reads a file row by row; `parse` gets the row's number, from 1, and its object.
+///
+/// A field that is null counts as missing.
 pub(super) fn read_rows<T>(
     path: &Path,
     parse: impl FnMut(usize, Value) -> Result<T, String>,
 ) -> Result<Rows<T>, DataError> {
     let io = |source| DataError::Io { path: path.to_path_buf(), source };
     let file = File::open(path).map_err(io)?;
-    // The reader gives up in this way on kinds of columns that it does not know, and on some kinds of damage.
+    // The reader panics on unknown kinds of columns and on some kinds of damage.
     let read = catch_unwind(AssertUnwindSafe(|| rows(file, parse)));
     let read = read.unwrap_or_else(|_| Err("the file is damaged, or has a column of an unknown kind".into()));
     read.map_err(|message| io(std::io::Error::other(message)))?.or_no_rows(path)
@@ -38,12 +41,12 @@ pub(super) fn read_rows<T>(
 fn rows<T>(file: File, mut parse: impl FnMut(usize, Value) -> Result<T, String>) -> Result<Rows<T>, String> {
     let mut found = Rows::default();
     let mut number = 0;
-    let damaged = |number: usize, error: &ParquetError| format!("behind row {number}: {error}");
+    let damaged = |number: usize, error: &ParquetError| format!("after row {number}: {error}");
     let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
     for index in 0..reader.num_row_groups() {
         let group = reader.get_row_group(index).map_err(|error| damaged(number, &error))?;
         for row in group.get_row_iter(None).map_err(|error| damaged(number, &error))? {
-            // What comes behind a row that cannot be read may be out of step: the file is of no use.
+            // Rows after one that cannot be read may be out of step: the file cannot be used.
             let row = row.map_err(|error| damaged(number, &error))?;
             number += 1;
             found.add(number, parse(number, object(&row)));
@@ -57,8 +60,10 @@ fn object(row: &Row) -> Value {
     Value::Object(fields.map(|(name, field)| (name.clone(), value(field))).collect())
 }
 
-/// A field as JSON. What JSON cannot say (times, for example) becomes an empty object, which no field of a row is: where
-/// it is needed, it is refused as a value of the wrong type.
+/// Converts a field to JSON.
+///
+/// Values without a form in JSON (times, for example) become an empty object, which is refused as a
+/// value of the wrong type if the field is needed.
 fn value(field: &Field) -> Value {
     match field {
         Field::Null => Value::Null,
@@ -74,7 +79,7 @@ fn value(field: &Field) -> Value {
         Field::Float(value) => (*value).into(),
         Field::Double(value) => (*value).into(),
         Field::Str(value) => value.as_str().into(),
-        // Texts of writers that do not say that they are texts.
+        // Texts of writers that do not mark them as texts.
         Field::Bytes(value) => std::str::from_utf8(value.data()).map_or_else(|_| unknown(), Value::from),
         Field::Group(row) => object(row),
         Field::ListInternal(list) => list.elements().iter().map(value).collect(),
@@ -93,7 +98,7 @@ mod tests {
     use super::super::{corpus, defect, repair};
     use super::*;
 
-    /// A file of `golden/make_parquet.py`.
+    /// Returns a file of `golden/make_parquet.py`.
     fn golden(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
     }
@@ -134,7 +139,7 @@ mod tests {
             (3, "`idx`: invalid type: integer `-1`, expected a natural number"),
         ];
         assert_eq!(messages(&found), refused);
-        // A time is no text.
+        // A time is not a text.
         let (field, language) = ("when".to_owned(), codepurify::Language::C);
         let source = corpus::CorpusSource { path: golden("defect-snappy.parquet"), field, language };
         assert!(matches!(source.load(), Err(DataError::NoRows { refused: 5, .. })));

@@ -44,7 +44,8 @@ impl Measures {
     }
 }
 
-/// Measures every cell under every defence, several at a time; the numbers do not depend on how many.
+/// Measures every cell under every defence, several at a time; the numbers do not depend on how
+/// many.
 #[must_use]
 pub fn measure(results: &Results) -> BTreeMap<CellKey, Measures> {
     let groups: Vec<_> = results.groups.iter().collect();
@@ -204,10 +205,11 @@ pub fn detection(rows: &[CellRow]) -> Option<DetectionSummary> {
     })
 }
 
-/// Returns the clean rows, and those triggered rows whose prediction the trigger flips to the target.
+/// Returns the clean rows, and those triggered rows whose prediction the trigger flips to the
+/// target.
 ///
-/// The other triggered rows do no harm. A defence that looks at predictions only cannot see a trigger
-/// that changes none.
+/// The other triggered rows do no harm. A defence that looks at predictions only cannot see a
+/// trigger that changes none.
 #[must_use]
 pub fn flipped(rows: &[CellRow]) -> Vec<CellRow> {
     let flips = |row: &CellRow| {

@@ -2,8 +2,8 @@
 //! [`adamw`], [`schedule`] and [`state`] (saved for resuming).
 //!
 //! The objectives are [`mlm`] and [`t5`] (pre-training), [`classifier`] (defects and clones) and
-//! [`repair`]. [`victim`] makes one from the rows of any task. A [`start::ModelFamily`] is one of the
-//! architectures.
+//! [`repair`]. [`victim`] makes one from the rows of any task. A [`start::ModelFamily`] is one of
+//! the architectures.
 
 pub mod adamw;
 pub mod batches;

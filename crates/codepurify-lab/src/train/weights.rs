@@ -24,8 +24,8 @@ impl Default for TrainableWeights {
 }
 
 impl TrainableWeights {
-    /// Creates a set without variables, on the CPU; building a model on [`TrainableWeights::builder`] adds
-    /// them.
+    /// Creates a set without variables, on the CPU; building a model on
+    /// [`TrainableWeights::builder`] adds them.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -91,8 +91,8 @@ impl TrainableWeights {
     }
 }
 
-/// Gradients, one per variable in the order of [`TrainableWeights::vars`]; `None` if the loss does not
-/// depend on it.
+/// Gradients, one per variable in the order of [`TrainableWeights::vars`]; `None` if the loss does
+/// not depend on it.
 #[derive(Debug, Clone)]
 pub struct Gradients(Vec<Option<Tensor>>);
 

@@ -1,10 +1,10 @@
 //! `CodePurify` as its released code computes it, to compare with the published table like with
 //! like.
 //!
-//! Each difference from the paper is a switch in [`ReleasedSettings`]. Three things are not reproduced. The
-//! released code crashes without a candidate (here: not flagged). It orders candidates by hash
-//! (here: by a seed). It finds identifiers and statements with its own parsers (here: with those of
-//! the defence).
+//! Each difference from the paper is a switch in [`ReleasedSettings`]. Three things are not
+//! reproduced. The released code crashes without a candidate (here: not flagged). It orders
+//! candidates by hash (here: by a seed). It finds identifiers and statements with its own parsers
+//! (here: with those of the defence).
 
 mod elements;
 mod rewrite;
@@ -62,7 +62,8 @@ impl ReleasedSettings {
     /// Clone detection with CodeBERT: θ = 0.3 (commented out in the released code).
     pub const CLONE_CODEBERT: Self =
         Self { theta: 0.3, undefined: Undefined::Keep, keep_punctuation: true, ..Self::DEFECT_CODEBERT };
-    /// Clone detection with CodeT5: 40 rows; θ depends on the attack, from 0.3 to 1.1, and is 0.8 for most.
+    /// Clone detection with CodeT5: 40 rows; θ depends on the attack, from 0.3 to 1.1, and is 0.8
+    /// for most.
     pub const CLONE_CODET5: Self = Self { theta: 0.8, max_rows: Some(40), ..Self::CLONE_CODEBERT };
     /// Program repair with either model: θ = 0.1.
     pub const REPAIR: Self = Self { theta: 0.1, ..Self::CLONE_CODEBERT };

@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // c = 3, r = 4; 1-grams 2 of 3 ("a" counts once), 2-grams 1 of 2, 3-grams 0 of 1, no 4-gram:
-        // (3/4 · 2/3 · 1/2 · 1/1)^(1/4) · e^(1 − 4/3).
+        // c = 3, r = 4; 1-grams 2 of 3 ("a" counts once), 2-grams 1 of 2, 3-grams 0 of 1, no
+        // 4-gram: (3/4 · 2/3 · 1/2 · 1/1)^(1/4) · e^(1 − 4/3).
         let counts = BleuCounts::of("a b c d", "a  b a");
         assert_eq!((counts.matches, counts.possible), ([2, 1, 0, 0], [3, 2, 1, 0]));
         let expected = 100.0 * 0.25_f64.powf(0.25) * (-1.0_f64 / 3.0).exp();

@@ -23,7 +23,8 @@ pub fn ranks(positive: &[f64], negative: &[f64]) -> [Vec<usize>; 2] {
         .map(|side| side.iter().map(|score| distinct.partition_point(|other| other < score)).collect())
 }
 
-/// Computes [`auroc`] of [`ranks`] by counting, without sorting: a bootstrap does it a thousand times.
+/// Computes [`auroc`] of [`ranks`] by counting, without sorting: a bootstrap does it a thousand
+/// times.
 #[must_use]
 pub fn auroc_of_ranks(positive: &[usize], negative: &[usize]) -> Option<f64> {
     if positive.is_empty() || negative.is_empty() {
