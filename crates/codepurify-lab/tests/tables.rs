@@ -171,9 +171,9 @@ fn clean_detection_and_localisation() {
     );
     // The fourth, which loses, gets the target without its trigger as well.
     let text = markdown(&results, TableChoice::Detection);
-    let (_, turned) = text.split_once("for their trigger only").unwrap();
-    let turned = line(turned, "| defect | roberta | bnc-fixed | 5 % | onion");
-    assert_eq!(turned, ["100.00 [100.0, 100.0]", "100.00", "3"]);
+    let (_, flipped) = text.split_once("the trigger flips").unwrap();
+    let flipped = line(flipped, "| defect | roberta | bnc-fixed | 5 % | onion");
+    assert_eq!(flipped, ["100.00 [100.0, 100.0]", "100.00", "3"]);
     // Three hits of four; each has 5 of 15 bytes.
     assert_eq!(
         values(TableChoice::Localisation, "| defect | roberta | bnc-fixed | 5 % | onion"),

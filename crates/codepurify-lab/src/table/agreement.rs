@@ -15,7 +15,7 @@ use crate::evaluate::metrics::{auroc, share};
 pub fn agreement(results: &Results, others: &Results) -> Table {
     let caption = "Agreement with the other rows in %: the same decision, the same answer without and with the defence; AUROC \
                    here and there";
-    let header = ["samples", "decision", "answer", "answer behind it", "AUROC", "other AUROC"];
+    let header = ["samples", "decision", "answer", "answer after the defence", "AUROC", "other AUROC"];
     by_cell(caption, &header, &results.groups, |key, group| {
         let Some(other) = others.groups.get(key) else { return Vec::new() };
         let (here, there) = common(group, other);

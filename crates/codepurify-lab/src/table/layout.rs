@@ -68,7 +68,7 @@ pub fn sources(results: &Results) -> Table {
         let files: Vec<String> = group.files.iter().map(|path| path.display().to_string()).collect();
         files.join(" ")
     };
-    let mut table = by_cell("Where the rows are", &["rows", "files"], &results.groups, |_, group| {
+    let mut table = by_cell("Files of the rows", &["rows", "files"], &results.groups, |_, group| {
         vec![vec![group.rows.len().to_string(), files(group)]]
     });
     let removal = |(key, (found, path)): (&CellKey, &(Confusion, PathBuf))| {
@@ -197,8 +197,8 @@ fn detected(cells: &Cells) -> Table {
 }
 
 fn detected_flipped(cells: &Cells) -> Table {
-    let caption = "Detection in %: samples that are answered with the target for their trigger only, against clean samples";
-    by_cell(caption, &["AUROC", "TPR", "turned"], cells, |_, measures| {
+    let caption = "Detection in %: samples that the trigger flips to the target, against clean samples";
+    by_cell(caption, &["AUROC", "TPR", "flipped"], cells, |_, measures| {
         let Some(DetectionSummary { auroc, decided, .. }) = measures.detection_of_flipped else {
             return Vec::new();
         };
