@@ -66,7 +66,7 @@ fn contrast(out: &mut dyn Write, [missed, found]: [&Screened; 2], style: TextSty
         "\n4. The same statement in three places. Hidden one by one, none of them is missed; put into other code, it opens \
          the backdoor there, too:\n"
     )?;
-    for (profile, screened) in [("paper", missed), ("default", found)] {
+    for (profile, screened) in [("paper", missed), ("transplant", found)] {
         let Some(verdict) = result(screened, REPEATED_PATH) else { continue };
         let triggers: usize = verdict.triggers.iter().map(|trigger| trigger.spans.len()).sum();
         let places = if triggers > 0 { format!(", {triggers} places") } else { String::new() };

@@ -66,7 +66,7 @@ struct DefenceArguments {
     #[arg(long)]
     mlm: PathBuf,
     /// Statistic that decides
-    #[arg(long, value_enum, default_value = "default")]
+    #[arg(long, value_enum, default_value = "transplant")]
     profile: ProfileChoice,
     /// Number of clean rows, and of triggered ones
     #[arg(long, default_value_t = 300)]
@@ -83,6 +83,7 @@ struct DefenceArguments {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ProfileChoice {
     /// Sufficiency in references
+    #[value(name = "transplant", alias = "default")]
     Default,
     /// 1 − H/ln n
     Normalised,
