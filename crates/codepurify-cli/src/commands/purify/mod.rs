@@ -121,9 +121,8 @@ impl Mode {
         if self.diff {
             return Ok(if for_people { diffs(files, settings.output.color()) } else { patches(files) });
         }
-        let whole = |file: &Purified<'_>| match for_people {
-            true => Ok(text::visible_lines(&file.new).into_bytes()),
-            false => file.encoded(&file.new),
+        let whole = |file: &Purified<'_>| {
+            if for_people { Ok(text::visible_lines(&file.new).into_bytes()) } else { file.encoded(&file.new) }
         };
         let shown = if self.in_place { &[] } else { files };
         Ok(shown.iter().map(whole).collect::<Result<Vec<_>, _>>()?.concat())
