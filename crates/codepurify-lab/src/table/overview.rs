@@ -33,8 +33,9 @@ pub(super) fn overview(cells: &Cells) -> Table {
     };
     let header = ["task", "family", "defence", "cells"].into_iter().chain(MEASURES).map(str::to_owned);
     Table {
-        caption: "Means over the cells in %; the drop is that of the task's first measure, passes are per sample"
-            .to_owned(),
+        caption:
+            "Means over the cells in %; the drop is that of the task's first measure, passes are per sample"
+                .to_owned(),
         header: header.collect(),
         rows: lines.values().map(line).collect(),
     }
