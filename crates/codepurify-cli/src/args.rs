@@ -74,8 +74,6 @@ pub(crate) struct ScanArgs {
     pub(crate) options: Options,
 }
 
-// Each flag is an option of its own on the command line.
-#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each flag is a switch of its own")]
 pub(crate) struct PurifyArgs {
