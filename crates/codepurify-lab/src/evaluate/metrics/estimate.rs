@@ -56,7 +56,11 @@ pub fn bootstrap_all<T: Clone, const N: usize>(
         }
     }
     let mut resampled = resampled.into_iter();
-    values.map(|value| interval(value?, resampled.next()?))
+    values.map(|value| {
+        // Taken first: a measure without a value has its place among the resampled ones, too.
+        let resampled = resampled.next()?;
+        interval(value?, resampled)
+    })
 }
 
 /// Fills each group of `sample` with draws, with replacement, from the same group of `groups`.
