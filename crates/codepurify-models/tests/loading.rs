@@ -335,7 +335,7 @@ fn two_networks_are_refused_by_both_names() {
     assert_refused!(fixture.victim(), LoadError::TwoNetworks { what: "heads", .. }, [both[0], both[1]]);
 }
 
-/// A network of GraphCodeBERT's clone model: a classifier in the field `encoder`, and a head over two vectors.
+/// A network of `GraphCodeBERT`'s clone model: a classifier in the field `encoder`, and a head over two vectors.
 fn graph_model() -> Fixture {
     Fixture::classifier().with_weights(|tensors| {
         let inner = std::mem::take(tensors).into_iter();
