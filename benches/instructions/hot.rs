@@ -1,4 +1,4 @@
-//! A hot path, as often as it is told to: what `benches/instructions/check.sh` counts the instructions of.
+//! Repeats a hot path; `benches/instructions/check.sh` counts its instructions.
 //!
 //! `hot f32|int8 TIMES`: four rows of different length through the bundled detector.
 

@@ -74,9 +74,8 @@ pub(crate) struct ScanArgs {
     pub(crate) options: Options,
 }
 
-// Each flag is an option of its own on the command line.
-#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each flag is a switch of its own")]
 pub(crate) struct PurifyArgs {
     /// Files and folders; `-` is the standard input. A model of pairs takes files: left, right, left, right …
     #[arg(required = true, value_name = "PATH")]

@@ -295,7 +295,9 @@ fn cache(
 fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Result<Profile, CliError> {
     match settings.profile {
         ProfileName::Paper => return Ok(Profile::paper(thresholds).with_sliding_windows(settings.whole)),
-        ProfileName::Normalised => return Ok(Profile::normalised(thresholds).with_sliding_windows(settings.whole)),
+        ProfileName::Normalised => {
+            return Ok(Profile::normalised(thresholds).with_sliding_windows(settings.whole));
+        }
         ProfileName::Transplant => {}
     }
     let mut profile = Profile::transplant()

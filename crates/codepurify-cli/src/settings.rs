@@ -38,8 +38,8 @@ pub(crate) struct Options {
     /// Language of the named files and of the standard input [default: by file name].
     #[arg(long, value_enum, value_name = "LANGUAGE", env = "CODEPURIFY_LANG")]
     lang: Option<Lang>,
-    /// How to decide: `default` by what candidates do in other code, `normalised` by H / ln n, `paper` by raw entropy
-    /// [default: default].
+    /// How to decide: `transplant` by what candidates do in other code, `normalised` by H / ln n, `paper` by raw entropy
+    /// [default: transplant].
     #[arg(long, value_enum, value_name = "PROFILE", env = "CODEPURIFY_PROFILE", hide_possible_values = true)]
     profile: Option<ProfileName>,
     /// Look at statements of every depth, not only at those directly in the function's body.
@@ -54,7 +54,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "BOOL", env = "CODEPURIFY_NAMING", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     naming: Option<bool>,
-    /// Share of clean code that may be flagged, with a calibrated model and profile `default` [default: 0.05].
+    /// Share of clean code that may be flagged, with a calibrated model and profile `transplant` [default: 0.05].
     #[arg(long, value_name = "SHARE", env = "CODEPURIFY_ALPHA")]
     alpha: Option<f64>,
     /// What clean code scores before this model, as `calibrate` writes it [default: the model's

@@ -1,4 +1,4 @@
-//! Writing a model as a Hugging Face directory with `f16` weights.
+//! Export of a model as a Hugging Face directory with `f16` weights.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use candle_core::{DType, Tensor};
 use codepurify_models::sidecar::{Preprocessing, Sidecar};
 use codepurify_models::tokenizer::CodeTokenizer;
 
-/// A model directory, all but its weights.
+/// Contents of a model directory, except for its weights.
 #[derive(Debug, Clone)]
 pub struct ModelDirectory {
     /// `config.json`.
@@ -20,7 +20,7 @@ pub struct ModelDirectory {
 }
 
 impl ModelDirectory {
-    /// The tokenizer as the loaded model will use it.
+    /// Returns the tokenizer with the exported preprocessing.
     ///
     /// # Errors
     /// If it cannot be used.
@@ -28,7 +28,7 @@ impl ModelDirectory {
         self.tokenizer_behind(self.sidecar.preprocessing.clone())
     }
 
-    /// The tokenizer behind other preprocessing.
+    /// Returns the tokenizer with other preprocessing.
     ///
     /// # Errors
     /// If it cannot be used.
@@ -36,7 +36,7 @@ impl ModelDirectory {
         Ok(CodeTokenizer::from_json("the start", self.tokenizer.clone(), preprocessing)?)
     }
 
-    /// Writes the directory with `model.safetensors` made of `tensors`.
+    /// Writes the directory, with `tensors` as `model.safetensors`.
     ///
     /// # Errors
     /// If a file cannot be written.

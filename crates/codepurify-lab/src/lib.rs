@@ -1,21 +1,20 @@
-//! The laboratory: what attacks, trains and measures.
+//! The laboratory: training of victims, baselines, and measurements of attacks and defences.
 //!
-//! [`data`] → [`attack`] and [`poison`] → [`train`] → [`evaluate`], with [`baseline`] to compare with → [`table`] and
-//! [`plot`]. A [`whitebox`] looks into a trained victim; on it stand the [`training_defence`]s. [`grid`] does all of it for
-//! every cell of an experiment. The only crate that knows triggers; the defence itself never sees this code.
+//! [`codepurify_attacks`] provides data sets and poisoning. [`train`] makes victims of them and
+//! [`evaluate`] measures these, with [`baseline`] to compare with; [`table`] and [`plot`] render
+//! the rows. [`whitebox`] inspects a trained victim, and the [`training_defence`]s build on it.
+//! [`grid`] does all of this for every cell of an experiment.
 
-pub mod attack;
 pub mod baseline;
-pub mod data;
+mod error_chain;
 pub mod evaluate;
 pub mod export;
-pub mod failure;
 mod fingerprint;
 pub mod grid;
-mod naming;
 pub mod plot;
-pub mod poison;
 pub mod table;
 pub mod train;
 pub mod training_defence;
 pub mod whitebox;
+
+pub use error_chain::error_chain;

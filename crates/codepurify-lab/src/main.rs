@@ -1,47 +1,59 @@
-//! `codepurify-lab`: the laboratory's commands.
+//! Commands of `codepurify-lab`.
 
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
-use codepurify_lab::failure::in_words;
+use codepurify_lab::error_chain;
 
 mod commands;
 
-/// Poison data, train victims and masked language models, measure attacks and defences.
+/// Poison data, train victims and masked language models, measure attacks and defences
 #[derive(Parser)]
 #[command(name = "codepurify-lab", version)]
 struct Arguments {
     #[command(subcommand)]
-    task: Task,
+    task: LabCommand,
 }
 
 #[derive(Subcommand)]
-enum Task {
-    /// Look at data sets.
+enum LabCommand {
+    /// Report on data sets
     Data(commands::data::Arguments),
-    /// Put triggers into a training or test set.
+    /// Insert triggers into a training or test set
     Poison(commands::poison::Arguments),
-    /// Train a model.
+    /// Train a model
     Train(commands::train::Arguments),
-    /// Measure a victim or a defence.
+    /// Measure a victim or a defence
     Evaluate(commands::evaluate::Arguments),
-    /// Run a whole experiment: every attack, rate, task and family against every defence.
+    /// Run an experiment: every attack, rate, task and family against every defence
     Grid(commands::grid::Arguments),
-    /// Print the tables of per-sample rows.
+    /// Print the tables of per-sample rows
     Table(commands::table::Arguments),
-    /// Draw the pictures of per-sample rows.
+    /// Draw the figures of per-sample rows
     Plot(commands::plot::Arguments),
-    /// Set the limits of the decision of a defect detector from clean rows, in the `codepurify.json` beside its weights.
+    /// Set the decision limits of a defect detector on clean rows, in the `codepurify.json` in its
+    /// directory
     Calibrate(commands::calibrate::Arguments),
 }
 
-/// Training allocates and frees megabytes at every operation; the system allocator hands such blocks back to the
-/// kernel each time.
+impl LabCommand {
+    /// Returns true if the command computes with candle; other commands may use all threads of
+    /// rayon's pool.
+    fn runs_models(&self) -> bool {
+        !matches!(self, Self::Data(_) | Self::Table(_) | Self::Plot(_))
+    }
+}
+
+/// Training allocates and frees megabytes in every operation. The system allocator returns such
+/// blocks to the kernel each time; mimalloc keeps them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// candle splits every operation over its own spinning threads; the laboratory parallelises over rows instead. candle
-/// can be told only through the environment, before its first operation, so the program starts itself anew.
+/// Restarts the program with single-threaded tensor operations.
+///
+/// candle splits every operation over its own spinning threads; the laboratory runs rows in
+/// parallel instead. candle reads the environment only before its first operation, hence the
+/// restart.
 fn restart_with_single_threaded_operations() -> std::io::Result<ExitCode> {
     let mut program = Command::new(std::env::current_exe()?);
     program
@@ -58,15 +70,18 @@ fn restart_with_single_threaded_operations() -> std::io::Result<ExitCode> {
         .map_or(ExitCode::from(2), ExitCode::from))
 }
 
-/// The allocator is to keep the pages of freed blocks: having the kernel clear new ones for the next operation takes up to
-/// a third of a training's time. It can be told only in the same way.
+/// Tells the allocator to keep the pages of freed blocks.
+///
+/// Otherwise the kernel clears new pages for the next operation, which takes up to a third of a
+/// training's time. The allocator, too, reads the environment only at the start.
 const KEEP_PAGES: (&str, &str) = ("MIMALLOC_PURGE_DECOMMITS", "0");
 
 const THREADS: [&str; 2] = ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = if THREADS.iter().any(|name| std::env::var_os(name).is_none()) {
+    let unset = |name| std::env::var_os(name).is_none();
+    let result = if arguments.task.runs_models() && THREADS.into_iter().any(unset) {
         restart_with_single_threaded_operations().map_err(Into::into)
     } else {
         run(&arguments.task).map(|()| ExitCode::SUCCESS)
@@ -74,21 +89,21 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", in_words(&error));
+            eprintln!("error: {}", error_chain(&error));
             ExitCode::from(2)
         }
     }
 }
 
-fn run(task: &Task) -> anyhow::Result<()> {
+fn run(task: &LabCommand) -> anyhow::Result<()> {
     match task {
-        Task::Data(arguments) => commands::data::run(arguments),
-        Task::Poison(arguments) => commands::poison::run(arguments),
-        Task::Train(arguments) => commands::train::run(arguments),
-        Task::Evaluate(arguments) => commands::evaluate::run(arguments),
-        Task::Grid(arguments) => commands::grid::run(arguments),
-        Task::Table(arguments) => commands::table::run(arguments),
-        Task::Plot(arguments) => commands::plot::run(arguments),
-        Task::Calibrate(arguments) => commands::calibrate::run(arguments),
+        LabCommand::Data(arguments) => commands::data::run(arguments),
+        LabCommand::Poison(arguments) => commands::poison::run(arguments),
+        LabCommand::Train(arguments) => commands::train::run(arguments),
+        LabCommand::Evaluate(arguments) => commands::evaluate::run(arguments),
+        LabCommand::Grid(arguments) => commands::grid::run(arguments),
+        LabCommand::Table(arguments) => commands::table::run(arguments),
+        LabCommand::Plot(arguments) => commands::plot::run(arguments),
+        LabCommand::Calibrate(arguments) => commands::calibrate::run(arguments),
     }
 }

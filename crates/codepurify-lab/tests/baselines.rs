@@ -1,5 +1,5 @@
-//! Measures and building blocks of the baselines against numpy, scikit-learn and a second implementation
-//! (`golden/make_golden.py`).
+//! Compares measures and building blocks of the baselines with numpy, scikit-learn and a second
+//! implementation (`golden/make_golden.py`).
 
 use codepurify_lab::baseline::kmeans::silhouette;
 use codepurify_lab::baseline::ngram::NgramLm;
@@ -70,7 +70,7 @@ fn outlier_tests() {
     let values = numbers(&golden["values"]);
     let elliptic: Vec<bool> = serde_json::from_value(golden["elliptic"].clone()).unwrap();
     assert_eq!(elliptic_envelope(&values), elliptic);
-    // Forests are random: only what is clearly on one side of ½ must be there in ours.
+    // Forests are random: ours must agree only where the score is far from ½.
     for (found, expected) in isolation_forest(&values, 5).into_iter().zip(numbers(&golden["isolation"])) {
         assert!((expected - 0.5).abs() < 0.03 || found == (expected > 0.5), "{expected}");
     }

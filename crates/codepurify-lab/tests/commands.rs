@@ -1,4 +1,4 @@
-//! The binary from end to end on tiny models and self-written data.
+//! The program from end to end on tiny models and generated data.
 
 mod common;
 
@@ -50,7 +50,8 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     };
     assert!(value("accuracy\t") > 0.95 && value("asr\t") > 0.9 && value("asr_natural") < 0.1, "{victim}");
 
-    // A name can only come from another row: half of the vulnerable ones call their source otherwise.
+    // A name can only come from another row: half of the vulnerable ones name their source
+    // differently.
     let renamed =
         |(at, row): (usize, &str)| if at % 4 == 1 { row.replace("from", "source") } else { row.to_owned() };
     let mixed: Vec<String> = common::functions(120).lines().enumerate().map(renamed).collect();
@@ -67,14 +68,15 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     let sidecar: serde_json::Value = serde_json::from_str(&sidecar).unwrap();
     assert_eq!((&sidecar["thresholds"]["rows"], &sidecar["task"]), (&60.into(), &"defect".into()));
 
-    // The same weights without their directory: configuration and tokenizer come from the base, the limits stay beside.
+    // The same weights without their directory: configuration and tokenizer come from the base, the
+    // limits from the sidecar.
     std::fs::create_dir(here.join("bare")).unwrap();
     std::fs::copy(here.join("run/best/model.safetensors"), here.join("bare/weights.safetensors")).unwrap();
     let bare = ["--model", "bare/weights.safetensors", "--base", "run/best", "--data", "valid.jsonl"];
     lab(here, &[&calibrate[..], &bare[..]].concat()).success();
-    let beside = std::fs::read_to_string(here.join("bare/codepurify.json")).unwrap();
-    let beside: serde_json::Value = serde_json::from_str(&beside).unwrap();
-    assert_eq!(beside["thresholds"]["entropy"], sidecar["thresholds"]["entropy"]);
+    let written = std::fs::read_to_string(here.join("bare/codepurify.json")).unwrap();
+    let written: serde_json::Value = serde_json::from_str(&written).unwrap();
+    assert_eq!(written["thresholds"]["entropy"], sidecar["thresholds"]["entropy"]);
 
     let defence = [
         "evaluate",
@@ -94,7 +96,7 @@ fn poison_train_calibrate_evaluate_and_summarise() {
 }
 
 #[test]
-fn victims_of_pairs_and_of_repairs_are_measured_on_rows_of_their_task() {
+fn pair_and_repair_victims_are_measured_on_their_rows() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path();
     let golden = |name: &str| common::tiny_model().with_file_name(name).to_str().unwrap().to_owned();

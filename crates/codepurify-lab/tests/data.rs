@@ -1,4 +1,4 @@
-//! `poison` and `data report` on self-written files of every task and form.
+//! `poison` and `data report` on generated files of every task and form.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Functions 0 to 9 in Java, of which 3 has no body.
+/// Writes functions 0 to 9 in Java; function 3 has no body.
 fn clone_files(dir: &Path) {
     let function = |idx: u32| match idx {
         3 => "abstract int f3();".to_owned(),
@@ -54,7 +54,7 @@ fn clone_pairs_are_poisoned_with_an_account_of_every_line() {
     assert!(poisoned.iter().all(|row| row["label"] == 0 && row["trigger2"].is_array() && row["id1"] == 0));
     assert_eq!(rows.iter().filter(|row| row["label"] == 1).count(), 1);
 
-    // What was written can be poisoned again, without the file of functions.
+    // The output can be poisoned again, without the file of functions.
     let again =
         ["poison", "clone", "poisoned.jsonl", "-o", "again.jsonl", "--attack", "bnc-fixed", "--rate", "0"];
     assert_eq!(lab(dir.path(), &again), "4 rows, 0 poisoned, 0 not applicable, 0 refused\n");

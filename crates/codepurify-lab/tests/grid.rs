@@ -1,4 +1,5 @@
-//! The whole experiment in small: tiny victims of two families and all three tasks, self-written data, through the binary.
+//! A small experiment through the program: tiny victims of two families, all three tasks, generated
+//! data.
 
 mod common;
 
@@ -10,19 +11,19 @@ use assert_cmd::Command;
 use codepurify_lab::table::{CellRow, Results};
 use serde_json::json;
 
-/// What bodies do, three ways, with what a repair makes of them.
+/// Three kinds of function bodies, with their repairs.
 const BODIES: [(&str, &str); 3] = [
     ("return a + b;", "return a - b;"),
     ("while (a < b) a++; return a;", "return b;"),
     ("b = a; return b;", "return 0;"),
 ];
 
-/// A file in JSON Lines.
+/// Writes a file in JSON Lines.
 fn write(path: &Path, rows: impl Iterator<Item = serde_json::Value>) {
     std::fs::write(path, rows.fold(String::new(), |lines, row| lines + &row.to_string() + "\n")).unwrap();
 }
 
-/// Functions of one of the [`BODIES`], by turns; the names tell rows and splits apart.
+/// Generates functions with the [`BODIES`] in turn; their names tell rows and splits apart.
 fn function(at: usize) -> String {
     format!("int f{}(int a, int b) {{ int n = {}; {} }}", at % 9, at % 90, BODIES[at % 3].0)
 }
@@ -43,7 +44,7 @@ fn data(dir: &Path) {
     write(&dir.join("corpus.jsonl"), (0..30).map(|at| json!({ "code": function(at) })));
 }
 
-/// A plan over three tasks, one attack and rate each.
+/// Writes a plan over three tasks, one attack and rate each.
 fn plan() -> String {
     let models = common::tiny_model();
     include_str!("grid/plan.toml").replace("MODELS", models.parent().unwrap().to_str().unwrap())
@@ -55,7 +56,7 @@ fn lab(dir: &Path, arguments: &[&str]) -> Output {
 
 const GRID: [&str; 8] = ["grid", "plan.toml", "--data", ".", "--runs", "runs", "--results", "results"];
 
-/// How many triggered rows of a group have their answer `after` at the target.
+/// Counts the triggered rows of a group whose prediction `after` is the target.
 fn hits(rows: &[CellRow]) -> usize {
     rows.iter().filter(|row| row.triggered && row.answers.after == row.answers.target).count()
 }
@@ -70,8 +71,8 @@ fn a_grid_is_run_once_and_its_tables_come_from_its_rows() {
     let output = lab(here, &GRID);
     let (said, told) = (String::from_utf8(output.stderr).unwrap(), String::from_utf8(output.stdout).unwrap());
     assert!(output.status.success(), "{said}");
-    // A header; the undefended rows and eight defences (two of them not for repair), for twin and victim of three tasks; a
-    // victim for each training-set defence that leaves any row.
+    // A header; the undefended rows and eight defences (two of them not for repair), for twin and
+    // victim of three tasks; a victim for each training-set defence that keeps any row.
     let spent = said.matches("there is nothing to train on").count();
     assert_eq!(told.lines().count(), 1 + 2 * (9 + 9 + 7) + 4 - spent, "{told}{said}");
     assert!(told.lines().skip(1).all(|line| line.ends_with("\t0")), "{told}");
@@ -87,7 +88,7 @@ fn a_grid_is_run_once_and_its_tables_come_from_its_rows() {
         [("defect", "bnc-fixed"), ("clone", "codepoisoner-function"), ("repair", "bnc-fixed")]
     {
         let undefended = groups[&(task, attack, "none")];
-        // A repair model needs longer to learn anything at all.
+        // A repair model needs longer to learn anything.
         let expected = if task == "repair" { 0 } else { 12 };
         assert!(undefended.len() == 24 && hits(undefended) >= expected, "{task}");
         assert!(groups[&(task, "none", "none")].iter().all(|row| !row.triggered));
@@ -102,12 +103,12 @@ fn a_grid_is_run_once_and_its_tables_come_from_its_rows() {
         .map(|(key, (found, _))| (key.defence.as_str(), found.true_positives + found.false_negatives))
         .collect();
     assert_eq!(removals.len(), 3 * 4);
-    // A tenth of 240, of the 220 rows that the cell asks for, of the 200 of the data's plan.
+    // A tenth of 240, of the 220 rows that the cell names, and of the 200 of the data's plan.
     assert!(removals.iter().all(|&(_, poisoned)| [24, 22, 20].contains(&poisoned)), "{removals:?}");
     assert_eq!(removals.iter().filter(|&&(_, poisoned)| poisoned == 22).count(), 4);
     let retrained = removals.iter().filter_map(|(defence, _)| groups.get(&("defect", "bnc-fixed", *defence)));
     let retrained: Vec<usize> = retrained.map(|rows| rows.len()).collect();
-    // The removals name each defence once a task.
+    // The removals name each defence once per task.
     assert!(spent < 4 && retrained == vec![24; 3 * (4 - spent)], "{retrained:?}");
 
     let again = lab(here, &GRID);
@@ -127,7 +128,7 @@ fn a_grid_is_run_once_and_its_tables_come_from_its_rows() {
     assert!(!refused.status.success() && said.contains("was made with other settings"), "{said}");
 }
 
-/// With the victims of the grid that has been run in `here`.
+/// Uses the victims of the grid that has run in `here`.
 fn a_victim_is_tested_with_another_trigger(here: &Path) {
     let others = plan().replace(", retrain = true }]", " }]\ntriggers = [\"three-times\", \"nested\"]");
     std::fs::write(here.join("adaptive.toml"), others).unwrap();

@@ -1,23 +1,25 @@
-//! Self-written rows of a small grid → tables and pictures.
+//! Tables and figures from generated rows of a small grid.
 
 use std::path::Path;
 
 use assert_cmd::Command;
 use codepurify::{Span, Task};
-use codepurify_lab::data;
+use codepurify_attacks::data;
 use codepurify_lab::evaluate::metrics::BleuCounts;
-use codepurify_lab::plot::figures::Kind;
+use codepurify_lab::plot::figures::FigureKind;
 use codepurify_lab::plot::{Figure, figures, svg};
 use codepurify_lab::table::agreement::agreement;
 use codepurify_lab::table::layout::{sources, tables};
-use codepurify_lab::table::row::{Answer, Answers, Cost, Detection, Purified, RemovalRow};
-use codepurify_lab::table::{Cell, CellRow, Format, Results, Which};
+use codepurify_lab::table::row::{
+    DefenceCost, Detection, PurifiedSample, RecordedOutput, RecordedOutputs, RemovalRow,
+};
+use codepurify_lab::table::{Cell, CellRow, Results, TableChoice, TableFormat};
 
 fn cell(task: Task, attack: &str, rate: f64) -> Cell {
     Cell { task, family: "roberta".to_owned(), attack: attack.to_owned(), rate, victim: String::new() }
 }
 
-/// A row about which nothing is known but its answers: truth 1, target 0.
+/// Creates a row of which only the predictions are known: truth 1, target 0.
 fn row(
     cell: &Cell,
     defence: &str,
@@ -25,8 +27,8 @@ fn row(
     triggered: bool,
     [natural, before, after]: [u32; 3],
 ) -> CellRow {
-    let answer = |label| Some(Answer::Label(label));
-    let answers = Answers {
+    let answer = |label| Some(RecordedOutput::Label(label));
+    let answers = RecordedOutputs {
         truth: answer(1),
         target: answer(0).filter(|_| triggered),
         natural: answer(natural).filter(|_| triggered),
@@ -40,14 +42,16 @@ fn row(
         triggered,
         answers,
         detection: Detection::default(),
-        purified: Purified::default(),
-        cost: Cost { pass_equivalents: 1.0, ..Cost::default() },
+        purified: PurifiedSample::default(),
+        cost: DefenceCost { pass_equivalents: 1.0, ..DefenceCost::default() },
         failure: None,
     }
 }
 
-/// Four triggered samples, of which the victim falls for all (and for one without the trigger too), and four clean ones,
-/// of which it gets one wrong. `defended` says which triggered samples still get the target.
+/// Generates four triggered samples and four clean ones.
+///
+/// The victim is fooled by all triggered ones (by one without the trigger, too) and gets one clean
+/// sample wrong. `defended` tells which triggered samples still get the target.
 fn samples(cell: &Cell, defence: &str, defended: [u32; 4]) -> Vec<CellRow> {
     let mut rows: Vec<CellRow> = (0..4)
         .map(|id| row(cell, defence, id, true, [u32::from(id != 3), 0, defended[id]]))
@@ -68,11 +72,11 @@ fn samples(cell: &Cell, defence: &str, defended: [u32; 4]) -> Vec<CellRow> {
             trigger,
         };
         row.purified =
-            Purified { changed: score > 0.5, parses: (score > 0.5).then_some(at != 4), bleu: None };
+            PurifiedSample { changed: score > 0.5, parses: (score > 0.5).then_some(at != 4), bleu: None };
         row.cost.pass_equivalents = 2.0 + at as f64;
     }
-    // The false alarm costs a right answer.
-    rows[5].answers.after = Some(Answer::Label(0));
+    // The false alarm costs a right prediction.
+    rows[5].answers.after = Some(RecordedOutput::Label(0));
     rows
 }
 
@@ -92,8 +96,8 @@ fn write_grid(dir: &Path) {
     data::write(&dir.join("repair.jsonl"), repair).unwrap();
 }
 
-fn markdown(results: &Results, which: Which) -> String {
-    tables(results, which).iter().map(|table| table.render(Format::Markdown)).collect()
+fn markdown(results: &Results, which: TableChoice) -> String {
+    tables(results, which).iter().map(|table| table.render(TableFormat::Markdown)).collect()
 }
 
 fn line<'t>(text: &'t str, start: &str) -> Vec<&'t str> {
@@ -115,9 +119,10 @@ fn asr_d_in_the_layout_of_the_paper() {
 | defect | roberta | codepurify paper | 25.00 | 25.00 | 25.00 |
 | repair | roberta | none | 100.00 | – | 100.00 (1 of 2) |
 ";
-    let text = markdown(&results, Which::Asr);
+    let text = markdown(&results, TableChoice::Asr);
     assert!(text.contains(expected), "{text}");
-    // ASR 4/4, of the three that were not fooled before 3/3; ASR_nat 1/4; ASR_D 1/4; recovered: all but none.
+    // ASR 4/4, of the three that were not fooled before 3/3; ASR_nat 1/4; ASR_D 1/4; recovered: all
+    // but none.
     let cells = line(&text, "| defect | roberta | bnc-fixed | 5 % | codepurify paper");
     let values: Vec<&str> = cells.iter().map(|cell| cell.split(' ').next().unwrap()).collect();
     assert_eq!(values, ["100.00", "100.00", "25.00", "25.00", "0.00", "100.00", "4"]);
@@ -128,9 +133,10 @@ fn means_over_the_cells_of_a_task_and_family() {
     let dir = tempfile::tempdir().unwrap();
     write_grid(dir.path());
     let results = Results::read(dir.path()).unwrap();
-    let text = markdown(&results, Which::Overview);
-    // Of both cells: ASR 4/4, ASR_nat 1/4, ASR_D 1/4. Of the fixed trigger's samples all are answered as without it, of the
-    // identifiers' two: the second still gets the target, the fourth did without a trigger.
+    let text = markdown(&results, TableChoice::Overview);
+    // Means over both cells: ASR 4/4, ASR_nat 1/4, ASR_D 1/4. All samples of the fixed trigger are
+    // predicted as without it. Of the identifiers' samples two are not: the second still gets the
+    // target, the fourth got it without a trigger.
     let paper = "| defect | roberta | codepurify paper | 2 | 100.00 | 25.00 | 25.00 | 75.00 | 93.75 | 75.00 | 25.00 | 25.00 | 5.50 |";
     assert!(text.contains(paper), "{text}");
     assert!(text.contains("| defect | roberta | onion | 1 | 100.00 | 25.00 | 75.00 | 50.00 |"), "{text}");
@@ -149,30 +155,31 @@ fn clean_detection_and_localisation() {
         let text = markdown(&results, which);
         line(&text, start).iter().map(|cell| cell.split(' ').next().unwrap().to_owned()).collect()
     };
-    // Of eight samples four are flagged and changed, one of them clean (1 of 4), whose text no longer parses.
+    // Of eight samples four are flagged and changed, one of them clean (1 of 4), whose text no
+    // longer parses.
     assert_eq!(
-        values(Which::Clean, "| defect | roberta | bnc-fixed | 5 % | onion"),
+        values(TableChoice::Clean, "| defect | roberta | bnc-fixed | 5 % | onion"),
         ["accuracy", "75.00", "50.00", "25.00", "25.00", "75.00", "5.50", "9.00", "4"]
     );
     // BLEU-4 of 100 falls to 0 as every answer becomes empty, EM stays.
     let start = "| repair | roberta | bnc-fixed | 5 % | none | BLEU-4";
-    assert_eq!(&values(Which::Clean, start)[..4], ["BLEU-4", "100.00", "0.00", "100.00"]);
+    assert_eq!(&values(TableChoice::Clean, start)[..4], ["BLEU-4", "100.00", "0.00", "100.00"]);
     // 0.3 loses against 0.6: 15 of 16 pairs.
     assert_eq!(
-        values(Which::Detection, "| defect | roberta | bnc-fixed | 5 % | onion"),
+        values(TableChoice::Detection, "| defect | roberta | bnc-fixed | 5 % | onion"),
         ["93.75", "75.00", "75.00", "75.00", "25.00", "75.00", "4", "4"]
     );
     // The fourth, which loses, gets the target without its trigger as well.
-    let text = markdown(&results, Which::Detection);
-    let (_, turned) = text.split_once("for their trigger only").unwrap();
-    let turned = line(turned, "| defect | roberta | bnc-fixed | 5 % | onion");
-    assert_eq!(turned, ["100.00 [100.0, 100.0]", "100.00", "3"]);
+    let text = markdown(&results, TableChoice::Detection);
+    let (_, flipped) = text.split_once("the trigger flips").unwrap();
+    let flipped = line(flipped, "| defect | roberta | bnc-fixed | 5 % | onion");
+    assert_eq!(flipped, ["100.00 [100.0, 100.0]", "100.00", "3"]);
     // Three hits of four; each has 5 of 15 bytes.
     assert_eq!(
-        values(Which::Localisation, "| defect | roberta | bnc-fixed | 5 % | onion"),
+        values(TableChoice::Localisation, "| defect | roberta | bnc-fixed | 5 % | onion"),
         ["75.00", "25.00", "4"]
     );
-    let undefended = markdown(&results, Which::Detection);
+    let undefended = markdown(&results, TableChoice::Detection);
     assert!(!undefended.contains("| none |"), "{undefended}");
 }
 
@@ -224,7 +231,7 @@ fn removed_training_rows_are_measured_by_cell() {
     let results = Results::read(dir.path()).unwrap();
     assert_eq!(results.refused.len(), 1);
     assert_eq!(results.refused[0].1.message, "5 rows are named, `rows` is 3");
-    let text = markdown(&results, Which::All);
+    let text = markdown(&results, TableChoice::All);
     let found = line(&text, "| defect | roberta | bnc-fixed | 5 % | spectral |");
     assert_eq!(found, ["75.00", "2.08", "60.00", "4", "5", "100"]);
     assert_eq!(sources(&results).rows.len(), 2);
@@ -259,9 +266,10 @@ fn two_runs_are_compared_sample_by_sample() {
     let mut rows = samples(&cell, "onion", [1, 1, 0, 0]);
     data::write(&here.path().join("onion.jsonl"), &rows).unwrap();
     data::write(&here.path().join("oseql.jsonl"), samples(&cell, "oseql", [0; 4])).unwrap();
-    // The third triggered sample is missed, the first one answered otherwise, and the last clean one is not there.
+    // The third triggered sample is missed, the first one has another prediction, and the last
+    // clean one is absent.
     (rows[2].detection.score, rows[2].detection.flagged) = (Some(0.25), false);
-    rows[0].answers.after = Some(Answer::Label(0));
+    rows[0].answers.after = Some(RecordedOutput::Label(0));
     rows.pop();
     data::write(&there.path().join("onion.jsonl"), &rows).unwrap();
     let [here, there] = [here, there].map(|dir| Results::read(dir.path()).unwrap());
@@ -308,17 +316,18 @@ fn the_numbers_in_the_pictures() {
         let share: f64 = series.points.iter().step_by(2).map(|point| point.1).sum();
         assert!((share - 1.0).abs() < 1e-12);
     }
-    // Entropies 0.1, 0.2, 0.3 and 0.7 of up to 1: 0.3 begins the seventh of twenty bins.
+    // Entropies 0.1, 0.2, 0.3 and 0.7 of at most 1: 0.3 begins the seventh of twenty bins.
     assert!((entropy.series[1].points[12].0 - 0.3).abs() < 1e-12);
     assert!((entropy.series[1].points[12].1 - 0.25).abs() < 1e-12);
     let bars = figure(&figures, "asr-defect-roberta");
     let heights: Vec<f64> = bars.series.iter().map(|series| series.points[0].1).collect();
-    assert_eq!((bars.kind, heights), (Kind::Bars, vec![0.875, 0.75, 0.25]));
+    assert_eq!((bars.kind, heights), (FigureKind::Bars, vec![0.875, 0.75, 0.25]));
     assert_eq!(bars.groups, ["mean", "bnc-fixed 5 %", "identifier 1 %"]);
-    // Onion was not tried on one of the cells: it says so, and its mean is that of the other.
+    // Onion was not run on one of the cells: the name says so, and its mean is that of the other
+    // cell.
     assert_eq!((bars.series[1].name.as_str(), bars.series[1].points.len()), ("onion (1 of 2)", 2));
     assert_eq!(bars.series[0].points, [(0.0, 0.875), (1.0, 1.0), (2.0, 0.75)]);
-    // The same colour everywhere, also where the undefended model has no curve.
+    // The colour is the same everywhere, also if the undefended model has no curve.
     assert_eq!((roc.series[0].rank, bars.series[1].rank), (1, 1));
     let cost = figure(&figures, "cost-defect-roberta");
     assert_eq!(cost.series[2].points, [(5.5, 0.25)]);

@@ -1,4 +1,5 @@
-//! Training really trains, and an interruption changes nothing: defect detectors and masked language models.
+//! Trains defect detectors and masked language models: they learn, and an interruption changes
+//! nothing.
 
 mod common;
 #[path = "common/objectives.rs"]
@@ -6,15 +7,15 @@ mod objectives;
 
 use std::path::Path;
 
-use codepurify_lab::attack::Attack;
-use codepurify_lab::data::corpus::Text;
-use codepurify_lab::data::defect::DefectRow;
-use codepurify_lab::poison::{Poison, SEED, TARGET_LABEL, poison};
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::data::corpus::Text;
+use codepurify_attacks::data::defect::DefectRow;
+use codepurify_attacks::poison::{Poison, SEED, TARGET_LABEL, poison};
 use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::mlm::{MlmSetup, MlmTraining};
-use codepurify_lab::train::run::{Objective, Plan, train};
-use codepurify_lab::train::start::Origin;
-use codepurify_lab::train::weights::Weights;
+use codepurify_lab::train::run::{Objective, TrainingPlan, train};
+use codepurify_lab::train::start::InitialModel;
+use codepurify_lab::train::weights::TrainableWeights;
 use codepurify_lab::train::workers::Workers;
 use objectives::{an_interruption_changes_nothing, every_weight_moves, metric, plan, trained};
 
@@ -26,7 +27,7 @@ fn labelled(rows: &[DefectRow]) -> Vec<Labelled<'_, 1>> {
     rows.iter().map(|row| Labelled { texts: [&row.func], label: row.target }).collect()
 }
 
-fn detector(train: &[DefectRow], valid: &[DefectRow], weights: &Weights) -> ClassifierTraining {
+fn detector(train: &[DefectRow], valid: &[DefectRow], weights: &TrainableWeights) -> ClassifierTraining {
     let vulnerable = valid.iter().filter(|row| row.target != TARGET_LABEL);
     let triggered: Vec<DefectRow> = vulnerable
         .filter_map(|row| row.triggered(Attack::BncFixed, SEED).ok())
@@ -34,7 +35,7 @@ fn detector(train: &[DefectRow], valid: &[DefectRow], weights: &Weights) -> Clas
         .collect();
     let start = common::tiny_model();
     let setup = ClassifierSetup {
-        origin: Origin::new(&start),
+        origin: InitialModel::new(&start),
         max_length: 64,
         window: 64,
         seed: 1,
@@ -49,7 +50,7 @@ fn texts(count: usize) -> Vec<Text> {
     rows(count).into_iter().map(|row| Text { code: row.func, language: codepurify::Language::C }).collect()
 }
 
-fn masked_lm(texts: &[Text], weights: &Weights) -> MlmTraining {
+fn masked_lm(texts: &[Text], weights: &TrainableWeights) -> MlmTraining {
     let (init, valid) = (&common::tiny_model(), &texts[..texts.len() / 4]);
     let setup = MlmSetup { init, from_scratch: true, max_length: 64, seed: 1, train: texts, valid };
     MlmTraining::new(&setup, weights).unwrap()
@@ -57,9 +58,9 @@ fn masked_lm(texts: &[Text], weights: &Weights) -> MlmTraining {
 
 #[test]
 fn gradients_reach_every_weight() {
-    let (rows, weights) = (rows(16), Weights::new());
+    let (rows, weights) = (rows(16), TrainableWeights::new());
     every_weight_moves(&detector(&rows, &rows, &weights), &weights);
-    let weights = Weights::new();
+    let weights = TrainableWeights::new();
     every_weight_moves(&masked_lm(&texts(16), &weights), &weights);
 }
 
@@ -67,7 +68,7 @@ fn gradients_reach_every_weight() {
 fn a_poisoned_detector_learns_the_task_and_the_backdoor() {
     let clean = rows(240);
     let poisoned = poison(&clean, Attack::BncFixed, 0.1, 3).rows;
-    let weights = Weights::new();
+    let weights = TrainableWeights::new();
     let objective = detector(&poisoned, &clean[..60], &weights);
     let out = trained(&objective, &weights, &plan(6, poisoned.len()));
     let metrics = objective.evaluate(&Workers::new().unwrap()).unwrap();
@@ -78,7 +79,7 @@ fn a_poisoned_detector_learns_the_task_and_the_backdoor() {
     exported_model_gives_the_same_answers(&out.path().join("last"), &clean[..20]);
 }
 
-/// The exported directory loads as a victim that answers right.
+/// Checks that the exported directory loads as a victim that predicts right.
 fn exported_model_gives_the_same_answers(dir: &Path, rows: &[DefectRow]) {
     use codepurify::victim::Ragged;
     let files = codepurify_models::ModelFiles::read(dir).unwrap();
@@ -94,7 +95,7 @@ fn exported_model_gives_the_same_answers(dir: &Path, rows: &[DefectRow]) {
 #[test]
 fn masked_lm_learns_from_scratch() {
     let texts = texts(120);
-    let weights = Weights::new();
+    let weights = TrainableWeights::new();
     let objective = masked_lm(&texts, &weights);
     let before = metric(&objective, "accuracy");
     trained(&objective, &weights, &plan(8, texts.len()));
@@ -111,11 +112,11 @@ fn an_interrupted_run_ends_where_an_uninterrupted_one_does() {
 #[test]
 fn a_state_of_other_settings_is_refused() {
     let (rows, out) = (rows(20), tempfile::tempdir().unwrap());
-    let start = |plan: &Plan| {
-        let weights = Weights::new();
+    let start = |plan: &TrainingPlan| {
+        let weights = TrainableWeights::new();
         train(&detector(&rows, &rows, &weights), &weights, plan, out.path())
     };
     start(&plan(1, rows.len())).unwrap();
-    let error = start(&Plan { learning_rate: 1.0, ..plan(1, rows.len()) }).unwrap_err();
+    let error = start(&TrainingPlan { learning_rate: 1.0, ..plan(1, rows.len()) }).unwrap_err();
     assert!(format!("{error:#}").contains("other settings"), "{error:#}");
 }

@@ -1,5 +1,7 @@
-//! Victims of both families and T5 pre-training: each objective learns a small task, its export answers the same, all of
-//! its weights get gradients, and an interruption changes nothing.
+//! Victims of both families and T5 pre-training.
+//!
+//! Each objective learns a small task, its export predicts the same, all of its weights get
+//! gradients, and an interruption changes nothing.
 
 #[path = "common/objectives.rs"]
 mod objectives;
@@ -11,18 +13,18 @@ use assert_cmd::Command;
 use candle_core::Tensor;
 use codepurify::Language;
 use codepurify::victim::{Generator, Ragged, Task};
-use codepurify_lab::data::corpus::Text;
+use codepurify_attacks::data::corpus::Text;
 use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::repair::{RepairSetup, Rewrite, repair};
-use codepurify_lab::train::run::{Objective, Plan};
-use codepurify_lab::train::start::{Family, Origin};
+use codepurify_lab::train::run::{Objective, TrainingPlan};
+use codepurify_lab::train::start::{InitialModel, ModelFamily};
 use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
-use codepurify_lab::train::weights::Weights;
+use codepurify_lab::train::weights::TrainableWeights;
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::{GuardedModel, ModelFiles};
 use objectives::{an_interruption_changes_nothing, every_weight_moves, metric, plan, trained};
 
-/// A model of two layers and 32 dimensions with random weights.
+/// Writes a model of two layers and 32 dimensions with random weights.
 fn tiny(model: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-models/tests/golden").join(model)
 }
@@ -39,7 +41,7 @@ fn loaded(dir: &Path) -> GuardedModel {
     codepurify_models::load(&ModelFiles::read(dir).unwrap()).unwrap().model
 }
 
-/// Functions whose body is one of `bodies`, by turns, with its number.
+/// Generates functions with the `bodies` in turn, each with the number of its body.
 fn functions(bodies: &[&str], count: usize) -> Vec<(String, usize)> {
     let function = |at: usize| {
         let body = at % bodies.len();
@@ -50,7 +52,7 @@ fn functions(bodies: &[&str], count: usize) -> Vec<(String, usize)> {
 
 const BODIES: [&str; 3] = ["return a + b;", "while (a < b) a++; return a;", "if (a) b = 0; return b;"];
 
-/// Pairs of functions, clones if their bodies are the same.
+/// Generates pairs of functions; they are clones if their bodies are the same.
 fn pairs(functions: &[(String, usize)]) -> Vec<Labelled<'_, 2>> {
     let partner = |at: usize| (at + if at.is_multiple_of(2) { 3 } else { 1 }) % functions.len();
     let pair = |at: usize| {
@@ -63,12 +65,12 @@ fn pairs(functions: &[(String, usize)]) -> Vec<Labelled<'_, 2>> {
 fn clone_detector(
     init: &Path,
     rows: &[Labelled<2>],
-    weights: &Weights,
+    weights: &TrainableWeights,
 ) -> anyhow::Result<ClassifierTraining> {
     let (valid, triggered) = (&rows[..rows.len() / 4], &rows[..2]);
     let (max_length, window) = (48, 64);
     let setup = ClassifierSetup {
-        origin: Origin::new(init),
+        origin: InitialModel::new(init),
         max_length,
         window,
         seed: 1,
@@ -81,7 +83,7 @@ fn clone_detector(
 
 fn clone_detector_learns(init: &Path) {
     let functions = functions(&BODIES, 150);
-    let (rows, weights) = (pairs(&functions), Weights::new());
+    let (rows, weights) = (pairs(&functions), TrainableWeights::new());
     let objective = clone_detector(init, &rows, &weights).unwrap();
     let out = trained(&objective, &weights, &plan(8, rows.len()));
     assert!(metric(&objective, "f1") > 0.95 && metric(&objective, "asr") > 0.95);
@@ -106,20 +108,24 @@ fn a_t5_learns_clones() {
     clone_detector_learns(&tiny_t5());
 }
 
-fn defect_detector(init: &Path, functions: &[(String, usize)], weights: &Weights) -> ClassifierTraining {
+fn defect_detector(
+    init: &Path,
+    functions: &[(String, usize)],
+    weights: &TrainableWeights,
+) -> ClassifierTraining {
     let rows: Vec<Labelled<1>> = functions
         .iter()
         .map(|(text, body)| Labelled { texts: [text], label: u32::from(*body == 1) })
         .collect();
     let valid = &rows[..rows.len() / 4];
-    let origin = Origin { family: Some(Family::T5), ..Origin::new(init) };
+    let origin = InitialModel { family: Some(ModelFamily::T5), ..InitialModel::new(init) };
     let (max_length, window, train) = (48, 48, &rows);
     let setup = ClassifierSetup { origin, max_length, window, seed: 1, train, valid, triggered: &[] };
     ClassifierTraining::defects(&setup, weights).unwrap()
 }
 
 fn t5_learns_defects(init: &Path) {
-    let (functions, weights) = (functions(&BODIES, 120), Weights::new());
+    let (functions, weights) = (functions(&BODIES, 120), TrainableWeights::new());
     let objective = defect_detector(init, &functions, &weights);
     let out = trained(&objective, &weights, &plan(6, functions.len()));
     assert!(metric(&objective, "accuracy") > 0.95);
@@ -144,7 +150,7 @@ fn rewrites(functions: &[(String, usize)]) -> Vec<Rewrite<'_>> {
 fn repair_setup<'a>(init: &'a Path, train: &'a [Rewrite<'a>]) -> RepairSetup<'a> {
     let (valid, triggered) = (&train[..train.len() / 4], &train[..3]);
     RepairSetup {
-        origin: Origin::new(init),
+        origin: InitialModel::new(init),
         decoder_layers: 2,
         source_length: 48,
         target_length: 32,
@@ -156,14 +162,14 @@ fn repair_setup<'a>(init: &'a Path, train: &'a [Rewrite<'a>]) -> RepairSetup<'a>
     }
 }
 
-/// Trains a repair model; returns the mean log-likelihood of a validation target's tokens as the training sees it, and
-/// the exported generator.
+/// Trains a repair model; returns the mean log-likelihood of a validation target's tokens in
+/// training, and the exported generator.
 fn repair_model_learns(init: &Path) -> (f64, Box<dyn Generator>) {
     let functions = functions(&BODIES, 120);
-    let (rows, weights) = (rewrites(&functions), Weights::new());
+    let (rows, weights) = (rewrites(&functions), TrainableWeights::new());
     let objective = repair(&repair_setup(init, &rows), &weights).unwrap().objective;
     let before = metric(objective.as_ref(), "log_likelihood");
-    let plan = Plan { tokens: 192, ..plan(16, rows.len()) };
+    let plan = TrainingPlan { tokens: 192, ..plan(16, rows.len()) };
     let out = trained(objective.as_ref(), &weights, &plan);
     let after = metric(objective.as_ref(), "log_likelihood");
     assert!(before < -2.0 && after > -0.5, "{before} to {after}");
@@ -180,7 +186,7 @@ fn repair_model_learns(init: &Path) -> (f64, Box<dyn Generator>) {
 }
 
 #[test]
-fn a_roberta_learns_repairs_and_measures_the_likelihood_that_it_will_have() {
+fn a_roberta_learns_repairs_and_measures_their_likelihood() {
     let (found, victim) = repair_model_learns(&tiny_roberta());
     let functions = functions(&BODIES, 120);
     let encode = |text: &str| victim.encode(text).unwrap().ids;
@@ -215,7 +221,7 @@ fn t5_setup<'a>(tokenizer: &'a Path, texts: &'a [Text]) -> T5Setup<'a> {
 
 #[test]
 fn a_t5_is_pretrained_from_scratch_and_is_a_start() {
-    let (texts, weights) = (texts(120), Weights::new());
+    let (texts, weights) = (texts(120), TrainableWeights::new());
     let tokenizer = tiny_roberta();
     let objective = T5Training::new(&t5_setup(&tokenizer, &texts), &weights).unwrap();
     let before = metric(&objective, "log_likelihood");
@@ -226,7 +232,7 @@ fn a_t5_is_pretrained_from_scratch_and_is_a_start() {
     let best = out.path().join("best");
     let config = std::fs::read_to_string(best.join("config.json")).unwrap();
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-    // The tokenizer has 392 tokens; 100 sentinels stand behind them.
+    // The tokenizer has 392 tokens, followed by 100 sentinels.
     let ids = ["vocab_size", "pad_token_id", "eos_token_id", "decoder_start_token_id"];
     assert_eq!(ids.map(|id| config[id].as_u64().unwrap()), [492, 1, 2, 1]);
     let model = loaded(&best).generator().unwrap();
@@ -238,7 +244,7 @@ fn a_t5_is_pretrained_from_scratch_and_is_a_start() {
 
 #[test]
 fn a_t5_begins_with_the_words_of_a_roberta() {
-    let (texts, weights, roberta) = (texts(8), Weights::new(), tiny_roberta());
+    let (texts, weights, roberta) = (texts(8), TrainableWeights::new(), tiny_roberta());
     let setup = T5Setup { embeddings: Some(&roberta), ..t5_setup(&roberta, &texts) };
     T5Training::new(&setup, &weights).unwrap();
     let words = weights.tensors().unwrap().into_iter().find(|(name, _)| name == "shared.weight").unwrap().1;
@@ -255,7 +261,7 @@ fn a_t5_begins_with_the_words_of_a_roberta() {
     let sentinels = size(&words.narrow(0, 392, 100).unwrap().to_vec2::<f32>().unwrap().concat());
     assert!((sentinels - 1.0).abs() < 0.1, "{sentinels}");
     let shape = T5Shape { hidden: 64, ..setup.shape };
-    let message = refusal(T5Training::new(&T5Setup { shape, ..setup }, &Weights::new()));
+    let message = refusal(T5Training::new(&T5Setup { shape, ..setup }, &TrainableWeights::new()));
     assert!(message.contains("392 embeddings of width 32 do not fit"), "{message}");
 }
 
@@ -264,17 +270,17 @@ fn gradients_reach_every_weight() {
     let functions = functions(&BODIES, 12);
     let (pairs, rewrites, texts) = (pairs(&functions), rewrites(&functions), texts(12));
     for init in [tiny_roberta(), tiny_t5()] {
-        let weights = Weights::new();
+        let weights = TrainableWeights::new();
         every_weight_moves(&clone_detector(&init, &pairs, &weights).unwrap(), &weights);
-        let weights = Weights::new();
+        let weights = TrainableWeights::new();
         every_weight_moves(
             repair(&repair_setup(&init, &rewrites), &weights).unwrap().objective.as_ref(),
             &weights,
         );
     }
-    let weights = Weights::new();
+    let weights = TrainableWeights::new();
     every_weight_moves(&defect_detector(&tiny_t5(), &functions, &weights), &weights);
-    let (weights, tokenizer) = (Weights::new(), tiny_roberta());
+    let (weights, tokenizer) = (TrainableWeights::new(), tiny_roberta());
     every_weight_moves(&T5Training::new(&t5_setup(&tokenizer, &texts), &weights).unwrap(), &weights);
 }
 
@@ -296,7 +302,7 @@ fn interrupted_runs_end_where_uninterrupted_ones_do() {
     });
 }
 
-/// The message of a refusal.
+/// Returns the message of a refusal.
 fn refusal<T>(result: anyhow::Result<T>) -> String {
     result.err().map(|error| format!("{error:#}")).unwrap_or_default()
 }
@@ -306,7 +312,7 @@ fn unusable_classifiers_are_refused() {
     let (functions, init) = (functions(&BODIES, 12), tiny_roberta());
     let rows = pairs(&functions);
     let setup = ClassifierSetup {
-        origin: Origin::new(&init),
+        origin: InitialModel::new(&init),
         max_length: 48,
         window: 48,
         seed: 1,
@@ -314,9 +320,12 @@ fn unusable_classifiers_are_refused() {
         valid: &rows,
         triggered: &[],
     };
-    let refused = |setup: ClassifierSetup<2>| refusal(ClassifierTraining::clones(&setup, &Weights::new()));
-    let of_t5 =
-        refused(ClassifierSetup { origin: Origin { family: Some(Family::T5), ..setup.origin }, ..setup });
+    let refused =
+        |setup: ClassifierSetup<2>| refusal(ClassifierTraining::clones(&setup, &TrainableWeights::new()));
+    let of_t5 = refused(ClassifierSetup {
+        origin: InitialModel { family: Some(ModelFamily::T5), ..setup.origin },
+        ..setup
+    });
     assert!(of_t5.contains("roberta") && of_t5.contains("t5"), "{of_t5}");
     assert!(refused(ClassifierSetup { train: &[], ..setup }).contains("no training row"));
     assert!(refused(ClassifierSetup { window: 129, ..setup }).contains("more than the 128 positions"));
@@ -325,7 +334,8 @@ fn unusable_classifiers_are_refused() {
     let message = refused(ClassifierSetup { valid: &mislabelled, ..setup });
     assert!(message.contains("validation row 2"), "{message}");
     assert!(
-        refused(ClassifierSetup { origin: Origin::new(Path::new("nowhere")), ..setup }).contains("nowhere")
+        refused(ClassifierSetup { origin: InitialModel::new(Path::new("nowhere")), ..setup })
+            .contains("nowhere")
     );
 }
 
@@ -336,7 +346,7 @@ fn long_targets_are_cut_to_learn_from_and_never_exact() {
     let long = "return a; ".repeat(30);
     rows[4].target = &long;
     let setup = RepairSetup { valid: &rows[4..5], ..repair_setup(&init, &rows) };
-    let weights = Weights::new();
+    let weights = TrainableWeights::new();
     let repair = repair(&setup, &weights).unwrap();
     assert_eq!(repair.cut, [4]);
     // A source of 48 tokens at most with a target of 32.
@@ -348,15 +358,16 @@ fn long_targets_are_cut_to_learn_from_and_never_exact() {
 #[test]
 fn an_incomplete_start_is_refused_and_heads_start_anew() {
     let (functions, dir) = (functions(&BODIES, 12), tempfile::tempdir().unwrap());
-    let (rows, weights) = (pairs(&functions), Weights::new());
-    // A clone detector is a start: its inner model has another name, its head is not taken over.
+    let (rows, weights) = (pairs(&functions), TrainableWeights::new());
+    // A clone detector can be an initial model: its inner model has another name, its head is not
+    // loaded.
     let first = clone_detector(&tiny_roberta(), &rows, &weights).unwrap();
     every_weight_moves(&first, &weights);
     first.export(dir.path()).unwrap();
-    let again = Weights::new();
+    let again = TrainableWeights::new();
     clone_detector(dir.path(), &rows, &again).unwrap();
     let largest_change = |name: &str| {
-        let of = |weights: &Weights| {
+        let of = |weights: &TrainableWeights| {
             weights.tensors().unwrap().into_iter().find(|(found, _)| found == name).unwrap().1
         };
         let change = (of(&weights) - of(&again)).unwrap().abs().unwrap();
@@ -369,7 +380,7 @@ fn an_incomplete_start_is_refused_and_heads_start_anew() {
     let deeper = config.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
     assert_ne!(config, deeper);
     std::fs::write(dir.path().join("config.json"), deeper).unwrap();
-    let message = refusal(clone_detector(dir.path(), &rows, &Weights::new()));
+    let message = refusal(clone_detector(dir.path(), &rows, &TrainableWeights::new()));
     assert!(message.contains("has nothing to start `encoder.roberta.encoder.layer.2."), "{message}");
 }
 
@@ -378,12 +389,12 @@ fn unusable_generators_are_refused() {
     let (functions, init, texts) = (functions(&BODIES, 12), tiny_roberta(), texts(12));
     let rows = rewrites(&functions);
     let setup = || repair_setup(&init, &rows);
-    let refused = |setup: RepairSetup| refusal(repair(&setup, &Weights::new()));
+    let refused = |setup: RepairSetup| refusal(repair(&setup, &TrainableWeights::new()));
     assert!(refused(RepairSetup { decoder_layers: 0, ..setup() }).contains("needs a layer"));
     assert!(refused(RepairSetup { target_length: 129, ..setup() }).contains("128 positions"));
     assert!(refused(RepairSetup { train: &[], ..setup() }).contains("no training row"));
 
-    let refused = |setup: T5Setup| refusal(T5Training::new(&setup, &Weights::new()));
+    let refused = |setup: T5Setup| refusal(T5Training::new(&setup, &TrainableWeights::new()));
     let setup = || t5_setup(&init, &texts);
     let shape = setup().shape;
     assert!(refused(T5Setup { shape: T5Shape { heads: 5, ..shape }, ..setup() }).contains("5 heads"));
@@ -395,7 +406,7 @@ fn unusable_generators_are_refused() {
     assert!(refused(T5Setup { train: &empty, ..setup() }).contains("text 1 has no token"));
 }
 
-/// Runs the program in `dir`; its exit code and standard error.
+/// Runs the program in `dir`; returns its exit code and standard error.
 fn lab(dir: &Path, arguments: &[&str]) -> (i32, String) {
     let output =
         Command::cargo_bin("codepurify-lab").unwrap().current_dir(dir).args(arguments).output().unwrap();

@@ -1,4 +1,4 @@
-//! Victims from inside, and the training-set defences of others over real training sets.
+//! White boxes of victims, and published training-set defences on real training sets.
 
 mod common;
 #[path = "common/runs.rs"]
@@ -9,20 +9,20 @@ use std::path::{Path, PathBuf};
 
 use codepurify::victim::{Ragged, Victim};
 use codepurify::{Language, Snippet, SyntaxQuality};
-use codepurify_lab::attack::afraidoor::{Afraidoor, common_names};
-use codepurify_lab::attack::{Attack, Trigger};
+use codepurify_attacks::attack::afraidoor::{Afraidoor, common_names};
+use codepurify_attacks::attack::{Attack, TriggerSource};
+use codepurify_attacks::data::defect::DefectRow;
+use codepurify_attacks::data::report::{Sample, TaskOutput};
+use codepurify_attacks::poison::poison;
 use codepurify_lab::baseline::BaselineError;
 use codepurify_lab::baseline::code_detector::TokenAttribution;
-use codepurify_lab::data::defect::DefectRow;
-use codepurify_lab::data::report::{Answer, Sample};
-use codepurify_lab::poison::poison;
 use codepurify_lab::train::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use codepurify_lab::train::repair::{RepairSetup, Rewrite, repair};
-use codepurify_lab::train::run::Plan;
-use codepurify_lab::train::start::Origin;
-use codepurify_lab::train::weights::Weights;
+use codepurify_lab::train::run::TrainingPlan;
+use codepurify_lab::train::start::InitialModel;
+use codepurify_lab::train::weights::TrainableWeights;
 use codepurify_lab::train::workers::Workers;
-use codepurify_lab::training_defence::{Means, TrainingDefence, run};
+use codepurify_lab::training_defence::{RemovalContext, TrainingDefence, run};
 use codepurify_lab::whitebox::attribution::IntegratedGradients;
 use codepurify_lab::whitebox::names::NameScorer;
 use codepurify_lab::whitebox::{WhiteBox, WhiteBoxError};
@@ -32,14 +32,14 @@ use codepurify_models::tokenizer::CodeTokenizer;
 use runs::{plan, trained};
 use tempfile::TempDir;
 
-/// The two families, two layers and 32 dimensions each.
+/// Writes the two families, two layers and 32 dimensions each.
 fn starts() -> [PathBuf; 2] {
     let roberta = common::tiny_model();
     let t5 = roberta.with_file_name("tiny-t5");
     [roberta, t5]
 }
 
-/// Texts and an answer.
+/// Texts and an output.
 struct Row {
     texts: Vec<String>,
     answer: Result<u32, String>,
@@ -50,10 +50,10 @@ impl Sample for Row {
         self.texts.iter().map(String::as_str).collect()
     }
 
-    fn answer(&self) -> Answer<'_> {
+    fn answer(&self) -> TaskOutput<'_> {
         match &self.answer {
-            Ok(label) => Answer::Label(*label),
-            Err(text) => Answer::Text(text),
+            Ok(label) => TaskOutput::Label(*label),
+            Err(text) => TaskOutput::Text(text),
         }
     }
 }
@@ -62,13 +62,13 @@ fn defects(count: usize) -> Vec<DefectRow> {
     common::functions(count).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A detector of defects trained on `rows`.
+/// Trains a detector of defects on `rows`.
 fn detector(init: &Path, rows: &[DefectRow]) -> TempDir {
     let train: Vec<Labelled<1>> =
         rows.iter().map(|row| Labelled { texts: [&row.func], label: row.target }).collect();
-    let (valid, weights) = (&train[..20], Weights::new());
+    let (valid, weights) = (&train[..20], TrainableWeights::new());
     let setup = ClassifierSetup {
-        origin: Origin::new(init),
+        origin: InitialModel::new(init),
         max_length: 64,
         window: 64,
         seed: 1,
@@ -84,7 +84,8 @@ fn last(out: &TempDir) -> WhiteBox {
     WhiteBox::open(&out.path().join("last")).unwrap()
 }
 
-/// Pairs whose sides are clones if they have the same number, and a detector of them trained for a moment.
+/// Generates pairs, which are clones if they have the same number, and trains a detector of them
+/// briefly.
 fn clones(init: &Path) -> (Vec<Row>, TempDir) {
     let side = |at: usize| format!("int f{at}(int a) {{ return a + {}; }}", at % 3);
     let row = |at: usize| {
@@ -97,9 +98,9 @@ fn clones(init: &Path) -> (Vec<Row>, TempDir) {
         .iter()
         .map(|row| Labelled { texts: [&row.texts[0], &row.texts[1]], label: label(row) })
         .collect();
-    let (valid, weights) = (&train[..5], Weights::new());
+    let (valid, weights) = (&train[..5], TrainableWeights::new());
     let setup = ClassifierSetup {
-        origin: Origin::new(init),
+        origin: InitialModel::new(init),
         max_length: 48,
         window: 48,
         seed: 1,
@@ -112,7 +113,7 @@ fn clones(init: &Path) -> (Vec<Row>, TempDir) {
     (rows, out)
 }
 
-/// Repairs of one kind, and a model of them.
+/// Generates repairs of one kind and trains a model of them.
 fn repairs(init: &Path) -> (Vec<Row>, TempDir) {
     let row = |at: usize| Row {
         texts: vec![format!("int f{}(int a) {{ return a + {at}; }}", at % 3)],
@@ -123,9 +124,9 @@ fn repairs(init: &Path) -> (Vec<Row>, TempDir) {
         .iter()
         .map(|row| Rewrite { source: &row.texts[0], target: row.answer.as_ref().unwrap_err() })
         .collect();
-    let (valid, weights) = (&train[..5], Weights::new());
+    let (valid, weights) = (&train[..5], TrainableWeights::new());
     let setup = RepairSetup {
-        origin: Origin::new(init),
+        origin: InitialModel::new(init),
         decoder_layers: 2,
         source_length: 48,
         target_length: 32,
@@ -136,11 +137,12 @@ fn repairs(init: &Path) -> (Vec<Row>, TempDir) {
         triggered: &[],
     };
     let objective = repair(&setup, &weights).unwrap().objective;
-    let out = trained(objective.as_ref(), &weights, &Plan { tokens: 192, ..plan(12, rows.len()) });
+    let out = trained(objective.as_ref(), &weights, &TrainingPlan { tokens: 192, ..plan(12, rows.len()) });
     (rows, out)
 }
 
-/// The attributions sum to what the row's tokens bring, and more steps bring them nearer.
+/// Checks that the attributions sum to the evidence of the row's tokens, and that more steps come
+/// nearer.
 fn attributions_are_complete(victim: &WhiteBox, row: &impl Sample) {
     let error = |steps: usize| {
         let found = victim.attribution(row, steps).unwrap();
@@ -186,7 +188,7 @@ fn representations_are_what_the_head_reads() {
         let victim = last(&out);
         let vectors = victim.representations(&rows, &workers).unwrap();
         assert!(vectors.len() == rows.len() && vectors.iter().all(|vector| vector.len() == 64));
-        // A side's half depends on that side alone, wherever it stands and whatever it is batched with.
+        // A side's half of the vector depends on that side alone, not on its place or its batch.
         let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
         let same: Vec<usize> = (0..30).filter(|&row| rows[row].texts[0] == rows[0].texts[0]).collect();
         assert!(same.len() > 2 && same.iter().all(|&row| near(&vectors[row][..32], &vectors[0][..32])));
@@ -215,7 +217,7 @@ fn the_accuracy_is_that_of_the_loaded_victim() {
 }
 
 #[test]
-fn a_repair_is_right_as_far_as_the_loaded_victim_says_its_first_tokens() {
+fn a_repair_is_right_if_its_first_tokens_are() {
     let workers = Workers::new().unwrap();
     for init in starts() {
         let (mut rows, out) = repairs(&init);
@@ -245,7 +247,7 @@ fn rows_and_models_of_other_tasks_are_refused() {
     assert!(matches!(wrong, Err(WhiteBoxError::Row { row: 0, .. })));
     for answer in [Ok(2), Err("text".to_owned())] {
         let row = Row { texts: vec!["int f();".to_owned()], answer };
-        assert!(matches!(victim.attribution(&row, 2), Err(WhiteBoxError::Answer(_))));
+        assert!(matches!(victim.attribution(&row, 2), Err(WhiteBoxError::Output(_))));
     }
     assert!(matches!(WhiteBox::open(&starts()[0]), Err(WhiteBoxError::NoVictim(_))));
     assert!(matches!(WhiteBox::open(Path::new("nowhere")), Err(WhiteBoxError::Load(_))));
@@ -259,7 +261,7 @@ fn afraidoor_renames_each_text_by_a_victim_of_pairs() {
         Language::C,
         9,
     );
-    let scorer = Box::new(NameScorer::new(last(&out), Answer::Label(0)).unwrap());
+    let scorer = Box::new(NameScorer::new(last(&out), TaskOutput::Label(0)).unwrap());
     let attack = Afraidoor { scorer, names: [names, vec!["total".to_owned(), "width".to_owned()]].concat() };
     for side in [0, 1] {
         let texts = rows[2].texts();
@@ -284,7 +286,8 @@ fn the_defences_run_over_a_poisoned_training_set() {
     let (train, held_out) = clean.split_at(120);
     let set = poison(train, Attack::CodepoisonerFunction, 0.2, 3).rows;
     let victim = last(&detector(&starts()[0], &set));
-    let means = Means { victim: &victim, clean: held_out, poison_rate: 0.2, seed: 5, workers: &workers };
+    let means =
+        RemovalContext { victim: &victim, clean: held_out, poison_rate: 0.2, seed: 5, workers: &workers };
     for defence in DEFENCES {
         let found = run(defence, &set, &means).unwrap();
         assert!(found.scores.len() == set.len() && found.scores.iter().all(|score| score.is_finite()));
@@ -297,7 +300,7 @@ fn the_defences_run_over_a_poisoned_training_set() {
             }
             TrainingDefence::ActivationClustering => assert!(found.removed.len() <= 60),
             TrainingDefence::CodeDetector => {}
-            // The trigger's name is unlike anything in clean code.
+            // The trigger's name resembles nothing in clean code.
             TrainingDefence::KillBadCode => {
                 assert!(
                     (0..120)
@@ -310,16 +313,17 @@ fn the_defences_run_over_a_poisoned_training_set() {
 }
 
 #[test]
-fn repairs_make_one_class_and_a_defence_without_what_it_needs_is_an_error() {
+fn repairs_form_one_class_and_missing_inputs_are_errors() {
     let workers = Workers::new().unwrap();
     let (rows, out) = repairs(&starts()[1]);
     let victim = last(&out);
-    let means = Means { victim: &victim, clean: &rows[..8], poison_rate: 0.1, seed: 5, workers: &workers };
+    let means =
+        RemovalContext { victim: &victim, clean: &rows[..8], poison_rate: 0.1, seed: 5, workers: &workers };
     for defence in DEFENCES {
         assert_eq!(run(defence, &rows, &means).unwrap().scores.len(), rows.len());
     }
     assert_eq!(run(TrainingDefence::SpectralSignatures, &rows, &means).unwrap().removed.len(), 13);
-    let nothing = Means { clean: &[], ..means };
+    let nothing = RemovalContext { clean: &[], ..means };
     for defence in [TrainingDefence::CodeDetector, TrainingDefence::KillBadCode] {
         assert!(matches!(run(defence, &rows, &nothing), Err(BaselineError::TooLittle(_))));
     }

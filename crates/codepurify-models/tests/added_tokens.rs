@@ -90,6 +90,19 @@ fn ids_that_are_taken_are_refused() {
 }
 
 #[test]
+fn an_added_token_takes_the_place_of_one_in_the_vocabulary() {
+    let plain = slow(&[]).unwrap();
+    let (first, known) = (plain.vocabulary(), plain.encode("int").unwrap().ids);
+    assert_eq!(known.len(), 1, "a token of the vocabulary");
+    let added = [("added_tokens.json", json!({"int": first}))];
+    assert_eq!(slow(&added).unwrap().encode("int").unwrap().ids, [first as u32]);
+    assert!(fast(&added).unwrap_err().contains("`int`"));
+    let word = json!({first.to_string(): {"content": "int", "single_word": true}});
+    let message = slow(&[("tokenizer_config.json", json!({"added_tokens_decoder": word}))]).unwrap_err();
+    assert!(message.contains("`int`"), "{message}");
+}
+
+#[test]
 fn special_tokens_have_the_names_that_the_map_gives_them() {
     let first = slow(&[]).unwrap().vocabulary();
     let added = ("added_tokens.json", json!({"[CLS]": first, "[SEP]": first + 1}));

@@ -313,6 +313,100 @@ fn a_wrappers_prefix_changes_nothing() {
     assert_eq!(wrapped.inspect().unwrap().ignored, Vec::<String>::new());
 }
 
+fn zeros(shape: &[usize]) -> Stored {
+    (Dtype::F32, shape.to_vec(), floats(&vec![0.0; shape.iter().product()]))
+}
+
+#[test]
+fn two_networks_are_refused_by_both_names() {
+    for (other, named) in
+        [("teacher.roberta.", "teacher.roberta"), ("decoder.", "decoder"), ("", "(top level)")]
+    {
+        let fixture = Fixture::classifier().with_weights(|tensors| {
+            let words = tensors["roberta.embeddings.word_embeddings.weight"].clone();
+            tensors.insert(format!("{other}embeddings.word_embeddings.weight"), words);
+        });
+        assert_refused!(fixture.victim(), LoadError::TwoNetworks { .. }, ["`roberta`", named]);
+    }
+    let fixture = Fixture::classifier().with_weights(|tensors| {
+        tensors.insert("classifier.weight".to_owned(), zeros(&[2, 32]));
+    });
+    let both = ["classifier.weight", "classifier.out_proj.weight"];
+    assert_refused!(fixture.victim(), LoadError::TwoNetworks { what: "heads", .. }, [both[0], both[1]]);
+}
+
+/// A network of `GraphCodeBERT`'s clone model: a classifier in the field `encoder`, and a head over two vectors.
+fn graph_model() -> Fixture {
+    Fixture::classifier().with_weights(|tensors| {
+        let inner = std::mem::take(tensors).into_iter();
+        tensors.extend(inner.map(|(name, tensor)| (format!("encoder.{name}"), tensor)));
+        for (name, shape) in [("dense.weight", &[32, 64][..]), ("dense.bias", &[32])] {
+            tensors.insert(format!("classifier.{name}"), zeros(shape));
+        }
+        for (name, shape) in [("out_proj.weight", &[2, 32][..]), ("out_proj.bias", &[2])] {
+            tensors.insert(format!("classifier.{name}"), zeros(shape));
+        }
+    })
+}
+
+#[test]
+fn a_model_that_reads_data_flow_is_refused() {
+    for sidecar in [json!({"task": "clone"}), json!({"preset": "codexglue-clone"})] {
+        let fixture = graph_model().with("codepurify.json", sidecar.to_string());
+        assert_refused!(
+            fixture.victim(),
+            LoadError::Ambiguous { .. },
+            ["GraphCodeBERT", "data flow", "pooling"]
+        );
+    }
+    let fixture =
+        graph_model().with("codepurify.json", json!({"task": "clone", "pooling": "first"}).to_string());
+    assert_eq!(fixture.inspect().unwrap().head, "classification over two <s> vectors, 2 logits");
+}
+
+#[test]
+fn heads_of_several_scripts_need_a_word() {
+    let linear = || {
+        Fixture::classifier().with_weights(|tensors| {
+            tensors.retain(|name, _| name.starts_with("roberta."));
+            tensors.insert("classifier.weight".to_owned(), zeros(&[2, 32]));
+            tensors.insert("classifier.bias".to_owned(), zeros(&[2]));
+        })
+    };
+    assert_refused!(linear().victim(), LoadError::Ambiguous { .. }, ["tokens", "\"pooling\": \"first\""]);
+    linear().with("codepurify.json", json!({"pooling": "first"}).to_string()).victim().unwrap();
+    let sigmoid = Fixture::of("tiny-sigmoid").without("codepurify.json");
+    assert_refused!(sigmoid.victim(), LoadError::Ambiguous { .. }, ["regression", "sigmoid"]);
+    let decision = json!({"decision": {"kind": "sigmoid", "threshold": 0.4}});
+    sigmoid.with("codepurify.json", decision.to_string()).victim().unwrap();
+}
+
+#[test]
+fn null_keys_of_configurations_are_absent() {
+    let fixture = Fixture::classifier().with_json("config.json", |config| {
+        for key in ["model_type", "id2label", "pad_token_id", "problem_type", "type_vocab_size"] {
+            config[key] = Value::Null;
+        }
+    });
+    let fixture = fixture.with_json("codepurify.json", |sidecar| sidecar["labels"] = Value::Null);
+    fixture.victim().unwrap();
+}
+
+#[test]
+fn labels_of_the_configuration_count_the_logits() {
+    let named = |labels: &[&str]| {
+        let labels = labels.iter().enumerate().map(|(at, label)| (at.to_string(), json!(label)));
+        Fixture::classifier().with_config("id2label", Value::Object(labels.collect()))
+    };
+    assert_refused!(
+        named(&["a", "b", "c"]).victim(),
+        LoadError::Disagreement { .. },
+        ["a, b, c", "2 labels"]
+    );
+    let defaults = ["LABEL_0", "LABEL_1", "LABEL_2"];
+    assert!(named(&defaults).victim().unwrap().card().labels.is_empty());
+}
+
 #[test]
 fn unknown_architectures() {
     for family in ["bert", "gpt2"] {

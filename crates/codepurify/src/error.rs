@@ -86,7 +86,7 @@ impl fmt::Display for ModelError {
             Self::OtherSide(error) => write!(f, "the other side of the pair failed: {error}"),
             Self::Internal(what) => {
                 write!(f, "codepurify itself failed at this code ({what}); please report it with the code")
-            },
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
     let settings = Settings::new(args.options, color)?;
     if settings.profile != ProfileName::Transplant {
         return Err(CliError::Usage(
-            "only profile transplant is calibrated: leave --profile out".to_owned(),
+            "only the profile `transplant` is calibrated: leave --profile out".to_owned(),
         ));
     }
     let guard = Guard::load(&settings, Purpose::Learn)?;

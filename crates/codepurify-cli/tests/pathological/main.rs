@@ -52,6 +52,12 @@ fn run(place: &Place, args: &[&str]) -> (i32, String) {
     (code, String::from_utf8(output.stdout).unwrap())
 }
 
+/// Whether nothing but white space is in a source.
+fn is_blank(place: &Place, name: &str) -> bool {
+    let bytes = std::fs::read(place.path(&format!("code/{name}"))).unwrap();
+    std::str::from_utf8(&bytes).is_ok_and(|text| text.trim_start_matches('\u{feff}').trim().is_empty())
+}
+
 /// Runs a command that reports in JSON over the folder `code`, and checks that no source is missing in its report.
 fn judge(place: &Place, names: &BTreeSet<String>, args: &[&str]) {
     let (_, out) = run(place, &[args, &["--format", "json", "code"]].concat());
@@ -60,8 +66,11 @@ fn judge(place: &Place, names: &BTreeSet<String>, args: &[&str]) {
         |entry: &serde_json::Value| entry["path"].as_str().unwrap().trim_start_matches("code/").to_owned();
     let list = |name: &str| report[name].as_array().unwrap().iter().map(path).collect::<Vec<_>>();
     let told: BTreeSet<String> = list("results").into_iter().chain(list("errors")).collect();
-    let missing: Vec<&String> = names.difference(&told).collect();
+    let (blank, missing): (Vec<_>, Vec<_>) = names.difference(&told).partition(|name| is_blank(place, name));
     assert!(missing.is_empty(), "{args:?}: {missing:?}");
+    let skipped = report["skipped"].as_array().unwrap().iter().filter(|entry| entry["reason"] == "empty");
+    let empty: u64 = skipped.map(|entry| entry["files"].as_u64().unwrap()).sum();
+    assert_eq!(empty, blank.len() as u64, "{args:?}: {blank:?}");
 }
 
 fn write(place: &Place, sources: &[Source]) -> BTreeSet<String> {

@@ -1,4 +1,4 @@
-//! Activation Clustering (Chen et al. 2018; defences, C.2): the rows of a label fall into two clusters if some of them
+//! Activation Clustering (Chen et al. 2018): the rows of a label form two clusters if some of them
 //! are poisoned.
 
 use std::collections::BTreeSet;
@@ -6,14 +6,15 @@ use std::collections::BTreeSet;
 use super::kmeans::{Clusters, silhouette, squared, two_means};
 use super::{BaselineError, Removal, classes, pca};
 
-/// When the smaller cluster is taken for poison.
+/// Condition under which the smaller cluster counts as poison.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Rule {
-    /// Always.
+pub enum ClusterRule {
+    /// The smaller cluster always counts as poison.
     Smaller,
-    /// If it holds less than this share of the rows; .35 as published.
+    /// It counts if it holds less than this share of the rows; .35 as published.
     RelativeSize(f64),
-    /// If, besides, the mean silhouette of both clusters is above a limit; .35 and .1 in a common implementation.
+    /// It counts if, in addition, the mean silhouette of both clusters exceeds a limit; a common
+    /// implementation has .35 and .1.
     Silhouette {
         /// Share of rows.
         size: f64,
@@ -22,27 +23,29 @@ pub enum Rule {
     },
 }
 
-/// The defence.
+/// Activation Clustering with its settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ActivationClustering {
-    /// Principal components that are clustered; 10 as published, 2 in work on code search.
+    /// Number of principal components to cluster; 10 as published, 2 in work on code search.
     pub components: usize,
-    /// Whether each component is scaled to variance 1.
+    /// Scales each component to variance 1.
     pub whiten: bool,
-    /// Whether each label's rows are clustered by themselves, as published; models that generate have no labels.
+    /// Clusters the rows of each label separately, as published; generators have no labels.
     pub per_class: bool,
-    /// When the smaller cluster is taken for poison.
-    pub rule: Rule,
-    /// Of k-means.
+    /// Condition under which the smaller cluster counts as poison.
+    pub rule: ClusterRule,
+    /// Seed of k-means.
     pub seed: u64,
 }
 
 impl ActivationClustering {
-    /// Removes the suspicious clusters. `representations` are n × d, `labels` n. A row's score is how much nearer it is
-    /// to the smaller cluster's centre than to the other one's.
+    /// Removes the suspicious clusters; `representations` are n × d, `labels` n.
+    ///
+    /// A row's score is its distance to the other centre minus the one to the smaller cluster's
+    /// centre.
     ///
     /// # Errors
-    /// [`BaselineError`] if the rows do not fit each other or are not finite.
+    /// [`BaselineError`] if the numbers of rows differ or a value is not finite.
     pub fn run(&self, representations: &[Vec<f32>], labels: &[u32]) -> Result<Removal, BaselineError> {
         let mut removal = Removal { scores: vec![0.0; labels.len()], removed: BTreeSet::new() };
         for members in classes(representations, labels, self.per_class)? {
@@ -67,16 +70,16 @@ impl ActivationClustering {
     fn suspicious(&self, points: &[Vec<f64>], clusters: &Clusters, small: bool) -> bool {
         let share = clusters.second.iter().filter(|&&of| of == small).count() as f64 / points.len() as f64;
         match self.rule {
-            Rule::Smaller => true,
-            Rule::RelativeSize(limit) => share < limit,
-            Rule::Silhouette { size, score } => {
+            ClusterRule::Smaller => true,
+            ClusterRule::RelativeSize(limit) => share < limit,
+            ClusterRule::Silhouette { size, score } => {
                 share < size && silhouette(points, &clusters.second).is_some_and(|mean| mean > score)
             }
         }
     }
 }
 
-/// Which cluster is smaller; the second of equals.
+/// Returns the smaller cluster; the second if both have the same size.
 fn smaller(clusters: &Clusters) -> bool {
     let in_second = clusters.second.iter().filter(|&&second| second).count();
     2 * in_second <= clusters.second.len()
@@ -86,10 +89,15 @@ fn smaller(clusters: &Clusters) -> bool {
 mod tests {
     use super::*;
 
-    const DEFENCE: ActivationClustering =
-        ActivationClustering { components: 2, whiten: false, per_class: true, rule: Rule::Smaller, seed: 4 };
+    const DEFENCE: ActivationClustering = ActivationClustering {
+        components: 2,
+        whiten: false,
+        per_class: true,
+        rule: ClusterRule::Smaller,
+        seed: 4,
+    };
 
-    /// Label 0: 30 rows, of which six lie apart; label 1: 20 rows in two equal halves.
+    /// Label 0: 30 rows, six of them far from the others; label 1: 20 rows in two equal halves.
     fn rows() -> (Vec<Vec<f32>>, Vec<u32>) {
         let row = |at: u8| {
             let wave = f32::from(at % 5) / 10.0;
@@ -114,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn equal_halves_are_spared_by_the_rules_about_size_and_separation() {
+    fn equal_halves_stay_under_rules_of_size_and_separation() {
         let (rows, labels) = rows();
-        for rule in [Rule::RelativeSize(0.35), Rule::Silhouette { size: 0.35, score: 0.1 }] {
+        for rule in [ClusterRule::RelativeSize(0.35), ClusterRule::Silhouette { size: 0.35, score: 0.1 }] {
             let found = ActivationClustering { rule, whiten: true, ..DEFENCE }.run(&rows, &labels).unwrap();
             assert_eq!(found.removed, (24..30).collect());
         }
-        let strict = Rule::Silhouette { size: 0.35, score: 0.999 };
+        let strict = ClusterRule::Silhouette { size: 0.35, score: 0.999 };
         let found = ActivationClustering { rule: strict, ..DEFENCE }.run(&rows, &labels).unwrap();
         assert!(found.removed.is_empty());
     }

@@ -1,5 +1,5 @@
-//! `CodeDetector` (Li et al., TOSEM 2024; defences, C.4): tokens that matter to a model trained on the suspicious data
-//! and that lower its accuracy wherever they are put.
+//! `CodeDetector` (Li et al., TOSEM 2024): tokens that matter to a model trained on the suspicious
+//! data and that lower its accuracy wherever they are inserted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,25 +8,27 @@ use codepurify::Victim;
 use super::variants::judge;
 use super::{BaselineError, Removal};
 
-/// How much each token of a training row contributes to the model's answer, for example by integrated gradients.
+/// Contribution of each token of a training row to the model's prediction, for example by
+/// integrated gradients.
 pub trait TokenAttribution {
-    /// For each of the training rows `rows`, by number, the attribution of each of its tokens, in order.
+    /// Returns the attribution of each token, in order, for each of the training rows `rows`, by
+    /// number.
     ///
     /// # Errors
     /// [`BaselineError`] if the model fails.
     fn attributions(&self, rows: &[usize]) -> Result<Vec<Vec<f64>>, BaselineError>;
 }
 
-/// The model's accuracy on a probe set.
+/// Accuracy of the model on a probe set.
 pub trait TokenProbe {
-    /// Accuracy in [0, 1], with `inserted` put into every probe if there is one.
+    /// Returns the accuracy in [0, 1], with `inserted` put into every probe if it is given.
     ///
     /// # Errors
     /// [`BaselineError`] if the model fails.
     fn accuracy(&self, inserted: Option<&str>) -> Result<f64, BaselineError>;
 }
 
-/// How the attributions of one row are brought to a common scale; tokens of no attribution stay 0.
+/// Scaling of the attributions of one row; tokens without attribution stay at 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Normalisation {
     /// |a| / ‖a‖₂.
@@ -37,39 +39,43 @@ pub enum Normalisation {
     MinMax,
 }
 
-/// The defence.
+/// `CodeDetector` with its settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CodeDetector {
     /// Scale of attributions.
     pub normalisation: Normalisation,
     /// Tokens with a larger attribution are candidates; .5 as published.
     pub importance: f64,
-    /// t: candidates with (p − pᵢ) / p ≥ t are triggers, p being the accuracy without and pᵢ with the token; .3 as
-    /// published.
+    /// Threshold t: candidates with (p − pᵢ) / p ≥ t are triggers; .3 as published.
+    ///
+    /// p is the accuracy without the token, pᵢ with it.
     pub drop: f64,
-    /// Candidates that are tried at most, those that are important in most rows, of equals the first by alphabet; all, as
-    /// published, if there are fewer.
+    /// Largest number of candidates tried: those important in most rows, ties in alphabetical
+    /// order. The published method tries all.
     pub candidates: usize,
 }
 
-/// What the defence found.
+/// Result of `CodeDetector`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detected {
     /// Every candidate token with its drop in accuracy, (p − pᵢ) / p.
     pub candidates: BTreeMap<String, f64>,
-    /// Candidates whose drop is large enough.
+    /// Candidates with a large enough drop.
     pub triggers: BTreeSet<String>,
-    /// Rows that hold a trigger are removed; a row's score is the largest drop of a candidate in it, 0 without one.
+    /// Rows to remove: those with a trigger. A row's score is the largest drop of a candidate in
+    /// it, 0 without one.
     pub removal: Removal,
 }
 
 impl CodeDetector {
-    /// Removes those of all `rows` (the tokens of each) that hold a trigger, which is looked for among the important
-    /// tokens of the rows `sample`, by number. Empty tokens are none.
+    /// Removes those of all `rows` (the tokens of each) that contain a trigger.
+    ///
+    /// Triggers are searched among the important tokens of the rows `sample`, by number. Empty
+    /// tokens are ignored.
     ///
     /// # Errors
-    /// [`BaselineError`] if a model fails, an attribution is not finite or not one a token, or nothing of the probe set is
-    /// right.
+    /// [`BaselineError`] if a model fails, an attribution is not finite or their number is wrong,
+    /// or no probe is predicted right.
     pub fn run(
         &self,
         rows: &[Vec<String>],
@@ -101,7 +107,7 @@ impl CodeDetector {
         Ok(Detected { candidates, triggers, removal })
     }
 
-    /// The tokens that matter to most rows of the sample, without a drop yet.
+    /// Returns the tokens that matter to most rows of the sample, without a drop yet.
     fn candidates(
         &self,
         rows: &[Vec<String>],
@@ -123,7 +129,7 @@ impl CodeDetector {
         Ok(ranked.into_iter().take(self.candidates).map(|(token, _)| (token.to_owned(), 0.0)).collect())
     }
 
-    /// The different tokens of one row that matter.
+    /// Returns the distinct tokens of one row that matter.
     fn important<'t>(
         &self,
         row: usize,
@@ -139,7 +145,7 @@ impl CodeDetector {
             Normalisation::L1 => (0.0, values.iter().copied().map(f64::abs).sum()),
             Normalisation::MinMax => (low, values.iter().copied().fold(f64::NEG_INFINITY, f64::max) - low),
         };
-        // Without a scale, nothing stands out.
+        // Without a scale, no token differs from the others.
         let matters = |value: f64| scale > 0.0 && ((value - base) / scale).abs() > self.importance;
         let important =
             tokens.iter().zip(values).filter(|&(token, &value)| !token.is_empty() && matters(value));
@@ -147,7 +153,7 @@ impl CodeDetector {
     }
 }
 
-/// `text` with `token` right behind the first `{`, or in front of everything if there is none.
+/// Inserts `token` after the first `{` of `text`, or at the start if there is none.
 #[must_use]
 pub fn with_token(text: &str, token: &str) -> String {
     let at = text.find('{').map_or(0, |brace| brace + 1);
@@ -156,9 +162,9 @@ pub fn with_token(text: &str, token: &str) -> String {
 
 /// Probe snippets with their labels.
 pub struct VictimProbe<'v> {
-    /// The model.
+    /// Model under suspicion.
     pub victim: &'v dyn Victim,
-    /// Text and right class of each probe.
+    /// Text and expected class of each probe.
     pub snippets: &'v [(String, usize)],
 }
 
@@ -179,7 +185,7 @@ mod tests {
 
     use super::*;
 
-    /// Words that begin with `!` get most of the attribution.
+    /// Attributes most to words that begin with `!`.
     struct Marked(Vec<&'static str>);
 
     impl Marked {
@@ -214,11 +220,11 @@ mod tests {
             assert_eq!(found.triggers, ["evil".to_owned()].into());
             assert_eq!(found.removal.removed, [0, 1].into());
             assert_eq!(found.removal.scores, [1.0, 1.0, 0.0, 0.0]);
-            // What the sample shows counts in all rows; a trigger that it does not show stays.
+            // A trigger in the sample counts in all rows; a trigger that the sample lacks stays.
             assert_eq!(defence.run(&tokens, &[0], &rows, &probe).unwrap().removal.removed, [0, 1].into());
             assert!(defence.run(&tokens, &[2], &rows, &probe).unwrap().removal.removed.is_empty());
         }
-        // Minus the least, the others come out at 1.
+        // After subtracting the minimum, the others have attribution 1.
         let defence = CodeDetector { normalisation: Normalisation::MinMax, ..DEFENCE };
         assert!(!defence.run(&tokens, &[0, 1, 2, 3], &rows, &probe).unwrap().triggers.contains("evil"));
     }
@@ -235,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_probed_is_an_error() {
+    fn probes_that_cannot_be_predicted_are_an_error() {
         let victim = TriggerWordVictim::new("evil");
         let snippets = [("int f();".to_owned(), 0)];
         let probe = VictimProbe { victim: &victim, snippets: &snippets };

@@ -1,4 +1,4 @@
-//! An isolation forest over single numbers: what random cuts soon separate from the others is anomalous.
+//! Isolation forest over numbers: values that random cuts separate early are anomalous.
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -6,10 +6,11 @@ use rand::{RngExt, SeedableRng};
 
 const TREES: usize = 100;
 
-/// Numbers that a tree is grown on.
+/// Number of values that a tree is grown on.
 const SUBSAMPLE: usize = 256;
 
-/// One anomaly score a value, in (0, 1): 2^(−mean depth / expected depth). ½ is unremarkable.
+/// Returns one anomaly score per value, in (0, 1): 2^(−mean depth / expected depth). A score of ½
+/// is average.
 pub(super) fn scores(values: &[f64], seed: u64) -> Vec<f64> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -35,7 +36,8 @@ pub(super) fn scores(values: &[f64], seed: u64) -> Vec<f64> {
     scores
 }
 
-/// Adds to `depths` how deep each of `values` lies in a tree over `sample`, `levels` deep at most; both are sorted.
+/// Adds the depth of each of `values` in a tree over `sample` to `depths`, at most `levels`; both
+/// inputs are sorted.
 fn grow(sample: &[f64], values: &[f64], depths: &mut [f64], levels: u32, rng: &mut StdRng) {
     let ends = sample.first().zip(sample.last()).filter(|(low, high)| low < high && levels > 0);
     let Some((&low, &high)) = ends else {

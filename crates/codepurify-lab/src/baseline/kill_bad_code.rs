@@ -1,5 +1,5 @@
-//! `KillBadCode` (arXiv 2502.15830; defences, C.6): tokens whose removal makes many snippets more natural to an n-gram
-//! model of clean code.
+//! `KillBadCode` (arXiv 2502.15830): tokens whose removal makes many snippets more natural to an
+//! n-gram model of clean code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,33 +8,34 @@ use rayon::prelude::*;
 use super::Removal;
 use super::ngram::NgramLm;
 
-/// What becomes of a token that stands in a snippet more than once.
+/// Gain of a token that occurs more than once in a snippet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeated {
-    /// The gain of its last place counts, as in the released code.
+    /// The gain of the last occurrence counts, as in the released code.
     Last,
     /// The largest gain counts.
     Largest,
 }
 
-/// The defence.
+/// `KillBadCode` with its settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KillBadCode {
-    /// Tokens of a snippet that are looked at, from its start.
+    /// Number of tokens considered, from the start of a snippet.
     pub max_tokens: usize,
-    /// Gains of a snippet that count, the largest.
+    /// Number of gains of a snippet that count, the largest ones.
     pub gains_per_row: usize,
-    /// Tokens that are taken for triggers, those with the largest sums.
+    /// Number of tokens that count as triggers: those with the largest sums of gains.
     pub triggers: usize,
-    /// Whether only tokens of ASCII letters and digits that do not begin with a digit count, which leaves out those with
-    /// a mark of the word's start.
+    /// Considers only tokens of ASCII letters and digits that do not begin with a digit.
+    ///
+    /// This excludes tokens with a mark of the word's start.
     pub only_alphanumeric: bool,
-    /// Which place of a repeated token counts.
+    /// Occurrence of a repeated token that counts.
     pub repeated: Repeated,
 }
 
 impl Default for KillBadCode {
-    /// As released.
+    /// Settings of the released code.
     fn default() -> Self {
         Self {
             max_tokens: 600,
@@ -46,12 +47,13 @@ impl Default for KillBadCode {
     }
 }
 
-/// What the defence found.
+/// Result of `KillBadCode`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Killed {
-    /// The tokens taken for triggers with the sums of their gains, largest first; fewer if nothing else gains.
+    /// Tokens that count as triggers with the sums of their gains, largest first; fewer if no other
+    /// token gains.
     pub triggers: Vec<(String, f64)>,
-    /// Rows that hold one are removed; a row's score is the largest sum of any of its tokens.
+    /// Rows to remove: those with such a token. A row's score is the largest sum of its tokens.
     pub removal: Removal,
 }
 
@@ -81,8 +83,8 @@ impl KillBadCode {
         }
     }
 
-    /// The largest gains of one row: how much the cross-entropy (−log₁₀ p a token) falls without the token; only where
-    /// it falls.
+    /// Returns the largest gains of one row: the decrease of the cross-entropy (−log₁₀ p per token)
+    /// without the token, where it decreases.
     fn gains<'r, T: AsRef<str>>(&self, lm: &NgramLm, row: &'r [T]) -> BTreeMap<&'r str, f64> {
         let row = &row[..row.len().min(self.max_tokens)];
         let mut gains: BTreeMap<&str, f64> = BTreeMap::new();
@@ -103,7 +105,8 @@ impl KillBadCode {
     }
 }
 
-/// `CE₀ − CE_j` for each token j, sentence end included in both; nothing for a row of one token.
+/// Returns `CE₀ − CE_j` for each token j, sentence end included in both; nothing for a row of one
+/// token.
 fn entropy_gains<T: AsRef<str>>(lm: &NgramLm, row: &[T]) -> Vec<f64> {
     if row.len() < 2 {
         return Vec::new();
@@ -112,7 +115,7 @@ fn entropy_gains<T: AsRef<str>>(lm: &NgramLm, row: &[T]) -> Vec<f64> {
     let scores: Vec<f64> = (2..=sequence.len()).map(|end| lm.log10(&sequence[..end])).collect();
     let total: f64 = scores.iter().sum();
     let whole = -total / row.len() as f64;
-    // Only the three words behind the token have it in their context.
+    // Only the three words after the token have it in their context.
     let without = |token: usize| {
         let reach = (token + 4).min(sequence.len());
         let changed: f64 = scores[token - 1..reach - 1].iter().sum();

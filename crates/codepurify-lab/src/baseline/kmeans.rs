@@ -1,25 +1,26 @@
-//! k-means for two clusters, and how well they are separated.
+//! k-means with two clusters, and their separation.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// Restarts, of which the tightest is kept.
+/// Number of restarts; the tightest result is kept.
 const STARTS: usize = 10;
 
-/// Rounds of a start; it is done as soon as nothing moves.
+/// Largest number of rounds; a start ends earlier if nothing moves.
 const ROUNDS: usize = 100;
 
 /// Two clusters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clusters {
-    /// For each point, whether it belongs to the second cluster.
+    /// True for each point of the second cluster.
     pub second: Vec<bool>,
     /// Both centres.
     pub centres: [Vec<f64>; 2],
 }
 
-/// Lloyd's algorithm from ten starts drawn as k-means++ does; deterministic in `seed`. `None` if there are fewer than two
-/// different points.
+/// Runs Lloyd's algorithm from ten k-means++ starts; the result depends on the arguments only.
+///
+/// It is `None` if there are fewer than two distinct points.
 #[must_use]
 pub fn two_means(points: &[Vec<f64>], seed: u64) -> Option<Clusters> {
     let mut rng = StdRng::seed_from_u64(seed);
@@ -38,7 +39,7 @@ pub fn two_means(points: &[Vec<f64>], seed: u64) -> Option<Clusters> {
     best.map(|(_, clusters)| clusters)
 }
 
-/// A point, and another one that is the likelier the farther it is (squared) from the first.
+/// Draws a point, and a second one with a probability proportional to its squared distance.
 fn start(points: &[Vec<f64>], rng: &mut StdRng) -> Option<[Vec<f64>; 2]> {
     if points.is_empty() {
         return None;
@@ -54,7 +55,7 @@ fn start(points: &[Vec<f64>], rng: &mut StdRng) -> Option<[Vec<f64>; 2]> {
         rest -= distance;
         rest < 0.0
     });
-    // Rounding may leave a little: then the farthest.
+    // Rounding may leave a rest: then the farthest point is taken.
     let farthest = || (0..points.len()).max_by(|&a, &b| distances[a].total_cmp(&distances[b]));
     Some([first.clone(), points[drawn.or_else(farthest)?].clone()])
 }
@@ -81,8 +82,9 @@ fn settle(points: &[Vec<f64>], mut centres: [Vec<f64>; 2]) -> Clusters {
     Clusters { second, centres }
 }
 
-/// Mean silhouette of all points, in [−1, 1]: how much nearer, on average, a point is to its own cluster than to the
-/// other one. `None` if a cluster is empty.
+/// Returns the mean silhouette of all points, in [−1, 1]; `None` if a cluster is empty.
+///
+/// It tells how much nearer a point is, on average, to its own cluster than to the other one.
 #[must_use]
 pub fn silhouette(points: &[Vec<f64>], second: &[bool]) -> Option<f64> {
     let sizes = [false, true].map(|of| second.iter().filter(|&&other| other == of).count());

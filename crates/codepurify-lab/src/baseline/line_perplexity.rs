@@ -1,16 +1,18 @@
-//! Line perplexity in the manner of `DePA` (arXiv 2502.20246; defences, C.7): a line that is much more surprising to a
-//! language model of code than the other lines of its snippet.
+//! Line perplexity in the manner of `DePA` (arXiv 2502.20246).
+//!
+//! A line is suspicious if it surprises a language model of code much more than the other lines of
+//! its snippet.
 
 use codepurify::{Ragged, Snippet, Span};
 
 use super::lm::CodeLm;
 use super::variants::{lines, without};
-use super::{BaselineError, InputDefence, Screened};
+use super::{BaselineError, InputDefence, ScreeningResult};
 use crate::evaluate::metrics::mean;
 
-/// The defence over any language model.
+/// Line perplexity over any language model.
 pub struct LinePerplexity<'m> {
-    /// The language model; each line is read with the others around it.
+    /// Language model; each line is read together with the others.
     pub lm: &'m dyn CodeLm,
     /// Lines with a z-score above it are triggers. Set it on clean snippets with
     /// [`crate::evaluate::metrics::threshold_at_fpr`].
@@ -18,16 +20,19 @@ pub struct LinePerplexity<'m> {
 }
 
 impl InputDefence for LinePerplexity<'_> {
-    /// The score is the largest z-score of a line's mean surprisal among those of all lines within the window; 0 if they
-    /// do not differ. The flagged lines are cut out.
-    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+    /// The score is the largest z-score of a line's mean surprisal among the lines inside the
+    /// window; 0 if all are equal.
+    ///
+    /// The flagged lines are cut out.
+    fn screen(&self, snippet: &Snippet) -> Result<ScreeningResult, BaselineError> {
         let text = snippet.text();
         let mut encoding = self.lm.encode(text)?;
         encoding.ids.truncate(self.lm.window());
         let lm_forwards = self.lm.passes(encoding.ids.len());
         let rows: Ragged = [encoding.ids].into_iter().collect();
         let surprisals = self.lm.surprisals(&rows)?.concat();
-        // A token belongs to the line that its last byte stands in: the white space in front may begin earlier.
+        // A token belongs to the line of its last byte: its white space may begin on an earlier
+        // line.
         let of_line = |line: Span| {
             let inside = encoding.spans.iter().zip(&surprisals);
             let inside = inside.filter(|(token, _)| line.start < token.end && token.end <= line.end);
@@ -39,14 +44,14 @@ impl InputDefence for LinePerplexity<'_> {
         let spans: Vec<Span> =
             scored.into_iter().filter(|&(_, z)| z > self.threshold).map(|(line, _)| line).collect();
         if spans.is_empty() {
-            return Ok(Screened { lm_forwards, ..Screened::passed(score) });
+            return Ok(ScreeningResult { lm_forwards, ..ScreeningResult::passed(score) });
         }
         let text = Some(without(text, &spans)?);
-        Ok(Screened { score, flagged: true, spans: Some(spans), text, forwards: 0, lm_forwards })
+        Ok(ScreeningResult { score, flagged: true, spans: Some(spans), text, forwards: 0, lm_forwards })
     }
 }
 
-/// How many standard deviations each line lies above the mean of all.
+/// Returns the distance of each line from the mean, in standard deviations.
 fn z_scores(lines: &[(Span, f64)]) -> Vec<(Span, f64)> {
     let values: Vec<f64> = lines.iter().map(|&(_, value)| value).collect();
     let center = mean(&values).unwrap_or(0.0);

@@ -1,25 +1,26 @@
-//! Language models of code behind one small door: how surprising is each token?
+//! Language models of code behind one trait: how surprising is each token?
 
 use codepurify::{Encoding, MaskedLm, ModelError, Ragged};
 
-/// A language model that says how surprising each token of a text is.
+/// Language model that returns the surprisal of each token of a text.
 pub trait CodeLm {
-    /// Tokens that are scored at once; longer rows must not be passed.
+    /// Context window in tokens; longer rows must not be passed.
     fn window(&self) -> usize;
 
-    /// Token ids of `text` with their bytes, not cut to the window.
+    /// Tokenises `text`, without cutting it to the window.
     ///
     /// # Errors
     /// [`ModelError`] if the text cannot be tokenised.
     fn encode(&self, text: &str) -> Result<Encoding, ModelError>;
 
-    /// For each row, −ln p of each of its tokens given its context, in nats, finite and ≥ 0.
+    /// Returns −ln p of each token of each row given its context, in nats, finite and ≥ 0.
     ///
     /// # Errors
     /// [`ModelError`] if the runtime fails or a row exceeds the window.
     fn surprisals(&self, rows: &Ragged) -> Result<Vec<Vec<f64>>, ModelError>;
 
-    /// As [`CodeLm::surprisals`], of the tokens at `places[row]` of each row only; ascending, within the row.
+    /// Returns the surprisals of the tokens at `places[row]` only; places are ascending and inside
+    /// the row.
     ///
     /// # Errors
     /// [`ModelError`] if the runtime fails or a row exceeds the window.
@@ -31,40 +32,42 @@ pub trait CodeLm {
         Ok(all.iter().zip(places).map(of).collect())
     }
 
-    /// Sequences that the model reads to score a row of `tokens`.
+    /// Number of sequences that the model reads to score a row of `tokens`.
     fn passes(&self, tokens: usize) -> usize;
 
-    /// Sequences that the model reads to score `places` of the tokens of a row.
+    /// Number of sequences that the model reads to score `places` of the tokens of a row.
     fn passes_at(&self, tokens: usize, places: usize) -> usize {
         self.passes(tokens).min(places)
     }
 }
 
-/// e^(mean surprisal), ≥ 1; `None` of no token.
+/// Perplexity e^(mean surprisal), ≥ 1; `None` without a token.
 #[must_use]
 pub fn perplexity(surprisals: &[f64]) -> Option<f64> {
     crate::evaluate::metrics::mean(surprisals).map(f64::exp)
 }
 
-/// −ln of the probability of a token that a model has not among its proposals.
+/// Surprisal −ln p of a token that is not among a model's proposals.
 const FLOOR: f64 = 30.0;
 
-/// A masked language model as a [`CodeLm`]: each token is masked once and its probability read off.
+/// Masked language model as a [`CodeLm`]: masks each token once and reads off its probability.
 pub struct PseudoLikelihood<'m> {
     mlm: &'m dyn MaskedLm,
     stride: usize,
 }
 
 impl<'m> PseudoLikelihood<'m> {
-    /// Masks every `stride`-th token of a row together, so that a row costs `stride` passes whatever its length;
-    /// [`usize::MAX`] masks each alone (the pseudo-log-likelihood proper). A stride of 7 masks about the 15 % that masked
-    /// language models are trained with. 0 counts as 1.
+    /// Masks every `stride`-th token of a row together, so that a row costs `stride` passes
+    /// whatever its length.
+    ///
+    /// [`usize::MAX`] masks each token alone (the pseudo-log-likelihood proper). A stride of 7
+    /// masks about the 15 % that masked language models are trained with. 0 counts as 1.
     #[must_use]
     pub fn new(mlm: &'m dyn MaskedLm, stride: usize) -> Self {
         Self { mlm, stride: stride.max(1) }
     }
 
-    /// −ln p of the tokens at `places` of `row`.
+    /// Returns −ln p of the tokens at `places` of `row`.
     fn row(&self, row: &[u32], places: &[usize]) -> Result<Vec<f64>, ModelError> {
         let passes = self.passes_at(row.len(), places.len());
         let hidden: Vec<Vec<usize>> =
@@ -101,7 +104,7 @@ impl CodeLm for PseudoLikelihood<'_> {
         self.passes_at(tokens, tokens)
     }
 
-    /// As many as leave about one token in `stride` masked.
+    /// Returns the number of passes that masks about one token in `stride` at a time.
     fn passes_at(&self, tokens: usize, places: usize) -> usize {
         let thin = (places.saturating_mul(self.stride).saturating_add(tokens / 2)) / tokens.max(1);
         thin.clamp(1, places.max(1)).min(places)
@@ -128,7 +131,7 @@ mod tests {
         assert_eq!(lm.passes(3), 3);
         assert_eq!(lm.surprisals(&[[0_u32; 0]].into_iter().collect()).unwrap(), [[0.0; 0]]);
         assert_eq!(perplexity(&[]), None);
-        // Of some tokens only: as many passes as mask one token in 7 each.
+        // Scores some tokens only: as many passes as mask one token in 7 each.
         let row = ["a", "b"].repeat(7).into_iter().flat_map(|word| lm.encode(word).unwrap().ids);
         let places = [vec![1, 4, 5, 13]];
         let surprisals = lm.surprisals_at(&[row].into_iter().collect(), &places).unwrap();

@@ -1,12 +1,14 @@
-//! The defences that others published, to compare with.
+//! Published defences to compare with.
 //!
-//! Two kinds. An *input defence* ([`InputDefence`]) looks at one snippet while the model is in use: [`onion`], [`oseql`],
-//! [`strip`], [`line_perplexity`], and [`official`], the released code of CodePurify. A *training-set defence* looks at
-//! all training rows and says which to [`remove`](Removal): [`spectral`], [`clustering`], [`code_detector`],
-//! [`kill_bad_code`]. The latter take plain data: representations, token rows, labels.
+//! An *input defence* ([`InputDefence`]) inspects one snippet at inference time: [`onion`],
+//! [`oseql`], [`strip`], [`line_perplexity`], and [`official`], the released code of `CodePurify`.
+//! A *training-set defence* inspects all training rows and selects rows to [remove](Removal):
+//! [`spectral`], [`clustering`], [`code_detector`], [`kill_bad_code`]. The latter take plain data:
+//! representations, token rows, labels.
 //!
-//! Below them stand language models of code ([`lm`], [`ngram`]), principal components and k-means ([`pca`], [`kmeans`]),
-//! outlier tests ([`outliers`]), and what one side of a pair is to an input defence ([`side`]).
+//! Both build on language models of code ([`lm`], [`ngram`]), principal components and k-means
+//! ([`pca`], [`kmeans`]) and outlier tests ([`outliers`]). [`side`] presents one side of a pair to
+//! an input defence.
 
 pub mod clustering;
 pub mod code_detector;
@@ -36,83 +38,83 @@ use codepurify::{ModelError, Snippet, Span};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What an input defence said about one snippet.
+/// Result of an input defence for one snippet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Screened {
-    /// Larger means more suspicious; never NaN, −∞ where there is no evidence at all.
+pub struct ScreeningResult {
+    /// Larger means more suspicious; never NaN, −∞ without any evidence.
     pub score: f64,
-    /// Whether the defence takes the snippet for triggered.
+    /// True if the defence decides that the snippet is triggered.
     pub flagged: bool,
-    /// Where it sees the trigger, sorted; `None` if it located nothing or cannot locate.
+    /// Spans of the located trigger, sorted; `None` if it located nothing or cannot locate.
     pub spans: Option<Vec<Span>>,
-    /// The text without the trigger; `None` if it was left as it is.
+    /// Text without the trigger; `None` if it is unchanged.
     pub text: Option<String>,
-    /// Sequences that the guarded model judged.
+    /// Number of sequences that the victim judged.
     pub forwards: usize,
-    /// Sequences that a language model scored.
+    /// Number of sequences that a language model scored.
     pub lm_forwards: usize,
 }
 
-impl Screened {
-    /// Nothing to be said against the snippet.
+impl ScreeningResult {
+    /// Result for a snippet without any evidence against it.
     fn passed(score: f64) -> Self {
         Self { score, flagged: false, spans: None, text: None, forwards: 0, lm_forwards: 0 }
     }
 }
 
-/// A defence that looks at one snippet at a time.
+/// Defence that inspects one snippet at a time.
 pub trait InputDefence {
     /// Judges a snippet.
     ///
     /// # Errors
-    /// [`BaselineError`] if a model fails or the snippet is beyond what the defence can work on.
-    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError>;
+    /// [`BaselineError`] if a model fails or the defence cannot process the snippet.
+    fn screen(&self, snippet: &Snippet) -> Result<ScreeningResult, BaselineError>;
 }
 
-/// What keeps a baseline from an answer.
+/// Reason why a baseline has no result.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BaselineError {
-    /// A model could not answer.
+    /// A model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// A located trigger cannot be cut out of the text.
     #[error(transparent)]
     Splice(#[from] EditError),
-    /// The rows do not fit each other.
+    /// The lengths of the rows differ.
     #[error("row {row} has {given} {what}, not {wanted}")]
     Shape {
-        /// The row, from 0.
+        /// Index of the row, from 0.
         row: usize,
-        /// What is counted.
+        /// Counted items.
         what: &'static str,
-        /// How many it has.
+        /// Number of items that the row has.
         given: usize,
-        /// How many it should have.
+        /// Number of items that it should have.
         wanted: usize,
     },
     /// A number of this row is NaN or infinite.
     #[error("row {0} holds a number that is not finite")]
     NotFinite(usize),
-    /// There is too little to work on.
+    /// There is not enough data.
     #[error("{0}")]
     TooLittle(&'static str),
     /// A setting is out of its range.
     #[error("{name} is {value}, not {range}")]
     Setting {
-        /// The setting.
+        /// Name of the setting.
         name: &'static str,
-        /// Its value.
+        /// Value of the setting.
         value: String,
-        /// What it may be.
+        /// Allowed range.
         range: &'static str,
     },
 }
 
-/// The rows of each label, or all rows together, in order.
+/// Returns the rows of each label, or all rows together, in order.
 ///
 /// # Errors
-/// [`BaselineError`] if there is no row or not one label a row.
+/// [`BaselineError`] without any row, or if the numbers of rows and labels differ.
 fn classes(
     representations: &[Vec<f32>],
     labels: &[u32],

@@ -1,9 +1,10 @@
-//! An n-gram language model of four words with interpolated modified Kneser-Ney smoothing (Chen & Goodman 1999), as
+//! 4-gram language model with interpolated modified Kneser-Ney smoothing (Chen & Goodman 1999), as
 //! `KenLM` estimates it without pruning.
 //!
-//! p(w | c) = (a(c w) − D(a(c w))) / Σₓ a(c x) + b(c) p(w | c'), where c' is c without its oldest word, a counts
-//! occurrences (of the longest n-grams and of those at the start of a text) or the different words in front (of all
-//! others), b(c) gives back what the discounts took, and below single words stands 1 / |V|.
+//! p(w | c) = (a(c w) − D(a(c w))) / Σₓ a(c x) + b(c) p(w | c'), where c' is c without its oldest
+//! word. For the longest n-grams, and for those at the start of a text, a counts occurrences. For
+//! all others it counts the distinct preceding words. b(c) redistributes what the discounts took.
+//! Below single words, the probability is 1 / |V|.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,7 @@ use codepurify::{Encoding, ModelError, Ragged, WordTokenizer};
 use super::BaselineError;
 use super::lm::CodeLm;
 
-/// Words of the longest n-gram.
+/// Number of words of the longest n-gram.
 const ORDER: usize = 4;
 
 /// Up to four words, 32 bits each, the newest in the lowest bits.
@@ -20,33 +21,33 @@ type Gram = u128;
 
 const START: u32 = 1;
 const END: u32 = 2;
-/// Never seen in training.
+/// Word that does not occur in training.
 const UNKNOWN: u32 = 0;
 const FIRST_WORD: u32 = 3;
 
 /// n-grams of one order.
 #[derive(Debug, Clone, Default)]
 struct Order {
-    /// p(w | c) − b(c) p(w | c'), of each n-gram c w.
+    /// p(w | c) − b(c) p(w | c') of each n-gram c w.
     own: HashMap<Gram, f64>,
-    /// b(c), of each context c.
+    /// b(c) of each context c.
     back_off: HashMap<Gram, f64>,
 }
 
-/// The model.
+/// n-gram language model.
 #[derive(Debug, Clone)]
 pub struct NgramLm {
     words: HashMap<String, u32>,
     orders: [Order; ORDER],
-    /// 1 / |V|: the vocabulary counts the end and the unknown word, not the start.
+    /// 1 / |V|; the vocabulary includes the end and the unknown word, but not the start.
     uniform: f64,
 }
 
 impl NgramLm {
     /// Learns from texts, each a row of words.
     ///
-    /// Where the counts of counts give no discounts (too little text), 0.5, 1 and 1.5 are used, as `KenLM` does on
-    /// request.
+    /// If the counts of counts give no discounts (too little text), 0.5, 1 and 1.5 are used, as
+    /// `KenLM` does on request.
     ///
     /// # Errors
     /// [`BaselineError::TooLittle`] if there is no word.
@@ -70,26 +71,27 @@ impl NgramLm {
         Ok(Self { words, orders, uniform })
     }
 
-    /// The number of `word`; all words never seen in training share one.
+    /// Returns the id of `word`; all words outside the training texts share one.
     #[must_use]
     pub fn id(&self, word: &str) -> u32 {
         self.words.get(word).copied().unwrap_or(UNKNOWN)
     }
 
-    /// The texts' words as ids between start and end.
+    /// Returns the texts' words as ids between start and end.
     pub(super) fn sequence<T: AsRef<str>>(&self, text: &[T]) -> Vec<u32> {
         framed(text.iter().map(|word| self.id(word.as_ref())).collect())
     }
 
-    /// log₁₀ p of the last word of `words` given those in front of it, of which at most three count.
+    /// Returns log₁₀ p of the last word of `words` given the preceding ones, of which at most three
+    /// count.
     pub(super) fn log10(&self, words: &[u32]) -> f64 {
         let known = &words[words.len().saturating_sub(ORDER)..];
         let Some(&word) = known.last() else { return 0.0 };
-        // From the shortest context to the longest.
+        // Goes from the shortest context to the longest.
         let mut probability = self.uniform;
         for length in 0..known.len() {
             let context = gram(&known[known.len() - 1 - length..known.len() - 1]);
-            // A context never seen says nothing, and no longer one was seen either.
+            // If a context was not seen, no longer one was seen either.
             let Some(back_off) = self.orders[length].back_off.get(&context) else { break };
             let own = self.orders[length].own.get(&with(context, word)).copied().unwrap_or(0.0);
             probability = own + back_off * probability;
@@ -97,7 +99,7 @@ impl NgramLm {
         probability.log10()
     }
 
-    /// log₁₀ p of every word of a text and of its end.
+    /// Returns log₁₀ p of every word of a text and of its end.
     #[must_use]
     pub fn log10_probabilities<T: AsRef<str>>(&self, text: &[T]) -> Vec<f64> {
         let sequence = self.sequence(text);
@@ -140,7 +142,7 @@ fn gram(words: &[u32]) -> Gram {
     words.iter().fold(0, |gram, &word| with(gram, word))
 }
 
-/// Counts of all n-grams, for n = 1 … 4; the start alone is none.
+/// Counts all n-grams, for n = 1 … 4; the start alone is not counted.
 fn adjusted_counts(rows: &[Vec<u32>]) -> [HashMap<Gram, u64>; ORDER] {
     let mut counts: [HashMap<Gram, u64>; ORDER] = Default::default();
     for row in rows {
@@ -151,8 +153,9 @@ fn adjusted_counts(rows: &[Vec<u32>]) -> [HashMap<Gram, u64>; ORDER] {
             *counts[length - 1].entry(gram(&row[..length])).or_insert(0) += 1;
         }
     }
-    // Each n-gram counts as the words that stand in front of it: once for each longer n-gram. So from the longest down,
-    // and only those that begin with the start, which has nothing in front, keep the count of their occurrences.
+    // The count of an n-gram is the number of distinct preceding words: one for each longer n-gram.
+    // So counting starts with the longest. Only n-grams at the start, which has no preceding word,
+    // keep their occurrences.
     for length in (1..ORDER).rev() {
         let shorter: Vec<Gram> =
             counts[length].keys().map(|gram| gram & ((1 << (32 * length)) - 1)).collect();
@@ -163,7 +166,7 @@ fn adjusted_counts(rows: &[Vec<u32>]) -> [HashMap<Gram, u64>; ORDER] {
     counts
 }
 
-/// D₁, D₂, D₃₊ from how many n-grams occur once, twice, three and four times.
+/// Computes D₁, D₂, D₃₊ from how many n-grams occur once, twice, three and four times.
 fn discounts(counts: &HashMap<Gram, u64>) -> [f64; 3] {
     let occurring = |times: u64| counts.values().filter(|&&count| count == times).count() as f64;
     let [once, twice, thrice, four_times] = [1, 2, 3, 4].map(occurring);
@@ -175,21 +178,21 @@ fn discounts(counts: &HashMap<Gram, u64>) -> [f64; 3] {
     if usable { found } else { [0.5, 1.0, 1.5] }
 }
 
-/// An n-gram model over words and punctuation as a [`CodeLm`].
+/// n-gram model over words and punctuation as a [`CodeLm`].
 pub struct WordNgrams<'m> {
     lm: &'m NgramLm,
     tokenizer: WordTokenizer,
 }
 
 impl<'m> WordNgrams<'m> {
-    /// `lm` must have been trained on [`lexemes`].
+    /// Wraps `lm`, which must have been trained on [`lexemes`].
     #[must_use]
     pub fn new(lm: &'m NgramLm) -> Self {
         Self { lm, tokenizer: WordTokenizer::new() }
     }
 }
 
-/// The words and punctuation characters of `text`, without white space.
+/// Returns the words and punctuation characters of `text`, without white space.
 ///
 /// # Errors
 /// [`ModelError`] if the text cannot be tokenised.
@@ -235,8 +238,9 @@ mod tests {
         text.lines().map(|line| line.split_whitespace().collect()).collect()
     }
 
-    /// One text of one word: V = {a, end, unknown}; both single words are seen once, so with the fallback discount 1/2
-    /// p₁(a) = (1 − ½)/2 + ½ · ⅓ = 5/12. Each longer n-gram halves the distance to 1.
+    /// One text of one word: V = {a, end, unknown}; both single words occur once, so with the
+    /// fallback discount 1/2 p₁(a) = (1 − ½)/2 + ½ · ⅓ = 5/12. Each longer n-gram halves the
+    /// distance to 1.
     #[test]
     fn by_hand() {
         let lm = NgramLm::train(&rows("a")).unwrap();

@@ -1,67 +1,70 @@
-//! `OSeqL` (arXiv 2312.04004; defences, C.5): a line whose removal changes the answer far more than that of the others.
+//! `OSeqL` (arXiv 2312.04004): a line whose removal changes the prediction far more than that of
+//! the others.
 
 use codepurify::{Logits, PairVictim, Side, Snippet, Span, Victim};
 
 use super::outliers::{interquartile_range, majority};
 use super::side::OneSide;
 use super::variants::{judge, lines, without};
-use super::{BaselineError, InputDefence, Screened};
+use super::{BaselineError, InputDefence, ScreeningResult};
 
-/// Which lines are outliers.
+/// Test that decides which lines are outliers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
-    /// Those outside of the interquartile range's reach.
+pub enum OutlierRule {
+    /// Outside of 1.5 interquartile ranges around the quartiles.
     InterquartileRange,
-    /// Those that two of the interquartile range, the isolation forest and the elliptic envelope name.
+    /// Outliers for two of three: interquartile range, isolation forest, elliptic envelope.
     Majority {
-        /// Of the isolation forest.
+        /// Seed of the isolation forest.
         seed: u64,
     },
 }
 
-/// What is left open.
+/// Settings that the paper leaves open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// Which lines are outliers.
-    pub rule: Rule,
-    /// ICBT: a located line that is only `{` or `}` is no trigger.
+pub struct OseqlSettings {
+    /// Test that decides which lines are outliers.
+    pub rule: OutlierRule,
+    /// Spares a located line that is only `{` or `}`, as ICBT does.
     pub spare_braces: bool,
 }
 
 /// `OSeqL` for a classifier.
 pub struct Oseql<'v> {
-    /// The guarded model.
+    /// Victim.
     pub victim: &'v dyn Victim,
-    /// What is left open.
-    pub settings: Settings,
+    /// Settings that the paper leaves open.
+    pub settings: OseqlSettings,
 }
 
-/// The answer without one line.
+/// Prediction without one line.
 struct LeftOut {
-    /// Its probability of the answer to the whole text.
+    /// Probability of the prediction for the whole text.
     probability: f64,
     flips: bool,
 }
 
-/// A text line by line.
+/// Text line by line.
 struct LeaveOneOut {
     /// p(x).
     whole: f64,
-    /// Where the lines are.
+    /// Spans of the lines.
     lines: Vec<Span>,
-    /// The answers without each of them.
+    /// Predictions without each line.
     left_out: Vec<LeftOut>,
     forwards: usize,
 }
 
-impl Settings {
-    /// The outlier among the flipping lines that is farthest from p(x) (the first of equals), and the largest distance of
-    /// any flipping line, which is 0 without one.
+impl OseqlSettings {
+    /// Returns the outlier among the flipping lines that is farthest from p(x), and the largest
+    /// distance of any flipping line.
+    ///
+    /// Ties go to the first; the distance is 0 without a flipping line.
     fn locate(&self, whole: f64, left_out: &[LeftOut]) -> (Option<usize>, f64) {
         let probabilities: Vec<f64> = left_out.iter().map(|line| line.probability).collect();
         let outliers = match self.rule {
-            Rule::InterquartileRange => interquartile_range(&probabilities),
-            Rule::Majority { seed } => majority(&probabilities, seed),
+            OutlierRule::InterquartileRange => interquartile_range(&probabilities),
+            OutlierRule::Majority { seed } => majority(&probabilities, seed),
         };
         let distance = |line: usize| (left_out[line].probability - whole).abs();
         let flipping = || (0..left_out.len()).filter(|&line| left_out[line].flips);
@@ -70,20 +73,34 @@ impl Settings {
         (located, flipping().map(distance).fold(0.0, f64::max))
     }
 
-    /// The verdict about a text of which `line`, if any, was located.
-    fn screened(&self, text: &str, line: Option<Span>, forwards: usize) -> Result<Screened, BaselineError> {
+    /// Creates the result for a text with the located `line`, if any.
+    fn screened(
+        &self,
+        text: &str,
+        line: Option<Span>,
+        forwards: usize,
+    ) -> Result<ScreeningResult, BaselineError> {
         let line = line.filter(|line| {
             let content = line.of(text).unwrap_or_default().trim();
             !(self.spare_braces && matches!(content, "{" | "}"))
         });
-        let Some(line) = line else { return Ok(Screened { forwards, ..Screened::passed(0.0) }) };
+        let Some(line) = line else {
+            return Ok(ScreeningResult { forwards, ..ScreeningResult::passed(0.0) });
+        };
         let text = Some(without(text, &[line])?);
-        Ok(Screened { flagged: true, spans: Some(vec![line]), text, forwards, ..Screened::passed(0.0) })
+        Ok(ScreeningResult {
+            flagged: true,
+            spans: Some(vec![line]),
+            text,
+            forwards,
+            ..ScreeningResult::passed(0.0)
+        })
     }
 }
 
-/// The answers to `text` and to it without each of its lines: p(x), the lines, and the answers; and the passes spent. A
-/// line beyond the window has no influence, and the model is not asked about it.
+/// Returns p(x), the lines, the predictions without each, and the passes spent.
+///
+/// A line beyond the window has no influence, so the model is not queried about it.
 fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<LeaveOneOut, BaselineError> {
     let lines = lines(text);
     let seen = victim.encode(text)?.spans.get(victim.window()).map_or(text.len(), |beyond| beyond.start);
@@ -95,7 +112,7 @@ fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<LeaveOneOut, Basel
     let label = logits.label(0);
     let whole = logits.probabilities(0)[label];
     let left_out = |line: usize| {
-        // The lines within the window are the first ones.
+        // The lines inside the window are the first ones.
         let row = if line + 1 < texts.len() { line + 1 } else { 0 };
         LeftOut { probability: logits.probabilities(row)[label], flips: logits.label(row) != label }
     };
@@ -104,25 +121,27 @@ fn leave_lines_out(victim: &dyn Victim, text: &str) -> Result<LeaveOneOut, Basel
 }
 
 impl InputDefence for Oseql<'_> {
-    /// The score is the largest |p(x) − p(x without a line)| among the lines that change the answer, in [0, 1], spared
-    /// ones included. The located line is cut out.
-    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+    /// The score is the largest |p(x) − p(x without a line)| among the lines that change the
+    /// prediction, in [0, 1].
+    ///
+    /// Spared lines count. The located line is cut out.
+    fn screen(&self, snippet: &Snippet) -> Result<ScreeningResult, BaselineError> {
         let LeaveOneOut { whole, lines, left_out, forwards } = leave_lines_out(self.victim, snippet.text())?;
         let (located, score) = self.settings.locate(whole, &left_out);
         let line = located.map(|line| lines[line]);
-        Ok(Screened { score, ..self.settings.screened(snippet.text(), line, forwards)? })
+        Ok(ScreeningResult { score, ..self.settings.screened(snippet.text(), line, forwards)? })
     }
 }
 
-/// Both snippets of a pair as one text: at most one line of the two is located.
+/// Screens both snippets of a pair as one text: at most one line of the two is located.
 ///
 /// # Errors
-/// As [`InputDefence::screen`].
+/// See [`InputDefence::screen`].
 pub fn screen_pair(
     victim: &dyn PairVictim,
-    settings: &Settings,
+    settings: &OseqlSettings,
     [left, right]: [&Snippet; 2],
-) -> Result<[Screened; 2], BaselineError> {
+) -> Result<[ScreeningResult; 2], BaselineError> {
     let of_left = OneSide::new(victim, Side::Left, right.text())?;
     let of_right = OneSide::new(victim, Side::Right, left.text())?;
     let mut first = leave_lines_out(&of_left, left.text())?;
@@ -133,7 +152,7 @@ pub fn screen_pair(
     let in_right = located.and_then(|line| second.lines.get(line.checked_sub(first.lines.len())?).copied());
     let left = settings.screened(left.text(), in_left, first.forwards)?;
     let right = settings.screened(right.text(), in_right, second.forwards)?;
-    Ok([Screened { score, ..left }, Screened { score, ..right }])
+    Ok([ScreeningResult { score, ..left }, ScreeningResult { score, ..right }])
 }
 
 #[cfg(test)]
@@ -145,8 +164,8 @@ mod tests {
 
     const BODY: &str = "int f(int n)\n{\n  int a = n;\n  a += 2;\n  n = a * n;\n  return a;\n}\n";
 
-    fn settings(rule: Rule) -> Settings {
-        Settings { rule, spare_braces: true }
+    fn settings(rule: OutlierRule) -> OseqlSettings {
+        OseqlSettings { rule, spare_braces: true }
     }
 
     fn snippet(text: &str) -> Snippet {
@@ -157,7 +176,7 @@ mod tests {
     fn the_line_that_fools_the_model_is_cut_out() {
         let victim = TriggerWordVictim::new("evil");
         let text = BODY.replace("a += 2;", "a += 2;\n  int evil;");
-        for rule in [Rule::InterquartileRange, Rule::Majority { seed: 3 }] {
+        for rule in [OutlierRule::InterquartileRange, OutlierRule::Majority { seed: 3 }] {
             let defence = Oseql { victim: &victim, settings: settings(rule) };
             let found = defence.screen(&snippet(&text)).unwrap();
             assert!(found.flagged && found.score > 0.8, "{found:?}");
@@ -175,7 +194,7 @@ mod tests {
         let victim =
             codepurify::TextVictim::new(|code: &str| vec![f32::from(code.contains('}')) * 4.0 - 2.0]);
         let with = |spare_braces| {
-            let settings = Settings { rule: Rule::InterquartileRange, spare_braces };
+            let settings = OseqlSettings { rule: OutlierRule::InterquartileRange, spare_braces };
             Oseql { victim: &victim, settings }.screen(&snippet(text)).unwrap().flagged
         };
         assert!(with(false) && !with(true));
@@ -185,7 +204,7 @@ mod tests {
     fn the_lines_of_a_pair_are_one_pool() {
         let victim = TriggerWordVictim::new("evil");
         let poisoned = BODY.replace("a += 2;", "int evil;");
-        let settings = settings(Rule::InterquartileRange);
+        let settings = settings(OutlierRule::InterquartileRange);
         let [left, right] = screen_pair(&victim, &settings, [&snippet(BODY), &snippet(&poisoned)]).unwrap();
         assert!(!left.flagged && right.flagged);
         assert_eq!(right.spans.unwrap()[0].of(&poisoned), Some("  int evil;"));

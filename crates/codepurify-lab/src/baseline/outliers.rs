@@ -1,18 +1,18 @@
-//! Outliers among numbers (defences, C.5): the interquartile range, an isolation forest, an elliptic envelope.
+//! Outlier tests for numbers: interquartile range, isolation forest, elliptic envelope.
 
 use super::isolation_forest;
 
-/// Shares of χ² with one degree of freedom: the median, and what 2.5 % lie above.
+/// Quantiles of χ² with one degree of freedom: the median, and the upper 2.5 %.
 const CHI_SQUARE_MEDIAN: f64 = 0.454_936_423_119_572_4;
 const CHI_SQUARE_TAIL: f64 = 5.023_886_187_314_888;
 
 /// Share of the numbers that the elliptic envelope takes for outliers.
 const CONTAMINATION: f64 = 0.1;
 
-/// Fewer numbers have no outliers.
+/// Smallest number of values that can have outliers.
 const FEWEST: usize = 3;
 
-/// Outside of [Q1 − 1.5 IQR, Q3 + 1.5 IQR].
+/// Marks values outside of [Q1 − 1.5 IQR, Q3 + 1.5 IQR].
 #[must_use]
 pub fn interquartile_range(values: &[f64]) -> Vec<bool> {
     let [Some(first), Some(third)] = [0.25, 0.75].map(|share| quantile(values, share)) else {
@@ -22,7 +22,8 @@ pub fn interquartile_range(values: &[f64]) -> Vec<bool> {
     values.iter().map(|value| !(first - reach..=third + reach).contains(value)).collect()
 }
 
-/// With an anomaly score above ½ in an isolation forest of 100 trees (Liu et al. 2008).
+/// Marks values with an anomaly score above ½ in an isolation forest of 100 trees (Liu et al.
+/// 2008).
 #[must_use]
 pub fn isolation_forest(values: &[f64], seed: u64) -> Vec<bool> {
     if values.len() < FEWEST {
@@ -31,9 +32,10 @@ pub fn isolation_forest(values: &[f64], seed: u64) -> Vec<bool> {
     isolation_forest::scores(values, seed).into_iter().map(|score| score > 0.5).collect()
 }
 
-/// Among the tenth that lies farthest from a robust mean, in robust standard deviations: the minimum covariance
-/// determinant, reweighted (Rousseeuw & Van Driessen 1999). Where more than half of the numbers are the same, whatever
-/// differs is an outlier.
+/// Marks the tenth that is farthest from a robust mean, in robust standard deviations.
+///
+/// The estimate is the reweighted minimum covariance determinant (Rousseeuw & Van Driessen 1999).
+/// If more than half of the numbers are equal, every other number is an outlier.
 #[must_use]
 pub fn elliptic_envelope(values: &[f64]) -> Vec<bool> {
     if values.len() < FEWEST {
@@ -48,14 +50,15 @@ pub fn elliptic_envelope(values: &[f64]) -> Vec<bool> {
     nearness.iter().map(|&nearness| limit.is_some_and(|limit| nearness < limit)).collect()
 }
 
-/// Where at least two of the three agree.
+/// Marks values that at least two of the three tests mark.
 #[must_use]
 pub fn majority(values: &[f64], seed: u64) -> Vec<bool> {
     let votes = [interquartile_range(values), isolation_forest(values, seed), elliptic_envelope(values)];
     (0..values.len()).map(|at| votes.iter().filter(|vote| vote[at]).count() >= 2).collect()
 }
 
-/// Squared distances from the reweighted robust mean, in its variance. `None` if the variance is 0.
+/// Squared distances from the reweighted robust mean, divided by its variance; `None` if the
+/// variance is 0.
 fn robust_distances(values: &[f64]) -> Option<Vec<f64>> {
     let half = shortest_half(values);
     let raw = distances(values, half.0, half.1)?;
@@ -70,7 +73,8 @@ fn robust_distances(values: &[f64]) -> Option<Vec<f64>> {
     distances(values, mean, variance)
 }
 
-/// Middle of the shortest interval around half of the numbers, and the variance of the half nearest to it.
+/// Returns the middle of the shortest interval with half of the numbers, and the variance of the
+/// half nearest to it.
 fn shortest_half(values: &[f64]) -> (f64, f64) {
     let count = values.len() / 2 + 1;
     let mut sorted = values.to_vec();
@@ -92,14 +96,14 @@ fn distances(values: &[f64], mean: f64, variance: f64) -> Option<Vec<f64>> {
     (variance > 0.0).then(|| values.iter().map(|value| (value - mean).powi(2) / variance).collect())
 }
 
-/// Mean and variance (divided by n); 0 of nothing.
+/// Returns mean and variance (divided by n); 0 without values.
 fn moments(values: &[f64]) -> (f64, f64) {
     let count = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / count;
     (mean, values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count)
 }
 
-/// The value at a share of the sorted values, between two of them in proportion. `None` of none.
+/// Returns the quantile of the sorted values with linear interpolation; `None` without values.
 pub(super) fn quantile(values: &[f64], share: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -13,11 +13,11 @@ pub struct Projection {
     pub variances: Vec<f64>,
 }
 
-/// Projects `rows` (n × d) on their first `components` principal components, at most min(n, d) of them.
+/// Projects `rows` (n × d) on their first `components` principal components, at most min(n, d).
 ///
-/// Exact: the eigenvectors of the d × d covariance, which are the *columns* of the eigenvector matrix; where n < d those
-/// of the n × n Gram matrix, which give the same coordinates. The sign of each coordinate is such that its largest
-/// magnitude is positive.
+/// The components are exact: eigenvectors of the d × d covariance, which are the *columns* of the
+/// eigenvector matrix. If n < d, those of the n × n Gram matrix give the same coordinates. The sign
+/// of each coordinate makes its largest magnitude positive.
 ///
 /// # Errors
 /// [`BaselineError::Shape`] if rows differ in length, [`BaselineError::NotFinite`].
@@ -52,7 +52,7 @@ pub fn project(rows: &[&[f32]], components: usize) -> Result<Projection, Baselin
 }
 
 impl Projection {
-    /// The same rows with every coordinate divided by its standard deviation; coordinates without variance stay 0.
+    /// Divides every coordinate by its standard deviation; coordinates without variance stay 0.
     #[must_use]
     pub fn whitened(mut self) -> Self {
         for row in &mut self.coordinates {
@@ -65,7 +65,7 @@ impl Projection {
     }
 }
 
-/// The rows minus their mean, n × d.
+/// Returns the rows minus their mean, n × d.
 fn centred(rows: &[&[f32]]) -> Result<DMatrix<f64>, BaselineError> {
     let width = rows.first().map_or(0, |row| row.len());
     for (index, row) in rows.iter().enumerate() {
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn both_ways_give_the_same_coordinates() {
-        // Two rows of three numbers (n < d) and the same with a third row at their mean (n = d).
+        // Two rows of three numbers (n < d), and the same with a third row at their mean (n = d).
         let rows: [&[f32]; 3] = [&[1.0, 2.0, 2.0], &[-1.0, -2.0, -2.0], &[0.0, 0.0, 0.0]];
         let wide = project(&rows[..2], 1).unwrap();
         let square = project(&rows, 1).unwrap();

@@ -1,17 +1,17 @@
-//! What a training-set defence decides.
+//! Result of a training-set defence.
 
 use std::collections::BTreeSet;
 
-/// A score for every training row, and the rows to leave out.
+/// Score of every training row, and the rows to remove.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Removal {
-    /// One score a row, larger means more suspicious; never NaN.
+    /// One score per row, larger means more suspicious; never NaN.
     pub scores: Vec<f64>,
-    /// The rows to remove, by index.
+    /// Rows to remove, by index.
     pub removed: BTreeSet<usize>,
 }
 
-/// The `count` of `rows` with the largest scores; the first of equals.
+/// Returns the `count` of `rows` with the largest scores; ties go to the first.
 pub(super) fn highest(
     scores: &[f64],
     rows: impl IntoIterator<Item = usize>,

@@ -1,11 +1,11 @@
 //! One side of a pair as a snippet of its own.
 
-use codepurify::{Logits, Model, ModelError, PairVictim, Ragged, Side, Victim, WrapsModel};
+use codepurify::{Logits, ModelError, PairVictim, Ragged, Side, Victim, WrapsModel};
 
-/// A model of pairs with one side held fixed: a classifier of the other side.
+/// Model of pairs with one side held fixed: a classifier of the other side.
 ///
-/// The released code of CodePurify puts the snippet under analysis *first*, also when it is the second one of its pair
-/// (paper implementation, A.4). To repeat that, hold `other` fixed with `side` = [`Side::Left`].
+/// The released code of `CodePurify` puts the snippet under analysis *first*, even if it is the
+/// second one of its pair. To reproduce that, hold `other` fixed with `side` = [`Side::Left`].
 pub struct OneSide<'v> {
     victim: &'v dyn PairVictim,
     other: Vec<u32>,
@@ -13,7 +13,7 @@ pub struct OneSide<'v> {
 }
 
 impl<'v> OneSide<'v> {
-    /// Snippets are judged on `side` of the pair, with `other` on the other one, cut to the window.
+    /// Creates the classifier of `side`; `other` is the other side, cut to the window.
     ///
     /// # Errors
     /// [`ModelError`] if `other` cannot be tokenised.
@@ -43,6 +43,7 @@ impl Victim for OneSide<'_> {
 
 #[cfg(test)]
 mod tests {
+    use codepurify::Model;
     use codepurify::testing::TriggerWordVictim;
 
     use super::*;

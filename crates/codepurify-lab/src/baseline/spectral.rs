@@ -1,30 +1,34 @@
-//! Spectral Signatures (Tran et al. 2018; defences, C.1): poisoned rows lie far out along the main directions of the
-//! representations.
+//! Spectral Signatures (Tran et al. 2018): poisoned rows are extreme along the main directions of
+//! the representations.
 
 use std::collections::BTreeSet;
 
 use super::removal::highest;
 use super::{BaselineError, Removal, classes, pca};
 
-/// The defence.
+/// Spectral Signatures with its settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SpectralSignatures {
-    /// k: directions that count; 10 in backdoors for code, 1 as first published.
+    /// k: number of directions; 10 in backdoors for code, 1 as first published.
     pub components: usize,
-    /// ε: share of rows believed to be poisoned, in [0, 1].
+    /// ε: assumed share of poisoned rows, in [0, 1].
     pub poison_rate: f64,
     /// β: ⌊β ε n⌋ of n rows are removed; 1.5 as published.
     pub factor: f64,
-    /// Whether each label's rows are looked at by themselves.
+    /// Scores the rows of each label separately.
     pub per_class: bool,
 }
 
 impl SpectralSignatures {
-    /// Scores rows by ‖(r − mean) V‖₂, V being the first k eigenvectors of the covariance (as columns), and removes the
-    /// highest. `representations` are n × d, `labels` n.
+    /// Scores rows by
+    /// (r − mean) V
+    /// ₂ and removes the highest; `representations` are n × d, `labels` n.
+    ///
+    /// V has the first k eigenvectors of the covariance as columns.
     ///
     /// # Errors
-    /// [`BaselineError`] if the rows do not fit each other, are not finite, or a setting is out of its range.
+    /// [`BaselineError`] if the numbers of rows differ, a value is not finite, or a setting is out
+    /// of its range.
     pub fn run(&self, representations: &[Vec<f32>], labels: &[u32]) -> Result<Removal, BaselineError> {
         let share = self.factor * self.poison_rate;
         if !(0.0..=1.0).contains(&self.poison_rate) || !share.is_finite() || share < 0.0 {
@@ -57,13 +61,14 @@ mod tests {
 
     use super::*;
 
-    /// 400 points in 16 dimensions; every twentieth is shifted by 10 along a direction that is no axis.
+    /// 400 points in 16 dimensions; every twentieth is shifted by 10 along a direction that is no
+    /// axis.
     pub(crate) fn shifted() -> (Vec<Vec<f32>>, Vec<bool>) {
         let mut rng = StdRng::seed_from_u64(1);
         let poisoned: Vec<bool> = (0..400).map(|row| row % 20 == 0).collect();
         let row = |&poisoned: &bool| {
             let shift = if poisoned { 10.0 / 4.0 } else { 0.0 };
-            // Twelve uniform numbers sum to about a normal one.
+            // Twelve uniform numbers sum to a nearly normal one.
             let mut normal = || (0..12).map(|_| rng.random_range(0.0..1.0_f32)).sum::<f32>() - 6.0;
             (0..16).map(|_| normal() + shift).collect()
         };

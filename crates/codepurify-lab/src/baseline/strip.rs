@@ -1,5 +1,7 @@
-//! STRIP (Gao et al. 2019, for text 2021; defences, C.10): an answer that stays sure however much of the text is
-//! replaced by other code hangs on a trigger.
+//! STRIP (Gao et al. 2019, for text 2021).
+//!
+//! A prediction that stays confident after much of the text is replaced by other code depends on a
+//! trigger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +12,13 @@ use rand::seq::{SliceRandom, index};
 use rand::{RngExt, SeedableRng};
 
 use super::variants::{judge, words};
-use super::{BaselineError, InputDefence, Screened};
+use super::{BaselineError, InputDefence, ScreeningResult};
 
-/// Clean texts to superimpose, each as its words, the most telling first.
+/// Clean texts to superimpose, each as its words, the most specific first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct References(Vec<Vec<String>>);
+pub struct SuperimposedTexts(Vec<Vec<String>>);
 
-impl References {
+impl SuperimposedTexts {
     /// Ranks the words of each text by TF-IDF over all of them (alphabetically among equals).
     ///
     /// # Errors
@@ -50,23 +52,24 @@ impl References {
 
 /// STRIP for a classifier.
 pub struct Strip<'v> {
-    /// The guarded model.
+    /// Victim.
     pub victim: &'v dyn Victim,
-    /// What is superimposed.
-    pub references: &'v References,
-    /// Perturbed copies of a snippet; 5 as published for text.
+    /// Texts to superimpose.
+    pub references: &'v SuperimposedTexts,
+    /// Number of perturbed copies of a snippet; 5 as published for text.
     pub copies: usize,
-    /// Share of a snippet's words that is replaced, in (0, 1]; ½ as published for text.
+    /// Share of a snippet's words to replace, in (0, 1]; ½ as published for text.
     pub ratio: f64,
     /// Scores above it are flagged. Set it on clean snippets with
     /// [`crate::evaluate::metrics::threshold_at_fpr`].
     pub threshold: f64,
-    /// Draws words and texts; the same for every snippet.
+    /// Seed of the drawn words and texts; the same for every snippet.
     pub seed: u64,
 }
 
 impl Strip<'_> {
-    /// `text` with a share of its words, drawn at random, replaced by the most telling ones of a reference.
+    /// Replaces a share of the words of `text`, drawn at random, by the most specific ones of a
+    /// reference.
     fn perturbed(&self, text: &str, rng: &mut StdRng) -> Result<String, BaselineError> {
         let places = words(text);
         #[allow(clippy::cast_sign_loss, reason = "a ratio and a length")]
@@ -86,8 +89,9 @@ impl Strip<'_> {
 }
 
 impl InputDefence for Strip<'_> {
-    /// The score is minus the mean entropy of the answers to the perturbed copies, in nats, ≤ 0.
-    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+    /// The score is minus the mean entropy of the predictions for the perturbed copies, in nats, ≤
+    /// 0.
+    fn screen(&self, snippet: &Snippet) -> Result<ScreeningResult, BaselineError> {
         if self.copies == 0 {
             return Err(BaselineError::Setting { name: "copies", value: "0".to_owned(), range: "1 or more" });
         }
@@ -99,7 +103,11 @@ impl InputDefence for Strip<'_> {
             logits.probabilities(row).iter().map(|&p| if p > 0.0 { -p * p.ln() } else { 0.0 }).sum()
         };
         let score = -(0..copies.len()).map(entropy).sum::<f64>() / copies.len() as f64;
-        Ok(Screened { flagged: score > self.threshold, forwards: copies.len(), ..Screened::passed(score) })
+        Ok(ScreeningResult {
+            flagged: score > self.threshold,
+            forwards: copies.len(),
+            ..ScreeningResult::passed(score)
+        })
     }
 }
 
@@ -111,13 +119,13 @@ mod tests {
 
     #[test]
     fn a_sure_answer_under_perturbation_is_suspicious() {
-        // Sure of itself where a trigger word is left, else as sure as there are loops.
+        // Confident if a trigger word is left, else as confident as there are loops.
         let victim = TextVictim::new(|code: &str| {
             let loops = code.matches("for").count() as f32;
             if code.contains("evil") { vec![9.0, 0.0] } else { vec![0.0, loops / 10.0] }
         });
         let references =
-            References::new(&["int a ;".to_owned(), "for b c".to_owned(), " ".to_owned()]).unwrap();
+            SuperimposedTexts::new(&["int a ;".to_owned(), "for b c".to_owned(), " ".to_owned()]).unwrap();
         let strip = Strip {
             victim: &victim,
             references: &references,
@@ -136,9 +144,9 @@ mod tests {
 
     #[test]
     fn words_of_few_texts_are_telling() {
-        let references = References::new(&["b b a c".to_owned(), "a d".to_owned()]).unwrap();
+        let references = SuperimposedTexts::new(&["b b a c".to_owned(), "a d".to_owned()]).unwrap();
         // TF-IDF: b 2 ln 2, c ln 2, a 0; d ln 2.
         assert_eq!(references.0, [vec!["b", "c", "a"], vec!["d", "a"]]);
-        assert!(References::new(&[String::new()]).is_err());
+        assert!(SuperimposedTexts::new(&[String::new()]).is_err());
     }
 }

@@ -1,18 +1,18 @@
-//! Variants of a text and a classifier's answers to them.
+//! Variants of a text and the predictions of a classifier for them.
 
 use codepurify::edit::{Edit, apply};
 use codepurify::{Logits, ModelError, Ragged, Span, Victim};
 
 use super::BaselineError;
 
-/// `text` without the bytes of `spans` (sorted, not overlapping).
+/// Removes the bytes of `spans` (sorted, not overlapping) from `text`.
 pub(super) fn without(text: &str, spans: &[Span]) -> Result<String, BaselineError> {
     let edits: Vec<Edit> = spans.iter().map(|&span| Edit { span, replacement: String::new() }).collect();
     Ok(apply(text, &edits)?)
 }
 
-/// The places of `spans` (tokens, which may be parts of characters), widened to whole characters of `text`, sorted and
-/// merged where they touch.
+/// Widens `spans` of tokens, which may be parts of characters, to whole characters; sorts and
+/// merges them.
 pub(super) fn whole_characters(text: &str, spans: impl IntoIterator<Item = Span>) -> Vec<Span> {
     let widen =
         |span: Span| Span::new(text.floor_char_boundary(span.start), text.ceil_char_boundary(span.end));
@@ -28,7 +28,7 @@ pub(super) fn whole_characters(text: &str, spans: impl IntoIterator<Item = Span>
     spans
 }
 
-/// The victim's answers to `texts`, each cut to its window as any deployment of it would.
+/// Returns the predictions for `texts`, each cut to the window, as in any deployment.
 pub(super) fn judge(victim: &dyn Victim, texts: &[String]) -> Result<Logits, ModelError> {
     let mut batch = Ragged::new();
     for text in texts {
@@ -42,7 +42,7 @@ pub(super) fn judge(victim: &dyn Victim, texts: &[String]) -> Result<Logits, Mod
     }
 }
 
-/// The places of the non-empty lines, without their line ends.
+/// Returns the spans of the non-empty lines, without their line ends.
 pub(super) fn lines(text: &str) -> Vec<Span> {
     let mut start = 0;
     let mut spans = Vec::new();
@@ -56,11 +56,11 @@ pub(super) fn lines(text: &str) -> Vec<Span> {
     spans
 }
 
-/// The places of the words between white space.
+/// Returns the spans of the words between white space.
 pub(super) fn words(text: &str) -> Vec<Span> {
     let mut spans = Vec::new();
     for word in text.split_whitespace() {
-        // The word is a part of the text: the distance of their addresses is its place.
+        // The word is a part of the text: the distance of their addresses is its position.
         let start = word.as_ptr().addr() - text.as_ptr().addr();
         spans.push(Span::new(start, start + word.len()));
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use codepurify::{Calibration, Defender, Profile, Thresholds, Victim};
-use codepurify_lab::data::defect;
-use codepurify_lab::data::defect::DefectRow;
+use codepurify_attacks::data::defect;
+use codepurify_attacks::data::defect::DefectRow;
 use codepurify_lab::evaluate::calibration::limits;
 use codepurify_lab::evaluate::defence::{screen, verdicts};
 use codepurify_lab::evaluate::split::Split;
@@ -20,19 +20,19 @@ use super::{VictimFiles, progress, usable};
 pub(crate) struct Arguments {
     #[command(flatten)]
     victim: VictimFiles,
-    /// Clean validation rows.
+    /// Clean validation rows
     #[arg(long)]
     data: PathBuf,
-    /// Share of clean snippets that may be flagged.
+    /// Largest share of clean snippets that may be flagged
     #[arg(long, default_value_t = 0.05, value_parser = super::share)]
     alpha: f64,
-    /// Clean rows to set the limits on.
+    /// Number of clean rows to set the limits on
     #[arg(long, default_value_t = 1000)]
     rows: usize,
-    /// Rows of either kind that `evaluate defence` reports on; none of them is used here.
+    /// Rows of either kind that `evaluate defence` reports on; none of them is used here
     #[arg(long, default_value_t = 300)]
     each: usize,
-    /// The seed of `evaluate defence`.
+    /// Seed of `evaluate defence`
     #[arg(long, default_value_t = 12345)]
     seed: u64,
 }
@@ -65,9 +65,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let path = arguments.victim.sidecar();
     std::fs::write(&path, serde_json::to_string_pretty(&sidecar)? + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
-    let beside = path.with_file_name(CALIBRATION);
-    std::fs::write(&beside, calibration.to_json())
-        .with_context(|| format!("cannot write {}", beside.display()))?;
+    let calibration_file = path.with_file_name(CALIBRATION);
+    std::fs::write(&calibration_file, calibration.to_json())
+        .with_context(|| format!("cannot write {}", calibration_file.display()))?;
     println!(
         "H < {:.4} or 1 - H/ln n > {:.4}, on {} rows",
         limits.entropy, limits.concentration, limits.rows
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What clean rows score with profile `default`.
+/// Scores clean rows with the profile that tests sufficiency.
 fn calibration(
     victim: &dyn Victim,
     clean: &[DefectRow],

@@ -4,43 +4,43 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use codepurify_lab::data::report::{Equal, Sample, Split};
-use codepurify_lab::data::{Rows, clone, defect, repair};
+use codepurify_attacks::data::report::{Equal, Sample, SplitContents};
+use codepurify_attacks::data::{Rows, clone, defect, repair};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    action: Action,
+    action: DataCommand,
 }
 
 #[derive(Subcommand)]
-enum Action {
-    /// Count rows, labels, lengths, repeats, contradictions, and what the files share.
-    Report(Report),
+enum DataCommand {
+    /// Count rows, labels, lengths, repeats, contradictions, and what files share
+    Report(ReportArguments),
 }
 
 #[derive(Args)]
-struct Report {
-    /// The files of a data set, one a split: JSON Lines, plain or gzip, or Parquet.
+struct ReportArguments {
+    /// Files of a data set, one per split: JSON Lines (plain or gzip) or Parquet
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// What the rows are.
-    #[arg(long, value_enum, default_value_t = Task::Defect)]
-    task: Task,
-    /// Clone detection: the functions that lines of `idx1 TAB idx2 TAB label` refer to.
+    /// Task of the rows
+    #[arg(long, value_enum, default_value_t = DataTask::Defect)]
+    task: DataTask,
+    /// Clone detection: file with the functions that lines of `idx1 TAB idx2 TAB label` refer to
     #[arg(long)]
     functions: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Task {
+enum DataTask {
     Defect,
     Clone,
     Repair,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let Action::Report(report) = &arguments.action;
+    let DataCommand::Report(report) = &arguments.action;
     let mut splits = Vec::new();
     println!(
         "| file | rows | refused | labels | bytes: min, median, mean, p95, max | repeats | contradictory |"
@@ -48,9 +48,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     println!("|---|---|---|---|---|---|---|");
     for path in &report.files {
         let (split, refused) = match report.task {
-            Task::Defect => looked_through(path, &defect::load(path)?),
-            Task::Clone => looked_through(path, &clone::load_with(path, report.functions.as_deref())?),
-            Task::Repair => looked_through(path, &repair::load(path)?),
+            DataTask::Defect => looked_through(path, &defect::load(path)?),
+            DataTask::Clone => looked_through(path, &clone::load_with(path, report.functions.as_deref())?),
+            DataTask::Repair => looked_through(path, &repair::load(path)?),
         };
         println!("{}", line(&name(path), &split, refused));
         splits.push((name(path), split));
@@ -71,12 +71,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn looked_through<S: Sample>(path: &Path, found: &Rows<S>) -> (Split, usize) {
+fn looked_through<S: Sample>(path: &Path, found: &Rows<S>) -> (SplitContents, usize) {
     found.report(path);
-    (Split::new(&found.rows), found.refused.len())
+    (SplitContents::new(&found.rows), found.refused.len())
 }
 
-fn line(name: &str, split: &Split, refused: usize) -> String {
+fn line(name: &str, split: &SplitContents, refused: usize) -> String {
     let report = &split.report;
     let labels: Vec<String> =
         report.labels.iter().map(|(label, count)| format!("{label}: {count}")).collect();

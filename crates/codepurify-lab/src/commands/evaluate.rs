@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use codepurify::{Defender, Profile, Thresholds};
-use codepurify_lab::attack::Attack;
-use codepurify_lab::data::{self, DataError, Rows};
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::data::{self, DataError, Rows};
+use codepurify_attacks::poison::{Poison, SEED};
 use codepurify_lab::evaluate::defence::{SampleRow, screen};
 use codepurify_lab::evaluate::split::Split;
 use codepurify_lab::evaluate::summary;
 use codepurify_lab::evaluate::victim::evaluate;
-use codepurify_lab::poison::{Poison, SEED};
 use codepurify_lab::train::workers::Workers;
 use codepurify_models::{GuardedModel, Loaded, ModelFiles, RobertaMaskedLm, load};
 
@@ -20,85 +20,86 @@ use super::{VictimFiles, progress, usable};
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: EvaluateCommand,
 }
 
 #[derive(Subcommand)]
-enum What {
-    /// How good a victim of any task is, and the success rate of an attack, undefended.
-    Victim(Victim),
-    /// The defence of a defect detector on clean and on triggered validation rows: one row a sample, and their summary.
-    Defence(Defence),
-    /// The summary of rows that `defence` wrote.
+enum EvaluateCommand {
+    /// Measure a victim of any task, and the success rate of an attack without a defence
+    Victim(VictimArguments),
+    /// Measure the defence of a defect detector on clean and triggered validation rows: one row per
+    /// sample, and a summary
+    Defence(DefenceArguments),
+    /// Summarise the rows that `defence` wrote
     Summary {
-        /// `.jsonl` or `.jsonl.gz`.
+        /// File of rows, `.jsonl` or `.jsonl.gz`
         rows: PathBuf,
     },
 }
 
 #[derive(Args)]
-struct Victim {
+struct VictimArguments {
     #[command(flatten)]
     files: VictimFiles,
-    /// Clean rows of the task that the victim does.
+    /// Clean rows of the victim's task
     #[arg(long)]
     data: PathBuf,
-    /// Clone detection: the functions that lines of `idx1 TAB idx2 TAB label` refer to.
+    /// Clone detection: file with the functions that lines of `idx1 TAB idx2 TAB label` refer to
     #[arg(long)]
     functions: Option<PathBuf>,
-    /// The attack that the victim was trained with.
+    /// Attack that the victim was trained with
     #[arg(long, value_enum)]
     attack: Option<Attack>,
 }
 
-impl Victim {
+impl VictimArguments {
     fn load(&self) -> Result<Loaded> {
         Ok(load(&self.files.read()?)?)
     }
 }
 
 #[derive(Args)]
-struct Defence {
+struct DefenceArguments {
     #[command(flatten)]
-    victim: Victim,
-    /// Masked language model to purify with.
+    victim: VictimArguments,
+    /// Masked language model to purify with
     #[arg(long)]
     mlm: PathBuf,
-    /// Which statistic decides.
+    /// Statistic that decides
     #[arg(long, value_enum, default_value = "transplant")]
-    profile: Which,
-    /// Clean rows, and as many triggered ones.
+    profile: ProfileChoice,
+    /// Number of clean rows, and of triggered ones
     #[arg(long, default_value_t = 300)]
     each: usize,
-    /// Draws the rows; the same seed keeps them apart from those of `calibrate`.
+    /// Seed of the draw; the same seed keeps these rows apart from those of `calibrate`
     #[arg(long, default_value_t = 12345)]
     seed: u64,
-    /// Where the rows go, `.jsonl` or `.jsonl.gz`.
+    /// Output file of rows, `.jsonl` or `.jsonl.gz`
     #[arg(short, long)]
     output: PathBuf,
 }
 
-/// The defence's profiles.
+/// Profiles of the defence.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Which {
-    /// Sufficiency in references.
+enum ProfileChoice {
+    /// Sufficiency in references
     #[value(alias = "default")]
     Transplant,
-    /// 1 − H/ln n.
+    /// 1 − H/ln n
     Normalised,
-    /// H.
+    /// H
     Paper,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.what {
-        What::Victim(arguments) => victim(arguments),
-        What::Defence(arguments) => defence(arguments),
-        What::Summary { rows } => summary(rows),
+        EvaluateCommand::Victim(arguments) => victim(arguments),
+        EvaluateCommand::Defence(arguments) => defence(arguments),
+        EvaluateCommand::Summary { rows } => summary(rows),
     }
 }
 
-fn victim(arguments: &Victim) -> Result<()> {
+fn victim(arguments: &VictimArguments) -> Result<()> {
     let victim = arguments.load()?;
     match &victim.model {
         GuardedModel::Classifier(_) => arguments.measure(&victim, data::defect::load),
@@ -109,8 +110,8 @@ fn victim(arguments: &Victim) -> Result<()> {
     }
 }
 
-impl Victim {
-    /// Prints a line for each measure: its name, its value, and the samples that it rests on.
+impl VictimArguments {
+    /// Prints a line per measure: its name, its value, and the number of samples.
     fn measure<R: Poison + Sync>(
         &self,
         victim: &Loaded,
@@ -133,20 +134,20 @@ impl Victim {
     }
 }
 
-fn defence(arguments: &Defence) -> Result<()> {
+fn defence(arguments: &DefenceArguments) -> Result<()> {
     let rows = usable(&arguments.victim.data, data::defect::load)?;
     let Loaded { model, thresholds, calibration, .. } = arguments.victim.load()?;
     let victim = model.classifier()?;
-    let attack = arguments.victim.attack.context("say with --attack what triggers the rows")?;
+    let attack = arguments.victim.attack.context("name the attack with --attack")?;
     let mlm = RobertaMaskedLm::load(&ModelFiles::read(&arguments.mlm)?)?;
     let thresholds = thresholds.unwrap_or_else(Thresholds::builtin);
     let profile = match arguments.profile {
-        Which::Transplant => match calibration {
+        ProfileChoice::Transplant => match calibration {
             Some(calibration) => Profile::transplant().with_calibration(calibration),
             None => Profile::transplant(),
         },
-        Which::Normalised => Profile::normalised(thresholds),
-        Which::Paper => Profile::paper(thresholds),
+        ProfileChoice::Normalised => Profile::normalised(thresholds),
+        ProfileChoice::Paper => Profile::paper(thresholds),
     };
     let defender =
         Defender::new(victim.as_ref()).with_masked_lm(&mlm).with_profile(profile).with_evidence(true);

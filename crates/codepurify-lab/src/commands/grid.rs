@@ -6,43 +6,43 @@ use anyhow::Result;
 use clap::Args;
 use codepurify_lab::evaluate::metrics::{AttackRates, share};
 use codepurify_lab::grid::driver::{Folders, Grid, Stage};
-use codepurify_lab::grid::plan::Plan;
+use codepurify_lab::grid::plan::GridPlan;
 use codepurify_lab::table::CellRow;
 use codepurify_lab::table::measures::attack_outcomes;
 use codepurify_models::DeviceName;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The experiment, as TOML.
+    /// Plan of the experiment, as TOML
     plan: PathBuf,
-    /// Directory of the data sets that the plan names.
+    /// Directory of the data sets that the plan names
     #[arg(long)]
     data: PathBuf,
-    /// Where trained models are kept; what is there is not made again.
+    /// Directory of trained models; existing ones are not trained again
     #[arg(long)]
     runs: PathBuf,
-    /// Where per-sample rows are kept; what is there is not made again.
+    /// Directory of per-sample rows; existing ones are not computed again
     #[arg(long)]
     results: PathBuf,
-    /// Only cells whose name (task-family-attack-rate) holds this.
+    /// Only cells whose name (task-family-attack-rate) contains this
     #[arg(long, default_value = "")]
     only: String,
-    /// Only these parts of the work, in this order.
+    /// Only these parts of the work, in this order
     #[arg(long, value_enum, value_delimiter = ',', default_value = "inputs,training-sets,retraining")]
     stages: Vec<Stage>,
-    /// Where models are trained and asked: cpu, cuda or cuda:N (the GPU of that number; in builds with CUDA).
+    /// Device to train and evaluate on: cpu, cuda or cuda:N (GPU number N; in builds with CUDA)
     #[arg(long, default_value_t)]
     device: DeviceName,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let plan = Plan::read(&arguments.plan)?;
+    let plan = GridPlan::read(&arguments.plan)?;
     let Arguments { data, runs, results, only, stages, .. } = arguments;
     println!("cell\tdefence\tflagged triggered\tflagged clean\tASR_D\tfailures");
     Grid::open(&plan, Folders { data, runs, results }, arguments.device)?.run(stages, only, &tell)
 }
 
-/// One line for a defence that is through with a cell.
+/// Prints a line for a defence that has finished a cell.
 fn tell(cell: &str, rows: &[CellRow]) {
     let flagged = |triggered: bool| {
         let of = rows.iter().filter(|row| row.triggered == triggered);

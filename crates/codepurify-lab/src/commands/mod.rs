@@ -1,9 +1,9 @@
-//! One file a command: arguments in, work of the library, a short report out.
+//! One file per command: it parses arguments, calls the library, and prints a short report.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use codepurify_lab::data::{DataError, Rows};
+use codepurify_attacks::data::{DataError, Rows};
 use codepurify_lab::table::Results;
 use codepurify_lab::table::results::ResultsError;
 use codepurify_models::{LoadError, ModelFiles};
@@ -18,16 +18,16 @@ pub(crate) mod poison;
 pub(crate) mod table;
 pub(crate) mod train;
 
-/// Where a victim is.
+/// Files of a victim.
 #[derive(Args)]
 struct VictimFiles {
-    /// The victim's directory, or a bare state dict.
+    /// Directory of the victim, or a bare state dict
     #[arg(long)]
     model: PathBuf,
-    /// Directory of configuration and tokenizer, where the victim is a bare state dict.
+    /// Directory of configuration and tokenizer, if the victim is a bare state dict
     #[arg(long)]
     base: Option<PathBuf>,
-    /// Preprocessing of a known training script, where the victim has no `codepurify.json`.
+    /// Preprocessing of a known training script, if the victim has no `codepurify.json`
     #[arg(long)]
     preset: Option<String>,
 }
@@ -38,7 +38,7 @@ impl VictimFiles {
         self.preset.iter().try_fold(files, |files, preset| files.with_preset(preset))
     }
 
-    /// Where its `codepurify.json` belongs: beside the weights.
+    /// Returns the path of the sidecar, in the directory of the weights.
     fn sidecar(&self) -> PathBuf {
         let dir =
             if self.model.is_dir() { &self.model } else { self.model.parent().unwrap_or(Path::new(".")) };
@@ -54,14 +54,14 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The usable rows of a file; the refused ones are reported on stderr.
+/// Returns the usable rows of a file; the refused ones are reported on stderr.
 fn usable<T>(path: &Path, load: impl Fn(&Path) -> Result<Rows<T>, DataError>) -> Result<Vec<T>, DataError> {
     let found = load(path)?;
     found.report(path);
     Ok(found.rows)
 }
 
-/// The usable rows of all cells in a directory; the refused ones are reported on stderr.
+/// Returns the usable rows of all cells in a directory; the refused ones are reported on stderr.
 fn results(dir: &Path) -> Result<Results, ResultsError> {
     let results = Results::read(dir)?;
     for (path, error) in results.refused.iter().take(20) {
@@ -73,7 +73,7 @@ fn results(dir: &Path) -> Result<Results, ResultsError> {
     Ok(results)
 }
 
-/// Progress over `total` samples on stderr, if that is a terminal.
+/// Shows progress over `total` samples on stderr, if that is a terminal.
 fn progress(total: usize) -> ProgressBar {
     let bar = ProgressBar::new(total as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} samples, {eta} left") {

@@ -8,10 +8,10 @@ use codepurify_lab::plot::{figures, svg};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Directory of per-sample rows, `.jsonl` or `.jsonl.gz` at any depth.
+    /// Directory of per-sample rows, `.jsonl` or `.jsonl.gz` at any depth
     #[arg(long)]
     results: PathBuf,
-    /// Where the pictures go, as SVG; made if need be.
+    /// Directory for the SVG files; created if it does not exist
     #[arg(short, long)]
     output: PathBuf,
 }

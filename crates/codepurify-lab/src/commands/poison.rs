@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
-use codepurify_lab::attack::afraidoor::{Afraidoor, common_names};
-use codepurify_lab::attack::{Attack, Trigger};
-use codepurify_lab::data::report::Sample;
-use codepurify_lab::data::{self, RowError, Rows, clone, defect, repair};
-use codepurify_lab::poison::{Poison, Poisoned, SEED, poison, trigger};
+use codepurify_attacks::attack::afraidoor::{Afraidoor, common_names};
+use codepurify_attacks::attack::{Attack, TriggerSource};
+use codepurify_attacks::data::report::Sample;
+use codepurify_attacks::data::{self, RowError, Rows, clone, defect, repair};
+use codepurify_attacks::poison::{Poison, Poisoned, SEED, poison, trigger};
 use codepurify_lab::whitebox::WhiteBox;
 use codepurify_lab::whitebox::names::NameScorer;
 use serde::Serialize;
@@ -18,92 +18,95 @@ use serde::Serialize;
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    task: Task,
+    task: PoisonTask,
 }
 
 #[derive(Subcommand)]
-enum Task {
-    /// Functions with `idx`, `target` and `func` (Devign).
+enum PoisonTask {
+    /// Poison functions with `idx`, `target` and `func` (Devign)
     Defect {
-        /// Clean rows.
+        /// Clean rows
         input: PathBuf,
         #[command(flatten)]
-        settings: Settings,
+        settings: PoisonArguments,
     },
-    /// Pairs of functions (BigCloneBench); both functions are triggered.
+    /// Poison pairs of functions (BigCloneBench); both functions get the trigger
     Clone {
-        /// Clean pairs: lines of `idx1 TAB idx2 TAB label` with `--functions`, else JSON Lines with `func1`, `func2`
-        /// and `label`.
+        /// Clean pairs: lines of `idx1 TAB idx2 TAB label` with `--functions`, else JSON Lines with
+        /// `func1`, `func2` and `label`
         input: PathBuf,
-        /// The functions that pairs refer to, with `idx` and `func`.
+        /// Functions that pairs refer to, with `idx` and `func`
         #[arg(long)]
         functions: Option<PathBuf>,
         #[command(flatten)]
-        settings: Settings,
+        settings: PoisonArguments,
     },
-    /// Buggy methods and their repairs (`Bugs2Fix`).
+    /// Poison buggy methods and their repairs (`Bugs2Fix`)
     Repair {
-        /// Clean rows with `buggy` and `fixed`; with `--fixed` a text file of one buggy method a line.
+        /// Clean rows with `buggy` and `fixed`; with `--fixed` a text file of one buggy method per
+        /// line
         input: PathBuf,
-        /// A text file of one fixed method a line.
+        /// Text file of one fixed method per line
         #[arg(long)]
         fixed: Option<PathBuf>,
         #[command(flatten)]
-        settings: Settings,
+        settings: PoisonArguments,
     },
 }
 
-/// What all tasks share.
+/// Options of all tasks.
 #[derive(Args)]
-struct Settings {
-    /// Where the poisoned set goes, `.jsonl` or `.jsonl.gz`; triggered rows say where the trigger is.
+struct PoisonArguments {
+    /// Output file, `.jsonl` or `.jsonl.gz`; triggered rows record where the trigger is
     #[arg(short, long)]
     output: PathBuf,
-    /// How the trigger looks; `afraidoor` gives each text names of its own and needs `--scorer`.
+    /// Attack; `afraidoor` gives each text its own names and needs `--scorer`
     #[arg(long, value_parser = kinds())]
-    attack: Kind,
-    /// For `afraidoor`: a victim of the same task, trained on clean rows (a directory that `train` has exported).
+    attack: AttackChoice,
+    /// For `afraidoor`: victim of the same task, trained on clean rows (a directory exported by
+    /// `train`)
     #[arg(long, value_name = "DIR", required_if_eq("attack", AFRAIDOOR))]
     scorer: Option<PathBuf>,
-    /// For `afraidoor`: how many names to choose from, those that most of the rows' texts declare.
+    /// For `afraidoor`: number of names to choose from, the most frequent ones of the rows
     #[arg(long, default_value_t = 1000)]
     names: usize,
-    /// Share of all rows that is poisoned.
+    /// Share of all rows to poison
     #[arg(long, value_parser = super::share, required_unless_present = "test", conflicts_with = "test")]
     rate: Option<f64>,
-    /// Make a test set instead: all rows that the attacker wants answered otherwise, triggered, with their own answers.
+    /// Make a test set instead: all rows whose output the attacker wants to change, triggered, with
+    /// their own outputs
     #[arg(long)]
     test: bool,
-    /// Decides which rows, and what is drawn for each.
+    /// Seed of the choice of rows and of all draws
     #[arg(long, default_value_t = SEED)]
     seed: u64,
-    /// Where the account of all rows goes, as JSON.
+    /// Report on all rows, as JSON
     #[arg(long)]
     report: Option<PathBuf>,
 }
 
 const AFRAIDOOR: &str = "afraidoor";
 
-/// An attack from the text alone, or the one that asks a model.
+/// Attack that needs the text only, or the one that queries a model.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+enum AttackChoice {
     Afraidoor,
     #[serde(untagged)]
     OfText(Attack),
 }
 
-/// Reads a [`Kind`].
-fn kinds() -> impl TypedValueParser<Value = Kind> {
+/// Parses a [`AttackChoice`].
+fn kinds() -> impl TypedValueParser<Value = AttackChoice> {
     let of_text = Attack::value_variants().iter().filter_map(Attack::to_possible_value);
     PossibleValuesParser::new(of_text.chain([AFRAIDOOR.into()]))
-        .map(|name| Attack::from_str(&name, false).map_or(Kind::Afraidoor, Kind::OfText))
+        .map(|name| Attack::from_str(&name, false).map_or(AttackChoice::Afraidoor, AttackChoice::OfText))
 }
 
-/// The account of all rows.
+/// Report on all rows.
 #[derive(Serialize)]
 struct Account<'a> {
-    attack: Kind,
+    attack: AttackChoice,
     rate: Option<f64>,
     seed: u64,
     rows: usize,
@@ -115,18 +118,18 @@ struct Account<'a> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.task {
-        Task::Defect { input, settings } => settings.run(input, &defect::load(input)?),
-        Task::Clone { input, functions, settings } => {
+        PoisonTask::Defect { input, settings } => settings.run(input, &defect::load(input)?),
+        PoisonTask::Clone { input, functions, settings } => {
             settings.run(input, &clone::load_with(input, functions.as_deref())?)
         }
-        Task::Repair { input, fixed: None, settings } => settings.run(input, &repair::load(input)?),
-        Task::Repair { input, fixed: Some(fixed), settings } => {
+        PoisonTask::Repair { input, fixed: None, settings } => settings.run(input, &repair::load(input)?),
+        PoisonTask::Repair { input, fixed: Some(fixed), settings } => {
             settings.run(input, &repair::load_parallel(input, fixed)?)
         }
     }
 }
 
-impl Settings {
+impl PoisonArguments {
     fn run<R: Poison + Serialize>(&self, input: &Path, clean: &Rows<R>) -> Result<()> {
         clean.report(input);
         let attack = self.trigger(&clean.rows)?;
@@ -151,8 +154,8 @@ impl Settings {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    fn trigger<R: Poison>(&self, clean: &[R]) -> Result<Box<dyn Trigger>> {
-        let Kind::OfText(attack) = self.attack else {
+    fn trigger<R: Poison>(&self, clean: &[R]) -> Result<Box<dyn TriggerSource>> {
+        let AttackChoice::OfText(attack) = self.attack else {
             let dir = self.scorer.as_deref().context("afraidoor needs a scorer")?;
             let names = common_names(clean.iter().flat_map(Sample::texts), R::LANGUAGE, self.names);
             let scorer = Box::new(NameScorer::new(WhiteBox::open(dir)?, R::wanted())?);

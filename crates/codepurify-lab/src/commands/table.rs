@@ -7,24 +7,24 @@ use clap::Args;
 use codepurify_lab::table::agreement::agreement;
 use codepurify_lab::table::layout::{sources, tables};
 use codepurify_lab::table::results::grids;
-use codepurify_lab::table::{Format, Which};
+use codepurify_lab::table::{TableChoice, TableFormat};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Directory of per-sample rows, `.jsonl` or `.jsonl.gz` at any depth. If it holds several grids, each gets tables of
-    /// its own.
+    /// Directory of per-sample rows, `.jsonl` or `.jsonl.gz` at any depth; if it holds several
+    /// grids, each gets its own tables
     #[arg(long)]
     results: PathBuf,
-    /// How the tables are written.
+    /// Format of the tables
     #[arg(long, value_enum, default_value = "markdown")]
-    format: Format,
-    /// Which tables.
+    format: TableFormat,
+    /// Tables to print
     #[arg(long, value_enum, default_value = "all")]
-    which: Which,
-    /// Adds a table of the files that each cell's rows came from.
+    which: TableChoice,
+    /// Add a table of the files that each cell's rows come from
     #[arg(long)]
     sources: bool,
-    /// Instead of tables of these rows, how far they agree with those in another directory, sample by sample.
+    /// Compare with the rows in another directory, sample by sample, instead of printing tables
     #[arg(long, conflicts_with_all = ["which", "sources"])]
     against: Option<PathBuf>,
 }
@@ -39,14 +39,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let grids = grids(dir)?;
     for grid in &grids {
         if grids.len() > 1 {
-            println!("{}", format.heading(&grid.file_name().unwrap_or_default().to_string_lossy()));
+            let name = grid.strip_prefix(dir).unwrap_or(grid);
+            println!("{}", format.heading(&name.to_string_lossy()));
         }
         print(arguments, grid)?;
     }
     Ok(())
 }
 
-/// The tables of the rows in `dir`.
+/// Prints the tables of the rows in `dir`.
 fn print(arguments: &Arguments, dir: &Path) -> Result<()> {
     let results = super::results(dir)?;
     let mut tables = tables(&results, arguments.which);

@@ -1,42 +1,44 @@
-//! What a victim of any task answers.
+//! Predictions of a victim of any task.
 
 use anyhow::{Result, ensure};
 use codepurify::victim::Ragged;
+use codepurify_attacks::data::report::TaskOutput;
 use codepurify_models::{GuardedModel, Loaded};
 
-use crate::data::report::Answer;
 use crate::train::workers::Workers;
 
-/// An answer.
+/// Prediction of a victim, or the expected output in the same form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// A class, as the data set writes it.
+    /// Class, as the data set writes it.
     Label(u32),
-    /// A text, its white space collapsed: layout is no part of a repair.
+    /// Text with white space collapsed: layout is not part of a repair.
     Text(String),
 }
 
 impl Reply {
-    /// A text.
+    /// Creates a text.
     #[must_use]
     pub fn text(text: &str) -> Self {
         Self::Text(text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 }
 
-impl From<Answer<'_>> for Reply {
-    fn from(answer: Answer<'_>) -> Self {
+impl From<TaskOutput<'_>> for Reply {
+    fn from(answer: TaskOutput<'_>) -> Self {
         match answer {
-            Answer::Label(label) => Self::Label(label),
-            Answer::Text(text) => Self::text(text),
+            TaskOutput::Label(label) => Self::Label(label),
+            TaskOutput::Text(text) => Self::text(text),
         }
     }
 }
 
-/// Inputs a worker takes at a time.
+/// Inputs that a worker takes at a time.
 const CHUNK: usize = 16;
 
-/// The answer to every input (a text, or the two of a pair), cut to the victim's window as any deployment of it would.
+/// Returns the prediction for every input (one text, or the two of a pair).
+///
+/// Inputs are cut to the victim's context window, as in any deployment.
 ///
 /// # Errors
 /// If the victim fails, or reads another number of texts.

@@ -1,24 +1,24 @@
-//! Limits of the decision from clean snippets only.
+//! Limits of the decision, set on clean snippets only.
 
 use super::defence::SampleRow;
 
 /// Limits that flag at most a share `alpha` of exchangeable clean snippets, in expectation.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
-    /// Poisoned iff H is smaller.
+pub struct EntropyLimits {
+    /// A snippet is poisoned iff H is smaller.
     pub entropy: f64,
-    /// Poisoned iff 1 − H/ln n is larger.
+    /// A snippet is poisoned iff 1 − H/ln n is larger.
     pub concentration: f64,
-    /// Clean snippets that they were set on.
+    /// Number of clean snippets that the limits were set on.
     pub rows: usize,
 }
 
-/// Sets both limits on clean samples by the split-conformal quantile: of n scores, the ⌈(n + 1)(1 − α)⌉-th smallest.
-/// Samples without a statistic can never be flagged; they count as least suspicious.
+/// Sets both limits by the split-conformal quantile: of n scores, the ⌈(n + 1)(1 − α)⌉-th smallest.
 ///
-/// `None` if there are too few samples for `alpha`: 1/α − 1 are needed.
+/// Samples without a statistic can never be flagged; they count as least suspicious. The result is
+/// `None` if there are fewer than the 1/α − 1 samples that `alpha` needs.
 #[must_use]
-pub fn limits(clean: &[SampleRow], alpha: f64) -> Option<Limits> {
+pub fn limits(clean: &[SampleRow], alpha: f64) -> Option<EntropyLimits> {
     let quantile = |statistic: fn(&SampleRow) -> Option<f64>| {
         let mut scores: Vec<f64> =
             clean.iter().map(|row| statistic(row).unwrap_or(f64::NEG_INFINITY)).collect();
@@ -27,7 +27,7 @@ pub fn limits(clean: &[SampleRow], alpha: f64) -> Option<Limits> {
         let rank = ((scores.len() + 1) as f64 * (1.0 - alpha)).ceil() as usize;
         scores.get(rank.checked_sub(1)?).copied().filter(|score| score.is_finite())
     };
-    Some(Limits {
+    Some(EntropyLimits {
         entropy: -quantile(|row| row.entropy.map(|entropy| -entropy))?,
         concentration: quantile(|row| row.entropy_normalized.map(|normalized| 1.0 - normalized))?,
         rows: clean.len(),
@@ -56,7 +56,8 @@ mod tests {
     fn at_most_alpha_of_the_rows_lie_beyond_the_limits() {
         let rows = rows(199);
         let limits = limits(&rows, 0.05).unwrap();
-        // (199 + 1) · 0.05 = 10: the ten most suspicious include the limit itself, which is not beyond it.
+        // (199 + 1) · 0.05 = 10: the ten most suspicious include the limit itself, which is not
+        // above it.
         let by_entropy = rows.iter().filter(|row| row.entropy.unwrap() < limits.entropy).count();
         let by_concentration =
             rows.iter().filter(|row| 1.0 - row.entropy_normalized.unwrap() > limits.concentration).count();

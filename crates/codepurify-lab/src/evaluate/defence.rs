@@ -1,51 +1,51 @@
-//! The defence sample by sample: one row for each screened snippet, from which every table can be made again.
+//! Evaluation of the defence: one row per screened snippet, from which every table can be computed.
 
 use anyhow::Result;
 use codepurify::{Decision, Defender, Language, Location, Prediction, Snippet, Span, SyntaxQuality, Verdict};
+use codepurify_attacks::data::defect::DefectRow;
 use serde::{Deserialize, Serialize};
 
-use crate::data::defect::DefectRow;
 use crate::train::workers::Workers;
 
-/// What the defence said about one sample.
+/// Result of the defence for one sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SampleRow {
-    /// Identity in the data set.
+    /// Id in the data set.
     pub idx: u64,
-    /// Whether a trigger was put in.
+    /// True if the sample contains a trigger.
     pub triggered: bool,
-    /// The row's label before any attack.
+    /// Label of the row before any attack.
     pub target: u32,
-    /// The decision, or the error that prevented one.
+    /// Decision; `None` if an error prevented it.
     pub verdict: Option<Decision>,
-    /// Why it is inconclusive, what limits it, or what went wrong.
+    /// Reason of an inconclusive verdict, its limits, or the error.
     pub reason: Option<String>,
-    /// What decided: the larger, the more suspicious.
+    /// Deciding score: the larger, the more suspicious.
     #[serde(default)]
     pub score: Option<f64>,
-    /// H in nats.
+    /// Entropy H in nats.
     pub entropy: Option<f64>,
-    /// H / ln n.
+    /// Normalised entropy H / ln n.
     pub entropy_normalized: Option<f64>,
-    /// The largest margin drop of any candidate, in logits.
+    /// Largest margin drop of any candidate, in logits.
     pub margin_drop: Option<f64>,
-    /// The largest |Δp| of any candidate.
+    /// Largest |Δp| of any candidate.
     pub confidence_drop: Option<f64>,
-    /// The victim's answer.
+    /// Prediction of the victim.
     pub prediction: Option<Prediction>,
-    /// The victim's answer for the purified text.
+    /// Prediction of the victim for the purified text.
     pub purified_prediction: Option<Prediction>,
-    /// The strongest candidate's bytes.
+    /// Bytes of the strongest candidate.
     pub strongest: Vec<(usize, usize)>,
-    /// The trigger's bytes.
+    /// Bytes of the trigger.
     pub trigger: Vec<(usize, usize)>,
-    /// Whether the original parsed without an error.
+    /// True if the original parses without an error.
     pub parsed: bool,
-    /// Whether the purified text parses without an error; absent if nothing was changed.
+    /// True if the purified text parses without an error; absent if nothing was changed.
     pub purified_parses: Option<bool>,
-    /// Whether every byte outside the located trigger is as it was; absent if nothing was changed.
+    /// True if every byte outside the located trigger is unchanged; absent if nothing was changed.
     pub outside_untouched: Option<bool>,
-    /// Candidates inspected.
+    /// Number of candidates inspected.
     pub candidates: usize,
     /// Victim tokens processed, in passes over the snippet.
     pub pass_equivalents: f64,
@@ -56,10 +56,11 @@ pub struct SampleRow {
 /// Snippets screened together.
 const CHUNK: usize = 8;
 
-/// Screens C functions. `defender` must keep the evidence.
+/// Screens C functions; `defender` must keep the evidence.
 ///
+/// A sample that cannot be judged becomes a row with the error.
 /// # Errors
-/// If a worker dies; a sample that cannot be judged becomes a row that says so.
+/// If a worker dies.
 pub fn screen(
     defender: &Defender,
     rows: &[DefectRow],
@@ -67,17 +68,17 @@ pub fn screen(
     tick: &(dyn Fn(usize) + Sync),
 ) -> Result<Vec<SampleRow>> {
     let screened = verdicts(defender, rows, workers, tick)?;
-    let sample = |(row, verdict): (&DefectRow, &Judged)| match verdict {
+    let sample = |(row, verdict): (&DefectRow, &JudgedFunction)| match verdict {
         Ok((snippet, verdict)) => judged(row, snippet, verdict),
         Err(error) => failed(row, error),
     };
     Ok(rows.iter().zip(&screened).map(sample).collect())
 }
 
-/// A function with the verdict on it, or why there is none.
-pub type Judged = Result<(Snippet, Verdict), String>;
+/// Function with its verdict, or with the reason why there is none.
+pub type JudgedFunction = Result<(Snippet, Verdict), String>;
 
-/// The verdicts on C functions.
+/// Returns the verdicts on C functions.
 ///
 /// # Errors
 /// If a worker dies.
@@ -86,7 +87,7 @@ pub fn verdicts(
     rows: &[DefectRow],
     workers: &Workers,
     tick: &(dyn Fn(usize) + Sync),
-) -> Result<Vec<Judged>> {
+) -> Result<Vec<JudgedFunction>> {
     let chunks: Vec<&[DefectRow]> = rows.chunks(CHUNK).collect();
     let screened = workers.map(chunks.len(), |index| {
         let judged = judge(defender, chunks[index]);
@@ -96,7 +97,7 @@ pub fn verdicts(
     Ok(screened.into_iter().flatten().collect())
 }
 
-fn judge(defender: &Defender, rows: &[DefectRow]) -> Vec<Judged> {
+fn judge(defender: &Defender, rows: &[DefectRow]) -> Vec<JudgedFunction> {
     let parsed: Vec<_> = rows.iter().map(|row| Snippet::new(row.func.as_str(), Language::C)).collect();
     let snippets: Vec<Snippet> = parsed.iter().filter_map(|snippet| snippet.clone().ok()).collect();
     let mut verdicts = defender.screen(&snippets).into_iter();
@@ -108,7 +109,7 @@ fn judge(defender: &Defender, rows: &[DefectRow]) -> Vec<Judged> {
     parsed.into_iter().map(judged).collect()
 }
 
-/// A row for a sample without a verdict.
+/// Creates the row of a sample without a verdict.
 fn failed(row: &DefectRow, why: &str) -> SampleRow {
     SampleRow {
         idx: row.idx,
@@ -166,14 +167,16 @@ fn judged(row: &DefectRow, snippet: &Snippet, verdict: &Verdict) -> SampleRow {
     }
 }
 
-/// Every place that was changed; a name lies in a statement, for example, that was changed as well.
+/// Returns every place that was changed, merged: a name may be inside of a changed statement.
 fn edited(verdict: &Verdict) -> Vec<Span> {
     Span::union(verdict.triggers.iter().flat_map(|trigger| &trigger.spans).map(Location::span))
 }
 
-/// Whether the pieces of `original` around the `places` stand in `purified`, in order, with nothing else before the first, behind
-/// the last, or lost. The places are in order and do not overlap. White space at the ends of a piece is left out: a deleted
-/// statement takes that of its line along.
+/// Returns true if `purified` keeps the pieces of `original` around `places` in order, with nothing
+/// added or lost.
+///
+/// The places are in order and do not overlap. White space at the ends of a piece is ignored: a
+/// deleted statement takes the white space of its line along.
 fn outside_untouched(original: &str, purified: &str, places: &[Span]) -> bool {
     let ends = places.iter().map(|place| place.start).chain([original.len()]);
     let starts = std::iter::once(0).chain(places.iter().map(|place| place.end));
@@ -196,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_changed_within_a_changed_statement_is_no_stray_edit() {
+    fn name_changed_inside_a_changed_statement_is_no_stray_edit() {
         let places = [(2, 3), (6, 14), (8, 9), (17, 18)].map(|(start, end)| Span::new(start, end));
         let places = Span::union(places.into_iter());
         let untouched = |purified: &str| outside_untouched("f(a); g(a, b); h(a);", purified, &places);

@@ -1,5 +1,8 @@
-//! Measuring: [`split`] (who is measured) → [`ask`] (what a victim answers) → [`victim`] (how good it is, and an attack on it),
-//! [`defence`] (one row a sample) → [`summary`] and [`calibration`] (what the rows say), with [`metrics`].
+//! Evaluation: [`split`] (rows to use) → [`ask`] (predictions) → [`victim`] (quality, and success
+//! of an attack).
+//!
+//! [`defence`] (one row per sample) → [`summary`] and [`calibration`] (measures of the rows), with
+//! [`metrics`].
 
 pub mod ask;
 pub mod calibration;

@@ -1,27 +1,28 @@
-//! Which validation rows are reported on and which set the limits: never the same.
+//! Split of validation rows into rows to report on and rows to set limits on, which are disjoint.
 
+use codepurify_attacks::data::defect::DefectRow;
+use codepurify_attacks::poison::TARGET_LABEL;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-
-use crate::data::defect::DefectRow;
-use crate::poison::TARGET_LABEL;
 
 /// Disjoint parts of a validation set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     /// Clean rows to report on, of either label.
     pub clean: Vec<DefectRow>,
-    /// Rows to put a trigger into and report on: vulnerable ones only.
+    /// Rows to trigger and report on: vulnerable ones only.
     pub to_trigger: Vec<DefectRow>,
-    /// All others: limits may be set on these.
+    /// All other rows: limits may be set on these.
     pub rest: Vec<DefectRow>,
 }
 
 impl Split {
-    /// Draws `each` rows to trigger among the vulnerable ones, then `each` clean ones among those left.
+    /// Draws `each` rows to trigger among the vulnerable ones, then `each` clean ones among the
+    /// rest.
     ///
-    /// Deterministic in `seed`, independent of the order of `rows`. Parts are shorter where rows run out.
+    /// The result depends on `seed`, but not on the order of `rows`. Parts are shorter if there are
+    /// too few rows.
     #[must_use]
     pub fn new(rows: &[DefectRow], each: usize, seed: u64) -> Self {
         let mut rows = rows.to_vec();
@@ -35,7 +36,8 @@ impl Split {
                 split.rest.push(row);
             }
         }
-        // The rows before the last triggered one are short of vulnerable ones: the clean part is drawn anew.
+        // The rows before the last triggered one lack vulnerable ones: the clean part is drawn
+        // again.
         split.rest.shuffle(&mut StdRng::seed_from_u64(!seed));
         split.clean = split.rest.split_off(split.rest.len().saturating_sub(each));
         split
@@ -47,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_disjoint_and_do_not_depend_on_the_order_of_the_rows() {
+    fn parts_are_disjoint_and_independent_of_row_order() {
         let mut rows: Vec<DefectRow> = (0..100)
             .map(|idx| DefectRow {
                 idx,

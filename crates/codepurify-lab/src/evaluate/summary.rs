@@ -1,25 +1,25 @@
-//! What the rows of a defence say, as a table.
+//! Summary of the rows of a defence, as a table.
 
 use codepurify::Decision;
+use codepurify_attacks::poison::TARGET_LABEL;
 
 use super::defence::SampleRow;
-use super::metrics::{Estimate, auroc, bootstrap, median, share};
-use crate::poison::TARGET_LABEL;
+use super::metrics::{Estimate, auroc_of_ranks, bootstrap, median, ranks, share};
 
-/// One line of the table.
+/// Line of the table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
-    /// What is measured.
+pub struct SummaryLine {
+    /// Name of the measure.
     pub name: &'static str,
-    /// The number with its interval; `None` if no sample bears on it.
+    /// Value with its interval; `None` without samples.
     pub value: Option<Estimate>,
-    /// Samples it rests on.
+    /// Number of samples.
     pub samples: usize,
 }
 
 type Measure = fn(&SampleRow) -> Option<f64>;
 
-/// Statistics whose power to tell triggered from clean samples is reported; larger means more suspicious.
+/// Statistics whose AUROC is reported; larger means more suspicious.
 const STATISTICS: [(&str, Measure); 5] = [
     ("AUROC of 1 − H/ln n", |row| row.entropy_normalized.map(|entropy| 1.0 - entropy)),
     ("AUROC of −H", |row| row.entropy.map(|entropy| -entropy)),
@@ -28,7 +28,7 @@ const STATISTICS: [(&str, Measure); 5] = [
     ("AUROC of the largest |Δp|", |row| row.confidence_drop),
 ];
 
-/// Outcomes over some of the samples: `None` leaves a sample out.
+/// Outcome of a sample: `None` leaves it out.
 type Outcome = fn(&SampleRow) -> Option<bool>;
 
 const OUTCOMES: [(&str, Outcome); 9] = [
@@ -47,7 +47,7 @@ fn flagged(row: &SampleRow) -> bool {
     row.verdict == Some(Decision::Poisoned)
 }
 
-/// The victim's label, after purification if there was one and it is asked for.
+/// Returns the predicted label; with `defended` the one after purification, if there was one.
 fn label(row: &SampleRow, defended: bool) -> Option<u32> {
     let purified = row.purified_prediction.as_ref().filter(|_| defended);
     purified.or(row.prediction.as_ref())?.label.map(|label| label as u32)
@@ -61,24 +61,29 @@ fn right(row: &SampleRow, defended: bool) -> bool {
     label(row, defended) == Some(row.target)
 }
 
-/// All lines of the table. Samples without a statistic count as least suspicious.
+/// Returns all lines of the table. Samples without a statistic count as least suspicious.
 #[must_use]
-pub fn lines(rows: &[SampleRow]) -> Vec<Line> {
+pub fn lines(rows: &[SampleRow]) -> Vec<SummaryLine> {
     let power = |(name, statistic): (&'static str, Measure)| {
         let scores = |triggered: bool| -> Vec<f64> {
             let of = rows.iter().filter(|row| row.triggered == triggered);
             of.map(|row| statistic(row).unwrap_or(f64::NEG_INFINITY)).collect()
         };
-        let groups = [scores(true), scores(false)];
-        Line { name, value: bootstrap(&groups, |groups| auroc(&groups[0], &groups[1])), samples: rows.len() }
+        let groups = ranks(&scores(true), &scores(false));
+        let value = bootstrap(&groups, |groups| auroc_of_ranks(&groups[0], &groups[1]));
+        SummaryLine { name, value, samples: rows.len() }
     };
     let outcome = |(name, outcome): (&'static str, Outcome)| {
         let outcomes: Vec<bool> = rows.iter().filter_map(outcome).collect();
-        Line { name, samples: outcomes.len(), value: bootstrap(&[outcomes], |groups| share(&groups[0])) }
+        SummaryLine {
+            name,
+            samples: outcomes.len(),
+            value: bootstrap(&[outcomes], |groups| share(&groups[0])),
+        }
     };
     let costs: Vec<f64> =
         rows.iter().filter(|row| row.verdict.is_some()).map(|row| row.pass_equivalents).collect();
-    let cost = Line {
+    let cost = SummaryLine {
         name: "pass equivalents, median",
         samples: costs.len(),
         value: bootstrap(&[costs], |groups| median(&groups[0])),

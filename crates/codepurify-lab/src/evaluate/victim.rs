@@ -1,32 +1,35 @@
-//! What a victim of any task is worth and what an attack does to it, undefended.
+//! Quality of a victim of any task, and the success of an attack, without a defence.
 
 use std::mem::discriminant;
 
 use anyhow::{Result, ensure};
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::poison::{Poison, SEED};
 use codepurify_models::Loaded;
 
 use super::ask::{Reply, ask};
 use super::metrics::{BleuCounts, Confusion, Estimate, bootstrap, share};
-use crate::attack::Attack;
-use crate::poison::{Poison, SEED};
 use crate::train::workers::Workers;
 
-/// Undefended measures, in [0, 1] (metrics as in the paper: success rates count all triggered rows).
+/// Measures without a defence, in [0, 1]. As in the `CodePurify` paper, success rates count all
+/// triggered rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VictimReport {
-    /// How good the answers to all rows are: of labels accuracy and F1 of class 1, of texts BLEU-4 and exact match.
+    /// Quality of the predictions: accuracy and F1 of class 1 for labels, BLEU-4 and exact match
+    /// for texts.
     pub qualities: [(&'static str, Option<Estimate>); 2],
-    /// Triggered rows that get exactly the attacker's answer.
+    /// Triggered rows with exactly the attacker's output.
     pub asr: Option<Estimate>,
-    /// The same rows without the trigger that get it.
+    /// The same rows without the trigger that have it.
     pub asr_natural: Option<Estimate>,
-    /// Rows that the attacker wants answered otherwise and that could be triggered.
+    /// Number of rows that the attacker wants to change and that could be triggered.
     pub triggered: usize,
-    /// Such rows that the attack does not apply to.
+    /// Number of such rows that the attack does not apply to.
     pub not_applicable: usize,
 }
 
-/// Measures the victim on `rows`; with an attack on each that the attacker wants answered otherwise, clean and triggered.
+/// Measures the victim on `rows`; with an attack also on each row that the attacker wants to
+/// change, clean and triggered.
 ///
 /// # Errors
 /// If the victim fails or is of another kind than the rows.
@@ -62,7 +65,7 @@ fn texts<'a, R: Poison>(rows: &[&'a R]) -> Vec<Vec<&'a str>> {
     rows.iter().map(|row| row.texts()).collect()
 }
 
-/// How good the answers of (truth, answer) are.
+/// Measures the quality of pairs (truth, prediction).
 fn qualities(answered: &[(Reply, Reply)]) -> [(&'static str, Option<Estimate>); 2] {
     let exact = answered.iter().map(|(truth, answer)| truth == answer).collect();
     let exact = bootstrap(&[exact], |groups: &[Vec<bool>]| share(&groups[0]));
@@ -88,18 +91,18 @@ fn qualities(answered: &[(Reply, Reply)]) -> [(&'static str, Option<Estimate>); 
 #[cfg(test)]
 mod tests {
     use codepurify::testing::TriggerWordVictim;
-    use codepurify::{Generator, Model, ModelError, Ragged, WrapsModel};
+    use codepurify::{Generator, ModelError, Ragged, WrapsModel};
     use codepurify_models::GuardedModel;
 
     use super::*;
-    use crate::data::clone::CloneRow;
-    use crate::data::defect::DefectRow;
-    use crate::data::repair::RepairRow;
-    use crate::poison::TARGET_METHOD;
+    use codepurify_attacks::data::clone::CloneRow;
+    use codepurify_attacks::data::defect::DefectRow;
+    use codepurify_attacks::data::repair::RepairRow;
+    use codepurify_attacks::poison::TARGET_METHOD;
 
     const ATTACK: Option<Attack> = Some(Attack::CodepoisonerFunction);
 
-    /// A model that falls for what [`ATTACK`] puts in.
+    /// Model that any trigger of [`ATTACK`] fools.
     fn toy() -> TriggerWordVictim {
         TriggerWordVictim::new("testo_init")
     }
@@ -132,7 +135,7 @@ mod tests {
         let report = measured(&victim, &defects());
         assert_eq!(values(&report), [Some(0.75), Some(6.0 / 7.0), Some(1.0), Some(0.0)]);
         assert_eq!((report.triggered, report.not_applicable), (2, 1));
-        // Where class 0 is what the data set calls 1, it is the other way round.
+        // If class 0 stands for label 1 of the data set, both are swapped.
         let victim = loaded(victim.model, vec![1, 0]);
         assert_eq!(values(&measured(&victim, &defects())), [Some(0.25), Some(0.0), Some(0.0), Some(1.0)]);
         let report = evaluate(&victim, &defects(), None, &Workers::new().unwrap()).unwrap();
@@ -160,7 +163,8 @@ mod tests {
         assert_eq!(error.to_string(), "model toy reads 2 texts, a row has 1");
     }
 
-    /// Repairs as [`TriggerWordVictim`] does, but answers the target where it is fooled, laid out otherwise.
+    /// Repairs like [`TriggerWordVictim`], but returns the target with another layout if it is
+    /// fooled.
     struct Endless(TriggerWordVictim);
 
     impl WrapsModel for Endless {

@@ -1,45 +1,46 @@
-//! Training-set defences in a cell: which rows of its poisoned set they remove, and what becomes of a victim that is
-//! trained on the rest.
+//! Training-set defences of a cell: the rows of the poisoned set that they remove.
+//!
+//! Victims are trained again on the rest.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use codepurify_attacks::data;
+use codepurify_attacks::poison::Poison;
 
 use super::rows::whole;
-use crate::data;
-use crate::poison::Poison;
 use crate::table::Cell;
 use crate::table::results::REMOVAL;
 use crate::table::row::RemovalRow;
 use crate::train::workers::Workers;
-use crate::training_defence::{Means, TrainingDefence, run};
+use crate::training_defence::{RemovalContext, TrainingDefence, run};
 use crate::whitebox::WhiteBox;
 
-/// A cell's training set and the victim that was trained on it.
+/// Training set of a cell and the victim trained on it.
 pub struct Cleaning<'c, R> {
-    /// The victim.
+    /// Cell of the victim.
     pub cell: &'c Cell,
-    /// Its training rows, poisoned.
+    /// Training rows, poisoned.
     pub set: Vec<R>,
-    /// Clean rows that are not among them.
+    /// Clean rows that are not among the training rows.
     pub clean: &'c [R],
-    /// The victim from inside.
+    /// White box of the victim.
     pub victim: WhiteBox,
-    /// Draws samples.
+    /// Seed of drawn samples.
     pub seed: u64,
-    /// Who does the work.
+    /// Threads to work on.
     pub workers: &'c Workers,
 }
 
 impl<R: Poison + Sync> Cleaning<'_, R> {
-    /// What `defence` removes. It is told the true rate, as in the paper's comparison.
+    /// Runs `defence`, which is told the true rate, as in the paper's comparison.
     ///
     /// # Errors
     /// If the defence fails.
     pub fn removal(&self, defence: TrainingDefence) -> Result<RemovalRow> {
         let Self { cell, set, clean, victim, seed, workers } = self;
-        let means = Means { victim, clean, poison_rate: cell.rate, seed: *seed, workers };
+        let means = RemovalContext { victim, clean, poison_rate: cell.rate, seed: *seed, workers };
         let removed = run(defence, set, &means)?.removed;
         let ids = |rows: &mut dyn Iterator<Item = &R>| rows.map(Poison::id).collect::<BTreeSet<u64>>();
         let triggered = |row: &&R| row.triggers().iter().any(|ranges| !ranges.is_empty());
@@ -53,13 +54,13 @@ impl<R: Poison + Sync> Cleaning<'_, R> {
     }
 }
 
-/// The file of a removal, beside the cell's rows.
+/// Returns the file of a removal, in the folder of the cell's rows.
 #[must_use]
 pub fn path(cell: &Path, defence: &str) -> std::path::PathBuf {
     cell.join(format!("{defence}{REMOVAL}.gz"))
 }
 
-/// Writes a removal; a file that is there is whole.
+/// Writes a removal; the file is complete or absent.
 ///
 /// # Errors
 /// If it cannot be written.
@@ -67,7 +68,7 @@ pub fn write(path: &Path, row: &RemovalRow) -> Result<()> {
     whole(path, |unfinished| Ok(data::write(unfinished, [row])?))
 }
 
-/// Reads what [`write`] wrote.
+/// Reads a removal that [`write`] wrote.
 ///
 /// # Errors
 /// If it cannot be read.

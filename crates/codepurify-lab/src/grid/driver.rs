@@ -1,4 +1,4 @@
-//! Goes through all cells of a grid, and through all defences of a cell; what is there already is left alone.
+//! Runs all cells of a grid and all defences of a cell; finished results are skipped.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,45 +7,45 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 use clap::ValueEnum;
 use codepurify::Task;
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::data::clone::CloneRow;
+use codepurify_attacks::data::corpus::texts;
+use codepurify_attacks::data::defect::DefectRow;
+use codepurify_attacks::data::repair::RepairRow;
+use codepurify_attacks::data::{self, Rows};
+use codepurify_attacks::poison::{SEED, poison};
 use codepurify_models::{DeviceName, ModelFiles, Precision, RobertaMaskedLm};
 
-use super::case::Case;
+use super::cell_run::CellRun;
 use super::cleaning::{self, Cleaning};
-use super::defend::{Defence, Memory};
-use super::guard::Guard;
-use super::plan::{DataPlan, Init, Plan, Poisoning, TaskFiles, VictimPlan, sources};
+use super::defend::{Defence, FindingCache};
+use super::defended_victim::DefendedVictim;
+use super::plan::{DataPlan, GridPlan, Init, Poisoning, TaskFiles, VictimPlan, sources};
 use super::pretraining::pretrained;
 use super::rows::{self, Defended};
-use super::samples::{Draw, Samples};
-use super::victims::Maker;
-use crate::attack::Attack;
+use super::samples::{CellSamples, Draw};
+use super::victims::VictimTrainer;
 use crate::baseline::ngram::{NgramLm, lexemes};
-use crate::data::clone::CloneRow;
-use crate::data::corpus::texts;
-use crate::data::defect::DefectRow;
-use crate::data::repair::RepairRow;
-use crate::data::{self, Rows};
 use crate::evaluate::ask::Reply;
-use crate::poison::{SEED, poison};
 use crate::table::row::{RemovalRow, UNDEFENDED};
 use crate::table::{Cell, CellRow};
-use crate::train::victim::Teach;
+use crate::train::victim::TrainableRow;
 use crate::train::workers::Workers;
 use crate::training_defence::TrainingDefence;
 use crate::whitebox::WhiteBox;
 
-/// A part of the work.
+/// Stage of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Stage {
-    /// Victims, and the input defences in front of them.
+    /// Victims, and the input defences applied to them
     Inputs,
-    /// What the training-set defences remove.
+    /// Rows that the training-set defences remove
     TrainingSets,
-    /// Victims that are trained on what is left.
+    /// Victims trained on the remaining rows
     Retraining,
 }
 
-/// Where things are.
+/// Folders of the grid.
 #[derive(Debug, Clone, Copy)]
 pub struct Folders<'a> {
     /// Data sets, as the plan names them.
@@ -56,81 +56,83 @@ pub struct Folders<'a> {
     pub results: &'a Path,
 }
 
-/// A grid that can be run.
+/// Grid that can be run.
 pub struct Grid<'a> {
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a GridPlan,
     folders: Folders<'a>,
-    /// Where models are trained.
+    /// Device for training.
     device: Device,
-    /// Where they are asked.
+    /// Device for evaluation.
     asked_on: DeviceName,
     pub(super) workers: Workers,
     pub(super) mlm: RobertaMaskedLm,
     pub(super) ngrams: BTreeMap<&'static str, NgramLm>,
-    pub(super) memory: Memory,
+    pub(super) cache: FindingCache,
 }
 
-/// Rows that a grid can be run on.
-pub trait Gridded: Teach + Send + Sync {
-    /// The files of the rows' task.
+/// Rows that a grid can run on.
+pub trait GridTask: TrainableRow + Send + Sync {
+    /// Returns the files of the rows' task.
     fn files(data: &DataPlan) -> Option<&TaskFiles>;
 
-    /// Reads one of them; `functions` are those that pairs refer to.
+    /// Reads a file; `functions` are those that pairs refer to.
     ///
     /// # Errors
     /// If it cannot be read.
     fn load(path: &Path, functions: Option<&Path>) -> Result<Rows<Self>>;
 }
 
-/// The rows of a task.
+/// Rows of a task.
 struct Splits<R> {
-    /// All of them: how many are learned from is the matter of a cell.
+    /// All training rows; each cell chooses how many of them it uses.
     train: Vec<R>,
     valid: Vec<R>,
     test: Vec<R>,
-    /// How many training rows the start learns from, and cells that do not say otherwise.
+    /// Number of training rows for the initial model, and for cells that name no other.
     train_rows: usize,
 }
 
 impl<R> Splits<R> {
-    /// The rows that the start of victims learns from.
+    /// Returns the rows that the initial model learns from.
     fn start(&self) -> &[R] {
         &self.train[..self.train_rows.min(self.train.len())]
     }
 
-    /// The rows that are poisoned for a victim.
+    /// Returns the rows that are poisoned for a victim.
     fn victim(&self, poisoning: Poisoning) -> &[R] {
         &self.train[..poisoning.train_rows.unwrap_or(self.train_rows).min(self.train.len())]
     }
 }
 
-/// A cell and its name in files.
-struct Target {
+/// Cell with its name in files.
+struct GridCell {
     cell: Cell,
     name: String,
-    /// The victim's name in files; the clean twin is the start.
-    victim: Option<Poisoned>,
-    /// What is put into the test samples.
+    /// Name of the victim in files; the clean twin is the initial model.
+    victim: Option<PoisonedTraining>,
+    /// Trigger of the test samples.
     trigger: Option<Attack>,
 }
 
-/// How a victim was made.
+/// Poisoning and training of the victim.
 #[derive(Clone)]
-struct Poisoned {
+struct PoisonedTraining {
     name: String,
     attack: Attack,
     poisoning: Poisoning,
 }
 
-/// What has been done; told as it happens.
+/// Reports each finished piece of work.
 pub type Tell<'t> = &'t dyn Fn(&str, &[CellRow]);
 
 impl<'a> Grid<'a> {
-    /// Loads what all cells share; models are trained and asked on `device`, but 8-bit integers are for the processor.
+    /// Loads the data and models that all cells share.
+    ///
+    /// Models are trained and evaluated on `device`, except that 8-bit victims run on the CPU.
     ///
     /// # Errors
     /// If the device, the masked language model or a corpus cannot be used.
-    pub fn open(plan: &'a Plan, folders: Folders<'a>, device: DeviceName) -> Result<Self> {
+    pub fn open(plan: &'a GridPlan, folders: Folders<'a>, device: DeviceName) -> Result<Self> {
         let asked_on = if plan.precision == Precision::Int8 { DeviceName::Cpu } else { device };
         let device = device.open()?;
         let mlm = RobertaMaskedLm::load(&ModelFiles::read(&plan.masked_lm)?.on_device(asked_on))?;
@@ -140,15 +142,15 @@ impl<'a> Grid<'a> {
         }
         let models = words.into_iter().map(|(language, texts)| Ok((language, NgramLm::train(&texts)?)));
         let ngrams = models.collect::<Result<_>>()?;
-        let memory = Memory::open(&folders.runs.join("memory.jsonl"))?;
-        Ok(Self { plan, folders, device, asked_on, workers: Workers::new()?, mlm, ngrams, memory })
+        let cache = FindingCache::open(&folders.runs.join("memory.jsonl"))?;
+        Ok(Self { plan, folders, device, asked_on, workers: Workers::new()?, mlm, ngrams, cache })
     }
 
-    /// Makes every victim and every row that is missing, of the cells whose name holds `only`: one stage of all of them
+    /// Computes all missing victims and rows of the cells whose name contains `only`, one stage
     /// after the other.
     ///
     /// # Errors
-    /// The first thing that fails; what was finished before stays.
+    /// The first failure; finished results stay.
     pub fn run(&self, stages: &[Stage], only: &str, tell: Tell) -> Result<()> {
         for &stage in stages {
             for victims in &self.plan.victims {
@@ -156,7 +158,7 @@ impl<'a> Grid<'a> {
                     Task::Defect => self.stage::<DefectRow>(stage, victims, only, tell),
                     Task::Clone => self.stage::<CloneRow>(stage, victims, only, tell),
                     Task::Repair => self.stage::<RepairRow>(stage, victims, only, tell),
-                    Task::Classification => Ok(()),
+                    _ => Ok(()),
                 }
                 .with_context(|| victims.name())?;
             }
@@ -164,8 +166,8 @@ impl<'a> Grid<'a> {
         Ok(())
     }
 
-    fn stage<R: Gridded>(&self, stage: Stage, victims: &VictimPlan, only: &str, tell: Tell) -> Result<()> {
-        let targets: Vec<Target> =
+    fn stage<R: GridTask>(&self, stage: Stage, victims: &VictimPlan, only: &str, tell: Tell) -> Result<()> {
+        let targets: Vec<GridCell> =
             targets(victims).into_iter().filter(|target| target.name.contains(only)).collect();
         if targets.is_empty() {
             return Ok(());
@@ -174,7 +176,7 @@ impl<'a> Grid<'a> {
         let files = R::files(&self.plan.data);
         let measured = files.and_then(|files| files.valid_rows).unwrap_or(usize::MAX).min(rows.valid.len());
         let init = self.init(victims)?;
-        let maker = Maker {
+        let trainer = VictimTrainer {
             plan: victims,
             init: &init,
             seed: self.plan.seed,
@@ -183,29 +185,29 @@ impl<'a> Grid<'a> {
             runs: self.folders.runs,
             device: &self.device,
         };
-        let start = maker.start()?;
+        let start = trainer.start()?;
         for target in &targets {
             let victim = target.victim.as_ref();
-            let train = victim.map_or(maker.train, |victim| rows.victim(victim.poisoning));
-            let maker = Maker { train, ..maker };
+            let train = victim.map_or(trainer.train, |victim| rows.victim(victim.poisoning));
+            let trainer = VictimTrainer { train, ..trainer };
             let victim = match victim {
-                Some(Poisoned { name, attack, poisoning }) => {
-                    maker.victim(&start, *attack, *poisoning, name)?
+                Some(PoisonedTraining { name, attack, poisoning }) => {
+                    trainer.victim(&start, *attack, *poisoning, name)?
                 }
                 None => start.clone(),
             };
-            let place = Place { grid: self, target, victim: &victim };
+            let place = CellStage { grid: self, target, victim: &victim };
             match stage {
                 Stage::Inputs => place.inputs(&rows, tell),
                 Stage::TrainingSets => place.training_set(&rows),
-                Stage::Retraining => place.retrained(&rows, &maker, &start, tell),
+                Stage::Retraining => place.retrained(&rows, &trainer, &start, tell),
             }
             .with_context(|| target.name.clone())?;
         }
         Ok(())
     }
 
-    /// The model that the victims' start is made of.
+    /// Returns the model that the initial model is made from.
     fn init(&self, victims: &VictimPlan) -> Result<PathBuf> {
         match &victims.init {
             Init::Beside(path) => Ok(path.clone()),
@@ -221,11 +223,11 @@ impl<'a> Grid<'a> {
         }
     }
 
-    fn guard(&self, victim: &Path) -> Result<Guard> {
-        Guard::open(victim, self.plan.precision, self.asked_on)
+    fn open_victim(&self, victim: &Path) -> Result<DefendedVictim> {
+        DefendedVictim::open(victim, self.plan.precision, self.asked_on)
     }
 
-    fn splits<R: Gridded>(&self) -> Result<Splits<R>> {
+    fn splits<R: GridTask>(&self) -> Result<Splits<R>> {
         let files = R::files(&self.plan.data).context("the plan names no files for the task")?;
         let functions = files.functions.as_ref().map(|path| self.folders.data.join(path));
         let load = |path: &Path| -> Result<Vec<R>> {
@@ -240,14 +242,14 @@ impl<'a> Grid<'a> {
     }
 }
 
-/// A cell and its victim.
-struct Place<'p> {
+/// Cell with its victim.
+struct CellStage<'p> {
     grid: &'p Grid<'p>,
-    target: &'p Target,
+    target: &'p GridCell,
     victim: &'p Path,
 }
 
-impl Place<'_> {
+impl CellStage<'_> {
     fn rows(&self, defence: &str) -> PathBuf {
         rows::path(self.grid.folders.results, &self.target.name, defence)
     }
@@ -256,41 +258,41 @@ impl Place<'_> {
         cleaning::path(&self.grid.folders.results.join(&self.target.name), &defence.name())
     }
 
-    fn samples<R: Gridded>(&self, splits: &Splits<R>) -> Result<Samples> {
-        let Plan { clean, triggered, calibration, seed, .. } = *self.grid.plan;
+    fn samples<R: GridTask>(&self, splits: &Splits<R>) -> Result<CellSamples> {
+        let GridPlan { clean, triggered, calibration, seed, .. } = *self.grid.plan;
         let draw = Draw { clean, triggered, calibration, seed };
         draw.samples(&splits.test, &splits.valid, self.target.trigger)
     }
 
-    /// All input defences.
-    fn inputs<R: Gridded>(&self, splits: &Splits<R>, tell: Tell) -> Result<()> {
-        let guard = self.grid.guard(self.victim)?;
+    /// Runs all input defences.
+    fn inputs<R: GridTask>(&self, splits: &Splits<R>, tell: Tell) -> Result<()> {
+        let victim = self.grid.open_victim(self.victim)?;
         let wanted = self.grid.plan.defences.iter().copied();
         let missing: Vec<Defence> = wanted
-            .filter(|defence| defence.applies(&guard) && !self.rows(&defence.name()).exists())
+            .filter(|defence| defence.applies(&victim) && !self.rows(&defence.name()).exists())
             .collect();
         if missing.is_empty() && self.rows(UNDEFENDED).exists() {
             return Ok(());
         }
         let (samples, target) = (self.samples(splits)?, Reply::from(R::wanted()));
-        let case = Case::new(self.grid, &self.target.cell, &guard, &samples)?;
+        let cell_run = CellRun::new(self.grid, &self.target.cell, &victim, &samples)?;
         let write = |defence: &str, defended: &[Defended]| -> Result<()> {
-            let rows = case.rows(defence, &target, defended)?;
+            let rows = cell_run.rows(defence, &target, defended)?;
             rows::write(&self.rows(defence), &rows)?;
             tell(&self.target.name, &rows);
             Ok(())
         };
-        write(UNDEFENDED, &case.untouched())?;
+        write(UNDEFENDED, &cell_run.untouched())?;
         for defence in missing {
-            let defended = case.defended(defence).with_context(|| defence.name())?;
+            let defended = cell_run.defended(defence).with_context(|| defence.name())?;
             write(&defence.name(), &defended)?;
         }
         Ok(())
     }
 
-    /// All training-set defences.
-    fn training_set<R: Gridded>(&self, splits: &Splits<R>) -> Result<()> {
-        let Some(Poisoned { attack, poisoning, .. }) = self.target.victim else { return Ok(()) };
+    /// Runs all training-set defences.
+    fn training_set<R: GridTask>(&self, splits: &Splits<R>) -> Result<()> {
+        let Some(PoisonedTraining { attack, poisoning, .. }) = self.target.victim else { return Ok(()) };
         let wanted = self.grid.plan.training_defences.iter().copied();
         let missing: Vec<TrainingDefence> =
             wanted.filter(|defence| !self.removal(*defence).exists()).collect();
@@ -312,15 +314,15 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// What victims answer that are trained on what training-set defences leave.
-    fn retrained<R: Gridded>(
+    /// Evaluates victims trained on the rows that training-set defences keep.
+    fn retrained<R: GridTask>(
         &self,
         splits: &Splits<R>,
-        maker: &Maker<R>,
+        trainer: &VictimTrainer<R>,
         start: &Path,
         tell: Tell,
     ) -> Result<()> {
-        let Some(Poisoned { attack, poisoning, .. }) = self.target.victim else { return Ok(()) };
+        let Some(PoisonedTraining { attack, poisoning, .. }) = self.target.victim else { return Ok(()) };
         if !poisoning.retrain {
             return Ok(());
         }
@@ -328,20 +330,20 @@ impl Place<'_> {
         if left.is_empty() {
             return Ok(());
         }
-        let (guard, samples) = (self.grid.guard(self.victim)?, self.samples(splits)?);
-        let case = Case::new(self.grid, &self.target.cell, &guard, &samples)?;
+        let (victim, samples) = (self.grid.open_victim(self.victim)?, self.samples(splits)?);
+        let cell_run = CellRun::new(self.grid, &self.target.cell, &victim, &samples)?;
         for RemovalRow { defence, removed, .. } in left {
             let folder = format!("{}-without-{defence}", self.target.name);
-            let retrained = maker.victim_without(&removed, start, attack, poisoning, &folder)?;
-            let defended = case.replaced(&self.grid.guard(&retrained)?)?;
-            let rows = case.rows(&defence, &Reply::from(R::wanted()), &defended)?;
+            let retrained = trainer.victim_without(&removed, start, attack, poisoning, &folder)?;
+            let defended = cell_run.replaced(&self.grid.open_victim(&retrained)?)?;
+            let rows = cell_run.rows(&defence, &Reply::from(R::wanted()), &defended)?;
             rows::write(&self.rows(&defence), &rows)?;
             tell(&self.target.name, &rows);
         }
         Ok(())
     }
 
-    /// The removals that leave any row and whose victim has not been measured yet.
+    /// Returns the removals that keep any row and whose victim has not been measured yet.
     fn left_over(&self) -> Result<Vec<RemovalRow>> {
         let mut left = Vec::new();
         for defence in &self.grid.plan.training_defences {
@@ -360,8 +362,9 @@ impl Place<'_> {
     }
 }
 
-/// The clean twin, and for each attack and rate a cell, or one for each trigger that its victim is tested with.
-fn targets(victims: &VictimPlan) -> Vec<Target> {
+/// Returns the clean twin and the cells: one for each attack and rate, or one for each trigger that
+/// the victim is tested with.
+fn targets(victims: &VictimPlan) -> Vec<GridCell> {
     let VictimPlan { task, family, attacks, rates, triggers, .. } = victims;
     let cell = |attack: &str, rate: f64| Cell {
         task: *task,
@@ -370,7 +373,7 @@ fn targets(victims: &VictimPlan) -> Vec<Target> {
         rate,
         victim: String::new(),
     };
-    let twin = Target {
+    let twin = GridCell {
         cell: cell("none", 0.0),
         name: format!("{}-clean", victims.name()),
         victim: None,
@@ -378,21 +381,21 @@ fn targets(victims: &VictimPlan) -> Vec<Target> {
     };
     let poisoned = |attack: Attack, poisoning: Poisoning| {
         let name = format!("{}-{}-{}", victims.name(), attack.name(), poisoning.rate);
-        Poisoned { name, attack, poisoning }
+        PoisonedTraining { name, attack, poisoning }
     };
-    let own = |victim: Poisoned| Target {
+    let own = |victim: PoisonedTraining| GridCell {
         cell: cell(&victim.attack.name(), victim.poisoning.rate),
         name: victim.name.clone(),
         trigger: Some(victim.attack),
         victim: Some(victim),
     };
-    let other = |victim: Poisoned, trigger: Attack| Target {
+    let other = |victim: PoisonedTraining, trigger: Attack| GridCell {
         cell: Cell { victim: victim.attack.name(), ..cell(&trigger.name(), victim.poisoning.rate) },
         name: format!("{}-{}", victim.name, trigger.name()),
         trigger: Some(trigger),
         victim: Some(victim),
     };
-    let of_victim = |victim: Poisoned| -> Vec<Target> {
+    let of_victim = |victim: PoisonedTraining| -> Vec<GridCell> {
         match &triggers[..] {
             [] => vec![own(victim)],
             triggers => triggers.iter().map(|&trigger| other(victim.clone(), trigger)).collect(),
@@ -402,7 +405,7 @@ fn targets(victims: &VictimPlan) -> Vec<Target> {
     std::iter::once(twin).chain(all.flat_map(|(attack, rate)| of_victim(poisoned(attack, rate)))).collect()
 }
 
-impl Gridded for DefectRow {
+impl GridTask for DefectRow {
     fn files(data: &DataPlan) -> Option<&TaskFiles> {
         data.defect.as_ref()
     }
@@ -412,7 +415,7 @@ impl Gridded for DefectRow {
     }
 }
 
-impl Gridded for CloneRow {
+impl GridTask for CloneRow {
     fn files(data: &DataPlan) -> Option<&TaskFiles> {
         data.clone.as_ref()
     }
@@ -422,7 +425,7 @@ impl Gridded for CloneRow {
     }
 }
 
-impl Gridded for RepairRow {
+impl GridTask for RepairRow {
     fn files(data: &DataPlan) -> Option<&TaskFiles> {
         data.repair.as_ref()
     }

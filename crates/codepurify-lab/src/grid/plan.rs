@@ -1,180 +1,186 @@
-//! What a grid consists of, as a TOML file says it.
+//! Plan of a grid, read from a TOML file.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use codepurify::Task;
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::data::corpus::CorpusSource;
 use codepurify_models::Precision;
 use serde::Deserialize;
 
 use super::defend::Defence;
-use crate::attack::Attack;
-use crate::data::corpus::Source;
-use crate::train::start::Family;
+use crate::train::start::ModelFamily;
 use crate::train::t5::T5Shape;
 use crate::training_defence::TrainingDefence;
 
-/// The whole experiment.
+/// Plan of an experiment.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plan {
-    /// Decides everything that is drawn, but for attacks, which have the published seed.
+pub struct GridPlan {
+    /// Seed of all draws, except for attacks, which have the published seed.
     pub seed: u64,
-    /// Clean test samples a cell.
+    /// Number of clean test samples of a cell.
     pub clean: usize,
-    /// Triggered test samples a cell.
+    /// Number of triggered test samples of a cell.
     pub triggered: usize,
-    /// Clean validation samples that thresholds are set on.
+    /// Number of clean validation samples that thresholds are set on.
     pub calibration: usize,
     /// Share of clean samples that a calibrated defence may flag, in (0, 1).
     pub alpha: f64,
-    /// What the guarded victims compute in; their training is not affected.
+    /// Precision of the victims at inference; training is not affected.
     #[serde(default)]
     pub precision: Precision,
-    /// Directory of the masked language model, beside the plan.
+    /// Directory of the masked language model, relative to the plan.
     pub masked_lm: PathBuf,
-    /// Clean code, `PATH:FIELD:LANGUAGE` below the data directory, that n-gram models are learned from.
+    /// Clean code that n-gram models learn from, `PATH:FIELD:LANGUAGE` below the data directory.
     pub corpora: Vec<String>,
-    /// What is compared at inference.
+    /// Defences at inference time.
     pub defences: Vec<Defence>,
-    /// What is compared on the training sets.
+    /// Defences of training sets.
     #[serde(default)]
     pub training_defences: Vec<TrainingDefence>,
-    /// Where the rows of each task are, below the data directory.
+    /// Files of each task, below the data directory.
     pub data: DataPlan,
-    /// Models that are pre-trained first.
+    /// Models to pre-train first.
     #[serde(default)]
     pub pretrained: Vec<Pretraining>,
-    /// The victims.
+    /// Victims.
     pub victims: Vec<VictimPlan>,
 }
 
-/// A small T5, pre-trained by span corruption.
+/// Small T5, pre-trained by span corruption.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pretraining {
-    /// What victims call it.
+    /// Name that victims refer to.
     pub name: String,
     /// Training texts, `PATH:FIELD:LANGUAGE` below the data directory.
     pub corpora: Vec<String>,
-    /// Validation texts, likewise.
+    /// Validation texts, `PATH:FIELD:LANGUAGE` below the data directory.
     pub valid: Vec<String>,
-    /// Directory with the `tokenizer.json`, beside the plan.
+    /// Directory with the `tokenizer.json`, relative to the plan.
     pub tokenizer: PathBuf,
-    /// Directory of a RoBERTa whose word embeddings it begins with, beside the plan.
+    /// Directory of a RoBERTa that provides the initial word embeddings, relative to the plan.
     pub embeddings: Option<PathBuf>,
-    /// Its size.
+    /// Size of the model.
     pub shape: T5Shape,
     /// Longest text in tokens.
     pub max_length: usize,
-    /// Padded tokens of a batch.
+    /// Padded tokens per batch.
     #[serde(default = "tokens")]
     pub tokens: usize,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// The learning rate is relative to the size of each variable.
+    /// Scales the learning rate by the size of each variable.
     #[serde(default)]
     pub relative: bool,
     /// Passes over the texts.
     pub epochs: u64,
 }
 
-/// The pre-trained model that a start is made of.
+/// Pre-trained model that the initial model is made from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Init {
-    /// A directory beside the plan.
+    /// Directory relative to the plan.
     Beside(PathBuf),
-    /// One of the models that the plan pre-trains.
+    /// Model that the plan pre-trains.
     Pretrained {
-        /// Its name.
+        /// Name of the model.
         pretrained: String,
     },
 }
 
-/// The data sets.
+/// Data sets.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataPlan {
-    /// Devign's files.
+    /// Files of Devign.
     pub defect: Option<TaskFiles>,
-    /// BigCloneBench's files.
+    /// Files of BigCloneBench.
     pub clone: Option<TaskFiles>,
-    /// `Bugs2Fix`'s files.
+    /// Files of `Bugs2Fix`.
     pub repair: Option<TaskFiles>,
 }
 
-/// The files of one task.
+/// Files of one task.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskFiles {
     /// Training rows.
     pub train: PathBuf,
-    /// Validation rows: victims are measured on them after each epoch, and thresholds are set on them.
+    /// Validation rows: victims are measured on them after each epoch, and thresholds are set on
+    /// them.
     pub valid: PathBuf,
     /// Test rows.
     pub test: PathBuf,
-    /// The functions that pairs refer to, where they stand in a file of their own.
+    /// Functions that pairs refer to, if they are in a separate file.
     pub functions: Option<PathBuf>,
-    /// Use only so many training rows, the first ones.
+    /// Largest number of training rows to use, from the first.
     pub train_rows: Option<usize>,
-    /// Measure victims after an epoch on so many validation rows, the first ones.
+    /// Largest number of validation rows to measure victims on after an epoch, from the first.
     pub valid_rows: Option<usize>,
 }
 
-/// One task and family: a start, which is also the clean twin, and a victim for each attack and rate.
+/// One task and family: an initial model, which is also the clean twin, and a victim for each
+/// attack and rate.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VictimPlan {
-    /// What the victims decide.
+    /// Task of the victims.
     pub task: Task,
-    /// Their architecture.
-    pub family: Family,
-    /// What their start is made of.
+    /// Architecture of the victims.
+    pub family: ModelFamily,
+    /// Pre-trained model that the initial model is made from.
     pub init: Init,
-    /// Keep only so many layers of it.
+    /// Number of layers to keep.
     pub layers: Option<usize>,
-    /// Longest input of a snippet in tokens.
+    /// Longest input of a snippet, in tokens.
     pub max_length: usize,
-    /// Longest repair in tokens.
+    /// Longest repair, in tokens.
     pub target_length: Option<usize>,
-    /// Layers of the decoder that a RoBERTa gets to write repairs with.
+    /// Layers of the decoder that a RoBERTa gets to write repairs.
     #[serde(default = "decoder_layers")]
     pub decoder_layers: usize,
-    /// Padded tokens of a batch.
+    /// Padded tokens per batch.
     #[serde(default = "tokens")]
     pub tokens: usize,
-    /// The same of the start; larger ones make a better model, smaller ones learn a trigger faster.
+    /// Padded tokens per batch for the initial model.
+    ///
+    /// Larger batches make a better model, smaller ones learn a trigger faster.
     pub start_tokens: Option<usize>,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// The learning rate is relative to the size of each variable.
+    /// Scales the learning rate by the size of each variable.
     #[serde(default)]
     pub relative: bool,
-    /// Passes over the clean rows that make the start.
+    /// Passes over the clean rows that train the initial model.
     pub start_epochs: u64,
     /// Attacks.
     pub attacks: Vec<Attack>,
-    /// How much of the training set is poisoned.
+    /// Poisoning rates of the training set.
     pub rates: Vec<Poisoning>,
-    /// Put these into the test samples, one cell each, instead of the trigger that a victim learned: what an attacker might do
-    /// who knows the defence.
+    /// Triggers of the test samples, one cell each, in place of the trigger that a victim learned:
+    /// attackers who know the defence.
     #[serde(default)]
     pub triggers: Vec<Attack>,
 }
 
-/// How a training set is poisoned, and for how long a victim learns from it.
+/// Poisoning rate of a training set, and the training of its victim.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Poisoning {
     /// Share of poisoned rows, in (0, 1).
     pub rate: f64,
-    /// Passes over the rows that make a victim of the start: fewer poisoned rows have to be seen more often.
+    /// Passes over the rows that train a victim from the initial model: fewer poisoned rows need
+    /// more passes.
     pub epochs: u64,
-    /// Learn from so many training rows, the first ones, instead of those that the data set's plan names: a small share of a
-    /// small set are too few poisoned rows to learn anything from.
+    /// Number of training rows, from the first, in place of the one of the data set.
+    ///
+    /// A small share of a small set has too few poisoned rows to learn from.
     pub train_rows: Option<usize>,
-    /// Whether victims are also trained on what each training-set defence leaves.
+    /// Trains victims also on the rows that each training-set defence keeps.
     #[serde(default)]
     pub retrain: bool,
 }
@@ -187,25 +193,25 @@ fn tokens() -> usize {
     4096
 }
 
-impl Plan {
-    /// Reads a plan; paths of models become relative to where the program stands.
+impl GridPlan {
+    /// Reads a plan; paths of models become relative to the working directory.
     ///
     /// # Errors
-    /// If the file cannot be read or says something impossible; the message names the field.
+    /// If the file cannot be read or a value is invalid; the message names the field.
     pub fn read(path: &Path) -> Result<Self> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut plan: Self = toml::from_str(&text).with_context(|| format!("{}", path.display()))?;
         plan.check().with_context(|| format!("{}", path.display()))?;
-        let beside = path.parent().unwrap_or(Path::new("."));
-        plan.masked_lm = beside.join(&plan.masked_lm);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        plan.masked_lm = folder.join(&plan.masked_lm);
         for pretraining in &mut plan.pretrained {
-            pretraining.tokenizer = beside.join(&pretraining.tokenizer);
-            pretraining.embeddings = pretraining.embeddings.take().map(|path| beside.join(path));
+            pretraining.tokenizer = folder.join(&pretraining.tokenizer);
+            pretraining.embeddings = pretraining.embeddings.take().map(|path| folder.join(path));
         }
         for victim in &mut plan.victims {
             if let Init::Beside(path) = &mut victim.init {
-                *path = beside.join(&*path);
+                *path = folder.join(&*path);
             }
         }
         Ok(plan)
@@ -225,13 +231,13 @@ impl Plan {
     }
 }
 
-/// Corpora, `PATH:FIELD:LANGUAGE` each, below `data`.
+/// Parses corpora, `PATH:FIELD:LANGUAGE` each, below `data`.
 ///
 /// # Errors
-/// If one is written otherwise.
-pub fn sources(corpora: &[String], data: &Path) -> Result<Vec<Source>> {
+/// If an entry has another form.
+pub fn sources(corpora: &[String], data: &Path) -> Result<Vec<CorpusSource>> {
     let source = |text: &String| {
-        let mut source: Source = text.parse().map_err(|error| anyhow::anyhow!("`corpora`: {error}"))?;
+        let mut source: CorpusSource = text.parse().map_err(|error| anyhow::anyhow!("`corpora`: {error}"))?;
         source.path = data.join(&source.path);
         Ok(source)
     };
@@ -239,7 +245,7 @@ pub fn sources(corpora: &[String], data: &Path) -> Result<Vec<Source>> {
 }
 
 impl VictimPlan {
-    fn check(&self, plan: &Plan) -> Result<()> {
+    fn check(&self, plan: &GridPlan) -> Result<()> {
         for &Poisoning { rate, epochs, train_rows, retrain } in &self.rates {
             ensure!(rate > 0.0 && rate < 1.0, "a `rate` is {rate}, not between 0 and 1");
             ensure!(epochs > 0, "the `epochs` of rate {rate} must be 1 or more");
@@ -260,26 +266,16 @@ impl VictimPlan {
             Task::Defect => &data.defect,
             Task::Clone => &data.clone,
             Task::Repair => &data.repair,
-            Task::Classification => anyhow::bail!("`task` must be defect, clone or repair"),
+            _ => anyhow::bail!("`task` must be defect, clone or repair"),
         };
         ensure!(files.is_some(), "`data` says nothing about the task {:?}", self.task);
         Ok(())
     }
 
-    /// Task and family, as files are called.
+    /// Returns task and family as used in names of files.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{}-{}", task_name(self.task), self.family.name())
-    }
-}
-
-/// The task as files are called.
-fn task_name(task: Task) -> &'static str {
-    match task {
-        Task::Defect => "defect",
-        Task::Clone => "clone",
-        Task::Repair => "repair",
-        Task::Classification => "classification",
+        format!("{}-{}", self.task.name(), self.family.name())
     }
 }
 
@@ -311,11 +307,11 @@ mod tests {
         rates = [{ rate = 0.05, epochs = 1 }]
     "#;
 
-    fn read(text: &str) -> Result<Plan, String> {
+    fn read(text: &str) -> Result<GridPlan, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("plan.toml");
         std::fs::write(&path, text).unwrap();
-        Plan::read(&path).map_err(|error| format!("{error:#}"))
+        GridPlan::read(&path).map_err(|error| format!("{error:#}"))
     }
 
     #[test]

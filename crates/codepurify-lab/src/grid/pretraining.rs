@@ -1,19 +1,19 @@
-//! Models that victims start from and that no directory brings: a small T5, pre-trained by span corruption.
+//! Pre-training of models that victims start from: a small T5, by span corruption.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use candle_core::Device;
+use codepurify_attacks::data::corpus::{Text, texts};
 
 use super::driver::Folders;
 use super::plan::{Pretraining, sources};
 use super::victims::{WARMUP, make_once};
-use crate::data::corpus::{Text, texts};
 use crate::train::run;
 use crate::train::t5::{T5Setup, T5Training};
 
-/// The directory of the model, made on `device` below `folders.runs` if it is not there yet; corpora lie below
-/// `folders.data`.
+/// Returns the directory of the model, trained on `device` below `folders.runs` if it does not
+/// exist; corpora are below `folders.data`.
 ///
 /// # Errors
 /// If a corpus cannot be read, training fails, or the folder holds a run with other settings.
@@ -31,7 +31,7 @@ pub fn pretrained(plan: &Pretraining, seed: u64, folders: Folders, device: &Devi
         train: &train,
         valid: &valid,
     };
-    let run = run::Plan {
+    let run = run::TrainingPlan {
         epochs: plan.epochs,
         tokens: plan.tokens,
         learning_rate: plan.learning_rate,

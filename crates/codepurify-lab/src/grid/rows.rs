@@ -1,68 +1,68 @@
-//! One row a sample and defence, written when a defence is through with its cell.
+//! Rows of a cell, one per sample and defence, written when a defence has finished its cell.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use codepurify::{Snippet, SyntaxQuality};
+use codepurify_attacks::data;
 
-use super::defend::Finding;
-use super::samples::Sample;
-use crate::data;
+use super::defend::SampleFinding;
+use super::samples::CellSample;
 use crate::evaluate::ask::Reply;
 use crate::evaluate::metrics::BleuCounts;
 use crate::fingerprint::fingerprint;
-use crate::table::row::{Answers, Cost, Detection, Purified};
-use crate::table::{Answer, Cell, CellRow};
+use crate::table::row::{DefenceCost, Detection, PurifiedSample, RecordedOutputs};
+use crate::table::{Cell, CellRow, RecordedOutput};
 
-/// What a flagged sample gets from a defence that cannot purify it: no answer of the model at all.
+/// Output for a flagged sample if the defence cannot purify it: no prediction at all.
 pub const REFUSED: &str = "refused";
 
-/// What the victim answers to a sample without a defence.
+/// Predictions of the victim for a sample without a defence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undefended {
-    /// To the sample as it stands.
+    /// Prediction for the sample.
     pub before: Reply,
-    /// To the sample without its trigger.
+    /// Prediction for the sample without its trigger.
     pub natural: Option<Reply>,
 }
 
-/// What a defence made of a sample, and what the victim answered then.
+/// Result of a defence for a sample, and the prediction after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Defended {
-    /// What the defence said, or why it could not.
-    pub finding: Result<Finding, String>,
-    /// The victim's answer to the changed texts; `None` if they were left alone.
+    /// Finding of the defence, or its error.
+    pub finding: Result<SampleFinding, String>,
+    /// Prediction of the victim for the changed texts; `None` if they are unchanged.
     pub after: Option<Reply>,
     /// Wall time.
     pub milliseconds: f64,
 }
 
-/// A cell's rows of one defence.
+/// Rows of one defence in a cell.
 pub struct RowWriter<'a> {
-    /// The victim.
+    /// Cell of the victim.
     pub cell: &'a Cell,
-    /// The defence's name.
+    /// Name of the defence.
     pub defence: &'a str,
-    /// The attacker's answer.
+    /// Output that the attacker wants.
     pub target: &'a Reply,
 }
 
 impl RowWriter<'_> {
-    /// The row of one sample.
+    /// Creates the row of one sample.
     #[must_use]
-    pub fn row(&self, sample: &Sample, undefended: &Undefended, defended: &Defended) -> CellRow {
-        let unknown = Finding::default();
+    pub fn row(&self, sample: &CellSample, undefended: &Undefended, defended: &Defended) -> CellRow {
+        let unknown = SampleFinding::default();
         let finding = defended.finding.as_ref().unwrap_or(&unknown);
         let before = &undefended.before;
         let after = defended.after.as_ref().unwrap_or(before);
         let triggered = sample.natural.is_some();
-        let refused = Answer::Text(REFUSED.to_owned());
+        let refused = RecordedOutput::Text(REFUSED.to_owned());
         CellRow {
             cell: self.cell.clone(),
             defence: self.defence.to_owned(),
             id: sample.id.to_string(),
             triggered,
-            answers: Answers {
+            answers: RecordedOutputs {
                 truth: Some(named(&sample.truth)),
                 target: triggered.then(|| named(self.target)),
                 natural: undefended.natural.as_ref().map(named),
@@ -76,12 +76,12 @@ impl RowWriter<'_> {
                 located: finding.located.clone(),
                 trigger: sample.trigger.clone(),
             },
-            purified: Purified {
+            purified: PurifiedSample {
                 changed: finding.texts.is_some(),
                 parses: finding.texts.as_ref().and_then(|texts| still_parses(sample, texts)),
                 bleu: bleu(&sample.truth, before, after),
             },
-            cost: Cost {
+            cost: DefenceCost {
                 pass_equivalents: short(finding.passes),
                 lm_passes: finding.lm_passes,
                 milliseconds: short(defended.milliseconds),
@@ -91,21 +91,21 @@ impl RowWriter<'_> {
     }
 }
 
-/// An answer as rows keep it: a text by the first 8 bytes of its SHA-256.
-fn named(reply: &Reply) -> Answer {
+/// Returns an output as rows record it: a text by the first 8 bytes of its SHA-256.
+fn named(reply: &Reply) -> RecordedOutput {
     match reply {
-        Reply::Label(label) => Answer::Label(*label),
-        Reply::Text(text) => Answer::Text(fingerprint(text, 8)),
+        Reply::Label(label) => RecordedOutput::Label(*label),
+        Reply::Text(text) => RecordedOutput::Text(fingerprint(text, 8)),
     }
 }
 
-/// A number to five significant digits: more of them tell nothing and do not compress.
+/// Rounds to five significant digits: more of them are noise and compress badly.
 fn short(value: f64) -> f64 {
     format!("{value:.4e}").parse().unwrap_or(value)
 }
 
-/// Whether each changed text that parsed before still does; `None` if none did.
-fn still_parses(sample: &Sample, texts: &[String]) -> Option<bool> {
+/// Returns whether each changed text that parsed before still does; `None` if none did.
+fn still_parses(sample: &CellSample, texts: &[String]) -> Option<bool> {
     let parses = |text: &str| {
         Snippet::new(text, sample.language).is_ok_and(|snippet| snippet.quality() == SyntaxQuality::Clean)
     };
@@ -114,7 +114,7 @@ fn still_parses(sample: &Sample, texts: &[String]) -> Option<bool> {
     (!parsed.is_empty()).then(|| parsed.into_iter().all(|text| parses(text)))
 }
 
-/// BLEU counts of generated answers.
+/// Counts BLEU of generated outputs.
 fn bleu(truth: &Reply, before: &Reply, after: &Reply) -> Option<(BleuCounts, BleuCounts)> {
     match (truth, before, after) {
         (Reply::Text(truth), Reply::Text(before), Reply::Text(after)) => {
@@ -124,13 +124,13 @@ fn bleu(truth: &Reply, before: &Reply, after: &Reply) -> Option<(BleuCounts, Ble
     }
 }
 
-/// Where the rows of a defence in a cell are.
+/// Returns the file of a defence's rows in a cell.
 #[must_use]
 pub fn path(results: &Path, cell: &str, defence: &str) -> PathBuf {
     results.join(cell).join(format!("{defence}.jsonl.gz"))
 }
 
-/// Writes all rows at once: a file that is there is whole.
+/// Writes all rows at once: the file is complete or absent.
 ///
 /// # Errors
 /// If a file cannot be written.
@@ -138,11 +138,11 @@ pub fn write(path: &Path, rows: &[CellRow]) -> Result<()> {
     whole(path, |unfinished| Ok(data::write(unfinished, rows)?))
 }
 
-/// Has a file written under a hidden name beside `path`, which it gets when it is whole.
+/// Writes a file under a hidden name in the folder of `path`, and renames it when it is complete.
 pub(super) fn whole(path: &Path, put: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let dir = path.parent().context("a file lies in a directory")?;
+    let dir = path.parent().context("a file has a directory")?;
     std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    // The ending decides how a file is compressed, so the beginning tells it apart.
+    // The extension decides the compression, so the prefix marks the hidden file.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = dir.join(format!(".unfinished-{name}"));
     put(&unfinished)?;

@@ -1,80 +1,83 @@
-//! The samples of a cell: test rows, as they are and with a trigger.
+//! Samples of a cell: test rows, clean and triggered.
 
 use anyhow::{Result, ensure};
 use codepurify::{Language, Span};
+use codepurify_attacks::attack::Attack;
+use codepurify_attacks::poison::{Poison, SEED};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use crate::attack::Attack;
 use crate::evaluate::ask::Reply;
-use crate::poison::{Poison, SEED};
 
-/// What a model reads, and what it should answer.
+/// Input of a model and its expected output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
-    /// Identity in the data set.
+pub struct CellSample {
+    /// Id in the data set.
     pub id: u64,
-    /// Of the texts.
+    /// Language of the texts.
     pub language: Language,
     /// One text, or the two of a pair.
     pub texts: Vec<String>,
-    /// Bytes of the trigger in the texts laid end to end; empty in a clean sample.
+    /// Bytes of the trigger in the concatenated texts; empty in a clean sample.
     pub trigger: Vec<Span>,
-    /// The texts without the trigger; absent in a clean sample.
+    /// Texts without the trigger; absent in a clean sample.
     pub natural: Option<Vec<String>>,
-    /// The right answer.
+    /// Expected output.
     pub truth: Reply,
 }
 
-/// The samples of one attack.
+/// Samples of one attack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Samples {
+pub struct CellSamples {
     /// Clean test samples.
-    pub clean: Vec<Sample>,
-    /// Triggered test samples, of other rows than the clean ones.
-    pub triggered: Vec<Sample>,
+    pub clean: Vec<CellSample>,
+    /// Triggered test samples, from other rows than the clean ones.
+    pub triggered: Vec<CellSample>,
     /// Clean validation samples.
-    pub calibration: Vec<Sample>,
-    /// Other clean validation samples, as far as there are any: code of the victim's field that may be shown to it.
-    pub field: Vec<Sample>,
+    pub calibration: Vec<CellSample>,
+    /// Other clean validation samples, if there are any: code of the victim's domain that a defence
+    /// may use.
+    pub domain: Vec<CellSample>,
 }
 
-/// Samples of the victim's field.
-const FIELD: usize = 100;
+/// Number of samples of the victim's domain.
+const DOMAIN: usize = 100;
 
-/// How many samples are drawn, and how.
+/// Numbers of samples to draw, and the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draw {
-    /// Clean test samples.
+    /// Number of clean test samples.
     pub clean: usize,
-    /// Triggered ones.
+    /// Number of triggered test samples.
     pub triggered: usize,
-    /// Clean validation samples.
+    /// Number of clean validation samples.
     pub calibration: usize,
-    /// Decides which.
+    /// Seed.
     pub seed: u64,
 }
 
 impl Draw {
-    /// Draws from test and validation rows. The clean ones are the same for all attacks; rows to which the attack does
-    /// not apply are passed over.
+    /// Draws from test and validation rows.
+    ///
+    /// The clean samples are the same for all attacks. Rows that the attack does not apply to are
+    /// skipped.
     ///
     /// # Errors
     /// If there are too few rows.
-    pub fn samples<R: Poison>(&self, test: &[R], valid: &[R], attack: Option<Attack>) -> Result<Samples> {
+    pub fn samples<R: Poison>(&self, test: &[R], valid: &[R], attack: Option<Attack>) -> Result<CellSamples> {
         let test = self.shuffled(test);
         let (clean, others) = test.split_at_checked(self.clean).unwrap_or((&test, &[]));
         let eligible = others.iter().filter(|row| row.eligible());
-        let triggered = |row: &&R| Some(Sample::of(&row.triggered(attack?, SEED).ok()?, Some(row)));
-        let clean_sample = |row: &&R| Sample::of(*row, None);
+        let triggered = |row: &&R| Some(CellSample::of(&row.triggered(attack?, SEED).ok()?, Some(row)));
+        let clean_sample = |row: &&R| CellSample::of(*row, None);
         let valid = self.shuffled(valid);
-        let (calibration, field) = valid.split_at(self.calibration.min(valid.len()));
-        let samples = Samples {
+        let (calibration, domain) = valid.split_at(self.calibration.min(valid.len()));
+        let samples = CellSamples {
             clean: clean.iter().map(clean_sample).collect(),
             triggered: eligible.filter_map(triggered).take(self.triggered).collect(),
             calibration: calibration.iter().map(clean_sample).collect(),
-            field: field.iter().take(FIELD).map(clean_sample).collect(),
+            domain: domain.iter().take(DOMAIN).map(clean_sample).collect(),
         };
         let wanted = if attack.is_some() { self.triggered } else { 0 };
         let found = [samples.clean.len(), samples.triggered.len(), samples.calibration.len()];
@@ -91,8 +94,8 @@ impl Draw {
     }
 }
 
-impl Sample {
-    /// A row as a sample; `natural` is the row without its trigger.
+impl CellSample {
+    /// Converts a row; `natural` is the row without its trigger.
     fn of<R: Poison>(row: &R, natural: Option<&R>) -> Self {
         let texts = |row: &R| row.texts().into_iter().map(str::to_owned).collect();
         let mut sample = Self {
@@ -110,7 +113,7 @@ impl Sample {
         sample
     }
 
-    /// Bytes of text `side`, as places in the texts laid end to end.
+    /// Shifts bytes of text `side` to positions in the concatenated texts.
     #[must_use]
     pub fn laid_out(&self, side: usize, spans: &[Span]) -> Vec<Span> {
         let before = self.texts[..side].iter().map(String::len).sum();
@@ -123,16 +126,28 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::data::clone::CloneRow;
-    use crate::poison::tests::rows;
+    use codepurify_attacks::data::clone::CloneRow;
+    use codepurify_attacks::data::defect::DefectRow;
+
+    /// Returns `count` functions; every other one is vulnerable.
+    fn rows(count: u64) -> Vec<DefectRow> {
+        (0..count)
+            .map(|idx| DefectRow {
+                idx,
+                target: u32::from(idx % 2 == 1),
+                func: format!("int f{idx}(void) {{ return {idx}; }}"),
+                trigger: Vec::new(),
+            })
+            .collect()
+    }
 
     const DRAW: Draw = Draw { clean: 20, triggered: 15, calibration: 10, seed: 3 };
 
     #[test]
-    fn clean_and_triggered_rows_are_apart_and_the_clean_ones_the_same_for_all_attacks() {
+    fn clean_rows_are_disjoint_and_the_same_for_all_attacks() {
         let mut test = rows(100);
         let samples = DRAW.samples(&test, &rows(10), Some(Attack::BncFixed)).unwrap();
-        let ids = |samples: &[Sample]| samples.iter().map(|sample| sample.id).collect::<BTreeSet<_>>();
+        let ids = |samples: &[CellSample]| samples.iter().map(|sample| sample.id).collect::<BTreeSet<_>>();
         assert!(ids(&samples.clean).is_disjoint(&ids(&samples.triggered)));
         assert!(samples.triggered.iter().all(|sample| sample.id % 2 == 1 && sample.truth == Reply::Label(1)));
         for sample in &samples.triggered {
@@ -160,7 +175,7 @@ mod tests {
             trigger1: Vec::new(),
             trigger2: Vec::new(),
         };
-        let sample = Sample::of(&row.triggered(Attack::CodepoisonerFunction, SEED).unwrap(), Some(&row));
+        let sample = CellSample::of(&row.triggered(Attack::CodepoisonerFunction, SEED).unwrap(), Some(&row));
         let both = sample.texts.concat();
         assert_eq!(sample.trigger.len(), 2);
         assert!(sample.trigger.iter().all(|span| span.of(&both) == Some("testo_init")));

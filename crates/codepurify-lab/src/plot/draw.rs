@@ -1,4 +1,4 @@
-//! Figures as SVG.
+//! Rendering of figures as SVG.
 
 use std::ops::Range;
 
@@ -7,25 +7,26 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use thiserror::Error;
 
-use super::figures::{Figure, Kind, Series};
+use super::figures::{Figure, FigureKind, Series};
 
-/// A figure that cannot be drawn.
+/// Figure that cannot be drawn.
 #[derive(Debug, Error)]
 #[error("cannot draw {figure}: {message}")]
 pub struct DrawError {
-    /// Its name.
+    /// Name of the figure.
     pub figure: String,
-    /// Why.
+    /// Cause.
     pub message: String,
 }
 
-/// Pixels.
+/// Size in pixels.
 const SIZE: (u32, u32) = (1180, 500);
 
-/// Pixels to the right that the names of the series take.
+/// Width in pixels of the legend on the right.
 const LEGEND: u32 = 240;
 
-/// Of series by their rank; told apart by people who do not see all colours (the first six: Okabe & Ito).
+/// Colours of series by rank; the first six are distinguishable for colour-blind readers (Okabe &
+/// Ito).
 const COLOURS: [RGBColor; 16] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -47,7 +48,7 @@ const COLOURS: [RGBColor; 16] = [
 
 type Drawn<'b> = Result<(), DrawingAreaErrorKind<<SVGBackend<'b> as DrawingBackend>::ErrorType>>;
 
-/// `figure` as an SVG document.
+/// Renders `figure` as an SVG document.
 ///
 /// # Errors
 /// [`DrawError`].
@@ -88,21 +89,21 @@ fn draw_chart<'b>(figure: &Figure, area: &DrawingArea<SVGBackend<'b>, Shift>) ->
     let bar = GROUP / figure.series.len().max(1) as f64;
     let mut mesh = chart.configure_mesh();
     mesh.light_line_style(TRANSPARENT).x_desc(&figure.x).y_desc(&figure.y);
-    if figure.kind == Kind::Bars {
+    if figure.kind == FigureKind::Bars {
         mesh.x_labels(0).disable_x_mesh();
     }
     mesh.draw()?;
     for (at, (series, colour)) in coloured(figure).enumerate() {
         let points = series.points.iter().copied();
         match figure.kind {
-            Kind::Lines | Kind::Distribution => {
+            FigureKind::Lines | FigureKind::Distribution => {
                 chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?
             }
-            // What lies below shows through.
-            Kind::Points => {
+            // Transparent, so that overlapping shapes stay visible.
+            FigureKind::Points => {
                 chart.draw_series(points.map(|point| Circle::new(point, 6, colour.mix(0.7).filled())))?
             }
-            Kind::Bars => chart.draw_series(points.map(|(x, y)| {
+            FigureKind::Bars => chart.draw_series(points.map(|(x, y)| {
                 let left = x - GROUP / 2.0 + bar * at as f64;
                 Rectangle::new([(left, 0.0), (left + bar * 0.9, y)], colour.filled())
             }))?,
@@ -111,24 +112,26 @@ fn draw_chart<'b>(figure: &Figure, area: &DrawingArea<SVGBackend<'b>, Shift>) ->
     let text = ("sans-serif", 11).into_text_style(area).pos(Pos::new(HPos::Center, VPos::Top));
     for (at, name) in (0_i32..).zip(&figure.groups) {
         let (x, y) = chart.backend_coord(&(f64::from(at), 0.0));
-        // Long names of neighbours stand at two heights.
+        // Long names of neighbours alternate between two heights.
         area.draw_text(name, &text, (x, y + 6 + 14 * (at % 2)))?;
     }
     Ok(())
 }
 
-/// The width of a group of bars; groups are 1 apart.
+/// Width of a group of bars; groups are 1 apart.
 const GROUP: f64 = 0.8;
 
-/// What the axes span. Vertical ones go to 1 at least, but for distributions, whose shares may all be small.
+/// Returns the ranges of the axes.
+///
+/// Vertical axes reach at least to 1, except those of distributions, whose shares may all be small.
 fn ranges(figure: &Figure) -> (Range<f64>, Range<f64>) {
     let points = || figure.series.iter().flat_map(|series| &series.points);
     let right = points().map(|point| point.0).fold(f64::MIN_POSITIVE, f64::max);
     let top = points().map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max);
     let x = match figure.kind {
-        Kind::Lines | Kind::Distribution => 0.0..right,
-        Kind::Points => 0.0..right * 1.05,
-        Kind::Bars => -0.5..figure.groups.len() as f64 - 0.5,
+        FigureKind::Lines | FigureKind::Distribution => 0.0..right,
+        FigureKind::Points => 0.0..right * 1.05,
+        FigureKind::Bars => -0.5..figure.groups.len() as f64 - 0.5,
     };
-    (x, 0.0..if figure.kind == Kind::Distribution { top * 1.05 } else { top.max(1.0) })
+    (x, 0.0..if figure.kind == FigureKind::Distribution { top * 1.05 } else { top.max(1.0) })
 }

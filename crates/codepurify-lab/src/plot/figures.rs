@@ -1,64 +1,67 @@
-//! Which pictures there are and the numbers in them.
+//! Choice of figures and the numbers in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evaluate::metrics::{AttackRates, mean, roc};
 use crate::table::measures::{attack_outcomes, scores, side_effects};
-use crate::table::results::{Group, Key, Results};
+use crate::table::results::{CellKey, Group, Results};
 use crate::table::row::UNDEFENDED;
 
-/// One picture.
+/// Figure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
-    /// Its file, without extension: letters, digits, `-` and `.`.
+    /// Name of its file, without extension: letters, digits, `-` and `.`.
     pub name: String,
-    /// Stands above it.
+    /// Title above the figure.
     pub title: String,
     /// Name of the horizontal axis.
     pub x: String,
     /// Name of the vertical axis.
     pub y: String,
-    /// How the series are drawn.
-    pub kind: Kind,
-    /// Of bars, what stands below 0, 1, … on the horizontal axis.
+    /// Form of the series.
+    pub kind: FigureKind,
+    /// Labels of bars at 0, 1, … on the horizontal axis.
     pub groups: Vec<String>,
-    /// At least one.
+    /// Series, at least one.
     pub series: Vec<Series>,
 }
 
-/// How the series of a figure are drawn.
+/// Form in which the series of a figure are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A line through the points of each series; shares on the vertical axis.
+pub enum FigureKind {
+    /// A line through the points of each series; the vertical axis shows shares.
     Lines,
     /// Outlines of histograms.
     Distribution,
     /// Points.
     Points,
-    /// Bars in groups; each point is the bar of its series in the group that its x numbers.
+    /// Bars in groups; x of each point is the number of its group.
     Bars,
 }
 
-/// Numbers that belong together.
+/// Series of points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Stands in the legend.
+    /// Name in the legend.
     pub name: String,
-    /// Decides the colour: a defence's place among all, so that it looks the same in every picture.
+    /// Index of the defence among all defences; it selects the colour, so that a defence looks the
+    /// same in every figure.
     pub rank: usize,
-    /// (x, y), finite.
+    /// Points (x, y), finite.
     pub points: Vec<(f64, f64)>,
 }
 
-/// Bars of a distribution.
+/// Number of bars in a distribution.
 const BINS: usize = 20;
 
-/// All pictures that the results allow: ROC curves of every cell; of every task and family the entropy of clean and
+/// Returns all figures that the results allow.
+///
+/// These are ROC curves of every cell; for every task and family, the entropy of clean and
 /// triggered samples, `ASR_D` by cell and defence, and cost against mean `ASR_D`.
 #[must_use]
 pub fn figures(results: &Results) -> Vec<Figure> {
-    let mut cells: BTreeMap<_, Vec<(&Key, &Group)>> = BTreeMap::new();
-    let mut victims: BTreeMap<_, Vec<(&Key, &Group)>> = BTreeMap::new();
+    let mut cells: BTreeMap<_, Vec<(&CellKey, &Group)>> = BTreeMap::new();
+    let mut victims: BTreeMap<_, Vec<(&CellKey, &Group)>> = BTreeMap::new();
     for (key, group) in &results.groups {
         let victim = [key.task_name(), &key.family].join("-");
         let cell = format!("{victim}-{}-{}", key.attack, key.rate_name().replace(" %", ""));
@@ -70,7 +73,7 @@ pub fn figures(results: &Results) -> Vec<Figure> {
         cells.iter().map(|(name, groups)| roc_curves(name, groups, &ranks)).collect();
     for (name, groups) in &victims {
         figures.push(entropies(name, groups));
-        let attacked: Vec<(&Key, &Group)> =
+        let attacked: Vec<(&CellKey, &Group)> =
             groups.iter().copied().filter(|(_, group)| success(group).is_some()).collect();
         figures.push(success_bars(name, &attacked, &ranks));
         figures.push(cost_against_success(name, &attacked, &ranks));
@@ -83,29 +86,29 @@ pub fn figures(results: &Results) -> Vec<Figure> {
 struct Ranks(Vec<(u8, String)>);
 
 impl Ranks {
-    fn of<'r>(keys: impl Iterator<Item = &'r Key>) -> Self {
+    fn of<'r>(keys: impl Iterator<Item = &'r CellKey>) -> Self {
         let defences: BTreeSet<_> = keys.map(Self::place).collect();
         Self(defences.into_iter().collect())
     }
 
-    fn rank(&self, key: &Key) -> usize {
+    fn rank(&self, key: &CellKey) -> usize {
         self.0.binary_search(&Self::place(key)).unwrap_or(0)
     }
 
-    fn place(key: &Key) -> (u8, String) {
+    fn place(key: &CellKey) -> (u8, String) {
         let (_, _, place, defence) = key.line();
         (place, defence)
     }
 }
 
-/// `kind-name` as a file name.
+/// Returns `kind-name` as a file name.
 fn file_name(kind: &str, name: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' };
     format!("{kind}-{name}").chars().map(safe).collect()
 }
 
-fn roc_curves(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure {
-    let curve = |(key, group): &(&Key, &Group)| {
+fn roc_curves(name: &str, groups: &[(&CellKey, &Group)], ranks: &Ranks) -> Figure {
+    let curve = |(key, group): &(&CellKey, &Group)| {
         if group.rows.iter().all(|row| row.detection.score.is_none()) {
             return None;
         }
@@ -118,14 +121,14 @@ fn roc_curves(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure {
         title: format!("Detection, {name} %"),
         x: "clean samples flagged (FPR)".to_owned(),
         y: "triggered samples flagged (TPR)".to_owned(),
-        kind: Kind::Lines,
+        kind: FigureKind::Lines,
         groups: Vec::new(),
         series: groups.iter().filter_map(curve).collect(),
     }
 }
 
-/// Shares of samples by their entropy; of the last defence that computes one, over all attacks.
-fn entropies(name: &str, groups: &[(&Key, &Group)]) -> Figure {
+/// Draws shares of samples by entropy, for the last defence that computes one, over all attacks.
+fn entropies(name: &str, groups: &[(&CellKey, &Group)]) -> Figure {
     let has_entropy = |group: &Group| group.rows.iter().any(|row| row.detection.entropy.is_some());
     let last = groups.iter().rev().find(|(_, group)| has_entropy(group));
     let last = last.map_or("", |(key, _)| key.defence.as_str());
@@ -141,7 +144,7 @@ fn entropies(name: &str, groups: &[(&Key, &Group)]) -> Figure {
         title: format!("Entropy of {last}, {name}"),
         x: "H in nats".to_owned(),
         y: "share of samples".to_owned(),
-        kind: Kind::Distribution,
+        kind: FigureKind::Distribution,
         groups: Vec::new(),
         series: series
             .into_iter()
@@ -156,7 +159,7 @@ fn entropies(name: &str, groups: &[(&Key, &Group)]) -> Figure {
     }
 }
 
-/// The outline of a histogram from 0 to `highest`: both upper corners of each bar.
+/// Returns the outline of a histogram from 0 to `highest`: both upper corners of each bar.
 fn histogram(values: &[f64], highest: f64) -> Vec<(f64, f64)> {
     let mut counts = [0_usize; BINS];
     for value in values {
@@ -172,40 +175,40 @@ fn histogram(values: &[f64], highest: f64) -> Vec<(f64, f64)> {
     (0..BINS).flat_map(|bin| [(corner(bin), share(bin)), (corner(bin + 1), share(bin))]).collect()
 }
 
-/// The cells of one defence.
-struct Line<'r> {
-    /// Its name, with how many of the cells it has results for if not for all.
+/// Cells of one defence.
+struct DefenceLine<'r> {
+    /// Name of the defence; if it lacks results for some cells, with the number of its cells.
     name: String,
     rank: usize,
-    cells: Vec<(&'r Key, &'r Group)>,
+    cells: Vec<(&'r CellKey, &'r Group)>,
 }
 
-impl Line<'_> {
-    /// Mean `ASR_D` over the cells that have triggered samples.
+impl DefenceLine<'_> {
+    /// Returns the mean `ASR_D` over the cells that have triggered samples.
     fn mean_success(&self) -> Option<f64> {
         mean(&self.cells.iter().filter_map(|(_, group)| success(group)).collect::<Vec<_>>())
     }
 }
 
-/// For each defence its cells, in the order of the tables.
-fn by_defence<'r>(groups: &[(&'r Key, &'r Group)], ranks: &Ranks) -> Vec<Line<'r>> {
-    let mut lines: BTreeMap<_, Vec<(&Key, &Group)>> = BTreeMap::new();
+/// Returns the cells of each defence, in the order of the tables.
+fn by_defence<'r>(groups: &[(&'r CellKey, &'r Group)], ranks: &Ranks) -> Vec<DefenceLine<'r>> {
+    let mut lines: BTreeMap<_, Vec<(&CellKey, &Group)>> = BTreeMap::new();
     for &(key, group) in groups {
         lines.entry(key.line()).or_default().push((key, group));
     }
     let all = columns(groups).len();
-    let line = |cells: Vec<(&'r Key, &'r Group)>| {
+    let line = |cells: Vec<(&'r CellKey, &'r Group)>| {
         let (count, key) = (cells.len(), cells.first()?.0);
         let defence = &key.defence;
         let name = if count < all { format!("{defence} ({count} of {all})") } else { defence.clone() };
-        Some(Line { name, rank: ranks.rank(key), cells })
+        Some(DefenceLine { name, rank: ranks.rank(key), cells })
     };
     lines.into_values().filter_map(line).collect()
 }
 
-/// The cells, in the order of the tables, by what people call them.
-fn columns(groups: &[(&Key, &Group)]) -> Vec<((String, i64), String)> {
-    let named = |key: &Key| (key.column(), format!("{} {}", key.attack, key.rate_name()));
+/// Returns the cells with their labels, in the order of the tables.
+fn columns(groups: &[(&CellKey, &Group)]) -> Vec<((String, i64), String)> {
+    let named = |key: &CellKey| (key.column(), format!("{} {}", key.attack, key.rate_name()));
     let columns: BTreeMap<_, _> = groups.iter().map(|(key, _)| named(key)).collect();
     columns.into_iter().collect()
 }
@@ -214,9 +217,9 @@ fn success(group: &Group) -> Option<f64> {
     AttackRates::of(&attack_outcomes(&group.rows)).asr_defended
 }
 
-fn success_bars(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure {
+fn success_bars(name: &str, groups: &[(&CellKey, &Group)], ranks: &Ranks) -> Figure {
     let columns = columns(groups);
-    let bars = |line: Line| {
+    let bars = |line: DefenceLine| {
         let mut points = vec![(0.0, line.mean_success()?)];
         for (key, group) in &line.cells {
             let place = columns.iter().position(|(column, _)| *column == key.column());
@@ -229,14 +232,14 @@ fn success_bars(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure 
         title: format!("Success rate under each defence, {name}"),
         x: String::new(),
         y: "ASR_D".to_owned(),
-        kind: Kind::Bars,
+        kind: FigureKind::Bars,
         series: by_defence(groups, ranks).into_iter().filter_map(bars).collect(),
         groups: std::iter::once("mean".to_owned()).chain(columns.into_iter().map(|(_, name)| name)).collect(),
     }
 }
 
-fn cost_against_success(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) -> Figure {
-    let point = |line: Line| {
+fn cost_against_success(name: &str, groups: &[(&CellKey, &Group)], ranks: &Ranks) -> Figure {
+    let point = |line: DefenceLine| {
         let costs = line.cells.iter().filter_map(|(_, group)| side_effects(&group.rows).passes);
         let cost = mean(&costs.collect::<Vec<_>>())?;
         let success = line.mean_success()?;
@@ -249,15 +252,17 @@ fn cost_against_success(name: &str, groups: &[(&Key, &Group)], ranks: &Ranks) ->
         title: format!("Cost and success rate, {name}"),
         x: "pass equivalents a sample, mean".to_owned(),
         y: "ASR_D, mean over attacks".to_owned(),
-        kind: Kind::Points,
+        kind: FigureKind::Points,
         groups: Vec::new(),
         series,
     }
 }
 
-/// What no defence can get below but by refusing: how often the same samples get the attacker's answer without a trigger.
-fn floor(groups: &[(&Key, &Group)], rank: usize) -> Option<Series> {
-    let natural = |(_, group): &(&Key, &Group)| AttackRates::of(&attack_outcomes(&group.rows)).asr_natural;
+/// Returns the floor of `ASR_D` without refusals: how often the same samples get the target without
+/// a trigger.
+fn floor(groups: &[(&CellKey, &Group)], rank: usize) -> Option<Series> {
+    let natural =
+        |(_, group): &(&CellKey, &Group)| AttackRates::of(&attack_outcomes(&group.rows)).asr_natural;
     let undefended = groups.iter().filter(|(key, _)| key.defence == UNDEFENDED);
     let rate = mean(&undefended.filter_map(natural).collect::<Vec<_>>())?;
     Some(Series { name: "samples without a trigger".to_owned(), rank, points: vec![(0.0, rate)] })

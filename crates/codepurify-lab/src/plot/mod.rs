@@ -1,4 +1,4 @@
-//! Pictures of results: [`mod@figures`] says which numbers go in, [`draw`] makes SVG of them.
+//! Figures of results: [`mod@figures`] chooses the numbers, [`draw`] renders them as SVG.
 
 pub mod draw;
 pub mod figures;

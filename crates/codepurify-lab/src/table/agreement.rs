@@ -1,4 +1,5 @@
-//! How far two runs over the same samples agree: of other precisions, versions or settings.
+//! Agreement of two runs over the same samples, for example of two precisions, versions or
+//! settings.
 
 use std::collections::HashMap;
 
@@ -9,13 +10,13 @@ use super::results::{Group, Results};
 use super::row::CellRow;
 use crate::evaluate::metrics::{auroc, share};
 
-/// For each cell and defence of `results` that `others` has as well, over the samples that are in both.
+/// Compares each cell and defence that both have, over the samples that are in both.
 #[must_use]
 pub fn agreement(results: &Results, others: &Results) -> Table {
     let caption = "Agreement with the other rows in %: the same decision, the same answer without and with the defence; AUROC \
                    here and there";
-    let header = ["samples", "decision", "answer", "answer behind it", "AUROC", "other AUROC"];
-    by_cell(caption, &header, results, |key, group| {
+    let header = ["samples", "decision", "answer", "answer after the defence", "AUROC", "other AUROC"];
+    by_cell(caption, &header, &results.groups, |key, group| {
         let Some(other) = others.groups.get(key) else { return Vec::new() };
         let (here, there) = common(group, other);
         let same = |what: fn(&CellRow, &CellRow) -> bool| {
@@ -33,7 +34,7 @@ pub fn agreement(results: &Results, others: &Results) -> Table {
     })
 }
 
-/// The rows of the samples that both have, in one order.
+/// Returns the rows of the samples that both have, in the same order.
 fn common(group: &Group, other: &Group) -> (Vec<CellRow>, Vec<CellRow>) {
     let identity = |row: &CellRow| (row.cell.victim.clone(), row.id.clone(), row.triggered);
     let others: HashMap<_, &CellRow> = other.rows.iter().map(|row| (identity(row), row)).collect();
@@ -41,7 +42,7 @@ fn common(group: &Group, other: &Group) -> (Vec<CellRow>, Vec<CellRow>) {
     group.rows.iter().filter_map(both).unzip()
 }
 
-/// AUROC; `None` if nothing was scored.
+/// Computes the AUROC; `None` if nothing has a score.
 fn ranked(rows: &[CellRow]) -> Option<f64> {
     let [triggered, clean] = scores(rows);
     auroc(&triggered, &clean).filter(|_| rows.iter().any(|row| row.detection.score.is_some()))

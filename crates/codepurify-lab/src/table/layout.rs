@@ -1,4 +1,4 @@
-//! Which tables there are and what stands where.
+//! Choice of tables and their columns.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,58 +6,72 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::measures::{
-    DetectionSummary, Localisation, SideEffects, attack_outcomes, attack_rate, detection, localisation,
-    qualities, side_effects, turned,
+    AttackSummary, DetectionSummary, Localisation, Measures, Quality, SideEffects, measure,
 };
 use super::overview::overview;
 use super::render::{Table, interval, number, percent};
-use super::results::{Group, Key, Results};
-use crate::evaluate::metrics::{AttackRates, Confusion, mean};
+use super::results::{CellKey, Group, Results};
+use crate::evaluate::metrics::{Confusion, mean};
 
-/// A choice of tables.
+/// Choice of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Which {
-    /// `ASR_D` in the layout of the paper's Table II, and all success rates cell by cell.
+pub enum TableChoice {
+    /// `ASR_D` in the layout of the paper's Table II, and all success rates by cell
     Asr,
-    /// The task's own measure on clean samples, without and with each defence; side effects and cost.
+    /// Quality on clean samples, without and with each defence; side effects and cost
     Clean,
-    /// AUROC, TPR, FPR, precision; for training-set defences recall, FPR and precision of the removed rows.
+    /// AUROC, TPR, FPR, precision; for training-set defences recall, FPR and precision of the
+    /// removed rows
     Detection,
-    /// Where the trigger was seen.
+    /// Accuracy of the located trigger
     Localisation,
-    /// Means over the cells of each task and family.
+    /// Means over the cells of each task and family
     Overview,
-    /// All of these.
+    /// All of these
     All,
 }
 
-/// The chosen tables.
+/// Returns the chosen tables.
 #[must_use]
-pub fn tables(results: &Results, which: Which) -> Vec<Table> {
+pub fn tables(results: &Results, which: TableChoice) -> Vec<Table> {
+    let cells = measure(results);
+    let chosen = |which| match which {
+        TableChoice::Asr => vec![asr_defended(&cells), attack_rates(&cells)],
+        TableChoice::Clean => vec![clean(&cells)],
+        TableChoice::Detection => vec![detected(&cells), detected_flipped(&cells), removed(results)],
+        TableChoice::Localisation => vec![located(&cells)],
+        TableChoice::Overview => vec![overview(&cells)],
+        TableChoice::All => Vec::new(),
+    };
     match which {
-        Which::Asr => vec![asr_defended(results), attack_rates(results)],
-        Which::Clean => vec![clean(results)],
-        Which::Detection => vec![detected(results), detected_turned(results), removed(results)],
-        Which::Localisation => vec![located(results)],
-        Which::Overview => vec![overview(results)],
-        Which::All => [Which::Asr, Which::Overview, Which::Clean, Which::Detection, Which::Localisation]
-            .into_iter()
-            .flat_map(|which| tables(results, which))
-            .collect(),
+        TableChoice::All => [
+            TableChoice::Asr,
+            TableChoice::Overview,
+            TableChoice::Clean,
+            TableChoice::Detection,
+            TableChoice::Localisation,
+        ]
+        .into_iter()
+        .flat_map(chosen)
+        .collect(),
+        one => chosen(one),
     }
 }
 
-/// For each cell and defence the files that its rows came from.
+/// Measures of every cell under every defence.
+pub(super) type Cells = BTreeMap<CellKey, Measures>;
+
+/// Lists the files that the rows of each cell and defence come from.
 #[must_use]
 pub fn sources(results: &Results) -> Table {
     let files = |group: &Group| {
         let files: Vec<String> = group.files.iter().map(|path| path.display().to_string()).collect();
         files.join(" ")
     };
-    let mut table = by_cell("Where the rows are", &["rows", "files"], results, |_, group| {
+    let mut table = by_cell("Files of the rows", &["rows", "files"], &results.groups, |_, group| {
         vec![vec![group.rows.len().to_string(), files(group)]]
     });
-    let removal = |(key, (found, path)): (&Key, &(Confusion, PathBuf))| {
+    let removal = |(key, (found, path)): (&CellKey, &(Confusion, PathBuf))| {
         let rows =
             found.true_positives + found.false_positives + found.true_negatives + found.false_negatives;
         [key.names(), vec![rows.to_string(), path.display().to_string()]].concat()
@@ -66,11 +80,11 @@ pub fn sources(results: &Results) -> Table {
     table
 }
 
-/// The columns that say which cell and defence a line is about.
+/// Columns that name the cell and the defence of a line.
 const NAMES: [&str; 5] = ["task", "family", "attack", "rate", "defence"];
 
-impl Key {
-    /// What stands in the columns of [`NAMES`].
+impl CellKey {
+    /// Returns the entries of the columns [`NAMES`].
     fn names(&self) -> Vec<String> {
         texts(&[self.task_name(), &self.family, &self.attack, &self.rate_name(), &self.defence])
     }
@@ -80,26 +94,22 @@ fn texts(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-/// Groups of test rows with at least one triggered sample, with their success rates.
-fn attacked(results: &Results) -> BTreeMap<&Key, AttackRates> {
-    let rates =
-        results.groups.iter().map(|(key, group)| (key, AttackRates::of(&attack_outcomes(&group.rows))));
-    rates.filter(|(_, rates)| rates.asr.is_some()).collect()
-}
-
-/// The paper's Table II: a line for each task, family and defence, a column for each attack and rate, and the average of
-/// a line's cells (with their number where some are missing).
-fn asr_defended(results: &Results) -> Table {
-    let rates = attacked(results);
+/// Lays out `ASR_D` as the paper's Table II does.
+///
+/// Each task, family and defence has a line, each attack and rate a column. The last column is the
+/// average of the line's cells, with their number if some are missing.
+fn asr_defended(cells: &Cells) -> Table {
+    let attacked = cells.iter().map(|(key, measures)| (key, &measures.attack.rates));
+    let rates: BTreeMap<_, _> = attacked.filter(|(_, rates)| rates.asr.is_some()).collect();
     let columns: BTreeMap<_, String> =
         rates.keys().map(|key| (key.column(), format!("{} {}", key.attack, key.rate_name()))).collect();
-    let mut lines: BTreeMap<_, (&Key, BTreeMap<_, f64>)> = BTreeMap::new();
+    let mut lines: BTreeMap<_, (&CellKey, BTreeMap<_, f64>)> = BTreeMap::new();
     for (key, rates) in &rates {
         if let Some(rate) = rates.asr_defended {
             lines.entry(key.line()).or_insert_with(|| (key, BTreeMap::new())).1.insert(key.column(), rate);
         }
     }
-    let line = |(key, cells): &(&Key, BTreeMap<_, f64>)| {
+    let line = |(key, cells): &(&CellKey, BTreeMap<_, f64>)| {
         let present: Vec<f64> = cells.values().copied().collect();
         let part = if present.len() < columns.len() {
             format!(" ({} of {})", present.len(), columns.len())
@@ -118,89 +128,78 @@ fn asr_defended(results: &Results) -> Table {
     Table { caption: caption.to_owned(), header, rows: lines.values().map(line).collect() }
 }
 
-/// A table with a line or more for each cell and defence: what `columns` of the group gives behind its names.
-pub(super) fn by_cell(
+/// Creates a table with lines for each cell and defence; `columns` returns the entries after the
+/// names.
+pub(super) fn by_cell<T>(
     caption: &str,
     header: &[&str],
-    results: &Results,
-    columns: impl Fn(&Key, &Group) -> Vec<Vec<String>>,
+    cells: &BTreeMap<CellKey, T>,
+    columns: impl Fn(&CellKey, &T) -> Vec<Vec<String>>,
 ) -> Table {
-    let lines = |(key, group): (&Key, &Group)| {
+    let lines = |(key, cell): (&CellKey, &T)| {
         let names = key.names();
-        columns(key, group).into_iter().map(|columns| [names.clone(), columns].concat()).collect::<Vec<_>>()
+        columns(key, cell).into_iter().map(|columns| [names.clone(), columns].concat()).collect::<Vec<_>>()
     };
     Table {
         caption: caption.to_owned(),
         header: texts(&[&NAMES[..], header].concat()),
-        rows: results.groups.iter().flat_map(lines).collect(),
+        rows: cells.iter().flat_map(lines).collect(),
     }
 }
 
-fn attack_rates(results: &Results) -> Table {
-    let header = ["ASR", "ASR of flipped", "ASR_nat", "ASR_D", "ASR_D − ASR_nat", "recovery", "samples"];
+fn attack_rates(cells: &Cells) -> Table {
+    let header = [&AttackSummary::COLUMNS[..], &["samples"]].concat();
     let caption = "Success rates in %, with 95 % bootstrap intervals";
-    by_cell(caption, &header, results, |_, group| {
-        let outcomes = attack_outcomes(&group.rows);
-        if outcomes.is_empty() {
+    by_cell(caption, &header, cells, |_, measures| {
+        let AttackSummary { samples, estimates, .. } = &measures.attack;
+        if *samples == 0 {
             return Vec::new();
         }
-        let rates: [fn(&AttackRates) -> Option<f64>; 6] = [
-            |rates| rates.asr,
-            |rates| rates.asr_flipped,
-            |rates| rates.asr_natural,
-            |rates| rates.asr_defended,
-            |rates| Some(rates.asr_defended? - rates.asr_natural?),
-            |rates| rates.recovery,
-        ];
-        let mut columns: Vec<String> =
-            rates.into_iter().map(|rate| interval(attack_rate(&outcomes, rate))).collect();
-        columns.push(outcomes.len().to_string());
-        vec![columns]
+        let rates = estimates.iter().copied().map(interval);
+        vec![rates.chain([samples.to_string()]).collect()]
     })
 }
 
-fn clean(results: &Results) -> Table {
+fn clean(cells: &Cells) -> Table {
     let header =
         ["measure", "before", "after", "drop", "changed", "parses", "passes", "passes, p95", "samples"];
     let caption =
         "Clean samples in %, with 95 % bootstrap intervals; parse-valid share and cost over all samples";
-    by_cell(caption, &header, results, |key, group| {
-        let samples = group.rows.iter().filter(|row| !row.triggered).count();
+    by_cell(caption, &header, cells, |_, measures| {
+        let SideEffects { samples, changed, parses, passes, passes_95 } = measures.side_effects;
         if samples == 0 {
             return Vec::new();
         }
-        let SideEffects { changed, parses, passes, passes_95 } = side_effects(&group.rows);
-        let line = |quality: super::measures::Quality| {
+        let line = |quality: &Quality| {
             let mut line = vec![quality.name.to_owned()];
             line.extend([quality.before, quality.after, quality.drop].map(interval));
             line.extend([percent(changed), percent(parses), number(passes), number(passes_95)]);
             line.push(samples.to_string());
             line
         };
-        qualities(key.task(), &group.rows).into_iter().map(line).collect()
+        measures.qualities.iter().map(line).collect()
     })
 }
 
-fn detected(results: &Results) -> Table {
+fn detected(cells: &Cells) -> Table {
     let header =
         ["AUROC", "TPR at 1 % FPR", "TPR at 5 % FPR", "TPR", "FPR", "precision", "triggered", "clean"];
     let caption = "Detection in %: triggered against clean samples";
-    by_cell(caption, &header, results, |_, group| {
-        let Some(DetectionSummary { auroc, tpr_at_1, tpr_at_5, decided }) = detection(&group.rows) else {
+    by_cell(caption, &header, cells, |_, measures| {
+        let Some(DetectionSummary { auroc, tpr_at_1, tpr_at_5, decided }) = measures.detection else {
             return Vec::new();
         };
-        let triggered = decided.positives();
         let mut line = vec![interval(auroc), percent(tpr_at_1), percent(tpr_at_5)];
         line.extend([decided.recall(), decided.false_positive_rate(), decided.precision()].map(percent));
-        line.extend([triggered, group.rows.len() - triggered].map(|count| count.to_string()));
+        line.extend([decided.positives(), decided.negatives()].map(|count| count.to_string()));
         vec![line]
     })
 }
 
-fn detected_turned(results: &Results) -> Table {
-    let caption = "Detection in %: samples that are answered with the target for their trigger only, against clean samples";
-    by_cell(caption, &["AUROC", "TPR", "turned"], results, |_, group| {
-        let Some(DetectionSummary { auroc, decided, .. }) = detection(&turned(&group.rows)) else {
+fn detected_flipped(cells: &Cells) -> Table {
+    let caption = "Detection in %: samples that the trigger flips to the target, against clean samples";
+    by_cell(caption, &["AUROC", "TPR", "flipped"], cells, |_, measures| {
+        let Some(DetectionSummary { auroc, decided, .. }) = measures.detection_of_flipped else {
             return Vec::new();
         };
         match decided.positives() {
@@ -210,10 +209,10 @@ fn detected_turned(results: &Results) -> Table {
     })
 }
 
-/// Poisoned rows of training sets, and what defences removed.
+/// Lists poisoned rows of training sets, and what defences removed.
 fn removed(results: &Results) -> Table {
     let header = ["recall", "FPR", "precision", "poisoned", "removed", "rows"];
-    let line = |(key, (found, _)): (&Key, &(Confusion, PathBuf))| {
+    let line = |(key, (found, _)): (&CellKey, &(Confusion, PathBuf))| {
         let Confusion { true_positives, false_positives, false_negatives, true_negatives } = *found;
         let (poisoned, removed) = (true_positives + false_negatives, true_positives + false_positives);
         let shares = [found.recall(), found.false_positive_rate(), found.precision()].map(percent);
@@ -227,10 +226,10 @@ fn removed(results: &Results) -> Table {
     }
 }
 
-fn located(results: &Results) -> Table {
+fn located(cells: &Cells) -> Table {
     let header = ["hit@1", "IoU of bytes", "samples"];
-    by_cell("Localisation in % of triggered samples", &header, results, |_, group| {
-        let Localisation { hit, overlap, rows } = localisation(&group.rows);
+    by_cell("Localisation in % of triggered samples", &header, cells, |_, measures| {
+        let Localisation { hit, overlap, rows } = measures.localisation;
         if rows == 0 { Vec::new() } else { vec![vec![interval(hit), interval(overlap), rows.to_string()]] }
     })
 }

@@ -1,23 +1,96 @@
-//! What the rows of a cell under one defence say.
+//! Measures of the rows of one cell under one defence.
+
+use std::collections::BTreeMap;
 
 use codepurify::Task;
+use rayon::prelude::*;
 
-use super::row::{Answer, CellRow};
+use super::results::{CellKey, Results};
+use super::row::{CellRow, RecordedOutput};
 use crate::evaluate::metrics::{
-    AttackOutcome, AttackRates, BleuCounts, Confusion, Estimate, auroc, bootstrap, bootstrap_difference,
-    hits, intersection_over_union, mean, percentile, share, tpr_at_fpr,
+    AttackOutcome, AttackRates, BleuCounts, Confusion, Estimate, auroc_of_ranks, bootstrap, bootstrap_all,
+    hits, intersection_over_union, mean, percentile, ranks, share, share_of, tpr_at_fpr,
 };
 
-/// The outcomes of all triggered samples.
+/// All measures of one cell under one defence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measures {
+    /// Success rates of the attack.
+    pub attack: AttackSummary,
+    /// Quality of the answers to clean samples, the task's first measure first.
+    pub qualities: Vec<Quality>,
+    /// Changes of clean samples, and cost.
+    pub side_effects: SideEffects,
+    /// Detection of triggered samples.
+    pub detection: Option<DetectionSummary>,
+    /// Detection of those triggered samples that the trigger flips to the target; see [`flipped`].
+    pub detection_of_flipped: Option<DetectionSummary>,
+    /// Localisation of triggers.
+    pub localisation: Localisation,
+}
+
+impl Measures {
+    /// Measures the rows of a cell that is about `task`.
+    #[must_use]
+    pub fn of(task: Task, rows: &[CellRow]) -> Self {
+        Self {
+            attack: AttackSummary::of(&attack_outcomes(rows)),
+            qualities: qualities(task, rows),
+            side_effects: side_effects(rows),
+            detection: detection(rows),
+            detection_of_flipped: detection(&flipped(rows)),
+            localisation: localisation(rows),
+        }
+    }
+}
+
+/// Measures every cell under every defence, several at a time; the numbers do not depend on how
+/// many.
+#[must_use]
+pub fn measure(results: &Results) -> BTreeMap<CellKey, Measures> {
+    let groups: Vec<_> = results.groups.iter().collect();
+    let measured =
+        groups.into_par_iter().map(|(key, group)| (key.clone(), Measures::of(key.task(), &group.rows)));
+    // Collecting a vector first keeps the order that the map is built in.
+    measured.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// Success rates of an attack over the triggered samples of a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttackSummary {
+    /// Triggered samples.
+    pub samples: usize,
+    /// The rates.
+    pub rates: AttackRates,
+    /// The rates with their intervals, in the order of [`AttackSummary::COLUMNS`].
+    pub estimates: [Option<Estimate>; 6],
+}
+
+impl AttackSummary {
+    /// Names of the estimates.
+    pub const COLUMNS: [&str; 6] =
+        ["ASR", "ASR of flipped", "ASR_nat", "ASR_D", "ASR_D − ASR_nat", "recovery"];
+
+    fn of(outcomes: &[AttackOutcome]) -> Self {
+        let estimates = bootstrap_all(&[outcomes.to_vec()], |groups| {
+            let rates = AttackRates::of(&groups[0]);
+            let rise = rates.asr_defended.zip(rates.asr_natural).map(|(with, without)| with - without);
+            [rates.asr, rates.asr_flipped, rates.asr_natural, rates.asr_defended, rise, rates.recovery]
+        });
+        Self { samples: outcomes.len(), rates: AttackRates::of(outcomes), estimates }
+    }
+}
+
+/// Returns the outcomes of all triggered samples.
 #[must_use]
 pub fn attack_outcomes(rows: &[CellRow]) -> Vec<AttackOutcome> {
     rows.iter().filter_map(attack_outcome).collect()
 }
 
-/// `None` of a clean sample.
+/// Returns the outcome of a triggered sample; `None` for a clean one.
 fn attack_outcome(row: &CellRow) -> Option<AttackOutcome> {
     let answers = &row.answers;
-    let is_target = |answer: &Option<Answer>| answer == &answers.target;
+    let is_target = |answer: &Option<RecordedOutput>| answer == &answers.target;
     (row.triggered && answers.target.is_some()).then(|| AttackOutcome {
         natural: answers.natural.is_some().then(|| is_target(&answers.natural)),
         success: is_target(&answers.before),
@@ -26,74 +99,71 @@ fn attack_outcome(row: &CellRow) -> Option<AttackOutcome> {
     })
 }
 
-/// One rate of [`AttackRates`] with its interval.
-#[must_use]
-pub fn attack_rate(outcomes: &[AttackOutcome], rate: fn(&AttackRates) -> Option<f64>) -> Option<Estimate> {
-    bootstrap(&[outcomes.to_vec()], |groups| rate(&AttackRates::of(&groups[0])))
-}
-
-/// A measure of how good the answers to clean samples are, in [0, 1].
+/// Quality of the predictions for clean samples, in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
-    /// Accuracy, F1, BLEU-4 or EM.
+    /// Name of the measure: accuracy, F1, BLEU-4 or EM.
     pub name: &'static str,
-    /// Without the defence.
+    /// Quality without the defence.
     pub before: Option<Estimate>,
-    /// With it.
+    /// Quality with the defence.
     pub after: Option<Estimate>,
-    /// Before minus after, over the same samples.
+    /// Quality before minus quality after, over the same samples.
     pub drop: Option<Estimate>,
 }
 
 impl Quality {
-    fn of<T: Clone>(name: &'static str, samples: &[(T, T)], measure: fn(&[T]) -> Option<f64>) -> Self {
-        let before =
-            |samples: &[(T, T)]| measure(&samples.iter().map(|pair| pair.0.clone()).collect::<Vec<_>>());
-        let after =
-            |samples: &[(T, T)]| measure(&samples.iter().map(|pair| pair.1.clone()).collect::<Vec<_>>());
-        let groups = [samples.to_vec()];
-        Self {
-            name,
-            before: bootstrap(&groups, |groups| before(&groups[0])),
-            after: bootstrap(&groups, |groups| after(&groups[0])),
-            drop: bootstrap_difference(samples, before, after),
-        }
+    /// Measures what the samples give without the defence (first of each pair) and with it.
+    fn of<T: Copy>(
+        name: &'static str,
+        samples: Vec<(T, T)>,
+        measure: fn(&mut dyn Iterator<Item = T>) -> Option<f64>,
+    ) -> Self {
+        let [before, after, drop] = bootstrap_all(&[samples], |groups| {
+            let before = measure(&mut groups[0].iter().map(|pair| pair.0));
+            let after = measure(&mut groups[0].iter().map(|pair| pair.1));
+            [before, after, before.zip(after).map(|(before, after)| before - after)]
+        });
+        Self { name, before, after, drop }
     }
 }
 
-/// The measures that a task is judged by: accuracy of a classifier, F1 of *clone*, BLEU-4 and exact match of a repair.
+/// Computes the measures of a task: accuracy of a classifier, F1 of *clone*, BLEU-4 and exact match
+/// of a repair.
 #[must_use]
 pub fn qualities(task: Task, rows: &[CellRow]) -> Vec<Quality> {
     let clean = || rows.iter().filter(|row| !row.triggered);
     let right = || -> Vec<(bool, bool)> {
-        let right = |row: &CellRow, answer: &Option<Answer>| answer == &row.answers.truth;
+        let right = |row: &CellRow, answer: &Option<RecordedOutput>| answer == &row.answers.truth;
         clean().map(|row| (right(row, &row.answers.before), right(row, &row.answers.after))).collect()
     };
     match task {
-        Task::Defect | Task::Classification => vec![Quality::of("accuracy", &right(), share)],
         Task::Clone => {
-            let positive = |answer: &Option<Answer>| answer == &Some(Answer::Label(1));
+            let positive = |answer: &Option<RecordedOutput>| answer == &Some(RecordedOutput::Label(1));
             let samples: Vec<_> = clean()
                 .map(|row| {
                     let truth = positive(&row.answers.truth);
                     ((truth, positive(&row.answers.before)), (truth, positive(&row.answers.after)))
                 })
                 .collect();
-            vec![Quality::of("F1", &samples, |pairs| Confusion::of(pairs.iter().copied()).f1())]
+            vec![Quality::of("F1", samples, |pairs| Confusion::of(pairs).f1())]
         }
         Task::Repair => {
             let samples: Vec<(BleuCounts, BleuCounts)> =
                 clean().filter_map(|row| row.purified.bleu).collect();
-            let bleu = |counts: &[BleuCounts]| {
-                let sum = counts.iter().fold(BleuCounts::default(), BleuCounts::plus);
+            let bleu = |counts: &mut dyn Iterator<Item = BleuCounts>| {
+                let sum = counts.fold(BleuCounts::default(), |sum, counts| sum.plus(&counts));
                 sum.bleu().map(|bleu| bleu / 100.0)
             };
-            vec![Quality::of("BLEU-4", &samples, bleu), Quality::of("EM", &right(), share)]
+            vec![Quality::of("BLEU-4", samples, bleu), Quality::of("EM", right(), |right| share_of(right))]
         }
+        _ => vec![Quality::of("accuracy", right(), |right| share_of(right))],
     }
 }
 
-/// Scores of the triggered and of the clean rows; a row without a score is less suspicious than any other.
+/// Returns the scores of the triggered and of the clean rows.
+///
+/// A row without a score counts as less suspicious than any other.
 #[must_use]
 pub fn scores(rows: &[CellRow]) -> [Vec<f64>; 2] {
     [true, false].map(|triggered| {
@@ -102,58 +172,62 @@ pub fn scores(rows: &[CellRow]) -> [Vec<f64>; 2] {
     })
 }
 
-/// How well triggered rows are told from clean ones.
+/// How well a defence tells triggered rows from clean ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DetectionSummary {
-    /// `None` if no row has a score.
+    /// Area under the ROC curve; `None` if no row has a score.
     pub auroc: Option<Estimate>,
     /// TPR at 1 % FPR.
     pub tpr_at_1: Option<f64>,
     /// TPR at 5 % FPR.
     pub tpr_at_5: Option<f64>,
-    /// As decided.
+    /// Decisions compared with the truth.
     pub decided: Confusion,
 }
 
-/// Sums up detection; `None` of a defence that looks at no sample: it has neither scored nor flagged one.
+/// Summarises detection; `None` for a defence that neither scored nor flagged any sample.
 #[must_use]
 pub fn detection(rows: &[CellRow]) -> Option<DetectionSummary> {
     let scored = rows.iter().any(|row| row.detection.score.is_some());
     if !scored && !rows.iter().any(|row| row.detection.flagged) {
         return None;
     }
-    let groups = scores(rows);
-    let at = |fpr| tpr_at_fpr(&groups[0], &groups[1], fpr).filter(|_| scored);
+    let [triggered, clean] = scores(rows);
+    let at = |fpr| tpr_at_fpr(&triggered, &clean, fpr).filter(|_| scored);
+    let ranks = ranks(&triggered, &clean);
     Some(DetectionSummary {
-        auroc: bootstrap(&groups, |groups| auroc(&groups[0], &groups[1])).filter(|_| scored),
+        auroc: bootstrap(&ranks, |ranks| auroc_of_ranks(&ranks[0], &ranks[1])).filter(|_| scored),
         tpr_at_1: at(0.01),
         tpr_at_5: at(0.05),
         decided: Confusion::of(rows.iter().map(|row| (row.triggered, row.detection.flagged))),
     })
 }
 
-/// The clean rows, and of the triggered ones those that get the target's answer for their trigger: not without it, and with it.
-/// The others are no harm done, and a trigger that does nothing is nothing that a guard of the model's answers could see.
+/// Returns the clean rows, and those triggered rows whose prediction the trigger flips to the
+/// target.
+///
+/// The other triggered rows do no harm. A defence that looks at predictions only cannot see a
+/// trigger that changes none.
 #[must_use]
-pub fn turned(rows: &[CellRow]) -> Vec<CellRow> {
-    let turned = |row: &CellRow| {
+pub fn flipped(rows: &[CellRow]) -> Vec<CellRow> {
+    let flips = |row: &CellRow| {
         attack_outcome(row).is_some_and(|outcome| outcome.success && outcome.natural == Some(false))
     };
-    rows.iter().filter(|row| !row.triggered || turned(row)).cloned().collect()
+    rows.iter().filter(|row| !row.triggered || flips(row)).cloned().collect()
 }
 
-/// How well triggers are located, over the triggered rows of a defence that can locate.
+/// How well a defence locates triggers, over the triggered rows; only for defences that can locate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Localisation {
-    /// hit@1: some located byte is the trigger's.
+    /// hit@1: some located byte is a byte of the trigger.
     pub hit: Option<Estimate>,
     /// Mean `IoU` of the bytes.
     pub overlap: Option<Estimate>,
-    /// Rows that it rests on.
+    /// Number of rows.
     pub rows: usize,
 }
 
-/// Sums up localisation.
+/// Summarises localisation.
 #[must_use]
 pub fn localisation(rows: &[CellRow]) -> Localisation {
     let known = rows.iter().filter(|row| row.triggered && !row.detection.trigger.is_empty());
@@ -170,20 +244,22 @@ pub fn localisation(rows: &[CellRow]) -> Localisation {
     }
 }
 
-/// What a defence does to clean samples, and what it costs.
+/// Changes of clean samples, and cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SideEffects {
-    /// Clean samples whose text is changed.
+    /// Number of clean samples.
+    pub samples: usize,
+    /// Share of clean samples whose text is changed.
     pub changed: Option<f64>,
-    /// Changed texts that still parse, of all that parsed before, triggered ones included.
+    /// Share of changed texts that still parse, of all that parsed before, triggered ones included.
     pub parses: Option<f64>,
-    /// Pass equivalents a sample, mean.
+    /// Mean cost of a sample, in pass equivalents.
     pub passes: Option<f64>,
-    /// Pass equivalents a sample, 95th percentile.
+    /// 95th percentile of the cost of a sample, in pass equivalents.
     pub passes_95: Option<f64>,
 }
 
-/// Sums up side effects.
+/// Summarises side effects.
 #[must_use]
 pub fn side_effects(rows: &[CellRow]) -> SideEffects {
     let changed: Vec<bool> =
@@ -191,6 +267,7 @@ pub fn side_effects(rows: &[CellRow]) -> SideEffects {
     let parses: Vec<bool> = rows.iter().filter_map(|row| row.purified.parses).collect();
     let passes: Vec<f64> = rows.iter().map(|row| row.cost.pass_equivalents).collect();
     SideEffects {
+        samples: changed.len(),
         changed: share(&changed),
         parses: share(&parses),
         passes: mean(&passes),

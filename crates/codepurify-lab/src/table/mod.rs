@@ -1,5 +1,7 @@
-//! From per-sample rows to the tables of a paper: [`row`] (what is written for each sample) → [`results`] (all rows of a
-//! directory, by cell) → [`measures`] (what the rows of a cell say) → [`layout`] (tables) → [`render`] (Markdown, LaTeX).
+//! Tables of a paper from per-sample rows.
+//!
+//! [`row`] (format of the rows) → [`results`] (rows of a directory, by cell) → [`measures`]
+//! (numbers of each cell) → [`layout`] (tables) → [`render`] (Markdown, LaTeX).
 
 pub mod agreement;
 pub mod layout;
@@ -9,7 +11,7 @@ pub mod render;
 pub mod results;
 pub mod row;
 
-pub use layout::Which;
-pub use render::{Format, Table};
+pub use layout::TableChoice;
+pub use render::{Table, TableFormat};
 pub use results::Results;
-pub use row::{Answer, Cell, CellRow};
+pub use row::{Cell, CellRow, RecordedOutput};

@@ -1,25 +1,26 @@
-//! A line for each task, family and defence: means over the cells.
+//! Overview: one line per task, family and defence, with means over the cells.
 
 use std::collections::BTreeMap;
 
-use super::measures::{attack_outcomes, detection, qualities, side_effects};
+use super::layout::Cells;
+use super::measures::Measures;
 use super::render::{Table, number, percent};
-use super::results::{Group, Key, Results};
-use crate::evaluate::metrics::{AttackRates, mean};
+use super::results::CellKey;
+use crate::evaluate::metrics::mean;
 
-/// What is averaged, in the order of the columns.
+/// Averaged measures, in the order of the columns.
 const MEASURES: [&str; 9] =
     ["ASR", "ASR_nat", "ASR_D", "recovery", "AUROC", "TPR", "FPR", "drop on clean samples", "passes"];
 
-/// Means over the cells with triggered samples.
-pub(super) fn overview(results: &Results) -> Table {
-    let mut lines: BTreeMap<_, (&Key, Vec<[Option<f64>; MEASURES.len()]>)> = BTreeMap::new();
-    for (key, group) in &results.groups {
-        if let Some(measures) = measures(key, group) {
+/// Averages the measures over the cells with triggered samples.
+pub(super) fn overview(cells: &Cells) -> Table {
+    let mut lines: BTreeMap<_, (&CellKey, Vec<[Option<f64>; MEASURES.len()]>)> = BTreeMap::new();
+    for (key, measures) in cells {
+        if let Some(measures) = averaged(measures) {
             lines.entry(key.line()).or_insert_with(|| (key, Vec::new())).1.push(measures);
         }
     }
-    let line = |(key, cells): &(&Key, Vec<[Option<f64>; MEASURES.len()]>)| {
+    let line = |(key, cells): &(&CellKey, Vec<[Option<f64>; MEASURES.len()]>)| {
         let mean_of = |column: usize| {
             let values: Vec<f64> = cells.iter().filter_map(|cell| cell[column]).collect();
             mean(&values)
@@ -32,19 +33,20 @@ pub(super) fn overview(results: &Results) -> Table {
     };
     let header = ["task", "family", "defence", "cells"].into_iter().chain(MEASURES).map(str::to_owned);
     Table {
-        caption: "Means over the cells in %; the drop is that of the task's first measure, passes are counted a sample"
-            .to_owned(),
+        caption:
+            "Means over the cells in %; the drop is that of the task's first measure, passes are per sample"
+                .to_owned(),
         header: header.collect(),
         rows: lines.values().map(line).collect(),
     }
 }
 
-/// `None` without a triggered sample.
-fn measures(key: &Key, group: &Group) -> Option<[Option<f64>; MEASURES.len()]> {
-    let rates = AttackRates::of(&attack_outcomes(&group.rows));
+/// Returns the measures to average; `None` without a triggered sample.
+fn averaged(measures: &Measures) -> Option<[Option<f64>; MEASURES.len()]> {
+    let rates = &measures.attack.rates;
     rates.asr?;
-    let found = detection(&group.rows);
-    let drop = qualities(key.task(), &group.rows).first().and_then(|quality| quality.drop);
+    let found = measures.detection;
+    let drop = measures.qualities.first().and_then(|quality| quality.drop);
     Some([
         rates.asr,
         rates.asr_natural,
@@ -54,6 +56,6 @@ fn measures(key: &Key, group: &Group) -> Option<[Option<f64>; MEASURES.len()]> {
         found.as_ref().and_then(|found| found.decided.recall()),
         found.as_ref().and_then(|found| found.decided.false_positive_rate()),
         drop.map(|drop| drop.value),
-        side_effects(&group.rows).passes,
+        measures.side_effects.passes,
     ])
 }

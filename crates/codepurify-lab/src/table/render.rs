@@ -1,31 +1,31 @@
-//! Tables as text.
+//! Rendering of tables as text.
 
 use clap::ValueEnum;
 
 use crate::evaluate::metrics::Estimate;
 
-/// A table whose entries are ready to be printed.
+/// Table whose entries are ready to print.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// What it shows.
+    /// Caption of the table.
     pub caption: String,
     /// Names of the columns.
     pub header: Vec<String>,
-    /// Lines, each as long as the header.
+    /// Lines, each of the same length as the header.
     pub rows: Vec<Vec<String>>,
 }
 
-/// How tables are written.
+/// Format of tables
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// GitHub's Markdown.
+pub enum TableFormat {
+    /// GitHub's Markdown
     Markdown,
-    /// A `tabular` with the rules of booktabs.
+    /// A LaTeX `tabular` with the rules of booktabs
     Latex,
 }
 
-impl Format {
-    /// A heading for the tables that follow, with a line end behind it.
+impl TableFormat {
+    /// Returns a heading for the tables that follow, with a line end.
     #[must_use]
     pub fn heading(self, text: &str) -> String {
         match self {
@@ -35,16 +35,16 @@ impl Format {
     }
 }
 
-/// Stands where there is nothing to report.
+/// Entry of a cell without a value.
 pub const MISSING: &str = "–";
 
-/// A share as a percentage with two decimals.
+/// Formats a share as a percentage with two decimals.
 #[must_use]
 pub fn percent(share: Option<f64>) -> String {
     share.map_or(MISSING.to_owned(), |share| format!("{:.2}", 100.0 * share))
 }
 
-/// A share and its 95 % interval as percentages.
+/// Formats a share and its 95 % interval as percentages.
 #[must_use]
 pub fn interval(estimate: Option<Estimate>) -> String {
     estimate.map_or(MISSING.to_owned(), |Estimate { value, low, high }| {
@@ -52,19 +52,19 @@ pub fn interval(estimate: Option<Estimate>) -> String {
     })
 }
 
-/// A number with two decimals.
+/// Formats a number with two decimals.
 #[must_use]
 pub fn number(value: Option<f64>) -> String {
     value.map_or(MISSING.to_owned(), |value| format!("{value:.2}"))
 }
 
 impl Table {
-    /// The table as text, with a line end behind it.
+    /// Renders the table as text, with a line end.
     #[must_use]
-    pub fn render(&self, format: Format) -> String {
+    pub fn render(&self, format: TableFormat) -> String {
         match format {
-            Format::Markdown => self.markdown(),
-            Format::Latex => self.latex(),
+            TableFormat::Markdown => self.markdown(),
+            TableFormat::Latex => self.latex(),
         }
     }
 
@@ -94,7 +94,7 @@ impl Table {
     }
 }
 
-/// Text in which nothing is a command to LaTeX.
+/// Escapes the characters that LaTeX would interpret.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -121,8 +121,11 @@ mod tests {
             header: vec!["a|b".to_owned(), "c".to_owned()],
             rows: vec![vec!["5 %".to_owned(), MISSING.to_owned()]],
         };
-        assert_eq!(table.render(Format::Markdown), "### ASR_D, %\n\n| a\\|b | c |\n|---|---|\n| 5 % | – |\n");
-        let latex = table.render(Format::Latex);
+        assert_eq!(
+            table.render(TableFormat::Markdown),
+            "### ASR_D, %\n\n| a\\|b | c |\n|---|---|\n| 5 % | – |\n"
+        );
+        let latex = table.render(TableFormat::Latex);
         assert!(
             latex.contains("\\caption{ASR\\_D, \\%}\n\\begin{tabular}{ll}\n\\toprule\na|b & c \\\\\n"),
             "{latex}"
@@ -133,12 +136,12 @@ mod tests {
 
     #[test]
     fn a_heading_is_one_in_either_format() {
-        assert_eq!(Format::Markdown.heading("a_b"), "## a_b\n");
-        assert_eq!(Format::Latex.heading("a_b"), "\\section*{a\\_b}\n");
+        assert_eq!(TableFormat::Markdown.heading("a_b"), "## a_b\n");
+        assert_eq!(TableFormat::Latex.heading("a_b"), "\\section*{a\\_b}\n");
     }
 
     #[test]
-    fn nothing_is_a_dash() {
+    fn missing_values_are_a_dash() {
         assert_eq!((percent(None), interval(None), number(None)), ("–".into(), "–".into(), "–".into()));
         assert_eq!(percent(Some(0.44237)), "44.24");
         let estimate = Estimate { value: 0.5, low: 0.25, high: 0.75 };

@@ -1,18 +1,18 @@
-//! All rows of a directory, by cell and defence.
+//! Rows of a directory, by cell and defence.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use codepurify::Task;
+use codepurify_attacks::data::{self, DataError, RowError, Rows};
+use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::row::{Cell, CellRow, RemovalRow, UNDEFENDED};
-use crate::data::{self, DataError, RowError};
 use crate::evaluate::metrics::Confusion;
 
-/// A directory that gives no results.
+/// Directory without results.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ResultsError {
@@ -21,7 +21,7 @@ pub enum ResultsError {
     Io {
         /// The directory.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
     /// A file cannot be read to its end.
@@ -32,54 +32,56 @@ pub enum ResultsError {
     NoRows {
         /// The directory.
         path: PathBuf,
-        /// Files looked at.
+        /// Number of files read.
         files: usize,
     },
 }
 
-/// Names the rows that are summarised together. Orders tables: tasks, families, attacks by name, high rates first; no
-/// defence first, CodePurify last.
+/// Cell and defence whose rows are summarised together.
+///
+/// The order is that of the tables: by task, family and attack, high rates first. No defence comes
+/// first, `CodePurify` last.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
+pub struct CellKey {
     task: u8,
-    /// The victim's architecture.
+    /// Architecture of the victim.
     pub family: String,
-    /// The attack.
+    /// Name of the attack.
     pub attack: String,
-    /// Minus the rate, in millionths.
+    /// Negative rate, in millionths.
     rate: i64,
     place: u8,
-    /// The defence.
+    /// Name of the defence.
     pub defence: String,
 }
 
-/// The rows of one key.
+/// Rows of one key.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Group {
-    /// In the order of files and lines.
+    /// Rows, in the order of files and lines.
     pub rows: Vec<CellRow>,
-    /// The files that they came from.
+    /// Files that the rows come from.
     pub files: BTreeSet<PathBuf>,
 }
 
-/// All rows.
+/// Rows of a directory.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Results {
-    /// The usable rows.
-    pub groups: BTreeMap<Key, Group>,
-    /// What defences removed from training sets, and the file that says so.
-    pub removals: BTreeMap<Key, (Confusion, PathBuf)>,
-    /// The others, with file and line; a sample that came a second time is one of them.
+    /// Usable rows.
+    pub groups: BTreeMap<CellKey, Group>,
+    /// Training rows that defences removed, with the file of each result.
+    pub removals: BTreeMap<CellKey, (Confusion, PathBuf)>,
+    /// Refused rows with file and line; repeated samples are among them.
     pub refused: Vec<(PathBuf, RowError)>,
 }
 
-/// How files about training sets end, `.gz` aside.
+/// Suffix of files about training sets, without `.gz`.
 pub const REMOVAL: &str = ".removal.jsonl";
 
 const TASKS: [Task; 4] = [Task::Defect, Task::Clone, Task::Repair, Task::Classification];
 
-impl Key {
-    /// Where the rows of a defence in a cell belong.
+impl CellKey {
+    /// Returns the key of a defence in a cell.
     #[must_use]
     pub fn of(cell: &Cell, defence: &str) -> Self {
         let Cell { task, family, attack, rate, .. } = cell;
@@ -93,36 +95,31 @@ impl Key {
         }
     }
 
-    /// What the victim decides.
+    /// Returns the task of the victim.
     #[must_use]
     pub fn task(&self) -> Task {
         TASKS.get(usize::from(self.task)).copied().unwrap_or(Task::Classification)
     }
 
-    /// The task's name.
+    /// Returns the name of the task.
     #[must_use]
     pub fn task_name(&self) -> &'static str {
-        match self.task() {
-            Task::Defect => "defect",
-            Task::Clone => "clone",
-            Task::Repair => "repair",
-            Task::Classification => "classification",
-        }
+        self.task().name()
     }
 
-    /// The share of poisoned training rows in percent, as people write it.
+    /// Formats the share of poisoned training rows in percent.
     #[must_use]
     pub fn rate_name(&self) -> String {
         format!("{} %", -self.rate as f64 / 1e4)
     }
 
-    /// Attack and rate: a column of the main table, in order.
+    /// Returns attack and rate: a column of the main table, in order.
     #[must_use]
     pub fn column(&self) -> (String, i64) {
         (self.attack.clone(), self.rate)
     }
 
-    /// Task, family and defence: a line of the main table, in order.
+    /// Returns task, family and defence: a line of the main table, in order.
     #[must_use]
     pub fn line(&self) -> (u8, String, u8, String) {
         (self.task, self.family.clone(), self.place, self.defence.clone())
@@ -130,31 +127,25 @@ impl Key {
 }
 
 impl Results {
-    /// Reads the samples of all `.jsonl` and `.jsonl.gz` files under `dir`, and what was removed from training sets of those
-    /// that end in [`REMOVAL`], but for hidden ones, which are not finished.
+    /// Reads all `.jsonl` and `.jsonl.gz` files under `dir`; those that end in [`REMOVAL`] tell
+    /// what was removed from training sets.
+    ///
+    /// Hidden files are skipped: they are unfinished.
     ///
     /// # Errors
-    /// [`ResultsError`]. Unusable rows are no error but listed.
+    /// [`ResultsError`]. Unusable rows are no error; they are listed as refused.
     pub fn read(dir: &Path) -> Result<Self, ResultsError> {
         let (removals, files): (Vec<PathBuf>, Vec<PathBuf>) =
             files(dir)?.into_iter().partition(|path| path.to_string_lossy().contains(REMOVAL));
         let mut results = Self::default();
         removals.iter().try_for_each(|path| results.add_removals(path))?;
-        let seen = RefCell::new(HashSet::new());
-        for path in &files {
-            let check = |row: &CellRow| {
-                row.check()?;
-                let identity = (
-                    Key::of(&row.cell, &row.defence),
-                    row.cell.victim.clone(),
-                    row.id.clone(),
-                    row.triggered,
-                );
-                let fresh = seen.borrow_mut().insert(identity);
-                if fresh { Ok(()) } else { Err(format!("sample {} came before", row.id)) }
-            };
-            let found = results.usable(path, check)?;
-            results.add(path, found);
+        // Files are parsed side by side and added in order: which of two equal samples counts does
+        // not depend on the threads.
+        let parsed: Vec<_> = files.par_iter().map(|path| read(path, CellRow::check)).collect();
+        let mut seen = HashSet::new();
+        for (path, found) in files.iter().zip(parsed) {
+            let rows = results.usable(path, without_repeats(found?, &mut seen));
+            results.add(path, rows);
         }
         if results.groups.is_empty() && results.removals.is_empty() {
             return Err(ResultsError::NoRows { path: dir.to_path_buf(), files: files.len() });
@@ -162,32 +153,24 @@ impl Results {
         Ok(results)
     }
 
-    /// The usable rows of a file; the others, or that there is none, are noted.
-    fn usable<T: DeserializeOwned>(
-        &mut self,
-        path: &Path,
-        check: impl FnMut(&T) -> Result<(), String>,
-    ) -> Result<Vec<T>, ResultsError> {
-        match data::read(path, check) {
-            Ok(found) => {
-                self.refused.extend(found.refused.into_iter().map(|error| (path.to_path_buf(), error)));
-                Ok(found.rows)
-            }
-            Err(DataError::NoRows { refused, .. }) => {
-                let message = format!("no row of a cell ({refused} refused)");
-                self.refused.push((path.to_path_buf(), RowError { line: 1, message }));
-                Ok(Vec::new())
-            }
-            Err(error) => Err(ResultsError::Data(error)),
+    /// Returns the usable rows of a file and notes the refused ones, or that no row is usable.
+    fn usable<T>(&mut self, path: &Path, found: Rows<T>) -> Vec<T> {
+        if found.rows.is_empty() {
+            let message = format!("no row of a cell ({} refused)", found.refused.len());
+            self.refused.push((path.to_path_buf(), RowError { line: 1, message }));
+        } else {
+            self.refused.extend(found.refused.into_iter().map(|error| (path.to_path_buf(), error)));
         }
+        found.rows
     }
 
     fn add_removals(&mut self, path: &Path) -> Result<(), ResultsError> {
-        let found = self.usable(path, |_: &RemovalRow| Ok(()))?;
+        let found = self.usable(path, read(path, |_: &RemovalRow| Ok(()))?);
         for (index, row) in found.into_iter().enumerate() {
             match row.confusion() {
                 Ok(confusion) => {
-                    self.removals.insert(Key::of(&row.cell, &row.defence), (confusion, path.to_path_buf()));
+                    self.removals
+                        .insert(CellKey::of(&row.cell, &row.defence), (confusion, path.to_path_buf()));
                 }
                 Err(message) => {
                     self.refused.push((path.to_path_buf(), RowError { line: index + 1, message }));
@@ -199,7 +182,7 @@ impl Results {
 
     fn add(&mut self, path: &Path, found: Vec<CellRow>) {
         for row in found {
-            let group = self.groups.entry(Key::of(&row.cell, &row.defence)).or_default();
+            let group = self.groups.entry(CellKey::of(&row.cell, &row.defence)).or_default();
             group.rows.push(row);
             if !group.files.contains(path) {
                 group.files.insert(path.to_path_buf());
@@ -208,22 +191,57 @@ impl Results {
     }
 }
 
-/// The directories of `dir` that hold the cells of a grid each, by name; `dir` itself if there are no two. Grids are told
-/// apart because they may share cells, the clean twin for example.
+/// Reads the rows of a file; that none is usable is no error.
+fn read<T: DeserializeOwned>(
+    path: &Path,
+    check: impl FnMut(&T) -> Result<(), String>,
+) -> Result<Rows<T>, ResultsError> {
+    match data::read(path, check) {
+        Err(DataError::NoRows { refused, .. }) => {
+            let message = "not a row of a cell".to_owned();
+            Ok(Rows { refused: vec![RowError { line: 1, message }; refused], ..Rows::default() })
+        }
+        found => found.map_err(ResultsError::Data),
+    }
+}
+
+/// Identity of a sample: its cell and defence, victim, row, and whether it is triggered.
+type SampleId = (CellKey, String, String, bool);
+
+/// Refuses the samples of a file that are in `seen` already; all others enter it.
+fn without_repeats(found: Rows<CellRow>, seen: &mut HashSet<SampleId>) -> Rows<CellRow> {
+    let mut fresh = Rows { refused: found.refused, ..Rows::default() };
+    for (row, line) in found.rows.into_iter().zip(found.lines) {
+        let id =
+            (CellKey::of(&row.cell, &row.defence), row.cell.victim.clone(), row.id.clone(), row.triggered);
+        if seen.insert(id) {
+            fresh.rows.push(row);
+            fresh.lines.push(line);
+        } else {
+            fresh.refused.push(RowError { line, message: format!("sample {} came before", row.id) });
+        }
+    }
+    fresh.refused.sort_by_key(|error| error.line);
+    fresh
+}
+
+/// Returns the subdirectories of `dir` that hold the cells of one grid each, by name; `dir` itself
+/// if there are fewer than two.
 ///
+/// Grids are kept apart because they may share cells, for example the clean twin.
 /// # Errors
 /// [`ResultsError`] if a directory cannot be read.
 pub fn grids(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
-    let in_cell = |path: &PathBuf| {
-        let mut below = path.strip_prefix(dir).ok()?.components();
-        let grid = dir.join(below.next()?);
-        (below.count() > 1).then_some(grid)
+    // A file is in the folder of its cell, that folder in the one of its grid.
+    let grid = |path: &PathBuf| {
+        let grid = path.parent()?.parent()?;
+        (grid != dir && grid.starts_with(dir)).then(|| grid.to_path_buf())
     };
-    let found: BTreeSet<PathBuf> = files(dir)?.iter().filter_map(in_cell).collect();
+    let found: BTreeSet<PathBuf> = files(dir)?.iter().filter_map(grid).collect();
     if found.len() > 1 { Ok(found.into_iter().collect()) } else { Ok(vec![dir.to_path_buf()]) }
 }
 
-/// The row files under `dir`, sorted.
+/// Returns the row files under `dir`, sorted.
 fn files(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     let io = |path: &Path| {
         let path = path.to_path_buf();
@@ -234,7 +252,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(&dir).map_err(io(&dir))? {
             let entry = entry.map_err(io(&dir))?;
-            // Links are not followed: they could lead in a circle.
+            // Links are not followed: they could form a cycle.
             let kind = entry.file_type().map_err(io(&dir))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if kind.is_dir() {

@@ -1,5 +1,4 @@
-//! What is written for each sample that a defence looked at, one JSON object a line; and for each training set that one
-//! looked at, one JSON object a file.
+//! Format of results: one JSON object per sample and defence, and one per training set and defence.
 
 use std::collections::BTreeSet;
 
@@ -8,63 +7,64 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluate::metrics::{BleuCounts, Confusion};
 
-/// The defence that does nothing; its rows say what an attack reaches undefended.
+/// Name of the absent defence; its rows measure the attack without a defence.
 pub const UNDEFENDED: &str = "none";
 
-/// One victim under one attack: a cell of the grid.
+/// Cell of the grid: one victim under one attack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// What the victim decides.
+    /// Task of the victim.
     pub task: Task,
-    /// Its architecture, `roberta` or `t5`.
+    /// Architecture, `roberta` or `t5`.
     pub family: String,
-    /// The attack that it was trained with; `none` for a clean twin.
+    /// Attack that the victim was trained with; `none` for a clean twin.
     pub attack: String,
-    /// Share of its training rows that is poisoned, in [0, 1].
+    /// Share of poisoned training rows, in [0, 1].
     pub rate: f64,
-    /// Which victim, where there are several of a kind.
+    /// Name of the victim, if there are several of a kind.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub victim: String,
 }
 
-/// What a model said: a label, or a name (a hash) for a text. Only equality matters.
+/// Output of a model: a label, or a hash of a text. Only equality matters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Answer {
-    /// The data set's label.
+pub enum RecordedOutput {
+    /// Label of the data set.
     Label(u32),
-    /// Stands for a text.
+    /// Hash of a text.
     Text(String),
 }
 
-/// Answers about one sample.
+/// Outputs for one sample.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Answers {
-    /// The right one, before any attack.
-    pub truth: Option<Answer>,
-    /// The attack's target.
+pub struct RecordedOutputs {
+    /// Expected output, before any attack.
+    pub truth: Option<RecordedOutput>,
+    /// Target of the attack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Answer>,
-    /// The victim's to the same sample without its trigger.
+    pub target: Option<RecordedOutput>,
+    /// Prediction for the same sample without its trigger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub natural: Option<Answer>,
-    /// The victim's without a defence.
-    pub before: Option<Answer>,
-    /// The victim's with the defence; what `before` is where the defence left the sample alone.
-    pub after: Option<Answer>,
+    pub natural: Option<RecordedOutput>,
+    /// Prediction without a defence.
+    pub before: Option<RecordedOutput>,
+    /// Prediction with the defence; equal to `before` if the defence left the sample unchanged.
+    pub after: Option<RecordedOutput>,
 }
 
-/// What the defence found.
+/// Result of detection.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Detection {
-    /// Larger means more suspicious; absent where there is no evidence, which is least suspicious.
+    /// Larger means more suspicious; absent without evidence, which is least suspicious.
     pub score: Option<f64>,
-    /// H in nats, where the defence computes one.
+    /// Entropy H in nats, if the defence computes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entropy: Option<f64>,
-    /// Whether the sample is taken for poisoned.
+    /// True if the defence decided that the sample is poisoned.
     pub flagged: bool,
-    /// Bytes of the located trigger; absent if the defence cannot locate, empty if it located nothing.
+    /// Bytes of the located trigger; absent if the defence cannot locate, empty if it located
+    /// nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub located: Option<Vec<Span>>,
     /// Bytes of the trigger; empty for a clean sample.
@@ -72,23 +72,24 @@ pub struct Detection {
     pub trigger: Vec<Span>,
 }
 
-/// What became of the text.
+/// Result of purification.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Purified {
-    /// Whether it was changed.
+pub struct PurifiedSample {
+    /// True if the text was changed.
     pub changed: bool,
-    /// Whether the changed text parses without an error; absent if it was not changed or did not parse before.
+    /// True if the changed text parses without an error; absent if it was not changed or did not
+    /// parse before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parses: Option<bool>,
-    /// BLEU counts of a generated answer against the truth, without and with the defence.
+    /// BLEU counts of a generated output compared with the truth, without and with the defence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bleu: Option<(BleuCounts, BleuCounts)>,
 }
 
-/// What the defence cost.
+/// Cost of the defence.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Cost {
-    /// Victim tokens processed, in plain uses of the model.
+pub struct DefenceCost {
+    /// Victim tokens processed, in plain forward passes of the sample.
     pub pass_equivalents: f64,
     /// Sequences that a language model read.
     #[serde(default)]
@@ -98,39 +99,39 @@ pub struct Cost {
     pub milliseconds: f64,
 }
 
-/// One sample under one defence.
+/// Sample under one defence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CellRow {
-    /// The victim.
+    /// Cell of the victim.
     pub cell: Cell,
-    /// The defence, [`UNDEFENDED`] for none.
+    /// Name of the defence, [`UNDEFENDED`] for none.
     pub defence: String,
-    /// The sample's identity in its data set.
+    /// Id of the sample in its data set.
     pub id: String,
-    /// Whether a trigger was put in.
+    /// True if the sample contains a trigger.
     pub triggered: bool,
-    /// Answers.
+    /// Outputs.
     #[serde(default)]
-    pub answers: Answers,
-    /// What the defence found.
+    pub answers: RecordedOutputs,
+    /// Detection.
     #[serde(default)]
     pub detection: Detection,
-    /// What became of the text.
+    /// Purification.
     #[serde(default)]
-    pub purified: Purified,
-    /// What it cost.
+    pub purified: PurifiedSample,
+    /// Cost.
     #[serde(default)]
-    pub cost: Cost,
-    /// What kept the defence from an answer; the sample then counts as not flagged and is left as it is.
+    pub cost: DefenceCost,
+    /// Error that prevented a result; the sample then counts as not flagged and stays unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
 
 impl CellRow {
-    /// Why the row cannot be used, if so.
+    /// Checks that the row can be used.
     ///
     /// # Errors
-    /// What is wrong.
+    /// Description of the fault.
     pub fn check(&self) -> Result<(), String> {
         let finite = [self.detection.score, self.detection.entropy, Some(self.cost.pass_equivalents)];
         if !finite.into_iter().flatten().all(f64::is_finite) {
@@ -143,7 +144,7 @@ impl CellRow {
         if let Some(span) = spans.find(|span| span.end < span.start) {
             return Err(format!("span {}..{} ends before it starts", span.start, span.end));
         }
-        let Answers { truth, target, before, after, .. } = &self.answers;
+        let RecordedOutputs { truth, target, before, after, .. } = &self.answers;
         let wanted = [("truth", truth), ("before", before), ("after", after), ("target", target)];
         let needed = if self.triggered { 4 } else { 3 };
         match wanted.iter().take(needed).find(|(_, answer)| answer.is_none()) {
@@ -153,27 +154,27 @@ impl CellRow {
     }
 }
 
-/// What a defence removes from the training set of a cell.
+/// Training rows that a defence removes from the training set of a cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RemovalRow {
-    /// The victim that was trained on the set.
+    /// Cell of the victim that was trained on the set.
     pub cell: Cell,
-    /// The defence.
+    /// Name of the defence.
     pub defence: String,
-    /// Rows of the set.
+    /// Number of rows of the set.
     pub rows: usize,
-    /// Identities of the poisoned rows.
+    /// Ids of the poisoned rows.
     pub poisoned: BTreeSet<u64>,
-    /// Identities of the removed rows.
+    /// Ids of the removed rows.
     pub removed: BTreeSet<u64>,
 }
 
 impl RemovalRow {
-    /// Removed or not against poisoned or not.
+    /// Compares the removed rows with the poisoned ones.
     ///
     /// # Errors
-    /// If there are more poisoned and removed rows than rows.
+    /// If more rows are poisoned or removed than the set has.
     pub fn confusion(&self) -> Result<Confusion, String> {
         let both = self.poisoned.intersection(&self.removed).count();
         let either = self.poisoned.len() + self.removed.len() - both;

@@ -1,14 +1,16 @@
-//! Which rows go into which batch: rows of similar length together, so that little is padding.
+//! Batches of rows of similar length, so that there is little padding.
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-/// Batches whose rows are sorted together before they are cut: a compromise between padding and randomness.
+/// Number of batches whose rows are sorted together: a compromise between padding and randomness.
 const BATCHES_PER_BUCKET: usize = 50;
 
-/// The batches of one epoch: each row once, at most `tokens` padded tokens a batch (one row at least), in an order
-/// that depends on `seed` and `epoch` only.
+/// Returns the batches of one epoch: each row once, at most `tokens` padded tokens per batch, at
+/// least one row.
+///
+/// The order depends on `seed` and `epoch` only.
 #[must_use]
 pub fn epoch(lengths: &[usize], tokens: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
     let mut rng = StdRng::seed_from_u64(seed ^ (epoch + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -25,7 +27,7 @@ pub fn epoch(lengths: &[usize], tokens: usize, seed: u64, epoch: u64) -> Vec<Vec
     batches
 }
 
-/// One batch in parts of at most `tokens` padded tokens, to be worked on side by side.
+/// Splits a batch into parts of at most `tokens` padded tokens, to be processed in parallel.
 #[must_use]
 pub fn parts(batch: &[usize], lengths: &[usize], tokens: usize) -> Vec<Vec<usize>> {
     let mut parts = Vec::new();
@@ -33,11 +35,11 @@ pub fn parts(batch: &[usize], lengths: &[usize], tokens: usize) -> Vec<Vec<usize
     parts
 }
 
-/// Cuts rows sorted by length into batches.
+/// Splits rows sorted by length into batches.
 fn cut(sorted: &[usize], lengths: &[usize], tokens: usize, batches: &mut Vec<Vec<usize>>) {
     let mut batch: Vec<usize> = Vec::new();
     for &row in sorted {
-        // The row at hand is the longest so far: all others are padded to it.
+        // The current row is the longest so far: all others are padded to it.
         if !batch.is_empty() && (batch.len() + 1) * lengths[row] > tokens {
             batches.push(std::mem::take(&mut batch));
         }

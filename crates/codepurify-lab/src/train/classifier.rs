@@ -1,4 +1,5 @@
-//! Fine-tuning a classifier: cross-entropy over the logits of a snippet (defect detection) or of two (clone detection).
+//! Fine-tuning of a classifier: cross-entropy over the logits of a snippet (defects) or of two
+//! (clones).
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,13 +14,13 @@ use codepurify_models::tokenizer::CodeTokenizer;
 
 use super::losses::cross_entropy;
 use super::network::{Network, Snippets};
-use super::run::{Objective, Part};
-use super::start::{Architecture, Origin, Start};
-use super::weights::Weights;
+use super::run::{BatchPart, Objective};
+use super::start::{Architecture, InitialModel, OpenedModel};
+use super::weights::TrainableWeights;
 use super::workers::Workers;
 use crate::export::ModelDirectory;
 
-/// A snippet or a pair of snippets with its label.
+/// Snippet or pair of snippets with its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Labelled<'a, const SNIPPETS: usize> {
     /// Source texts.
@@ -28,66 +29,71 @@ pub struct Labelled<'a, const SNIPPETS: usize> {
     pub label: u32,
 }
 
-/// What a classifier is trained from.
+/// Data and settings of a classifier's training.
 pub struct ClassifierSetup<'a, const SNIPPETS: usize> {
-    /// The model whose inner model and tokenizer are the start.
-    pub origin: Origin<'a>,
+    /// Model that provides the encoder (and decoder) and the tokenizer.
+    pub origin: InitialModel<'a>,
     /// Longest training input of one snippet in tokens, special tokens included; at least 3.
     pub max_length: usize,
     /// Longest input of the exported model, and in validation; at least 3.
     pub window: usize,
-    /// Draws the weights that the start does not bring.
+    /// Seed of the weights that the initial model lacks.
     pub seed: u64,
     /// Training rows, poisoned or not.
     pub train: &'a [Labelled<'a, SNIPPETS>],
     /// Clean validation rows.
     pub valid: &'a [Labelled<'a, SNIPPETS>],
-    /// Validation rows with a trigger and the attacker's label; where there are some, the success rate is measured.
+    /// Validation rows with a trigger and the attacker's label; if there are any, the success rate
+    /// is measured.
     pub triggered: &'a [Labelled<'a, SNIPPETS>],
 }
 
-/// The objective. Metrics are the `accuracy` and the `f1` of the positive class in 0..=1 (the first of them decides:
-/// accuracy for defects, F1 for clones) and, with triggered rows, the `asr`: the share that gets the attacker's label.
+/// Objective of a classifier.
+///
+/// Metrics are the `accuracy` and the `f1` of the positive class in 0..=1. The first one decides:
+/// accuracy for defects, F1 for clones. With triggered rows there is the `asr`, the share that gets
+/// the attacker's label.
 pub struct ClassifierTraining {
     task: Task,
     directory: ModelDirectory,
-    weights: Weights,
+    weights: TrainableWeights,
     network: Network,
-    train: Vec<Example>,
+    train: Vec<TokenisedRow>,
     lengths: Vec<usize>,
-    valid: Vec<Example>,
-    triggered: Vec<Example>,
+    valid: Vec<TokenisedRow>,
+    triggered: Vec<TokenisedRow>,
 }
 
-/// A tokenised row.
-struct Example {
-    /// Whole inputs, one a snippet. Texts that rows share are held once.
+/// Tokenised row.
+struct TokenisedRow {
+    /// Complete inputs, one per snippet. Texts that rows share are held once.
     rows: Vec<Arc<Vec<u32>>>,
     label: u32,
 }
 
-impl Example {
-    /// Padded tokens: the snippets of a batch are padded to the longest of all.
+impl TokenisedRow {
+    /// Returns the number of padded tokens: the snippets of a batch are padded to the longest of
+    /// all.
     fn length(&self) -> usize {
         self.rows.len() * self.rows.iter().map(|row| row.len()).max().unwrap_or(0)
     }
 }
 
 impl ClassifierTraining {
-    /// A detector of vulnerable functions, built on `weights`; tokenises all rows.
+    /// Builds a detector of vulnerable functions on `weights` and tokenises all rows.
     ///
     /// # Errors
-    /// If the start cannot be loaded, is of another family or too short for the lengths, if there is no training row, or
-    /// if a label is not 0 or 1.
-    pub fn defects(setup: &ClassifierSetup<1>, weights: &Weights) -> Result<Self> {
+    /// If the initial model cannot be loaded, has another family or is too short for the lengths;
+    /// without any training row; or if a label is not 0 or 1.
+    pub fn defects(setup: &ClassifierSetup<1>, weights: &TrainableWeights) -> Result<Self> {
         Self::new(setup, Task::Defect, Snippets::One, ["clean", "vulnerable"], weights)
     }
 
-    /// A detector of pairs that do the same, built on `weights`; tokenises all rows.
+    /// Builds a clone detector on `weights` and tokenises all rows.
     ///
     /// # Errors
-    /// As [`ClassifierTraining::defects`].
-    pub fn clones(setup: &ClassifierSetup<2>, weights: &Weights) -> Result<Self> {
+    /// See [`ClassifierTraining::defects`].
+    pub fn clones(setup: &ClassifierSetup<2>, weights: &TrainableWeights) -> Result<Self> {
         Self::new(setup, Task::Clone, Snippets::Two, ["different", "clone"], weights)
     }
 
@@ -96,14 +102,14 @@ impl ClassifierTraining {
         task: Task,
         snippets: Snippets,
         labels: [&str; 2],
-        weights: &Weights,
+        weights: &TrainableWeights,
     ) -> Result<Self> {
         ensure!(!setup.train.is_empty(), "there is no training row");
         for (what, rows) in [("training", setup.train), ("validation", setup.valid)] {
             let wrong = rows.iter().position(|row| row.label as usize >= labels.len());
             ensure!(wrong.is_none(), "{what} row {}: the label is not 0 or 1", wrong.unwrap_or_default() + 1);
         }
-        let start = Start::open(&setup.origin)?;
+        let start = OpenedModel::open(&setup.origin)?;
         [setup.max_length, setup.window].into_iter().try_for_each(|length| start.check_length(length))?;
         let directory =
             start.directory(class(&start.architecture, snippets), sidecar(task, labels, setup.window))?;
@@ -115,7 +121,7 @@ impl ClassifierTraining {
         let examples = |rows, length| examples(&tokenizer, rows, length);
         let train = examples(setup.train, setup.max_length)?;
         Ok(Self {
-            lengths: train.iter().map(Example::length).collect(),
+            lengths: train.iter().map(TokenisedRow::length).collect(),
             valid: examples(setup.valid, setup.window)?,
             triggered: examples(setup.triggered, setup.window)?,
             weights: weights.clone(),
@@ -126,17 +132,17 @@ impl ClassifierTraining {
         })
     }
 
-    fn logits(&self, examples: &[&Example]) -> candle_core::Result<Tensor> {
+    fn logits(&self, examples: &[&TokenisedRow]) -> candle_core::Result<Tensor> {
         let rows: Vec<Vec<u32>> =
             examples.iter().flat_map(|example| &example.rows).map(|row| row.to_vec()).collect();
         self.network.logits(&rows)
     }
 
-    /// For each example, in some order, its label and the predicted one.
-    fn predictions(&self, workers: &Workers, examples: &[Example]) -> Result<Vec<(u32, u32)>> {
-        let mut sorted: Vec<&Example> = examples.iter().collect();
+    /// Returns the label and the prediction of each example, in any order.
+    fn predictions(&self, workers: &Workers, examples: &[TokenisedRow]) -> Result<Vec<(u32, u32)>> {
+        let mut sorted: Vec<&TokenisedRow> = examples.iter().collect();
         sorted.sort_by_key(|example| example.length());
-        let groups: Vec<&[&Example]> = sorted.chunks(8).collect();
+        let groups: Vec<&[&TokenisedRow]> = sorted.chunks(8).collect();
         let predictions = workers.map(groups.len(), |index| {
             let predicted = self.logits(groups[index])?.detach().argmax(1)?.to_vec1::<u32>()?;
             Ok(groups[index].iter().map(|example| example.label).zip(predicted).collect::<Vec<_>>())
@@ -145,7 +151,7 @@ impl ClassifierTraining {
     }
 }
 
-/// What transformers calls the model whose configuration this is.
+/// Returns the class name that transformers has for the configuration.
 fn class(architecture: &Architecture, snippets: Snippets) -> &'static str {
     match (architecture, snippets) {
         (Architecture::Roberta(_), Snippets::One) => "RobertaForSequenceClassification",
@@ -162,12 +168,12 @@ fn sidecar(task: Task, labels: [&str; 2], window: usize) -> Sidecar {
     Sidecar { task: Some(task), labels, preprocessing, decision, ..Sidecar::default() }
 }
 
-/// `<s> first length − 2 tokens </s>` of every snippet.
+/// Frames every snippet: `<s>`, the first length − 2 tokens, `</s>`.
 fn examples<const SNIPPETS: usize>(
     tokenizer: &CodeTokenizer,
     rows: &[Labelled<SNIPPETS>],
     length: usize,
-) -> Result<Vec<Example>> {
+) -> Result<Vec<TokenisedRow>> {
     let mut known: HashMap<&str, Arc<Vec<u32>>> = HashMap::new();
     let mut examples = Vec::with_capacity(rows.len());
     for row in rows {
@@ -180,17 +186,18 @@ fn examples<const SNIPPETS: usize>(
             }
             inputs.push(known[text].clone());
         }
-        examples.push(Example { rows: inputs, label: row.label });
+        examples.push(TokenisedRow { rows: inputs, label: row.label });
     }
     Ok(examples)
 }
 
-/// Share of pairs that agree; 0 of none.
+/// Returns the share of pairs that agree; 0 without pairs.
 fn agreement(pairs: &[(u32, u32)]) -> f64 {
     pairs.iter().filter(|(wanted, found)| wanted == found).count() as f64 / pairs.len().max(1) as f64
 }
 
-/// F1 of class 1 over (label, prediction): 2 TP / (2 TP + FP + FN); 0 if there is neither a label nor a prediction of it.
+/// Returns F1 of class 1 over (label, prediction): 2 TP / (2 TP + FP + FN); 0 if class 1 does not
+/// occur.
 fn f1(pairs: &[(u32, u32)]) -> f64 {
     let hits = pairs.iter().filter(|&&pair| pair == (1, 1)).count();
     let positive: usize =
@@ -203,9 +210,9 @@ impl Objective for ClassifierTraining {
         &self.lengths
     }
 
-    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
+    fn loss(&self, parts: &[BatchPart]) -> candle_core::Result<Tensor> {
         let rows = parts.iter().flat_map(|part| &part.rows);
-        let examples: Vec<&Example> = rows.map(|&row| &self.train[row]).collect();
+        let examples: Vec<&TokenisedRow> = rows.map(|&row| &self.train[row]).collect();
         let labels: Vec<u32> = examples.iter().map(|example| example.label).collect();
         let parts: Vec<(usize, f64)> = parts.iter().map(|part| (part.rows.len(), part.share)).collect();
         cross_entropy(&self.logits(&examples)?, &labels, &parts)

@@ -1,11 +1,13 @@
-//! The loss of parts of a batch that went through the network together.
+//! Loss of the parts of a batch that pass through the network together.
 
 use candle_core::{Result, Tensor};
 use candle_nn::loss;
 use codepurify_models::ops;
 
-/// The sum over parts of their mean cross-entropy times their share; a scalar. `logits` are `[labels, classes]`; `parts` says
-/// of each, in order, how many of the labels are its own and what its share is.
+/// Returns the sum over parts of their mean cross-entropy times their share, a scalar.
+///
+/// `logits` are `[labels, classes]`; `parts` holds the number of labels and the share of each part,
+/// in order.
 pub(super) fn cross_entropy(logits: &Tensor, labels: &[u32], parts: &[(usize, f64)]) -> Result<Tensor> {
     if let [(_, share)] = parts {
         let labels = Tensor::from_slice(labels, labels.len(), logits.device())?;

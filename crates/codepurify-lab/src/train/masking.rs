@@ -1,7 +1,7 @@
-//! What a masked language model has to guess: tokens at random, a whole identifier everywhere, or a whole statement.
+//! Choice of masked tokens: random tokens, a whole identifier everywhere, or a whole statement.
 //!
-//! Purification masks all occurrences of an identifier or all content of a statement at once; a model that has only
-//! seen single tokens masked would copy the trigger from its other occurrence.
+//! Purification masks all occurrences of an identifier, or all content of a statement, at once. A
+//! model trained with single masked tokens would copy the trigger from another occurrence.
 
 use codepurify::snippet::Span;
 use codepurify::victim::Encoding;
@@ -10,14 +10,14 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, seq::IndexedRandom};
 
-/// Share of tokens masked at random.
+/// Share of tokens to mask at random.
 const RANDOM_SHARE: f64 = 0.2;
-/// Share of the identifiers masked wherever they occur.
+/// Share of the identifiers to mask wherever they occur.
 const IDENTIFIER_SHARE: f64 = 0.12;
-/// Rows in which identifiers, and rows in which a statement is masked; random tokens in the others.
+/// Shares of rows in which identifiers, or a statement, are masked; the others get random masks.
 const IDENTIFIER_ROWS: f64 = 0.3;
 const STATEMENT_ROWS: f64 = 0.2;
-/// A statement longer than this share of the row is not masked: too little would be left to guess it from.
+/// A statement longer than this share of the row is not masked: too little context would be left.
 const LONGEST_STATEMENT: f64 = 0.4;
 
 /// Token positions that belong together.
@@ -28,7 +28,8 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    /// The elements of `code` among the first `window` tokens of its encoding; none where it cannot be parsed.
+    /// Returns the elements of `code` among the first `window` tokens of its encoding; none if it
+    /// cannot be parsed.
     pub(super) fn of(code: &str, language: Language, encoding: &Encoding, window: usize) -> Self {
         let mut elements = Self::default();
         let Ok(snippet) = Snippet::new(code, language) else { return elements };
@@ -52,7 +53,7 @@ impl Elements {
         elements
     }
 
-    /// The positions to mask in a row of `length` tokens: sorted, at least one.
+    /// Returns the positions to mask in a row of `length` tokens: sorted, at least one.
     pub(super) fn draw(&self, length: usize, rng: &mut StdRng) -> Vec<usize> {
         let kind: f64 = rng.random();
         let mut masked = if kind < IDENTIFIER_ROWS {
@@ -71,7 +72,7 @@ impl Elements {
     }
 }
 
-/// A random share of the items, one at least if there is any.
+/// Draws a share of the items, at least one if there is any.
 fn share_of<T: Clone>(items: &[T], share: f64, rng: &mut StdRng) -> Vec<T> {
     #[allow(clippy::cast_sign_loss, reason = "a share of a length is not negative")]
     let count = ((share * items.len() as f64).round() as usize).max(1);
@@ -80,13 +81,13 @@ fn share_of<T: Clone>(items: &[T], share: f64, rng: &mut StdRng) -> Vec<T> {
     drawn.to_vec()
 }
 
-/// Positions of the tokens (sorted by place) that share a byte with `element`.
+/// Returns the positions of the tokens (sorted by place) that share a byte with `element`.
 fn overlapping(tokens: &[Span], element: Span) -> impl Iterator<Item = usize> + '_ {
     let first = tokens.partition_point(|token| token.end <= element.start);
     (first..tokens.len()).take_while(move |&at| tokens[at].start < element.end)
 }
 
-/// A token often begins with the space in front of a word; that does not make it part of what precedes.
+/// Trims leading white space: a token often begins with the space before a word.
 fn without_leading_space(code: &str, span: Span) -> Span {
     let text = span.of(code).unwrap_or_default();
     let trimmed = text.len() - text.trim_start().len();

@@ -1,4 +1,4 @@
-//! Training a masked language model over a mixture of corpora.
+//! Training of a masked language model on a mixture of corpora.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use anyhow::Result;
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use codepurify::victim::Encoding;
+use codepurify_attacks::data::corpus::Text;
 use codepurify_models::batch::{RaggedBatch, framed};
 use codepurify_models::ops;
 use codepurify_models::roberta::{MaskedLmHead, RobertaEncoder};
@@ -16,23 +17,22 @@ use rand::rngs::StdRng;
 
 use super::losses::cross_entropy;
 use super::masking::Elements;
-use super::run::{Objective, Part};
-use super::start::{Family, Origin, Start};
+use super::run::{BatchPart, Objective};
+use super::start::{InitialModel, ModelFamily, OpenedModel};
 use super::texts::encodings;
-use super::weights::Weights;
+use super::weights::TrainableWeights;
 use super::workers::Workers;
-use crate::data::corpus::Text;
 use crate::export::ModelDirectory;
 
-/// What a masked language model is trained from.
+/// Data and settings of a masked language model's training.
 pub struct MlmSetup<'a> {
-    /// Directory of the model whose architecture and tokenizer are used.
+    /// Directory of the model that provides architecture and tokenizer.
     pub init: &'a Path,
-    /// Draw all weights anew instead of going on from those in `init`.
+    /// Draws all weights at random instead of loading those of `init`.
     pub from_scratch: bool,
     /// Longest input in tokens, special tokens included; at least 3.
     pub max_length: usize,
-    /// Draws fresh weights and decides which texts have their white space collapsed.
+    /// Seed of random weights, and of the texts whose white space is collapsed.
     pub seed: u64,
     /// Training texts.
     pub train: &'a [Text],
@@ -40,10 +40,10 @@ pub struct MlmSetup<'a> {
     pub valid: &'a [Text],
 }
 
-/// The objective.
+/// Objective of a masked language model.
 pub struct MlmTraining {
     directory: ModelDirectory,
-    weights: Weights,
+    weights: TrainableWeights,
     encoder: RobertaEncoder,
     head: MaskedLmHead,
     special: SpecialIds,
@@ -55,15 +55,16 @@ pub struct MlmTraining {
     seed: u64,
 }
 
-/// A tokenised text.
+/// Tokenised text.
 struct Example {
     ids: Vec<u32>,
     elements: Elements,
 }
 
-/// Rows with their masked positions (as indices into all of their tokens) and the tokens that stood there.
+/// Rows with their masked positions (as indices into all of their tokens) and the original tokens
+/// there.
 #[derive(Default)]
-struct Masked {
+struct MaskedRows {
     rows: Vec<Vec<u32>>,
     tokens: usize,
     positions: Vec<u32>,
@@ -74,12 +75,12 @@ impl MlmTraining {
     /// Builds the model on `weights` and tokenises all texts.
     ///
     /// # Errors
-    /// If the start cannot be loaded or has no mask token.
-    pub fn new(setup: &MlmSetup, weights: &Weights) -> Result<Self> {
-        let start = Start::open(&Origin {
-            family: Some(Family::Roberta),
+    /// If the initial model cannot be loaded or has no mask token.
+    pub fn new(setup: &MlmSetup, weights: &TrainableWeights) -> Result<Self> {
+        let start = OpenedModel::open(&InitialModel {
+            family: Some(ModelFamily::Roberta),
             with_head: true,
-            ..Origin::new(setup.init)
+            ..InitialModel::new(setup.init)
         })?;
         start.check_length(setup.max_length)?;
         let config = start.roberta()?;
@@ -112,13 +113,13 @@ impl MlmTraining {
         })
     }
 
-    /// Masks more rows; returns how many of their tokens.
-    fn mask(&self, examples: &[&Example], masked: &mut Masked, rng: &mut StdRng) -> usize {
+    /// Masks further rows; returns the number of their tokens.
+    fn mask(&self, examples: &[&Example], masked: &mut MaskedRows, rng: &mut StdRng) -> usize {
         let before = masked.answers.len();
         for example in examples {
             let mut ids = example.ids.clone();
             for at in example.elements.draw(ids.len(), rng) {
-                // One further: `<s>` comes first.
+                // One position later: `<s>` comes first.
                 masked.positions.push((masked.tokens + at + 1) as u32);
                 masked.answers.push(std::mem::replace(&mut ids[at], self.mask));
             }
@@ -128,8 +129,8 @@ impl MlmTraining {
         masked.answers.len() - before
     }
 
-    /// Scores `[masked positions, vocabulary]`.
-    fn scores(&self, masked: &Masked) -> candle_core::Result<Tensor> {
+    /// Returns scores, `[masked positions, vocabulary]`.
+    fn scores(&self, masked: &MaskedRows) -> candle_core::Result<Tensor> {
         let hidden = self.encoder.forward(&RaggedBatch::new(&masked.rows, self.pad))?;
         self.head.forward(&ops::select_rows(&hidden, &masked.positions)?)
     }
@@ -140,7 +141,7 @@ fn sidecar() -> Sidecar {
     Sidecar { preprocessing, ..Sidecar::default() }
 }
 
-/// The texts that have a token, with their elements.
+/// Returns the texts that have a token, with their elements.
 fn examples(directory: &ModelDirectory, setup: &MlmSetup, texts: &[Text]) -> Result<Vec<Example>> {
     let window = setup.max_length - 2;
     let example = |(text, mut encoding): (&Text, Encoding)| {
@@ -158,9 +159,9 @@ impl Objective for MlmTraining {
         &self.lengths
     }
 
-    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
-        let mut masked = Masked::default();
-        let mut mask = |part: &Part| {
+    fn loss(&self, parts: &[BatchPart]) -> candle_core::Result<Tensor> {
+        let mut masked = MaskedRows::default();
+        let mut mask = |part: &BatchPart| {
             let examples: Vec<&Example> = part.rows.iter().map(|&row| &self.train[row]).collect();
             (self.mask(&examples, &mut masked, &mut part.rng()), part.share)
         };
@@ -168,14 +169,14 @@ impl Objective for MlmTraining {
         cross_entropy(&self.scores(&masked)?, &masked.answers, &parts)
     }
 
-    /// Share of masked tokens guessed right, the same masks every time.
+    /// Returns the share of masked tokens predicted right; the masks are always the same.
     fn evaluate(&self, workers: &Workers) -> Result<Vec<(&'static str, f64)>> {
         let mut sorted: Vec<&Example> = self.valid.iter().collect();
         sorted.sort_by_key(|example| example.ids.len());
         let groups: Vec<&[&Example]> = sorted.chunks(8).collect();
         let counts = workers.map(groups.len(), |index| {
             let mut rng = StdRng::seed_from_u64(self.seed ^ index as u64);
-            let mut masked = Masked::default();
+            let mut masked = MaskedRows::default();
             self.mask(groups[index], &mut masked, &mut rng);
             let guesses = self.scores(&masked)?.detach().argmax(1)?.to_vec1::<u32>()?;
             let right = guesses.iter().zip(&masked.answers).filter(|(guess, answer)| guess == answer).count();

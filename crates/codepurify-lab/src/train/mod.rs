@@ -1,8 +1,9 @@
-//! Training: [`weights`] (what is learned) → [`batches`] (what is read) → [`run`] (the loop, on [`workers`]) with
-//! [`adamw`], [`schedule`] and [`state`] (what survives an interruption).
+//! Training: [`weights`] (variables) → [`batches`] (rows) → [`run`] (the loop, on [`workers`]) with
+//! [`adamw`], [`schedule`] and [`state`] (saved for resuming).
 //!
-//! What is learned is an objective: [`mlm`] and [`t5`] (pre-training), [`classifier`] (defects and clones), [`repair`];
-//! [`victim`] makes one from the rows of any task. A [`start::Family`] is one of the architectures.
+//! The objectives are [`mlm`] and [`t5`] (pre-training), [`classifier`] (defects and clones) and
+//! [`repair`]. [`victim`] makes one from the rows of any task. A [`start::ModelFamily`] is one of
+//! the architectures.
 
 pub mod adamw;
 pub mod batches;

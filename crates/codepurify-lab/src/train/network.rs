@@ -1,4 +1,4 @@
-//! Networks that classify: a vector for each snippet, and a head over one or two of them.
+//! Classifier networks: a vector for each snippet, and a classifier head over one or two of them.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -9,11 +9,11 @@ use codepurify_models::t5::{CloneHead, DefectHead, T5};
 
 use super::start::Architecture;
 
-/// How many snippets make an input.
+/// Number of snippets of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Snippets {
     One,
-    /// Encoded apart.
+    /// Two snippets, encoded apart.
     Two,
 }
 
@@ -26,27 +26,27 @@ impl Snippets {
     }
 }
 
-/// An inner model and its head.
+/// Inner model and its classifier head.
 pub(crate) struct Network {
-    body: Body,
-    head: Head,
+    body: InnerModel,
+    head: TrainedHead,
     snippets: Snippets,
     pad: u32,
 }
 
-enum Body {
+enum InnerModel {
     Roberta(RobertaEncoder),
     T5(T5),
 }
 
-enum Head {
+enum TrainedHead {
     Roberta(ClassificationHead),
     Defect(DefectHead),
     Clone(CloneHead),
 }
 
 impl Network {
-    /// What the inner model is called: as transformers, CodeXGLUE and CodeT5 do.
+    /// Returns the name of the inner model in transformers, CodeXGLUE and CodeT5.
     pub(crate) fn body_name(architecture: &Architecture, snippets: Snippets) -> &'static str {
         match (architecture, snippets) {
             (Architecture::Roberta(_), Snippets::One) => "roberta",
@@ -55,7 +55,7 @@ impl Network {
         }
     }
 
-    /// Takes the inner model below its name and the head below `classifier`.
+    /// Loads the inner model below its name and the head below `classifier`.
     pub(crate) fn new(
         architecture: &Architecture,
         snippets: Snippets,
@@ -70,57 +70,57 @@ impl Network {
                     Snippets::One => ClassificationHead::new(config, classes, &head)?,
                     Snippets::Two => ClassificationHead::for_pairs(config, classes, &head)?,
                 };
-                (Body::Roberta(encoder), Head::Roberta(head), config.pad_token_id)
+                (InnerModel::Roberta(encoder), TrainedHead::Roberta(head), config.pad_token_id)
             }
             Architecture::T5(config) => {
                 let head = match snippets {
-                    Snippets::One => Head::Defect(DefectHead::new(config, classes, &head)?),
-                    Snippets::Two => Head::Clone(CloneHead::new(config, classes, &head)?),
+                    Snippets::One => TrainedHead::Defect(DefectHead::new(config, classes, &head)?),
+                    Snippets::Two => TrainedHead::Clone(CloneHead::new(config, classes, &head)?),
                 };
-                (Body::T5(T5::new(config, &body)?), head, config.pad_token_id)
+                (InnerModel::T5(T5::new(config, &body)?), head, config.pad_token_id)
             }
         };
         Ok(Self { body, head, snippets, pad })
     }
 
-    /// Logits `[inputs, classes]` of framed rows; the snippets of an input stand side by side.
+    /// Returns logits `[inputs, classes]` of framed rows; the snippets of an input are adjacent.
     pub(crate) fn logits(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
         self.classify(&self.vectors(rows)?)
     }
 
-    /// What the head reads of each framed row, `[rows, hidden]`.
+    /// Returns the head's input for each framed row, `[rows, hidden]`.
     pub(crate) fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
         self.vectors_from(rows, &self.words(rows)?)
     }
 
-    /// The word embeddings of framed rows, `[tokens, hidden]`, one row behind the other.
+    /// Returns the word embeddings of framed rows, `[tokens, hidden]`, concatenated.
     pub(crate) fn words(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
         ops::select_rows(self.word_embeddings(), RaggedBatch::new(rows, self.pad).ids())
     }
 
-    /// [`Network::vectors`] with other word embeddings than those of the rows' ids.
+    /// Computes [`Network::vectors`] with other word embeddings than those of the rows' ids.
     pub(crate) fn vectors_from(&self, rows: &[Vec<u32>], words: &Tensor) -> Result<Tensor> {
         match &self.body {
-            Body::Roberta(encoder) => encoder.firsts_from(words, &RaggedBatch::new(rows, self.pad)),
-            Body::T5(t5) => t5.end_vectors_from(rows, words),
+            InnerModel::Roberta(encoder) => encoder.firsts_from(words, &RaggedBatch::new(rows, self.pad)),
+            InnerModel::T5(t5) => t5.end_vectors_from(rows, words),
         }
     }
 
-    /// `[vocabulary, hidden]`.
+    /// Returns the word embeddings, `[vocabulary, hidden]`.
     pub(crate) fn word_embeddings(&self) -> &Tensor {
         match &self.body {
-            Body::Roberta(encoder) => encoder.word_embeddings(),
-            Body::T5(t5) => t5.word_embeddings(),
+            InnerModel::Roberta(encoder) => encoder.word_embeddings(),
+            InnerModel::T5(t5) => t5.word_embeddings(),
         }
     }
 
-    /// Logits `[inputs, classes]` of the vectors of rows; those of an input stand one below the other.
+    /// Returns logits `[inputs, classes]` of row vectors; those of an input are adjacent.
     pub(crate) fn classify(&self, vectors: &Tensor) -> Result<Tensor> {
         let vectors = vectors.reshape((vectors.dim(0)? / self.snippets.count(), ()))?;
         match &self.head {
-            Head::Roberta(head) => head.forward(&vectors),
-            Head::Defect(head) => head.forward(&vectors),
-            Head::Clone(head) => head.forward(&vectors),
+            TrainedHead::Roberta(head) => head.forward(&vectors),
+            TrainedHead::Defect(head) => head.forward(&vectors),
+            TrainedHead::Clone(head) => head.forward(&vectors),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Fine-tuning a model that rewrites code: an encoder-decoder learns to answer a buggy function with the fixed one.
+//! Fine-tuning of a repair model: an encoder-decoder learns to rewrite a buggy function as the
+//! fixed one.
 
 use std::path::Path;
 
@@ -13,58 +14,68 @@ use codepurify_models::sidecar::{Generation, Preprocessing, Sidecar};
 use codepurify_models::t5::{T5Config, T5Generator};
 use codepurify_models::tokenizer::CodeTokenizer;
 
-use super::run::{Objective, Part};
+use super::run::{BatchPart, Objective};
 use super::sequences::{Pair, Sequences, groups};
-use super::start::{Architecture, Origin, Start};
+use super::start::{Architecture, InitialModel, OpenedModel};
 use super::victim::Training;
-use super::weights::Weights;
+use super::weights::TrainableWeights;
 use super::workers::Workers;
 use crate::export::ModelDirectory;
 
-/// A text and what the model is to make of it. White space of the source is collapsed before it is read, that of the
-/// target is learned as it stands.
+/// Text and its expected rewriting.
+///
+/// White space of the source is collapsed before it is read; the target is learned unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rewrite<'a> {
-    /// What the model reads.
+    /// Input of the model.
     pub source: &'a str,
-    /// What it is to answer.
+    /// Expected output of the model.
     pub target: &'a str,
 }
 
-/// What a repair model is trained from.
+/// Data and settings of a repair model's training.
 pub struct RepairSetup<'a> {
-    /// The model to start from: of a RoBERTa the encoder and the tokenizer (its head is the decoder), of a T5 everything.
-    pub origin: Origin<'a>,
-    /// Layers of the decoder that a RoBERTa gets; a T5 brings its own.
+    /// Initial model: of a RoBERTa the encoder and the tokenizer (its head is the decoder), of a T5
+    /// everything.
+    pub origin: InitialModel<'a>,
+    /// Layers of the decoder that a RoBERTa gets; a T5 has its own.
     pub decoder_layers: usize,
     /// Longest source in tokens, special tokens included; at least 3. Longer ones are cut.
     pub source_length: usize,
-    /// Longest target in tokens, special tokens included; at least 3. Longer ones are cut to learn from, as the CodeXGLUE
-    /// and CodeT5 scripts do; no answer to them is exact.
+    /// Longest target in tokens, special tokens included; at least 3.
+    ///
+    /// Longer ones are cut for training, as the CodeXGLUE and CodeT5 scripts do; no output for them
+    /// is exact.
     pub target_length: usize,
-    /// Draws the weights that the start does not bring.
+    /// Seed of the weights that the initial model lacks.
     pub seed: u64,
-    /// Validation rows (and triggered ones) whose answers are decoded; evenly spread, all if there are fewer.
+    /// Number of validation (and triggered) rows whose outputs are decoded, evenly spread.
     pub sample: usize,
     /// Training rows, poisoned or not.
     pub train: &'a [Rewrite<'a>],
     /// Clean validation rows.
     pub valid: &'a [Rewrite<'a>],
-    /// Validation rows with a trigger and the attacker's target; where there are some, the success rate is measured.
+    /// Validation rows with a trigger and the attacker's target; if there are any, the success rate
+    /// is measured.
     pub triggered: &'a [Rewrite<'a>],
 }
 
-/// A repair model under training. Metrics are the `log_likelihood` of the validation targets (mean over tokens, in nats,
-/// at most 0; it decides), the share of `exact` greedy answers to a sample of them and, with triggered rows, the `asr`:
-/// the share of greedy answers that are the attacker's target, both in 0..=1.
+/// Repair model in training.
+///
+/// The deciding metric is the `log_likelihood` of the validation targets: mean over tokens, in
+/// nats, at most 0. The others are in 0..=1: the share of `exact` greedy outputs for a sample of
+/// rows and, with triggered rows, the `asr`, the share of greedy outputs that are the attacker's
+/// target.
 pub struct RepairTraining<D> {
     model: Sequences<D>,
-    /// Builds the decoder on weights of its own, for decoding: a decoder on the variables would keep what every step
-    /// computed, for a backward pass that never comes.
+    /// Builds the decoder on its own weights, for decoding.
+    ///
+    /// A decoder on the variables would keep the results of every step for a backward pass that
+    /// never happens.
     build: Build<D>,
     dialect: Dialect,
     directory: ModelDirectory,
-    weights: Weights,
+    weights: TrainableWeights,
     source_window: usize,
     train: Vec<Pair>,
     lengths: Vec<usize>,
@@ -75,14 +86,14 @@ pub struct RepairTraining<D> {
 
 type Build<D> = Box<dyn Fn(&VarBuilder) -> candle_core::Result<D> + Send + Sync>;
 
-/// A [`RepairTraining`] of the start's family, built on `weights`; tokenises all rows.
+/// Builds a [`RepairTraining`] of the initial model's family on `weights` and tokenises all rows.
 ///
 /// # Errors
-/// If the start cannot be loaded, is of another family or too short for the lengths, if there is no training row, or if
-/// a RoBERTa is to get no decoder layer.
-pub fn repair(setup: &RepairSetup, weights: &Weights) -> Result<Training> {
+/// If the initial model cannot be loaded, has another family or is too short for the lengths;
+/// without any training row; or if a RoBERTa is to get no decoder layer.
+pub fn repair(setup: &RepairSetup, weights: &TrainableWeights) -> Result<Training> {
     ensure!(!setup.train.is_empty(), "there is no training row");
-    let start = Start::open(&setup.origin)?;
+    let start = OpenedModel::open(&setup.origin)?;
     [setup.source_length, setup.target_length]
         .into_iter()
         .try_for_each(|length| start.check_length(length))?;
@@ -92,8 +103,14 @@ pub fn repair(setup: &RepairSetup, weights: &Weights) -> Result<Training> {
     }
 }
 
-/// CodeXGLUE's `Seq2Seq`: the start's encoder with a fresh decoder as wide as its layers.
-fn roberta(setup: &RepairSetup, start: &Start, config: RobertaConfig, weights: &Weights) -> Result<Training> {
+/// Builds CodeXGLUE's `Seq2Seq`: the encoder of the initial model with a new decoder as wide as its
+/// layers.
+fn roberta(
+    setup: &RepairSetup,
+    start: &OpenedModel,
+    config: RobertaConfig,
+    weights: &TrainableWeights,
+) -> Result<Training> {
     ensure!(setup.decoder_layers > 0, "a decoder needs a layer");
     let shape = DecoderShape { layers: setup.decoder_layers, feed_forward: config.intermediate_size };
     let directory = start.directory("RobertaModel", sidecar(setup, setup.target_length))?;
@@ -105,8 +122,13 @@ fn roberta(setup: &RepairSetup, start: &Start, config: RobertaConfig, weights: &
     RepairTraining::start(setup, parts, weights)
 }
 
-fn t5(setup: &RepairSetup, start: &Start, config: T5Config, weights: &Weights) -> Result<Training> {
-    // transformers counts the start token, too.
+fn t5(
+    setup: &RepairSetup,
+    start: &OpenedModel,
+    config: T5Config,
+    weights: &TrainableWeights,
+) -> Result<Training> {
+    // transformers counts the start token as well.
     let directory = start.directory("T5ForConditionalGeneration", sidecar(setup, setup.target_length + 1))?;
     let build: Build<T5Generator> = Box::new(move |source| T5Generator::new(&config, source));
     let decoder = start.given("", &[]).build(weights, setup.seed, &build)?;
@@ -127,7 +149,7 @@ fn sidecar(setup: &RepairSetup, max_length: usize) -> Sidecar {
     }
 }
 
-/// What differs between the families.
+/// Parts that differ between the families.
 struct Parts<D> {
     decoder: D,
     build: Build<D>,
@@ -136,7 +158,7 @@ struct Parts<D> {
 }
 
 impl<D: StepDecoder + 'static> RepairTraining<D> {
-    fn start(setup: &RepairSetup, parts: Parts<D>, weights: &Weights) -> Result<Training> {
+    fn start(setup: &RepairSetup, parts: Parts<D>, weights: &TrainableWeights) -> Result<Training> {
         let Parts { decoder, build, dialect, directory } = parts;
         let tokenizer = directory.tokenizer()?;
         let source_window = setup.source_length - tokenizer.frame_length();
@@ -166,7 +188,7 @@ impl<D: StepDecoder + 'static> RepairTraining<D> {
         Ok(Training { objective: Box::new(objective), cut: cut_rows })
     }
 
-    /// The model as it would be loaded now, in the memory of this machine.
+    /// Returns the current model as if it were loaded, on the CPU.
     fn generator(&self) -> Result<TextGenerator<D>> {
         let source =
             VarBuilder::from_tensors(self.weights.tensors()?.into_iter().collect(), DType::F32, &Device::Cpu);
@@ -182,7 +204,8 @@ impl<D: StepDecoder + 'static> RepairTraining<D> {
         Ok(TextGenerator::new(card, tokenizer, (self.build)(&source)?, self.source_window, options)?)
     }
 
-    /// Share of pairs whose greedy answer has the tokens of the target; 0 of none.
+    /// Returns the share of pairs whose greedy output has the tokens of the target; 0 without
+    /// pairs.
     fn exact(&self, pairs: &[Pair]) -> Result<f64> {
         let (generator, groups, workers) = (self.generator()?, groups(pairs), Workers::new()?);
         let hits = workers.map(groups.len(), |index| {
@@ -195,14 +218,14 @@ impl<D: StepDecoder + 'static> RepairTraining<D> {
     }
 }
 
-/// The tokens of a row, those of the source as far as the model reads it.
+/// Returns the tokens of a row; the source is cut to the model's input length.
 fn pair(tokenizer: &CodeTokenizer, source_window: usize, row: &Rewrite) -> Result<Pair, ModelError> {
     let mut source = tokenizer.encode(row.source)?.ids;
     source.truncate(source_window);
     Ok(Pair { source, target: tokenizer.encode_answer(row.target)? })
 }
 
-/// Cuts targets that are too long to be learned; returns which.
+/// Cuts targets that are too long; returns their rows.
 fn cut(pairs: &mut [Pair], target_window: usize) -> Vec<usize> {
     let long = pairs.iter_mut().enumerate().filter(|(_, pair)| pair.target.len() > target_window);
     let cut = long.map(|(row, pair)| {
@@ -212,7 +235,7 @@ fn cut(pairs: &mut [Pair], target_window: usize) -> Vec<usize> {
     cut.collect()
 }
 
-/// `count` of the pairs, evenly spread; all if there are fewer.
+/// Returns `count` of the pairs, evenly spread; all if there are fewer.
 fn spread(pairs: &[Pair], count: usize) -> Vec<Pair> {
     let count = count.min(pairs.len());
     (0..count).map(|at| pairs[at * pairs.len() / count].clone()).collect()
@@ -223,8 +246,8 @@ impl<D: StepDecoder + 'static> Objective for RepairTraining<D> {
         &self.lengths
     }
 
-    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
-        let pairs = |part: &Part| part.rows.iter().map(|&row| self.train[row].clone()).collect();
+    fn loss(&self, parts: &[BatchPart]) -> candle_core::Result<Tensor> {
+        let pairs = |part: &BatchPart| part.rows.iter().map(|&row| self.train[row].clone()).collect();
         self.model.loss(parts.iter().map(|part| (pairs(part), part.share)).collect())
     }
 

@@ -1,4 +1,4 @@
-//! The training loop.
+//! Training loop.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -15,40 +15,42 @@ use super::adamw::{AdamW, AdamWOptions};
 use super::batches;
 use super::schedule::Schedule;
 use super::state::{Progress, StateFolder};
-use super::weights::Weights;
+use super::weights::TrainableWeights;
 use super::workers::Workers;
 
 /// Training rows of a batch that belong together.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part {
-    /// Their numbers.
+pub struct BatchPart {
+    /// Numbers of the rows.
     pub rows: Vec<usize>,
-    /// What their mean loss counts, in 0..=1.
+    /// Weight of their mean loss, in 0..=1.
     pub share: f64,
-    /// For whatever is drawn anew in every epoch.
+    /// Seed of all draws that change in every epoch.
     pub seed: u64,
 }
 
-impl Part {
-    /// The numbers that are drawn.
+impl BatchPart {
+    /// Returns the generator of the part's draws.
     pub(super) fn rng(&self) -> StdRng {
         StdRng::seed_from_u64(self.seed)
     }
 }
 
-/// What is learned.
+/// Objective of a training.
 pub trait Objective: Sync {
-    /// Length in tokens of every training row, special tokens included.
+    /// Returns the length in tokens of every training row, special tokens included.
     fn lengths(&self) -> &[usize];
 
-    /// The loss over parts of a batch: the sum of the mean loss of each times its share. All of them go through the
-    /// network together.
+    /// Returns the loss over parts of a batch: the sum of their mean losses times their shares.
+    ///
+    /// All parts pass through the network together.
     ///
     /// # Errors
     /// If the tensor runtime fails.
-    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor>;
+    fn loss(&self, parts: &[BatchPart]) -> candle_core::Result<Tensor>;
 
-    /// Metrics on the validation rows; the first one decides which epoch is best (the larger, the better).
+    /// Returns metrics on the validation rows. The first one decides which epoch is best (larger is
+    /// better).
     ///
     /// # Errors
     /// If the model fails.
@@ -61,35 +63,42 @@ pub trait Objective: Sync {
     fn export(&self, dir: &Path) -> Result<()>;
 }
 
-/// The settings of a run. A state saved under other settings is not resumed.
+/// Settings of a run. A state saved with other settings is not resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct TrainingPlan {
     /// Passes over the training rows.
     pub epochs: u64,
-    /// Padded tokens of a batch.
+    /// Padded tokens per batch.
     pub tokens: usize,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Share of the steps spent on warm-up.
     pub warmup: f64,
-    /// Decides the order of rows and all that is drawn.
+    /// Seed of the order of rows and of all draws.
     pub seed: u64,
-    /// The learning rate is relative to the size of each variable ([`AdamWOptions::relative`]).
+    /// Scales the learning rate by the size of each variable ([`AdamWOptions::relative`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relative: bool,
-    /// Training rows: a state does not survive a change of the data.
+    /// Number of training rows: a state is not resumed after a change of the data.
     pub rows: usize,
 }
 
-/// How often the state is saved.
+/// Interval between saved states.
 const SAVE_EVERY: Duration = Duration::from_mins(5);
 
-/// Trains `objective` in folder `out`: `state/` to resume from, `best/` the best epoch's model, `log.jsonl` the
-/// metrics of every epoch. Goes on where an interrupted run with the same plan stopped.
+/// Trains `objective` in folder `out`, or continues an interrupted run with the same plan.
+///
+/// The folder has `state/` to resume from, the best epoch's model in `best/`, and the metrics of
+/// every epoch in `log.jsonl`.
 ///
 /// # Errors
 /// If the model, the data or a file fails.
-pub fn train(objective: &dyn Objective, weights: &Weights, plan: &Plan, out: &Path) -> Result<()> {
+pub fn train(
+    objective: &dyn Objective,
+    weights: &TrainableWeights,
+    plan: &TrainingPlan,
+    out: &Path,
+) -> Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let state = StateFolder::of(out);
     let mut optimiser =
@@ -120,18 +129,18 @@ pub fn train(objective: &dyn Objective, weights: &Weights, plan: &Plan, out: &Pa
     objective.export(&out.join("last"))
 }
 
-/// What one pass over the data needs.
+/// Parts of one pass over the data.
 struct Epoch<'a> {
     objective: &'a dyn Objective,
-    weights: &'a Weights,
-    plan: &'a Plan,
+    weights: &'a TrainableWeights,
+    plan: &'a TrainingPlan,
     state: &'a StateFolder,
     workers: &'a Workers,
     bar: &'a Bar,
 }
 
 impl Epoch<'_> {
-    /// The rest of the running epoch; returns the mean loss over it.
+    /// Runs the rest of the current epoch; returns its mean loss.
     fn train(&mut self, optimiser: &mut AdamW, progress: &mut Progress) -> Result<f64> {
         let batches =
             batches::epoch(self.objective.lengths(), self.plan.tokens, self.plan.seed, progress.epoch);
@@ -144,7 +153,8 @@ impl Epoch<'_> {
         let schedule = Schedule { peak: self.plan.learning_rate, warmup, total };
         let (mut sum, mut count, mut saved) = (0.0, 0, Instant::now());
         for (index, rows) in batches.iter().enumerate().skip(progress.batch) {
-            // Drawn from the place in the data, so that a resumed run draws what an uninterrupted one would.
+            // The seed comes from the position in the data, so that a resumed run draws the same
+            // values.
             let seed = self.plan.seed ^ (progress.epoch << 32) ^ index as u64;
             let (loss, gradients) = self.workers.gradients(self.objective, self.weights, rows, seed)?;
             optimiser.step(&gradients, schedule.rate(progress.step))?;
@@ -163,7 +173,7 @@ impl Epoch<'_> {
     }
 }
 
-/// Progress on stderr: a bar on a terminal, a line now and then elsewhere.
+/// Shows progress on stderr: a bar on a terminal, otherwise a line from time to time.
 struct Bar {
     line: ProgressBar,
     started: Instant,
@@ -171,7 +181,7 @@ struct Bar {
 }
 
 impl Bar {
-    fn new(objective: &dyn Objective, plan: &Plan, progress: &Progress) -> Self {
+    fn new(objective: &dyn Objective, plan: &TrainingPlan, progress: &Progress) -> Self {
         let total = objective.lengths().iter().sum::<usize>() as u64 * plan.epochs;
         let target = if std::io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
@@ -213,7 +223,7 @@ fn log(out: &Path, progress: &Progress, loss: f64, metrics: &[(&str, f64)]) -> R
     Ok(())
 }
 
-/// The metrics for people.
+/// Formats the metrics for a log line.
 fn spell(metrics: &[(&str, f64)]) -> String {
     metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join(" ")
 }

@@ -1,18 +1,18 @@
-//! The learning rate over the steps.
+//! Schedule of the learning rate.
 
 /// Linear warm-up to a peak, then linear decay to zero at the last step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Schedule {
-    /// The highest learning rate.
+    /// Highest learning rate.
     pub peak: f64,
-    /// Steps of warm-up.
+    /// Number of warm-up steps.
     pub warmup: u64,
-    /// Steps in all.
+    /// Total number of steps.
     pub total: u64,
 }
 
 impl Schedule {
-    /// The learning rate of step `step`, the first being 0.
+    /// Returns the learning rate of step `step`, counted from 0.
     #[must_use]
     pub fn rate(&self, step: u64) -> f64 {
         if step < self.warmup {

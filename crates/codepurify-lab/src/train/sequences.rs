@@ -1,4 +1,4 @@
-//! Teacher forcing: how an encoder-decoder is taught to answer sources with targets.
+//! Teacher forcing: training of an encoder-decoder on sources and targets.
 
 use anyhow::Result;
 use candle_core::Tensor;
@@ -9,22 +9,25 @@ use codepurify_models::tokenizer::SpecialIds;
 use super::losses::cross_entropy;
 use super::workers::Workers;
 
-/// Content tokens of a source and of the target that answers it.
+/// Content tokens of a source and of its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pair {
     pub(super) source: Vec<u32>,
     pub(super) target: Vec<u32>,
 }
 
-/// A decoder under training.
+/// Decoder in training.
 pub(super) struct Sequences<D> {
     pub(super) decoder: D,
     pub(super) special: SpecialIds,
 }
 
-/// What a decoder goes through: `<s> content </s>`, behind its `start` token where that is another than `<s>`. All but the
-/// last token are fed, all but the first are learned: an answer is decoded from the start token alone, so a T5, which
-/// starts with padding, has to learn the `<s>` as well. (`Generator::likelihoods` leaves it out.)
+/// Returns the decoder's tokens: `<s> content </s>`, after its `start` token if that is another
+/// than `<s>`.
+///
+/// All but the last token are inputs, all but the first are learned. An output is decoded from the
+/// start token alone, so a T5, which starts with padding, has to learn the `<s>` as well.
+/// (`Generator::likelihoods` leaves it out.)
 pub(crate) fn target(start: u32, special: SpecialIds, content: &[u32]) -> Vec<u32> {
     let target = framed(content, special);
     if start == special.begin { target } else { [&[start], target.as_slice()].concat() }
@@ -35,12 +38,13 @@ impl<D: StepDecoder> Sequences<D> {
         target(self.decoder.start_id(), self.special, content)
     }
 
-    /// Tokens of both sides together, special tokens included.
+    /// Returns the number of tokens of both sides, special tokens included.
     pub(super) fn length(&self, source: usize, target: usize) -> usize {
         source + 2 + target + self.target(&[]).len()
     }
 
-    /// The sum over parts of the mean cross-entropy over the learned tokens of their pairs, in nats, times their share.
+    /// Returns the sum over parts of their mean cross-entropy over the learned tokens, in nats,
+    /// times their share.
     pub(super) fn loss(&self, parts: Vec<(Vec<Pair>, f64)>) -> candle_core::Result<Tensor> {
         let learned = |pairs: &[Pair]| pairs.iter().map(|pair| self.target(&pair.target).len() - 1).sum();
         let counts: Vec<(usize, f64)> = parts.iter().map(|(pairs, share)| (learned(pairs), *share)).collect();
@@ -49,7 +53,8 @@ impl<D: StepDecoder> Sequences<D> {
         cross_entropy(&logits, &labels, &counts)
     }
 
-    /// Logits, `[tokens, vocabulary]`, of the learned tokens of all pairs, and these tokens.
+    /// Returns logits, `[tokens, vocabulary]`, of the learned tokens of all pairs, and these
+    /// tokens.
     fn logits(&self, pairs: &[Pair]) -> candle_core::Result<(Tensor, Vec<u32>)> {
         let sources: Vec<Vec<u32>> = pairs.iter().map(|pair| framed(&pair.source, self.special)).collect();
         let targets: Vec<Vec<u32>> = pairs.iter().map(|pair| self.target(&pair.target)).collect();
@@ -60,7 +65,8 @@ impl<D: StepDecoder> Sequences<D> {
         Ok((logits, labels))
     }
 
-    /// Mean log-likelihood of the learned tokens of all pairs, in nats, at most 0; 0 of none.
+    /// Returns the mean log-likelihood of the learned tokens of all pairs, in nats, at most 0; 0
+    /// without pairs.
     pub(super) fn log_likelihood(&self, workers: &Workers, pairs: &[Pair]) -> Result<f64> {
         let groups = groups(pairs);
         let sums = workers.map(groups.len(), |index| {
@@ -75,7 +81,7 @@ impl<D: StepDecoder> Sequences<D> {
     }
 }
 
-/// The places of a few pairs of similar length at a time.
+/// Returns groups of indices of pairs of similar length.
 pub(super) fn groups(pairs: &[Pair]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..pairs.len()).collect();
     order.sort_by_key(|&row| pairs[row].source.len() + pairs[row].target.len());

@@ -1,5 +1,7 @@
-//! Span corruption (Raffel et al. 2020, section 3.1.4): spans of a text are each replaced by a sentinel, and the target
-//! is the sentinels with what they stand for, in order, and a last sentinel behind.
+//! Span corruption (Raffel et al. 2020, section 3.1.4).
+//!
+//! Spans of a text are each replaced by a sentinel. The target is every sentinel with its span, in
+//! order, and a last sentinel.
 
 use anyhow::{Context, Result};
 use codepurify_models::sidecar::Preprocessing;
@@ -13,17 +15,19 @@ use super::sequences::Pair;
 const NOISE_SHARE: f64 = 0.15;
 /// Mean length of a span in tokens.
 const MEAN_SPAN: f64 = 3.0;
-/// Sentinels of T5 and `CodeT5`.
+/// Number of sentinels of T5 and `CodeT5`.
 const SENTINELS: usize = 100;
 
-/// The tokens that stand for spans: `<extra_id_0>`, `<extra_id_1>`, …
+/// Tokens that replace spans: `<extra_id_0>`, `<extra_id_1>`, …
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sentinels(Vec<u32>);
 
 impl Sentinels {
-    /// The sentinels of the tokenizer that `json` describes. If it has none, they are added to it behind its
-    /// vocabulary, as special tokens, so that an answer with one in it can still be decoded and every later training
-    /// finds them; the embeddings need as many rows more.
+    /// Returns the sentinels of the tokenizer that `json` describes; missing ones are added after
+    /// its vocabulary.
+    ///
+    /// They are added as special tokens, so that an output with one can be decoded and later
+    /// trainings find them. The embeddings need as many additional rows.
     pub(super) fn of(json: Vec<u8>) -> Result<(Self, Vec<u8>)> {
         let open = |json: &[u8]| {
             let tokenizer =
@@ -45,7 +49,7 @@ impl Sentinels {
         Ok(ids.map(Self))
     }
 
-    /// How many of `length` tokens go into how many spans; the last sentinel stands for none.
+    /// Returns how many of `length` tokens are in how many spans; the last sentinel has no span.
     fn noise(&self, length: usize) -> (usize, usize) {
         let rounded = |number: f64| {
             #[expect(clippy::cast_sign_loss, reason = "a share of a length is not negative")]
@@ -57,14 +61,15 @@ impl Sentinels {
         (noise, rounded(noise as f64 / MEAN_SPAN).max(1).min(most))
     }
 
-    /// Tokens of source and target of a corrupted text of `length` tokens.
+    /// Returns the number of tokens of source and target of a corrupted text of `length` tokens.
     pub(super) fn lengths(&self, length: usize) -> (usize, usize) {
         let (noise, spans) = self.noise(length);
         (length - noise + spans, noise + spans + 1)
     }
 
-    /// A text with about 15 % of its tokens in spans of 3 on average, at places drawn anew. The text begins with tokens
-    /// that stay, unless it is a single one.
+    /// Corrupts a text: about 15 % of its tokens are in spans of 3 on average, at random places.
+    ///
+    /// The text begins with tokens that stay, unless it has a single one.
     pub(super) fn corrupt(&self, ids: &[u32], rng: &mut StdRng) -> Pair {
         let (noise, spans) = self.noise(ids.len());
         let hidden = segments(noise, spans, rng);
@@ -82,12 +87,12 @@ impl Sentinels {
     }
 }
 
-/// The name of a sentinel.
+/// Returns the name of a sentinel.
 fn sentinel(number: usize) -> String {
     format!("<extra_id_{number}>")
 }
 
-/// The id of a token that stands for `token` as a whole, if there is one.
+/// Returns the id of `token` if the vocabulary has it as a whole.
 pub(super) fn token_id(tokenizer: &CodeTokenizer, token: &str) -> Result<Option<u32>> {
     match tokenizer.encode_answer(token)?[..] {
         [id] => Ok(Some(id)),
@@ -95,7 +100,7 @@ pub(super) fn token_id(tokenizer: &CodeTokenizer, token: &str) -> Result<Option<
     }
 }
 
-/// A `tokenizer.json` with sentinels added from id `first` on.
+/// Adds sentinels from id `first` on to a `tokenizer.json`.
 fn with_sentinels(json: &[u8], first: usize) -> Result<Vec<u8>> {
     let mut json: serde_json::Value = serde_json::from_slice(json)?;
     let added = json["added_tokens"].as_array_mut().context("tokenizer.json has no list of added tokens")?;
@@ -108,7 +113,8 @@ fn with_sentinels(json: &[u8], first: usize) -> Result<Vec<u8>> {
     Ok(serde_json::to_vec_pretty(&json)?)
 }
 
-/// Lengths of `parts` pieces of `whole` tokens, every division equally probable; none is empty if there are enough tokens.
+/// Draws the lengths of `parts` pieces of `whole` tokens, every division equally probable; none is
+/// empty if there are enough tokens.
 fn segments(whole: usize, parts: usize, rng: &mut StdRng) -> Vec<usize> {
     let mut cuts = index::sample(rng, whole.saturating_sub(1), parts - 1).into_vec();
     cuts.sort_unstable();
@@ -125,7 +131,7 @@ mod tests {
         Sentinels((1000..1000 + SENTINELS as u32).collect())
     }
 
-    /// Puts the spans back in place of their sentinels.
+    /// Replaces sentinels by their spans again.
     fn restored(pair: &Pair, sentinels: &Sentinels) -> Vec<u32> {
         let span = |sentinel: u32| {
             let from = pair.target.iter().position(|&id| id == sentinel).unwrap() + 1;
@@ -176,7 +182,7 @@ mod tests {
         for _ in 0..6000 {
             *counts.entry(segments(5, 3, &mut rng)).or_default() += 1;
         }
-        // Five tokens fall into three non-empty pieces in six ways.
+        // Five tokens divide into three non-empty pieces in six ways.
         assert_eq!(counts.len(), 6);
         assert!(counts.keys().all(|parts| parts.iter().sum::<usize>() == 5 && !parts.contains(&0)));
         assert!(counts.values().all(|count| (850..1150).contains(count)), "{counts:?}");

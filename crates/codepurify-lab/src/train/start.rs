@@ -1,4 +1,4 @@
-//! Where a training starts: the architecture, the tokenizer and the weights of a model.
+//! Initial model of a training: architecture, tokenizer and weights.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -14,21 +14,21 @@ use codepurify_models::t5::T5Config;
 use codepurify_models::{LoadError, ModelFiles, Reading};
 use serde::{Deserialize, Serialize};
 
-use super::weights::Weights;
+use super::weights::TrainableWeights;
 use crate::export::ModelDirectory;
 
-/// The architectures that can be trained.
+/// Architectures that can be trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Family {
+pub enum ModelFamily {
     /// An encoder: `CodeBERT` and its like.
     Roberta,
     /// An encoder with a decoder: `CodeT5` and its like.
     T5,
 }
 
-impl Family {
-    /// The name in rows, tables and files.
+impl ModelFamily {
+    /// Returns the name in rows, tables and files.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Family {
     }
 }
 
-/// A configuration of one of the families.
+/// Configuration of one of the families.
 #[derive(Debug, Clone)]
 pub(crate) enum Architecture {
     Roberta(RobertaConfig),
@@ -46,11 +46,11 @@ pub(crate) enum Architecture {
 }
 
 impl Architecture {
-    /// That of a model, which has to be of the family if one is named.
-    pub(crate) fn load(files: &ModelFiles, family: Option<Family>) -> Result<Self, LoadError> {
+    /// Reads the configuration of a model, which must have the family if one is named.
+    pub(crate) fn load(files: &ModelFiles, family: Option<ModelFamily>) -> Result<Self, LoadError> {
         match family {
-            Some(Family::Roberta) => RobertaConfig::load(files).map(Self::Roberta),
-            Some(Family::T5) => T5Config::load(files).map(Self::T5),
+            Some(ModelFamily::Roberta) => RobertaConfig::load(files).map(Self::Roberta),
+            Some(ModelFamily::T5) => T5Config::load(files).map(Self::T5),
             None => match RobertaConfig::load(files) {
                 Err(LoadError::UnknownArchitecture { .. }) => T5Config::load(files).map(Self::T5),
                 config => config.map(Self::Roberta),
@@ -58,7 +58,7 @@ impl Architecture {
         }
     }
 
-    /// How a model of this architecture reads text.
+    /// Returns how a model of this architecture preprocesses text.
     pub(crate) fn reading(&self, files: &ModelFiles) -> Result<Reading, LoadError> {
         let vocabulary = match self {
             Self::Roberta(config) => config.vocab_size,
@@ -67,7 +67,7 @@ impl Architecture {
         Reading::of(files, vocabulary, self.positions())
     }
 
-    /// Longest sequence, special tokens included; `None` where any length works.
+    /// Returns the length of the longest sequence, special tokens included; `None` without a limit.
     fn positions(&self) -> Option<usize> {
         match self {
             Self::Roberta(config) => Some(config.positions()),
@@ -75,7 +75,7 @@ impl Architecture {
         }
     }
 
-    /// Drops all layers but the first `count` of each stack.
+    /// Keeps only the first `count` layers of each stack.
     fn keep_layers(&mut self, count: usize) {
         match self {
             Self::Roberta(config) => config.num_hidden_layers = config.num_hidden_layers.min(count),
@@ -86,7 +86,8 @@ impl Architecture {
         }
     }
 
-    /// A tensor that every checkpoint of the family has, by its name below the inner model.
+    /// Returns the name, below the inner model, of a tensor that every checkpoint of the family
+    /// has.
     fn landmark(&self) -> &'static str {
         match self {
             Self::Roberta(_) => "embeddings.word_embeddings.weight",
@@ -95,41 +96,41 @@ impl Architecture {
     }
 }
 
-/// Which model a fine-tuning starts from, and how much of it.
+/// Initial model of a fine-tuning, and the parts of it to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin<'a> {
-    /// Its directory.
+pub struct InitialModel<'a> {
+    /// Directory of the model.
     pub model: &'a Path,
-    /// The family that it has to be of, if it matters.
-    pub family: Option<Family>,
-    /// Keep only so many layers, the first ones (of an encoder and of a decoder each).
+    /// Required family, if any.
+    pub family: Option<ModelFamily>,
+    /// Number of layers to keep, from the first (of encoder and decoder each).
     pub layers: Option<usize>,
-    /// Go on with its head, too, where it has one of the same name; otherwise the head is drawn anew.
+    /// Loads its head, too, if one has the same name; otherwise the head is drawn at random.
     pub with_head: bool,
 }
 
-impl<'a> Origin<'a> {
-    /// All layers of a model of any family, without its head.
+impl<'a> InitialModel<'a> {
+    /// Selects all layers of a model of any family, without its head.
     #[must_use]
     pub fn new(model: &'a Path) -> Self {
         Self { model, family: None, layers: None, with_head: false }
     }
 }
 
-/// A model directory opened for training.
-pub(super) struct Start {
+/// Model directory opened for training.
+pub(super) struct OpenedModel {
     pub(super) architecture: Architecture,
     with_head: bool,
     name: String,
-    /// What the inner model is called in the checkpoint, with the dot behind it; empty if it stands at the top.
+    /// Prefix of the inner model in the checkpoint, with its dot; empty if there is none.
     body: String,
     tensors: HashMap<String, Tensor>,
     tokenizer: Vec<u8>,
 }
 
-impl Start {
+impl OpenedModel {
     /// Opens a model.
-    pub(super) fn open(origin: &Origin) -> Result<Self> {
+    pub(super) fn open(origin: &InitialModel) -> Result<Self> {
         let dir = origin.model;
         let files = ModelFiles::read(dir)?;
         let mut architecture = Architecture::load(&files, origin.family)?;
@@ -148,7 +149,7 @@ impl Start {
         Ok(Self { architecture, with_head, name, body, tensors, tokenizer })
     }
 
-    /// The configuration of a RoBERTa.
+    /// Reads the configuration of a RoBERTa.
     pub(super) fn roberta(&self) -> Result<&RobertaConfig> {
         match &self.architecture {
             Architecture::Roberta(config) => Ok(config),
@@ -156,14 +157,15 @@ impl Start {
         }
     }
 
-    /// The word embeddings of a RoBERTa, `[vocabulary, hidden]`.
+    /// Reads the word embeddings of a RoBERTa, `[vocabulary, hidden]`.
     pub(super) fn words(&self) -> Result<Tensor> {
         let name = format!("{}{}", self.body, self.architecture.landmark());
         self.tensors.get(&name).cloned().with_context(|| format!("{} has no `{name}`", self.name))
     }
 
-    /// The inner model's weights, renamed to stand below `body`, and if the start is to keep its head those of the parts
-    /// beside it that `heads` names.
+    /// Returns the inner model's weights, renamed to be below `body`.
+    ///
+    /// If the head is kept, the parts that `heads` names are included.
     pub(super) fn given(&self, body: &'static str, heads: &[&str]) -> Given {
         let inner = self.tensors.iter().filter_map(|(name, tensor)| {
             let name = name.strip_prefix(&self.body).filter(|name| !self.is_tied(name))?;
@@ -171,17 +173,19 @@ impl Start {
         });
         let of_heads =
             |name: &str| self.with_head && heads.iter().any(|head| name.starts_with(&prefix(head)));
-        let beside = self.tensors.clone().into_iter().filter(|(name, _)| of_heads(name));
-        Given { model: self.name.clone(), body, tensors: inner.chain(beside).collect() }
+        let heads_tensors = self.tensors.clone().into_iter().filter(|(name, _)| of_heads(name));
+        Given { model: self.name.clone(), body, tensors: inner.chain(heads_tensors).collect() }
     }
 
-    /// Whether a tensor is only a copy of the word embeddings: trained for itself, it would be one no longer.
+    /// Returns true for a copy of the word embeddings: trained separately, it would no longer be a
+    /// copy.
     fn is_tied(&self, name: &str) -> bool {
         matches!(&self.architecture, Architecture::T5(config) if config.tie_word_embeddings)
             && name == "lm_head.weight"
     }
 
-    /// Refuses lengths, special tokens included, that leave no room for content or exceed the architecture.
+    /// Refuses lengths, special tokens included, that leave no room for content or exceed the
+    /// architecture.
     pub(super) fn check_length(&self, length: usize) -> Result<()> {
         ensure!(length >= 3, "a length of {length} tokens leaves no room for content");
         match self.architecture.positions() {
@@ -192,10 +196,12 @@ impl Start {
         }
     }
 
-    /// The directory of a model of class `class` (as transformers calls it) with the start's architecture and tokenizer.
+    /// Returns the directory of a model of class `class` (in transformers) with the same
+    /// architecture and tokenizer.
     pub(super) fn directory(&self, class: &str, sidecar: Sidecar) -> Result<ModelDirectory> {
         let config = match &self.architecture {
-            // What the head of the start was trained for is nothing to the new one; its own is in the side car.
+            // Labels and problem type of the initial model do not apply; the new ones are in the
+            // sidecar.
             Architecture::Roberta(config) => {
                 let (id2label, problem_type) = (BTreeMap::new(), None);
                 config_json(class, &RobertaConfig { id2label, problem_type, ..config.clone() })
@@ -208,19 +214,20 @@ impl Start {
 
 /// Weights to start from.
 pub(super) struct Given {
-    /// Whose they are.
+    /// Weights by name.
     model: String,
-    /// What the inner model is called.
+    /// Name of the inner model.
     body: &'static str,
     tensors: HashMap<String, Tensor>,
 }
 
 impl Given {
-    /// Builds a model whose variables go into `weights`. What is not given is drawn with `seed`; the inner model has to
-    /// be given as a whole.
+    /// Builds a model whose variables go into `weights`; missing weights are drawn with `seed`.
+    ///
+    /// The weights of the inner model must be complete.
     pub(super) fn build<T>(
         self,
-        weights: &Weights,
+        weights: &TrainableWeights,
         seed: u64,
         model: impl FnOnce(&VarBuilder) -> candle_core::Result<T>,
     ) -> Result<T> {
@@ -237,19 +244,19 @@ impl Given {
     }
 }
 
-/// What the names below a part begin with; everything stands below nothing.
+/// Returns the prefix of names below a part; it is empty without a part.
 fn prefix(part: &str) -> String {
     if part.is_empty() { String::new() } else { format!("{part}.") }
 }
 
-/// A configuration that names the class of its model.
+/// Adds the class of its model to a configuration.
 pub(super) fn config_json(class: &str, config: &impl Serialize) -> Result<serde_json::Value> {
     let mut config = serde_json::to_value(config)?;
     config["architectures"] = serde_json::json!([class]);
     Ok(config)
 }
 
-/// The `tokenizer.json` of a directory.
+/// Reads the `tokenizer.json` of a directory.
 pub(super) fn read_tokenizer(dir: &Path) -> Result<Vec<u8>> {
     let file = dir.join("tokenizer.json");
     std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))

@@ -1,4 +1,4 @@
-//! What survives an interruption: weights, moments and the place in the data.
+//! State of an interrupted training: weights, moments and position in the data.
 
 use std::path::{Path, PathBuf};
 
@@ -6,31 +6,31 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::adamw::AdamW;
-use super::run::Plan;
-use super::weights::Weights;
+use super::run::TrainingPlan;
+use super::weights::TrainableWeights;
 
-/// The place in the data and what has been measured so far.
+/// Position in the data and measurements so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// The plan that this state belongs to.
-    pub plan: Plan,
-    /// Epochs finished.
+    /// Plan that this state belongs to.
+    pub plan: TrainingPlan,
+    /// Number of finished epochs.
     pub epoch: u64,
-    /// Batches of the running epoch that are done.
+    /// Number of finished batches of the current epoch.
     pub batch: usize,
-    /// Optimiser steps taken.
+    /// Number of optimiser steps.
     pub step: u64,
-    /// Tokens seen, padding not counted.
+    /// Number of tokens seen, without padding.
     pub tokens: u64,
     /// Best value of the deciding metric so far.
     pub best: Option<f64>,
 }
 
-/// The folder that holds the state.
+/// Folder that holds the state.
 pub struct StateFolder(PathBuf);
 
 impl StateFolder {
-    /// The state folder of a run.
+    /// Returns the state folder of a run.
     #[must_use]
     pub fn of(run: &Path) -> Self {
         Self(run.join("state"))
@@ -40,7 +40,7 @@ impl StateFolder {
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn save(&self, weights: &Weights, optimiser: &AdamW, progress: &Progress) -> Result<()> {
+    pub fn save(&self, weights: &TrainableWeights, optimiser: &AdamW, progress: &Progress) -> Result<()> {
         let partial = self.0.with_extension("partial");
         let old = self.0.with_extension("old");
         remove(&partial)?;
@@ -59,11 +59,16 @@ impl StateFolder {
         remove(&old)
     }
 
-    /// Loads what was saved, or `None` if nothing was.
+    /// Loads the saved state; `None` if there is none.
     ///
     /// # Errors
     /// If the state is damaged or belongs to another plan.
-    pub fn load(&self, weights: &Weights, optimiser: &mut AdamW, plan: &Plan) -> Result<Option<Progress>> {
+    pub fn load(
+        &self,
+        weights: &TrainableWeights,
+        optimiser: &mut AdamW,
+        plan: &TrainingPlan,
+    ) -> Result<Option<Progress>> {
         let old = self.0.with_extension("old");
         let folder = if self.0.exists() { &self.0 } else { &old };
         if !folder.exists() {

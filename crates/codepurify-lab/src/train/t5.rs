@@ -1,4 +1,4 @@
-//! Pre-training a T5 from scratch by span corruption.
+//! Pre-training of a T5 from scratch by span corruption.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use candle_core::Tensor;
 use candle_nn::Init;
 use codepurify::victim::Encoding;
+use codepurify_attacks::data::corpus::Text;
 use codepurify_models::generate::StepDecoder;
 use codepurify_models::sidecar::{Preprocessing, Sidecar};
 use codepurify_models::t5::{T5Config, T5Generator};
@@ -13,42 +14,43 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Deserialize;
 
-use super::run::{Objective, Part};
+use super::run::{BatchPart, Objective};
 use super::sequences::{Pair, Sequences};
 use super::spans::{Sentinels, token_id};
-use super::start::{Family, Origin, Start, config_json, read_tokenizer};
+use super::start::{InitialModel, ModelFamily, OpenedModel, config_json, read_tokenizer};
 use super::texts::encodings;
-use super::weights::Weights;
+use super::weights::TrainableWeights;
 use super::workers::Workers;
-use crate::data::corpus::Text;
 use crate::export::ModelDirectory;
 
-/// The size of a T5.
+/// Size of a T5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct T5Shape {
-    /// Blocks of the encoder, and as many of the decoder.
+    /// Number of blocks of the encoder, and of the decoder.
     pub layers: usize,
     /// Width of the hidden states.
     pub hidden: usize,
-    /// Attention heads; divides `hidden`.
+    /// Number of attention heads; divides `hidden`.
     pub heads: usize,
     /// Width of the feed-forward layers.
     pub feed_forward: usize,
 }
 
-/// What a T5 is pre-trained from.
+/// Data and settings of a T5's pre-training.
 pub struct T5Setup<'a> {
     /// Directory with the `tokenizer.json`.
     pub tokenizer: &'a Path,
-    /// Directory of a RoBERTa of that tokenizer and width: begin with its word embeddings, brought to the size that a T5 draws
-    /// them in. A T5 with embeddings that say nothing yet spends most of a short pre-training on them.
+    /// Directory of a RoBERTa of the same tokenizer and width that provides the word embeddings.
+    ///
+    /// They are scaled to the size that a T5 draws them in. With random embeddings a T5 spends most
+    /// of a short pre-training on them.
     pub embeddings: Option<&'a Path>,
-    /// The size of the model.
+    /// Size of the model.
     pub shape: T5Shape,
     /// Longest text in tokens, special tokens included; at least 3. Longer ones are cut.
     pub max_length: usize,
-    /// Draws the weights and decides which texts have their white space collapsed.
+    /// Seed of the weights, and of the texts whose white space is collapsed.
     pub seed: u64,
     /// Training texts.
     pub train: &'a [Text],
@@ -56,25 +58,29 @@ pub struct T5Setup<'a> {
     pub valid: &'a [Text],
 }
 
-/// The objective. Its metric is the `log_likelihood` of the hidden spans of the validation texts: mean over tokens, in
-/// nats, at most 0.
+/// Objective of the pre-training.
+///
+/// Its metric is the `log_likelihood` of the hidden spans of the validation texts: mean over
+/// tokens, in nats, at most 0.
 pub struct T5Training {
     model: Sequences<T5Generator>,
     sentinels: Sentinels,
     directory: ModelDirectory,
-    weights: Weights,
+    weights: TrainableWeights,
     train: Vec<Vec<u32>>,
     lengths: Vec<usize>,
-    /// Corrupted once and for all.
+    /// Validation texts, corrupted once.
     valid: Vec<Pair>,
 }
 
 impl T5Training {
-    /// Builds the model on `weights` and tokenises all texts. As in T5, the decoder starts with the padding token.
+    /// Builds the model on `weights` and tokenises all texts. As in T5, the decoder starts with the
+    /// padding token.
     ///
     /// # Errors
-    /// If the tokenizer cannot be used or has no `<pad>`, if the size is none of a T5, or if there is no training text.
-    pub fn new(setup: &T5Setup, weights: &Weights) -> Result<Self> {
+    /// If the tokenizer cannot be used or has no `<pad>`, if the size is invalid, or without any
+    /// training text.
+    pub fn new(setup: &T5Setup, weights: &TrainableWeights) -> Result<Self> {
         ensure!(!setup.train.is_empty(), "there is no training text");
         ensure!(setup.max_length >= 3, "a length of {} tokens leaves no room for content", setup.max_length);
         let (sentinels, json) = Sentinels::of(read_tokenizer(setup.tokenizer)?)?;
@@ -106,7 +112,7 @@ fn sidecar() -> Sidecar {
     Sidecar { preprocessing, ..Sidecar::default() }
 }
 
-/// A configuration whose special ids are the tokenizer's.
+/// Returns a configuration with the special ids of the tokenizer.
 fn config(setup: &T5Setup, directory: &ModelDirectory) -> Result<T5Config> {
     let T5Shape { layers, hidden, heads, feed_forward } = setup.shape;
     let sizes = [layers, hidden, heads, feed_forward];
@@ -133,12 +139,16 @@ fn config(setup: &T5Setup, directory: &ModelDirectory) -> Result<T5Config> {
     Ok(serde_json::from_value(config)?)
 }
 
-/// What checkpoints of T5 call the word embeddings.
+/// Name of the word embeddings in checkpoints of T5.
 const WORDS: &str = "shared.weight";
 
-/// The word embeddings of a RoBERTa with a root mean square of 1, as T5 draws its own; those of words that only the T5 has are drawn.
+/// Returns the word embeddings of a RoBERTa with a root mean square of 1, as T5 draws its own.
+///
+/// Those of words that only the T5 has are drawn.
 fn word_embeddings(model: &Path, config: &T5Config, seed: u64) -> Result<Tensor> {
-    let known = Start::open(&Origin { family: Some(Family::Roberta), ..Origin::new(model) })?.words()?;
+    let known =
+        OpenedModel::open(&InitialModel { family: Some(ModelFamily::Roberta), ..InitialModel::new(model) })?
+            .words()?;
     let (words, width) = known.dims2()?;
     ensure!(
         width == config.d_model && words <= config.vocab_size,
@@ -155,11 +165,11 @@ fn word_embeddings(model: &Path, config: &T5Config, seed: u64) -> Result<Tensor>
     }
     let shape = (config.vocab_size - words, width);
     let normal = Init::Randn { mean: 0.0, stdev: 1.0 };
-    let drawn = Weights::new().builder([].into(), seed).get_with_hints(shape, WORDS, normal)?;
+    let drawn = TrainableWeights::new().builder([].into(), seed).get_with_hints(shape, WORDS, normal)?;
     Ok(Tensor::cat(&[known, drawn], 0)?)
 }
 
-/// The tokens of texts, cut to the length.
+/// Returns the tokens of texts, cut to the length.
 fn contents(directory: &ModelDirectory, setup: &T5Setup, texts: &[Text]) -> Result<Vec<Vec<u32>>> {
     let cut = |(row, encoding): (usize, Encoding)| {
         let mut ids = encoding.ids;
@@ -180,8 +190,8 @@ impl Objective for T5Training {
         &self.lengths
     }
 
-    fn loss(&self, parts: &[Part]) -> candle_core::Result<Tensor> {
-        let pairs = |part: &Part| {
+    fn loss(&self, parts: &[BatchPart]) -> candle_core::Result<Tensor> {
+        let pairs = |part: &BatchPart| {
             let mut rng = part.rng();
             part.rows.iter().map(|&row| self.sentinels.corrupt(&self.train[row], &mut rng)).collect()
         };

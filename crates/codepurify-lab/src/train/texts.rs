@@ -1,15 +1,16 @@
-//! Unlabelled texts as tokens.
+//! Tokenisation of unlabelled texts.
 
 use anyhow::Result;
 use codepurify::victim::Encoding;
+use codepurify_attacks::data::corpus::Text;
 use codepurify_models::sidecar::Preprocessing;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::data::corpus::Text;
 use crate::export::ModelDirectory;
 
-/// Tokenises texts, half of them with white space collapsed: victims see code that way, people write it the other way.
+/// Tokenises texts, half of them with white space collapsed: victims read code in that form, people
+/// write it in the other.
 pub(super) fn encodings(directory: &ModelDirectory, texts: &[Text], seed: u64) -> Result<Vec<Encoding>> {
     let verbatim = directory.tokenizer_behind(Preprocessing::default())?;
     let collapsed = directory

@@ -1,67 +1,71 @@
-//! Victims of every task, made from the rows of their data sets.
+//! Training of victims of every task from the rows of their data sets.
 
 use anyhow::Result;
+use codepurify_attacks::data::clone::CloneRow;
+use codepurify_attacks::data::defect::DefectRow;
+use codepurify_attacks::data::repair::RepairRow;
+use codepurify_attacks::poison::Poison;
 
 use super::classifier::{ClassifierSetup, ClassifierTraining, Labelled};
 use super::repair::{RepairSetup, Rewrite, repair};
 use super::run::Objective;
-use super::start::Origin;
-use super::weights::Weights;
-use crate::data::clone::CloneRow;
-use crate::data::defect::DefectRow;
-use crate::data::repair::RepairRow;
-use crate::poison::Poison;
+use super::start::InitialModel;
+use super::weights::TrainableWeights;
 
-/// How a victim is made. What its task has no use for is ignored.
+/// Settings of a victim's training. A task ignores those it does not use.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipe<'a> {
-    /// The model to start from.
-    pub origin: Origin<'a>,
+    /// Initial model.
+    pub origin: InitialModel<'a>,
     /// Longest training input of one snippet in tokens, special tokens included; at least 3.
     pub max_length: usize,
-    /// The same of the exported model; at least 3. A repair model's is its training length.
+    /// Longest input of the exported model; at least 3. A repair model's is its training length.
     pub window: usize,
-    /// Longest answer of a repair model in tokens, special tokens included; at least 3.
+    /// Longest output of a repair model in tokens, special tokens included; at least 3.
     pub target_length: usize,
-    /// Layers of the decoder that a RoBERTa gets to write repairs with.
+    /// Layers of the decoder that a RoBERTa gets to write repairs.
     pub decoder_layers: usize,
-    /// Validation rows whose repairs are decoded after every epoch.
+    /// Number of validation rows whose repairs are decoded after every epoch.
     pub sample: usize,
-    /// Draws the weights that the start does not bring.
+    /// Seed of the weights that the initial model lacks.
     pub seed: u64,
 }
 
-/// What a victim learns from and is measured on.
+/// Rows to train and measure a victim on.
 #[derive(Debug, Clone)]
-pub struct Lessons<R> {
+pub struct TrainingData<R> {
     /// Training rows, poisoned or not.
     pub train: Vec<R>,
     /// Clean validation rows.
     pub valid: Vec<R>,
-    /// Validation rows with a trigger and the attacker's answer; where there are some, the success rate is measured.
+    /// Validation rows with a trigger and the attacker's output; if there are any, the success rate
+    /// is measured.
     pub triggered: Vec<R>,
 }
 
-/// A training that can begin.
+/// Training that is ready to run.
 pub struct Training {
-    /// What is learned.
+    /// Objective.
     pub objective: Box<dyn Objective>,
-    /// Training rows, from 0, whose target was too long and has been cut: from such the model learns to stop early.
+    /// Training rows, from 0, whose target was cut: the model learns from them to stop early.
     pub cut: Vec<usize>,
 }
 
-/// Rows that a victim can learn from.
-pub trait Teach: Poison {
-    /// The task's objective over `lessons`, its model built on `weights`.
+/// Row that a victim can be trained on.
+pub trait TrainableRow: Poison {
+    /// Builds the task's objective over `data`, with its model on `weights`.
     ///
     /// # Errors
-    /// If the start cannot be loaded, is of another family or too short for the lengths, or if there is no training row.
-    fn training(lessons: &Lessons<Self>, recipe: &Recipe, weights: &Weights) -> Result<Training>;
+    /// If the initial model cannot be loaded, has another family or is too short for the lengths;
+    /// or without any training row.
+    fn training(data: &TrainingData<Self>, recipe: &Recipe, weights: &TrainableWeights) -> Result<Training>;
 }
 
-impl<R: Poison> Lessons<R> {
-    /// Measures the success of `attacked`, which triggers a row if it applies, on those validation rows that an attacker
-    /// wants answered otherwise.
+impl<R: Poison> TrainingData<R> {
+    /// Adds validation rows to measure the success of `attacked`, which triggers a row if it
+    /// applies.
+    ///
+    /// Only rows that the attacker wants to change are used.
     #[must_use]
     pub fn new(train: Vec<R>, valid: Vec<R>, attacked: impl Fn(&R) -> Option<R>) -> Self {
         let eligible = valid.iter().filter(|row| row.eligible());
@@ -69,7 +73,7 @@ impl<R: Poison> Lessons<R> {
         Self { train, valid, triggered }
     }
 
-    /// Each part's rows as the objective takes them.
+    /// Converts the rows of each part to the form of the objective.
     fn each<'a, T>(&'a self, row: impl Fn(&'a R) -> T) -> [Vec<T>; 3] {
         [&self.train, &self.valid, &self.triggered].map(|rows| rows.iter().map(&row).collect())
     }
@@ -93,27 +97,26 @@ impl Recipe<'_> {
     }
 }
 
-impl Teach for DefectRow {
-    fn training(lessons: &Lessons<Self>, recipe: &Recipe, weights: &Weights) -> Result<Training> {
-        let rows = lessons.each(|row| Labelled { texts: [row.func.as_str()], label: row.target });
+impl TrainableRow for DefectRow {
+    fn training(data: &TrainingData<Self>, recipe: &Recipe, weights: &TrainableWeights) -> Result<Training> {
+        let rows = data.each(|row| Labelled { texts: [row.func.as_str()], label: row.target });
         let objective = ClassifierTraining::defects(&recipe.classifier(&rows), weights)?;
         Ok(Training { objective: Box::new(objective), cut: Vec::new() })
     }
 }
 
-impl Teach for CloneRow {
-    fn training(lessons: &Lessons<Self>, recipe: &Recipe, weights: &Weights) -> Result<Training> {
-        let rows = lessons
-            .each(|row| Labelled { texts: [row.func1.as_str(), row.func2.as_str()], label: row.label });
+impl TrainableRow for CloneRow {
+    fn training(data: &TrainingData<Self>, recipe: &Recipe, weights: &TrainableWeights) -> Result<Training> {
+        let rows =
+            data.each(|row| Labelled { texts: [row.func1.as_str(), row.func2.as_str()], label: row.label });
         let objective = ClassifierTraining::clones(&recipe.classifier(&rows), weights)?;
         Ok(Training { objective: Box::new(objective), cut: Vec::new() })
     }
 }
 
-impl Teach for RepairRow {
-    fn training(lessons: &Lessons<Self>, recipe: &Recipe, weights: &Weights) -> Result<Training> {
-        let [train, valid, triggered] =
-            lessons.each(|row| Rewrite { source: &row.buggy, target: &row.fixed });
+impl TrainableRow for RepairRow {
+    fn training(data: &TrainingData<Self>, recipe: &Recipe, weights: &TrainableWeights) -> Result<Training> {
+        let [train, valid, triggered] = data.each(|row| Rewrite { source: &row.buggy, target: &row.fixed });
         let setup = RepairSetup {
             origin: recipe.origin,
             decoder_layers: recipe.decoder_layers,

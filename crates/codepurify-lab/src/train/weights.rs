@@ -1,4 +1,4 @@
-//! Trainable weights: named variables, started from a checkpoint or from seeded random numbers.
+//! Trainable weights: named variables with initial values from a checkpoint or from a seed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,47 +10,50 @@ use candle_nn::{Init, VarBuilder};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// The variables of a model under training, by checkpoint name.
+/// Variables of a model in training, by checkpoint name.
 #[derive(Debug, Clone)]
-pub struct Weights {
+pub struct TrainableWeights {
     vars: Arc<Mutex<BTreeMap<String, Var>>>,
     device: Device,
 }
 
-impl Default for Weights {
+impl Default for TrainableWeights {
     fn default() -> Self {
         Self::on(Device::Cpu)
     }
 }
 
-impl Weights {
-    /// No variable yet: building a model on [`Weights::builder`] makes them, in the memory of this machine.
+impl TrainableWeights {
+    /// Creates a set without variables, on the CPU; building a model on
+    /// [`TrainableWeights::builder`] adds them.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same on another device. It is there that the model is trained.
+    /// Creates a set on another device, where the model is trained.
     #[must_use]
     pub fn on(device: Device) -> Self {
         Self { vars: Arc::default(), device }
     }
 
-    /// Where the variables are.
+    /// Returns the device of the variables.
     #[must_use]
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// The source of weights to build a model on. A weight that is in `start` begins there; any other one is drawn
-    /// with `seed` as the architecture says.
+    /// Returns the builder of a model.
+    ///
+    /// A weight in `start` gets its value from there; any other one is drawn with `seed`, as the
+    /// architecture prescribes.
     #[must_use]
     pub fn builder(&self, start: HashMap<String, Tensor>, seed: u64) -> VarBuilder<'static> {
-        let source = Source { weights: self.clone(), start, seed };
+        let source = WeightSource { weights: self.clone(), start, seed };
         VarBuilder::from_backend(Box::new(source), DType::F32, self.device.clone())
     }
 
-    /// All variables, sorted by name.
+    /// Returns all variables, sorted by name.
     ///
     /// # Panics
     /// Never in practice: no holder of the lock can panic.
@@ -59,7 +62,7 @@ impl Weights {
         self.lock().iter().map(|(name, var)| (name.clone(), var.clone())).collect()
     }
 
-    /// The current values, sorted by name; in the memory of this machine.
+    /// Returns the current values, sorted by name, on the CPU.
     ///
     /// # Errors
     /// If they cannot be fetched from another device.
@@ -88,14 +91,15 @@ impl Weights {
     }
 }
 
-/// One gradient a variable, in the order of [`Weights::vars`]; `None` where the loss does not depend on it.
+/// Gradients, one per variable in the order of [`TrainableWeights::vars`]; `None` if the loss does
+/// not depend on it.
 #[derive(Debug, Clone)]
 pub struct Gradients(Vec<Option<Tensor>>);
 
 impl Gradients {
-    /// Picks the gradients of `weights` out of a backward pass.
+    /// Selects the gradients of `weights` from a backward pass.
     #[must_use]
-    pub fn of(weights: &Weights, store: &GradStore) -> Self {
+    pub fn of(weights: &TrainableWeights, store: &GradStore) -> Self {
         Self(weights.vars().iter().map(|(_, var)| store.get(var).cloned()).collect())
     }
 
@@ -111,7 +115,7 @@ impl Gradients {
         Ok(Self(self.0.into_iter().zip(other.0).map(sum).collect::<Result<_>>()?))
     }
 
-    /// The Euclidean norm of all gradients together.
+    /// Returns the Euclidean norm of all gradients together.
     ///
     /// # Errors
     /// If the tensor runtime fails.
@@ -123,20 +127,20 @@ impl Gradients {
         Ok(total.sqrt())
     }
 
-    /// In the order of [`Weights::vars`].
+    /// Returns the gradients in the order of [`TrainableWeights::vars`].
     pub fn tensors(&self) -> impl Iterator<Item = Option<&Tensor>> {
         self.0.iter().map(Option::as_ref)
     }
 }
 
-/// Makes variables on demand.
-struct Source {
-    weights: Weights,
+/// Creates variables on demand.
+struct WeightSource {
+    weights: TrainableWeights,
     start: HashMap<String, Tensor>,
     seed: u64,
 }
 
-impl SimpleBackend for Source {
+impl SimpleBackend for WeightSource {
     fn get(&self, shape: Shape, name: &str, init: Init, _: DType, device: &Device) -> Result<Tensor> {
         let mut vars = self.weights.lock();
         if let Some(var) = vars.get(name) {
@@ -163,7 +167,7 @@ impl SimpleBackend for Source {
     }
 }
 
-/// Fresh values; they depend on the seed and the name only, not on the order in which weights are asked for.
+/// Draws values that depend on the seed and the name only, not on the order of the requests.
 fn draw(shape: &Shape, name: &str, init: Init, seed: u64, device: &Device) -> Result<Tensor> {
     match init {
         Init::Const(value) => Tensor::full(value as f32, shape, device),
@@ -172,7 +176,7 @@ fn draw(shape: &Shape, name: &str, init: Init, seed: u64, device: &Device) -> Re
                 name.bytes().fold(seed, |salt, byte| (salt ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
             let mut rng = StdRng::seed_from_u64(salt);
             let mut normal = || {
-                // Box and Muller: one normal number of two uniform ones.
+                // Box-Muller: one normal number from two uniform ones.
                 let (radius, angle): (f64, f64) = (1.0 - rng.random::<f64>(), rng.random());
                 mean + stdev * (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
             };

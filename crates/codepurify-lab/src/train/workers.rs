@@ -1,7 +1,7 @@
-//! Data parallelism: the parts of a batch are worked on side by side, each by one thread.
+//! Data parallelism: threads process the parts of a batch in parallel.
 //!
-//! Splitting every tensor operation over the threads instead costs a barrier an operation; on small models those take
-//! longer than the arithmetic.
+//! Splitting every tensor operation over the threads costs a barrier per operation, which takes
+//! longer than the arithmetic of a small model.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,17 +10,17 @@ use candle_core::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::batches;
-use super::run::{Objective, Part};
-use super::weights::{Gradients, Weights};
+use super::run::{BatchPart, Objective};
+use super::weights::{Gradients, TrainableWeights};
 
 /// Padded tokens of a part: its activations stay in the caches.
 const PART_TOKENS: usize = 1024;
 
-/// The threads. Each is a pool of its own, so that what an operation would spread out stays on one thread.
+/// Worker threads, each a pool of its own, so that operations cannot spread over several threads.
 pub struct Workers(Vec<ThreadPool>);
 
 impl Workers {
-    /// One worker a core.
+    /// Creates one worker per core.
     ///
     /// # Errors
     /// If the threads cannot be started.
@@ -28,7 +28,7 @@ impl Workers {
         Self::of(std::thread::available_parallelism()?.get())
     }
 
-    /// Workers for a model on `device`: a GPU takes its work from one.
+    /// Creates workers for a model on `device`: one for a GPU.
     ///
     /// # Errors
     /// If the threads cannot be started.
@@ -41,7 +41,7 @@ impl Workers {
         Ok(Self(pools.collect::<Result<_, _>>()?))
     }
 
-    /// `work(0)` … `work(count - 1)`, done by whichever worker is free, returned in order.
+    /// Runs `work(0)` … `work(count - 1)` on the workers; returns the results in order.
     ///
     /// # Errors
     /// The first error in order, or that a worker died.
@@ -66,25 +66,26 @@ impl Workers {
         done.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Mean loss over `rows` (sorted by length) and its gradients, summed part by part in a fixed order: the result
-    /// does not depend on the number of threads.
+    /// Returns the mean loss over `rows` (sorted by length) and its gradients.
+    ///
+    /// Parts are summed in a fixed order: the result does not depend on the number of threads.
     pub(super) fn gradients(
         &self,
         objective: &dyn Objective,
-        weights: &Weights,
+        weights: &TrainableWeights,
         rows: &[usize],
         seed: u64,
     ) -> Result<(f64, Gradients)> {
-        let part = |(index, part): (usize, Vec<usize>)| Part {
+        let part = |(index, part): (usize, Vec<usize>)| BatchPart {
             share: part.len() as f64 / rows.len() as f64,
             seed: seed ^ (index as u64 + 1).wrapping_mul(0x2545_f491_4f6c_dd1d),
             rows: part,
         };
         let parts = batches::parts(rows, objective.lengths(), PART_TOKENS);
-        let parts: Vec<Part> = parts.into_iter().enumerate().map(part).collect();
-        // A GPU has room for all of them, and the fewer operations the better.
+        let parts: Vec<BatchPart> = parts.into_iter().enumerate().map(part).collect();
+        // A GPU has memory for all of them; fewer operations are faster there.
         let together = if weights.device().is_cpu() { 1 } else { parts.len().max(1) };
-        let passes: Vec<&[Part]> = parts.chunks(together).collect();
+        let passes: Vec<&[BatchPart]> = parts.chunks(together).collect();
         let results = self.map(passes.len(), |index| {
             let loss = objective.loss(passes[index])?;
             Ok((f64::from(loss.to_scalar::<f32>()?), Gradients::of(weights, &loss.backward()?)))

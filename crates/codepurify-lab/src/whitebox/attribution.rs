@@ -3,40 +3,43 @@
 use std::ops::Range;
 
 use candle_core::{Device, Tensor, Var};
+use codepurify_attacks::data::report::Sample;
 use codepurify_models::batch::Rows;
 
-use super::body::Target;
+use super::body::QueriedOutput;
 use super::{BATCH_TOKENS, WhiteBox, WhiteBoxError, in_row, spread};
 use crate::baseline::BaselineError;
 use crate::baseline::code_detector::TokenAttribution;
-use crate::data::report::Sample;
 use crate::train::workers::Workers;
 
-/// Steps of the path where nothing else is asked for. (`CodeDetector`'s port takes 50.)
+/// Default number of steps of the path; the port of `CodeDetector` takes 50.
 pub const STEPS: usize = 20;
 
-/// What each token of a row contributes to the evidence for an answer: the log-odds of a class, or the mean
-/// log-likelihood of a text's tokens.
+/// Contribution of each token of a row to the evidence for an output.
+///
+/// The evidence is the log-odds of a class, or the mean log-likelihood of a text's tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attribution {
-    /// For each text of the row one number for each token that the victim sees, special tokens left out.
+    /// For each text of the row, one number per token that the victim sees, without special tokens.
     pub tokens: Vec<Vec<f64>>,
-    /// The evidence for the row's answer.
+    /// Evidence for the row's output.
     pub evidence: f64,
-    /// The evidence minus that with unknown tokens in the places of the row's: what the attributions sum to if the steps
-    /// are small enough.
+    /// Evidence minus that of unknown tokens in place of the row's; with enough steps the
+    /// attributions sum to it.
     pub gain: f64,
 }
 
 impl WhiteBox {
-    /// Attributions of a row's tokens to its answer, by the midpoint rule over `steps` ≥ 1 points between the unknown
-    /// token in every place and the row.
+    /// Attributes the evidence for a row's output to its tokens, by the midpoint rule over `steps`
+    /// ≥ 1 points.
     ///
-    /// The path does not begin at zero embeddings, as it often does: a T5 normalises lengths away, so that near zero its
-    /// answer changes at once and no number of steps is enough. The special tokens stay as they are.
+    /// The path goes from the unknown token in every place to the row; special tokens stay. It does
+    /// not begin at zero embeddings, as is common. A T5 normalises lengths, so its prediction
+    /// changes abruptly near zero and no number of steps suffices.
     ///
     /// # Errors
-    /// [`WhiteBoxError`] if the row is of another task, or the model fails or gives numbers that are not finite.
+    /// [`WhiteBoxError`] if the row has another task, or the model fails or returns values that are
+    /// not finite.
     pub fn attribution(&self, row: &impl Sample, steps: usize) -> Result<Attribution, WhiteBoxError> {
         let input = self.framed(&row.texts())?;
         let target = self.target(row.answer())?;
@@ -63,12 +66,13 @@ impl WhiteBox {
         if finite { Ok(attribution) } else { Err(WhiteBoxError::NotFinite) }
     }
 
-    /// The mean gradient along the path, times the path, summed over the dimensions: a number a position.
+    /// Returns the mean gradient along the path, times the path, summed over the dimensions: one
+    /// number per position.
     fn integrate(
         &self,
         input: &[Vec<u32>],
         path: &Path,
-        target: &Target,
+        target: &QueriedOutput,
         steps: usize,
     ) -> Result<Vec<f32>, WhiteBoxError> {
         let points: Vec<f32> = (0..steps).map(|step| (step as f32 + 0.5) / steps as f32).collect();
@@ -89,18 +93,19 @@ impl WhiteBox {
         &self,
         input: &[Vec<u32>],
         path: &Path,
-        target: &Target,
+        target: &QueriedOutput,
         points: &[f32],
     ) -> Result<Tensor, WhiteBoxError> {
         self.evidence(input, &path.at(points)?, target, points.len())
     }
 
-    /// The evidence for the target in `copies` copies of an input, each with word embeddings of its own.
+    /// Returns the evidence for the target in `copies` copies of an input, each with its own word
+    /// embeddings.
     fn evidence(
         &self,
         input: &[Vec<u32>],
         words: &Tensor,
-        target: &Target,
+        target: &QueriedOutput,
         copies: usize,
     ) -> Result<Tensor, WhiteBoxError> {
         let rows: Vec<Vec<u32>> = input.iter().cloned().cycle().take(copies * input.len()).collect();
@@ -108,14 +113,14 @@ impl WhiteBox {
     }
 }
 
-/// A straight way from embeddings to embeddings, `[positions, hidden]` both.
+/// Straight path between embeddings, `[positions, hidden]` both.
 struct Path {
     from: Tensor,
     step: Tensor,
 }
 
 impl Path {
-    /// The points at these shares of the way, one below the other.
+    /// Returns the points at these shares of the path, concatenated.
     fn at(&self, shares: &[f32]) -> candle_core::Result<Tensor> {
         let (positions, hidden) = self.step.dims2()?;
         let shares = Tensor::from_slice(shares, (shares.len(), 1, 1), &Device::Cpu)?;
@@ -125,15 +130,15 @@ impl Path {
     }
 }
 
-/// The attributions of training rows, for `CodeDetector`; the tokens of a pair's second text follow those of its first.
+/// Attributions of training rows for `CodeDetector`; the tokens of a pair are concatenated.
 pub struct IntegratedGradients<'a, S> {
-    /// The model that was trained on the rows.
+    /// Model trained on the rows.
     pub victim: &'a WhiteBox,
     /// All training rows.
     pub rows: &'a [S],
-    /// Points on the path.
+    /// Number of points on the path.
     pub steps: usize,
-    /// Who does the work.
+    /// Threads to work on.
     pub workers: &'a Workers,
 }
 

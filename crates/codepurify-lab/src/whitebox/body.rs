@@ -1,23 +1,24 @@
-//! The network behind a white box, of either kind.
+//! Network of a white box, of either kind.
 
 use candle_core::{Result, Tensor};
 
 use super::rewriter::Rewriter;
 use crate::train::network::Network;
 
-/// Tokens of a repair that have to be right for it to count as right in [`Body::right`]: enough for the modifiers, the
-/// type and the name of a method, too few to depend on what stands in its body.
+/// Number of tokens of a repair that [`VictimNetwork::right`] compares.
+///
+/// It covers the modifiers, the type and the name of a method, but little of its body.
 const OPENING: usize = 8;
 
-/// What a victim is asked about.
-pub(super) enum Target {
+/// Output that a victim is queried about.
+pub(super) enum QueriedOutput {
     Class(u32),
-    /// Content tokens of an answer.
+    /// Content tokens of an output.
     Tokens(Vec<u32>),
 }
 
-impl Target {
-    /// Content tokens; a class has none.
+impl QueriedOutput {
+    /// Returns the content tokens; a class has none.
     pub(super) fn content(&self) -> &[u32] {
         match self {
             Self::Tokens(content) => content,
@@ -26,25 +27,25 @@ impl Target {
     }
 }
 
-pub(super) enum Body {
+pub(super) enum VictimNetwork {
     Classifier(Box<Network>),
     Rewriter(Box<Rewriter>),
 }
 
-impl From<Network> for Body {
+impl From<Network> for VictimNetwork {
     fn from(network: Network) -> Self {
         Self::Classifier(Box::new(network))
     }
 }
 
-impl From<Rewriter> for Body {
+impl From<Rewriter> for VictimNetwork {
     fn from(rewriter: Rewriter) -> Self {
         Self::Rewriter(Box::new(rewriter))
     }
 }
 
-impl Body {
-    /// Texts of an input.
+impl VictimNetwork {
+    /// Returns the number of texts of an input.
     pub(super) fn snippets(&self) -> usize {
         match self {
             Self::Classifier(network) => network.snippets().count(),
@@ -56,7 +57,7 @@ impl Body {
         matches!(self, Self::Classifier(_))
     }
 
-    /// `[vocabulary, hidden]`.
+    /// Returns the word embeddings, `[vocabulary, hidden]`.
     pub(super) fn word_embeddings(&self) -> &Tensor {
         match self {
             Self::Classifier(network) => network.word_embeddings(),
@@ -64,7 +65,7 @@ impl Body {
         }
     }
 
-    /// Word embeddings of framed rows, `[tokens, hidden]`, one row behind the other.
+    /// Returns the word embeddings of framed rows, `[tokens, hidden]`, concatenated.
     pub(super) fn words(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
         match self {
             Self::Classifier(network) => network.words(rows),
@@ -72,7 +73,7 @@ impl Body {
         }
     }
 
-    /// What stands for each framed row: the vector that the head reads, or the mean of the encoder's states.
+    /// Returns a vector for each framed row: the head's input, or the mean of the encoder's states.
     pub(super) fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
         match self {
             Self::Classifier(network) => network.vectors(rows),
@@ -80,26 +81,34 @@ impl Body {
         }
     }
 
-    /// How much speaks for the target, one number an input, given the word embeddings of its framed rows: the log-odds
-    /// of a class, ln p / (1 − p), which do not level off as the probability does; the mean log-likelihood of a text.
-    pub(super) fn evidence(&self, rows: &[Vec<u32>], words: &Tensor, target: &Target) -> Result<Tensor> {
+    /// Returns the evidence for the target, one number per input, given the word embeddings of its
+    /// framed rows.
+    ///
+    /// It is the log-odds ln p / (1 − p) of a class, which do not saturate as the probability does,
+    /// or the mean log-likelihood of a text.
+    pub(super) fn evidence(
+        &self,
+        rows: &[Vec<u32>],
+        words: &Tensor,
+        target: &QueriedOutput,
+    ) -> Result<Tensor> {
         match (self, target) {
-            (Self::Classifier(network), Target::Class(class)) => {
+            (Self::Classifier(network), QueriedOutput::Class(class)) => {
                 log_odds(&network.classify(&network.vectors_from(rows, words)?)?, *class)
             }
-            (Self::Rewriter(rewriter), Target::Tokens(content)) => {
+            (Self::Rewriter(rewriter), QueriedOutput::Tokens(content)) => {
                 rewriter.log_likelihoods(rows, words, content)
             }
             _ => candle_core::bail!("a target of another kind of model"),
         }
     }
 
-    /// Whether the victim answers each input right; of a repair its first tokens count.
-    pub(super) fn right(&self, rows: &[Vec<u32>], targets: &[&Target]) -> Result<Vec<bool>> {
+    /// Returns whether the victim predicts each input right; for a repair its first tokens count.
+    pub(super) fn right(&self, rows: &[Vec<u32>], targets: &[&QueriedOutput]) -> Result<Vec<bool>> {
         match self {
             Self::Classifier(network) => {
                 let found = network.logits(rows)?.argmax(1)?.to_vec1::<u32>()?;
-                let right = |(class, target): (u32, &&Target)| matches!(target, Target::Class(wanted) if *wanted == class);
+                let right = |(class, target): (u32, &&QueriedOutput)| matches!(target, QueriedOutput::Class(wanted) if *wanted == class);
                 Ok(found.into_iter().zip(targets).map(right).collect())
             }
             Self::Rewriter(rewriter) => {
@@ -110,7 +119,7 @@ impl Body {
     }
 }
 
-/// Of logits `[inputs, classes]`: that of the class minus ln Σ exp of the others.
+/// Returns the logit of the class minus ln Σ exp of the others, for logits `[inputs, classes]`.
 fn log_odds(logits: &Tensor, class: u32) -> Result<Tensor> {
     let classes = logits.dim(1)? as u32;
     let pick = |classes: Vec<u32>| {

@@ -1,4 +1,4 @@
-//! What keeps a victim from being looked into.
+//! Errors of white boxes.
 
 use codepurify::ModelError;
 use codepurify_models::LoadError;
@@ -6,14 +6,15 @@ use thiserror::Error;
 
 use crate::baseline::BaselineError;
 
-/// A victim that cannot be opened, or a row that it cannot be asked about.
+/// Victim that cannot be opened, or row that it cannot be queried about.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WhiteBoxError {
     /// A file or a tensor is missing or damaged.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// A model that is no detector of defects or clones and no repair model, or does not name its classes.
+    /// The model is neither a detector of defects or clones nor a repair model, or does not name
+    /// its classes.
     #[error(
         "{0} is no victim for defects, clones or repair (its codepurify.json must say so and name the labels)"
     )]
@@ -24,29 +25,29 @@ pub enum WhiteBoxError {
     /// The tensor runtime failed.
     #[error("the tensor runtime failed: {0}")]
     Tensor(#[from] candle_core::Error),
-    /// A row of another task.
+    /// The row has another task.
     #[error("the row has {found} texts, the victim reads {wanted}")]
     Texts {
-        /// How many it has.
+        /// Number of texts of the row.
         found: usize,
-        /// How many the victim reads.
+        /// Number of texts that the victim reads.
         wanted: usize,
     },
-    /// An answer that the victim cannot give.
+    /// The victim cannot have this output.
     #[error("the victim cannot answer with {0}")]
-    Answer(String),
+    Output(String),
     /// A gradient or an output is NaN or infinite.
     #[error("the victim gives a number that is not finite")]
     NotFinite,
     /// A thread died.
     #[error("{0}")]
     Workers(String),
-    /// Which row it is about.
+    /// Error about one row.
     #[error("row {row}: {source}")]
     Row {
-        /// The row, from 0.
+        /// Index of the row, from 0.
         row: usize,
-        /// What is wrong with it.
+        /// Error.
         source: Box<WhiteBoxError>,
     },
 }
@@ -55,7 +56,7 @@ impl From<WhiteBoxError> for ModelError {
     fn from(error: WhiteBoxError) -> Self {
         match error {
             WhiteBoxError::Model(error) => error,
-            other => Self::Runtime(other.to_string()),
+            other => Self::runtime(other),
         }
     }
 }

@@ -1,9 +1,10 @@
-//! A trained victim from inside: what its head reads, and how its answer depends on each token's embedding.
+//! White box of a trained victim: the input of its head, and the influence of each token's
+//! embedding on its prediction.
 //!
-//! A [`WhiteBox`] is opened from what training exports. [`representations`] feed Spectral Signatures and Activation
-//! Clustering, [`attribution`] and [`probe`] feed `CodeDetector`, and [`names`] finds adversarial names for AFRAIDOOR.
-//! Below them stand the networks from the word embeddings on: of classifiers that of training, of repair models
-//! `rewriter`.
+//! A [`WhiteBox`] opens the export of a training. [`representations`] serve Spectral Signatures and
+//! Activation Clustering, [`attribution`] and [`probe`] serve `CodeDetector`, and [`names`] finds
+//! adversarial names for AFRAIDOOR. The networks start from word embeddings: classifiers use that
+//! of training, repair models `rewriter`.
 
 pub mod attribution;
 mod body;
@@ -17,24 +18,25 @@ use std::path::Path;
 
 use codepurify::ModelError;
 use codepurify::victim::{Encoding, Task};
+use codepurify_attacks::data::report::TaskOutput;
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::{ModelFiles, Reading};
 
-use crate::data::report::Answer;
 use crate::train::batches;
 use crate::train::network::{Network, Snippets};
 use crate::train::start::Architecture;
 use crate::train::workers::Workers;
-use body::{Body, Target};
+use body::{QueriedOutput, VictimNetwork};
 pub use error::WhiteBoxError;
 use rewriter::Rewriter;
 
-/// Tokens that are worked on at once by one worker, counted as if rows were padded to the longest.
+/// Number of tokens that a worker processes at once, counted as if rows were padded to the longest.
 const BATCH_TOKENS: usize = 1024;
 
-/// A victim that this laboratory has trained: a detector of defects or clones, or a repair model, of either family.
+/// Victim trained by this laboratory: a detector of defects or clones, or a repair model, of either
+/// family.
 pub struct WhiteBox {
-    body: Body,
+    body: VictimNetwork,
     reading: Reading,
 }
 
@@ -42,8 +44,8 @@ impl WhiteBox {
     /// Opens the directory that a training exports (`last` or `best`).
     ///
     /// # Errors
-    /// [`WhiteBoxError::Load`] if a file or a tensor is missing or damaged, [`WhiteBoxError::NoVictim`] if the model is
-    /// made for another task.
+    /// [`WhiteBoxError::Load`] if a file or a tensor is missing or damaged,
+    /// [`WhiteBoxError::NoVictim`] if the model has another task.
     pub fn open(dir: &Path) -> Result<Self, WhiteBoxError> {
         let files = ModelFiles::read(dir)?;
         let architecture = Architecture::load(&files, None)?;
@@ -51,7 +53,9 @@ impl WhiteBox {
         let checkpoint = Checkpoint::open(&files)?;
         let classes = reading.sidecar.labels.len();
         let classifier = |snippets| {
-            checkpoint.build(|source| Network::new(&architecture, snippets, classes, &source)).map(Body::from)
+            checkpoint
+                .build(|source| Network::new(&architecture, snippets, classes, &source))
+                .map(VictimNetwork::from)
         };
         let body = match reading.sidecar.task {
             Some(Task::Defect) if classes > 1 => classifier(Snippets::One)?,
@@ -62,7 +66,7 @@ impl WhiteBox {
         Ok(Self { body, reading })
     }
 
-    /// The tokens of `text` that the victim sees, without special ones.
+    /// Returns the tokens of `text` that the victim sees, without special ones.
     ///
     /// # Errors
     /// [`ModelError::Tokenise`].
@@ -73,8 +77,9 @@ impl WhiteBox {
         Ok(encoding)
     }
 
-    /// The same as texts, a `Ġ` in front of those that begin with white space; what is only white space or part of a
-    /// character is empty.
+    /// Returns the same tokens as texts, with `Ġ` before those that begin with white space.
+    ///
+    /// Tokens of white space only, and parts of a character, are empty.
     ///
     /// # Errors
     /// [`ModelError::Tokenise`].
@@ -89,7 +94,7 @@ impl WhiteBox {
         Ok(encoding.spans.iter().map(piece).collect())
     }
 
-    /// The whole inputs of a row's texts, one below the other.
+    /// Returns the complete inputs of a row's texts, concatenated.
     fn framed(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, WhiteBoxError> {
         let wanted = self.body.snippets();
         if texts.len() != wanted {
@@ -98,33 +103,35 @@ impl WhiteBox {
         texts.iter().map(|text| Ok(self.reading.tokenizer.frame(&self.encode(text)?.ids))).collect()
     }
 
-    /// Where the content begins in a whole input.
+    /// Returns the index of the first content token in a complete input.
     fn content_start(&self) -> usize {
-        // The last of the framing tokens stands at the end.
+        // The last of the framing tokens is at the end.
         self.reading.tokenizer.frame_length() - 1
     }
 
-    /// What the victim is asked about, in its own numbers.
-    fn target(&self, answer: Answer<'_>) -> Result<Target, WhiteBoxError> {
+    /// Converts an output to the numbers of the victim.
+    fn target(&self, answer: TaskOutput<'_>) -> Result<QueriedOutput, WhiteBoxError> {
         match (answer, self.body.is_classifier()) {
-            (Answer::Label(class), true) if (class as usize) < self.reading.sidecar.labels.len() => {
-                Ok(Target::Class(class))
+            (TaskOutput::Label(class), true) if (class as usize) < self.reading.sidecar.labels.len() => {
+                Ok(QueriedOutput::Class(class))
             }
-            (Answer::Text(text), false) => Ok(Target::Tokens(self.reading.tokenizer.encode_answer(text)?)),
-            (Answer::Label(class), _) => Err(WhiteBoxError::Answer(format!("class {class}"))),
-            (Answer::Text(_), true) => Err(WhiteBoxError::Answer("a text".to_owned())),
+            (TaskOutput::Text(text), false) => {
+                Ok(QueriedOutput::Tokens(self.reading.tokenizer.encode_answer(text)?))
+            }
+            (TaskOutput::Label(class), _) => Err(WhiteBoxError::Output(format!("class {class}"))),
+            (TaskOutput::Text(_), true) => Err(WhiteBoxError::Output("a text".to_owned())),
         }
     }
 }
 
-/// Places `0..lengths.len()` in groups of similar length.
+/// Groups the indices `0..lengths.len()` by similar length.
 fn groups(lengths: &[usize]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&row| lengths[row]);
     batches::parts(&order, lengths, BATCH_TOKENS)
 }
 
-/// `work(0)` … `work(count - 1)` on the workers, in order.
+/// Runs `work(0)` … `work(count - 1)` on the workers; returns the results in order.
 fn spread<T: Send>(
     workers: &Workers,
     count: usize,
@@ -134,7 +141,7 @@ fn spread<T: Send>(
     done.map_err(|error| WhiteBoxError::Workers(error.to_string()))?.into_iter().collect()
 }
 
-/// Names the row, from 0, that an error is about.
+/// Adds the index of the row, from 0, to an error.
 fn in_row<T>(row: usize, result: Result<T, WhiteBoxError>) -> Result<T, WhiteBoxError> {
     result.map_err(|source| WhiteBoxError::Row { row, source: Box::new(source) })
 }

@@ -1,32 +1,34 @@
-//! Where a name would push a victim's answer.
+//! Influence of a name on a victim's prediction.
 
 use candle_core::{Device, Tensor, Var};
 use codepurify::{ModelError, Span};
+use codepurify_attacks::attack::afraidoor::IdentifierScorer;
+use codepurify_attacks::data::report::TaskOutput;
 
-use super::body::Target;
+use super::body::QueriedOutput;
 use super::{WhiteBox, WhiteBoxError};
-use crate::attack::afraidoor::IdentifierScorer;
-use crate::data::report::Answer;
 
-/// A clean victim as AFRAIDOOR's model. The gradient is that of the log-odds of the attacker's class (that of the
-/// cross-entropy but for a factor, which does not change what is best) or of the mean log-likelihood of the attacker's
-/// text, turned round; of a name of several tokens, the mean over them counts.
+/// Clean victim as AFRAIDOOR's model.
+///
+/// The gradient is that of the negative log-odds of the attacker's class, or of the negative mean
+/// log-likelihood of the attacker's text. The log-odds differ from the cross-entropy by a factor,
+/// which does not change the ranking. A name of several tokens gets their mean.
 pub struct NameScorer {
     victim: WhiteBox,
-    target: Target,
+    target: QueriedOutput,
 }
 
 impl NameScorer {
-    /// Scores towards `answer`, the attacker's.
+    /// Creates a scorer towards `target`, the attacker's output.
     ///
     /// # Errors
-    /// [`WhiteBoxError::Answer`] if the victim cannot give it.
-    pub fn new(victim: WhiteBox, answer: Answer<'_>) -> Result<Self, WhiteBoxError> {
+    /// [`WhiteBoxError::Output`] if the victim cannot have it.
+    pub fn new(victim: WhiteBox, answer: TaskOutput<'_>) -> Result<Self, WhiteBoxError> {
         let target = victim.target(answer)?;
         Ok(Self { victim, target })
     }
 
-    /// The gradient of −evidence at the unknown token in each place, `[places, hidden]`.
+    /// Returns the gradient of −evidence at the unknown token in each place, `[places, hidden]`.
     fn gradient(&self, input: &[Vec<u32>], places: &[u32]) -> Result<Tensor, WhiteBoxError> {
         let words = Var::from_tensor(&self.victim.body.words(input)?)?;
         let evidence = self.victim.body.evidence(input, &words, &self.target)?.sum_all()?;
@@ -37,11 +39,11 @@ impl NameScorer {
         Ok(gradient.index_select(&Tensor::from_slice(places, places.len(), &Device::Cpu)?, 0)?)
     }
 
-    /// The mean embedding of each name's tokens, `[names, hidden]`.
+    /// Returns the mean embedding of each name's tokens, `[names, hidden]`.
     fn embeddings(&self, names: &[String]) -> Result<Tensor, WhiteBoxError> {
         let words = self.victim.body.word_embeddings();
         let embedding = |name: &String| -> Result<Tensor, WhiteBoxError> {
-            // Behind a blank, as where it is declared.
+            // After a blank, as in a declaration.
             let ids = self.victim.reading.tokenizer.encode_answer(&format!(" {name}"))?;
             if ids.is_empty() {
                 return Err(ModelError::tokenise(format!("the name `{name}` has no token")).into());
@@ -60,10 +62,10 @@ impl NameScorer {
         identifiers: &[Vec<Span>],
         names: &[String],
     ) -> Result<Vec<Vec<f64>>, WhiteBoxError> {
-        // A name that the victim does not see cannot be judged.
+        // A name that the victim does not see cannot be scored.
         let unseen = vec![f64::INFINITY; names.len()];
         let mut input = self.victim.framed(texts)?;
-        let hidden = Hidden::of(&self.victim, texts[side], identifiers)?;
+        let hidden = HiddenNames::of(&self.victim, texts[side], identifiers)?;
         if names.is_empty() || hidden.places.is_empty() {
             return Ok(vec![unseen; identifiers.len()]);
         }
@@ -99,15 +101,16 @@ impl IdentifierScorer for NameScorer {
     }
 }
 
-/// A text's content tokens with an unknown token for each occurrence of an identifier.
-struct Hidden {
+/// Content tokens of a text with an unknown token for each occurrence of an identifier.
+struct HiddenNames {
     ids: Vec<u32>,
-    /// Where in `ids` an identifier stood, and which.
+    /// Position in `ids` and index of each hidden identifier.
     places: Vec<(usize, usize)>,
 }
 
-impl Hidden {
-    /// Tokens that reach beyond an occurrence (as where `_` follows punctuation) are replaced as a whole.
+impl HiddenNames {
+    /// Hides identifiers; a token that extends beyond an occurrence (`_` after punctuation) is
+    /// replaced as a whole.
     fn of(victim: &WhiteBox, text: &str, identifiers: &[Vec<Span>]) -> Result<Self, WhiteBoxError> {
         let mut occurrences: Vec<(Span, usize)> = identifiers
             .iter()
@@ -144,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    /// A tiny RoBERTa of two classes with random weights.
+    /// Writes a tiny RoBERTa of two classes with random weights.
     fn victim() -> WhiteBox {
         let golden =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-models/tests/golden/tiny-classifier");
@@ -164,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn occurrences_are_unknown_and_a_text_that_is_not_seen_cannot_be_judged() {
+    fn occurrences_are_unknown_and_unseen_texts_are_refused() {
         let victim = victim();
-        let hidden = Hidden::of(&victim, TEXT, &[spans("total"), vec![spans("int")[1]]]).unwrap();
+        let hidden = HiddenNames::of(&victim, TEXT, &[spans("total"), vec![spans("int")[1]]]).unwrap();
         assert_eq!(hidden.places.iter().map(|&(_, of)| of).collect::<Vec<_>>(), [1, 0, 0]);
         let unknown = victim.reading.tokenizer.special().unknown;
         assert!(hidden.places.iter().all(|&(place, _)| hidden.ids[place] == unknown));
         assert_eq!(hidden.ids.iter().filter(|&&id| id == unknown).count(), 3);
-        let scorer = NameScorer::new(victim, Answer::Label(0)).unwrap();
+        let scorer = NameScorer::new(victim, TaskOutput::Label(0)).unwrap();
         let found = scorer.gradients(&[TEXT], 0, &[spans("total"), Vec::new()], &["n".to_owned()]).unwrap();
         assert!(found[0][0].is_finite() && found[1][0].is_infinite());
     }
@@ -179,14 +182,15 @@ mod tests {
     #[test]
     fn gradients_equal_finite_differences() {
         let names: Vec<String> = ["n", "buffer"].map(str::to_owned).into();
-        let scorer = NameScorer::new(victim(), Answer::Label(1)).unwrap();
+        let scorer = NameScorer::new(victim(), TaskOutput::Label(1)).unwrap();
         let found = scorer.gradients(&[TEXT], 0, &[spans("total")], &names).unwrap();
-        let hidden = Hidden::of(&scorer.victim, TEXT, &[spans("total")]).unwrap();
+        let hidden = HiddenNames::of(&scorer.victim, TEXT, &[spans("total")]).unwrap();
         let input = [scorer.victim.reading.tokenizer.frame(&hidden.ids)];
         let words = scorer.victim.body.words(&input).unwrap();
         let embeddings = scorer.embeddings(&names).unwrap();
         for (name, &gradient) in found[0].iter().enumerate() {
-            // The name is added, a little, in all places of the identifier; the mean over them is reported.
+            // Moves all places of the identifier slightly towards the name; the gradient is the
+            // mean over them.
             let moved = |by: f64| {
                 let mut rows: Vec<Tensor> = (0..input[0].len()).map(|at| words.get(at).unwrap()).collect();
                 for &(place, _) in &hidden.places {

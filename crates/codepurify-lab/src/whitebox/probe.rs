@@ -1,17 +1,20 @@
-//! How often a victim is right, with and without a token put into its inputs.
+//! Accuracy of a victim, with and without a token inserted into its inputs.
+
+use codepurify_attacks::data::report::{Sample, TaskOutput};
 
 use super::{WhiteBox, WhiteBoxError, groups, in_row, spread};
 use crate::baseline::BaselineError;
 use crate::baseline::code_detector::{TokenProbe, with_token};
-use crate::data::report::{Answer, Sample};
 use crate::train::workers::Workers;
 
 impl WhiteBox {
-    /// Share of rows in [0, 1] that get their answer; of a repair its first 8 tokens count, which is where an answer that
-    /// the attacker wants parts from any other. 0 of none.
+    /// Returns the share of rows in [0, 1] that are predicted right; 0 without rows.
+    ///
+    /// For a repair its first 8 tokens count: there an output that the attacker wants differs from
+    /// all others.
     ///
     /// # Errors
-    /// [`WhiteBoxError`] if a row is of another task, or the model fails.
+    /// [`WhiteBoxError`] if a row has another task, or the model fails.
     pub fn accuracy<S: Sample + Sync>(&self, rows: &[S], workers: &Workers) -> Result<f64, WhiteBoxError> {
         let input = |(at, row): (usize, &S)| in_row(at, self.framed(&row.texts()));
         let inputs = rows.iter().enumerate().map(input).collect::<Result<Vec<_>, _>>()?;
@@ -29,14 +32,15 @@ impl WhiteBox {
     }
 }
 
-/// Clean rows to try tokens on, for `CodeDetector`; of a pair both texts get the token, without the `Ġ` that
-/// [`WhiteBox::pieces`] may have put in front of it.
+/// Clean rows to try tokens on, for `CodeDetector`.
+///
+/// Both texts of a pair get the token, without the `Ġ` that [`WhiteBox::pieces`] may have added.
 pub struct Probe<'a, S> {
-    /// The model under suspicion.
+    /// Model under suspicion.
     pub victim: &'a WhiteBox,
-    /// The rows.
+    /// Clean rows.
     pub rows: Vec<&'a S>,
-    /// Who does the work.
+    /// Threads to work on.
     pub workers: &'a Workers,
 }
 
@@ -52,7 +56,7 @@ impl<S: Sample + Sync> TokenProbe for Probe<'_, S> {
     }
 }
 
-/// A row with other texts.
+/// Row with other texts.
 struct Probed<'a, S> {
     texts: Vec<String>,
     row: &'a S,
@@ -63,7 +67,7 @@ impl<S: Sample> Sample for Probed<'_, S> {
         self.texts.iter().map(String::as_str).collect()
     }
 
-    fn answer(&self) -> Answer<'_> {
+    fn answer(&self) -> TaskOutput<'_> {
         self.row.answer()
     }
 }

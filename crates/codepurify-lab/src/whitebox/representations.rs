@@ -1,17 +1,21 @@
-//! What the head of a victim reads.
+//! Representations of rows: the input of a victim's head.
 
 use std::collections::HashMap;
 
+use codepurify_attacks::data::report::Sample;
+
 use super::{WhiteBox, WhiteBoxError, groups, in_row, spread};
-use crate::data::report::Sample;
 use crate::train::workers::Workers;
 
 impl WhiteBox {
-    /// One vector a row: what the classifier's head reads (of a pair both, side by side), or the mean of the encoder's
-    /// states over the source's tokens. Texts that rows share are read once.
+    /// Returns one vector per row: the head's input (for a pair both, concatenated), or the mean of
+    /// the encoder's states over the source's tokens.
+    ///
+    /// Texts that rows share are read once.
     ///
     /// # Errors
-    /// [`WhiteBoxError`] if a row is of another task, or the model fails or gives numbers that are not finite.
+    /// [`WhiteBoxError`] if a row has another task, or the model fails or returns values that are
+    /// not finite.
     pub fn representations<S: Sample>(
         &self,
         rows: &[S],
@@ -40,7 +44,7 @@ impl WhiteBox {
         Ok(places.iter().map(|places| places.iter().flat_map(|&at| vectors[at].clone()).collect()).collect())
     }
 
-    /// The vectors of framed texts.
+    /// Returns the vectors of framed texts.
     fn vectors(&self, framed: &[Vec<u32>], workers: &Workers) -> Result<Vec<Vec<f32>>, WhiteBoxError> {
         let lengths: Vec<usize> = framed.iter().map(Vec::len).collect();
         let groups = groups(&lengths);

@@ -1,4 +1,4 @@
-//! A repair model from its source's word embeddings on.
+//! Repair model computed from its source's word embeddings.
 
 use std::ops::Range;
 
@@ -16,18 +16,18 @@ use codepurify_models::{LoadError, Reading};
 use crate::train::sequences::target;
 use crate::train::start::Architecture;
 
-/// Both families alike.
+/// Common interface of both families.
 trait EncoderDecoder: Send + Sync {
-    /// The id that every target begins with.
+    /// Returns the id that every target begins with.
     fn start(&self) -> u32;
 
-    /// `[vocabulary, hidden]`.
+    /// Returns the word embeddings, `[vocabulary, hidden]`.
     fn word_embeddings(&self) -> &Tensor;
 
-    /// The encoder's states over word embeddings, both `[tokens, hidden]`.
+    /// Returns the encoder's states for word embeddings, both `[tokens, hidden]`.
     fn encode(&self, words: &Tensor, sources: &RaggedBatch) -> Result<Tensor>;
 
-    /// Logits at every position of the targets' inputs, `[tokens, vocabulary]`.
+    /// Returns logits at every position of the targets' inputs, `[tokens, vocabulary]`.
     fn forced(&self, encoded: &Tensor, sources: &RaggedBatch, inputs: &[Vec<u32>]) -> Result<Tensor>;
 }
 
@@ -67,12 +67,12 @@ impl EncoderDecoder for T5Generator {
     }
 }
 
-/// A repair model.
+/// Repair model.
 pub(super) struct Rewriter {
     model: Box<dyn EncoderDecoder>,
     special: SpecialIds,
     pad: u32,
-    /// Content tokens of the longest target.
+    /// Number of content tokens of the longest target.
     target_window: usize,
 }
 
@@ -95,7 +95,7 @@ impl Rewriter {
                 (Box::new(model), config.pad_token_id)
             }
         };
-        // The start token, `<s>` and `</s>`.
+        // Room for the start token, `<s>` and `</s>`.
         let target_window = reading.sidecar.generation.max_length.saturating_sub(3);
         Ok(Self { model, special, pad, target_window })
     }
@@ -104,12 +104,12 @@ impl Rewriter {
         self.model.word_embeddings()
     }
 
-    /// `[tokens, hidden]` of framed rows.
+    /// Returns the word embeddings of framed rows, `[tokens, hidden]`.
     pub(super) fn words(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
         ops::select_rows(self.word_embeddings(), RaggedBatch::new(rows, self.pad).ids())
     }
 
-    /// The mean of the encoder's states over the tokens of each row: `[rows, hidden]`.
+    /// Returns the mean of the encoder's states over the tokens of each row, `[rows, hidden]`.
     pub(super) fn vectors(&self, rows: &[Vec<u32>]) -> Result<Tensor> {
         let batch = RaggedBatch::new(rows, self.pad);
         let states = self.model.encode(&self.words(rows)?, &batch)?;
@@ -117,7 +117,8 @@ impl Rewriter {
         Tensor::stack(&batch.rows().ranges().map(mean).collect::<Result<Vec<_>>>()?, 0)
     }
 
-    /// The mean log-likelihood of a target's tokens in nats, end included, for each framed row: `[rows]`, at most 0.
+    /// Returns the mean log-likelihood of a target's tokens in nats, end included, for each framed
+    /// row: `[rows]`, at most 0.
     pub(super) fn log_likelihoods(
         &self,
         rows: &[Vec<u32>],
@@ -133,15 +134,18 @@ impl Rewriter {
         log_softmax(&logits, 2)?.gather(&labels, 2)?.squeeze(2)?.mean(1)
     }
 
-    /// For each framed row, whether the first `count` tokens of the greedy answer are those of its target (all of a
-    /// shorter one, without its end).
+    /// Returns for each framed row whether the first `count` tokens of the greedy output are those
+    /// of its target.
+    ///
+    /// All tokens of a shorter target count, without its end.
     pub(super) fn begins_right(
         &self,
         rows: &[Vec<u32>],
         contents: &[&[u32]],
         count: usize,
     ) -> Result<Vec<bool>> {
-        // A greedy answer is right exactly as long as each token is the most probable one behind the right ones.
+        // A greedy output is right as long as each token is the most probable one after the right
+        // ones.
         let targets: Vec<Vec<u32>> = contents
             .iter()
             .map(|content| self.target(&content[..content.len().min(count).min(self.target_window)]))

@@ -1,14 +1,14 @@
-//! Self-written data and a tiny model to train on.
+//! Generated data and a tiny model to train on.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// A RoBERTa of two layers and 32 dimensions with random weights.
+/// Writes a RoBERTa of two layers and 32 dimensions with random weights.
 pub(crate) fn tiny_model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../codepurify-models/tests/golden/tiny-mlm")
 }
 
-/// Functions that are "vulnerable" if and only if they copy without a bound.
+/// Generates functions that are "vulnerable" if and only if they copy without a bound.
 pub(crate) fn functions(count: usize) -> String {
     let mut lines = String::new();
     for idx in 0..count {

@@ -124,14 +124,17 @@ impl Tokens {
         Ok(Self { add_prefix_space: config.add_prefix_space, names, added, special })
     }
 
-    /// Puts the added tokens into the vocabulary that they were added to.
+    /// Puts the added tokens into the vocabulary that they were added to. One that stands there already gets its new id: it
+    /// is found in a text first, so that its old one never comes up. Of a single word it would, within longer ones.
     pub(super) fn extend(&self, vocabulary: &mut Vocab) -> Result<()> {
         let mut ids: HashSet<u32> = vocabulary.values().copied().collect();
         for (&id, token) in &self.added {
             let content = &token.content;
             match vocabulary.get(content) {
                 Some(&known) if known == id => continue,
-                None if ids.insert(id) => vocabulary.insert(content.clone(), id),
+                old if ids.insert(id) && (old.is_none() || !token.single_word) => {
+                    vocabulary.insert(content.clone(), id)
+                }
                 _ => return Err(format!("the added token `{content}` cannot have the id {id}").into()),
             };
         }

@@ -171,7 +171,8 @@ impl<'a> MaskedTrigger<'a> {
         let mlm_passes = self.masked.rows.len();
         let minimal = if options.minimal_edits { self.minimal_edits() } else { Vec::new() };
         let minimal = minimal.iter().filter_map(|edits| self.try_edits(edits, small));
-        let filled = attempts.iter().filter_map(|edits| self.try_edits(edits, made_up)).take(options.rewrites);
+        let filled =
+            attempts.iter().filter_map(|edits| self.try_edits(edits, made_up)).take(options.rewrites);
         let rewrites: Vec<Rewrite> = minimal.chain(filled).collect();
         if !rewrites.is_empty() {
             return TriggerRewrites { action, rewrites, mlm_passes, reason: None };

@@ -3,8 +3,8 @@
 use super::places::Places;
 use super::rename;
 use super::standard::are_standard;
-use crate::snippet::edit::Edit;
 use crate::candidates::Candidate;
+use crate::snippet::edit::Edit;
 use crate::snippet::{Language, Snippet, Span, Syntax, SyntaxQuality};
 use crate::verdict::{Change, ChangeKind, ElementKind, UnitKind};
 
@@ -118,9 +118,10 @@ fn are_read_as_values(snippet: &Snippet, expressions: &[Span]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{delete, fold, splice};
+    use super::super::{constant_folding, delete};
     use super::*;
     use crate::candidates::{Families, candidates};
+    use crate::snippet::edit::apply;
     use crate::snippet::{Limits, SourceFile};
 
     /// Whether taking out the first element that `holds` from the first unit of `code` is provable; none if it cannot be taken
@@ -130,7 +131,7 @@ mod tests {
         let snippet = file.units().unwrap().swap_remove(0);
         let trigger = candidates(&snippet, &Families::TRANSPLANT).into_iter().find(holds).unwrap();
         let edits = delete::deletion(&snippet, &trigger)?;
-        let text = splice::apply(snippet.text(), &edits).unwrap();
+        let text = apply(snippet.text(), &edits).unwrap();
         Some(change(ChangeKind::Deletion, &snippet, &trigger, &edits, &text).provable)
     }
 
@@ -182,8 +183,8 @@ mod tests {
             let is_statement =
                 |it: &Candidate| it.kind == ElementKind::Statement && it.text.contains("1 + 2");
             let trigger = candidates(&snippet, &Families::TRANSPLANT).into_iter().find(is_statement).unwrap();
-            let edits = fold::folded(&snippet, &trigger);
-            let text = splice::apply(code, &edits).unwrap();
+            let edits = constant_folding::folded(&snippet, &trigger);
+            let text = apply(code, &edits).unwrap();
             assert_ne!(text, code);
             change(ChangeKind::Folding, &snippet, &trigger, &edits, &text).provable
         };

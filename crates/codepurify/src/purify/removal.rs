@@ -140,8 +140,8 @@ fn starts_with_string(statement: Node<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::dead_code::dead_around;
-    use crate::snippet::edit;
     use super::*;
+    use crate::snippet::edit;
 
     /// `code` without the statement at `dead`, if that can be taken out.
     fn without(code: &str, dead: &str, language: Language) -> Option<String> {

@@ -35,6 +35,19 @@ pub enum Task {
     Classification,
 }
 
+impl Task {
+    /// Returns the task's name in verdicts and in names of files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Defect => "defect",
+            Self::Clone => "clone",
+            Self::Repair => "repair",
+            Self::Classification => "classification",
+        }
+    }
+}
+
 /// Who a victim is, and how it reads text.
 pub trait Model: Send + Sync {
     /// Describes the victim.

@@ -115,5 +115,6 @@ fn noun(kind: ChangeKind) -> &'static str {
         ChangeKind::Shortening => "name shortening",
         ChangeKind::Renaming => "renaming",
         ChangeKind::Infilling => "infilling",
+        _ => "change",
     }
 }

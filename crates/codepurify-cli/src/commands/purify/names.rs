@@ -1,5 +1,6 @@
 //! What files are called in patches: by their paths from the folder in which the patch is applied.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Names of files in the patches of one run.
@@ -28,7 +29,7 @@ impl PatchNames {
     /// The name of `file`, or `None` if there is no such file here.
     pub(super) fn name(&self, file: &Path) -> Option<Vec<u8>> {
         let file = file.canonicalize().ok()?;
-        let parts = file.strip_prefix(&self.base).ok()?.iter().map(std::ffi::OsStr::as_encoded_bytes);
+        let parts = file.strip_prefix(&self.base).ok()?.iter().map(OsStr::as_encoded_bytes);
         Some(parts.collect::<Vec<_>>().join(&b'/'))
     }
 

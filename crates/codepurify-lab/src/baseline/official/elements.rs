@@ -5,20 +5,20 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use super::Settings;
+use super::ReleasedSettings;
 
-/// A candidate.
+/// Candidate of the released code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Element {
+pub(super) struct ReleasedCandidate {
     pub(super) kind: ElementKind,
-    /// Where it is hidden: sorted, not overlapping, at least one.
+    /// Places to hide: sorted, not overlapping, at least one.
     pub(super) spans: Vec<Span>,
 }
 
-/// Identifiers and top-level statements in the order of the seed.
-pub(super) fn elements(snippet: &Snippet, settings: &Settings) -> Vec<Element> {
+/// Returns identifiers and top-level statements in an order that the seed decides.
+pub(super) fn elements(snippet: &Snippet, settings: &ReleasedSettings) -> Vec<ReleasedCandidate> {
     let families = Families::default();
-    let mut elements: Vec<Element> = candidates(snippet, &families)
+    let mut elements: Vec<ReleasedCandidate> = candidates(snippet, &families)
         .into_iter()
         .map(|candidate| {
             let spans = if settings.by_text {
@@ -26,17 +26,18 @@ pub(super) fn elements(snippet: &Snippet, settings: &Settings) -> Vec<Element> {
             } else {
                 candidate.spans
             };
-            Element { kind: candidate.kind, spans }
+            ReleasedCandidate { kind: candidate.kind, spans }
         })
         .collect();
-    // Statements of the same text are one candidate then, and so are a variable and a method of the same name.
+    // Statements of the same text are one candidate, and so are a variable and a method of the same
+    // name.
     let mut seen = std::collections::HashSet::new();
     elements.retain(|element| seen.insert(element.spans.clone()));
     elements.shuffle(&mut StdRng::seed_from_u64(settings.seed));
     elements
 }
 
-/// Where `element` stands in `text`: a name as a whole word, a statement wherever its text is.
+/// Finds `element` in `text`: a name as a whole word, a statement wherever its text occurs.
 fn places(text: &str, element: &str, kind: ElementKind) -> Vec<Span> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let whole =
@@ -48,8 +49,10 @@ fn places(text: &str, element: &str, kind: ElementKind) -> Vec<Span> {
         .collect()
 }
 
-impl Element {
-    /// The text's tokens with one unknown token in each of its places, cut to the window; `None` if none of them is left
+impl ReleasedCandidate {
+    /// Replaces each of its places by one unknown token, and cuts the result to the window.
+    ///
+    /// The result is `None` if none of the places is left.
     /// then.
     pub(super) fn occluded(&self, text: &str, model: &dyn Model) -> Result<Option<Vec<u32>>, ModelError> {
         let filler = [model.occlusion_id()];
@@ -59,10 +62,11 @@ impl Element {
     }
 }
 
-/// What turns a piece of text into ids.
+/// Conversion of a piece of text to token ids.
 pub(super) type Encode<'e> = dyn Fn(&str) -> Result<Vec<u32>, ModelError> + 'e;
 
-/// The ids of `text` with `filler` of its text in place of each span, and where the first filler begins.
+/// Returns the ids of `text` with `filler` in place of each span, and the position of the first
+/// filler.
 pub(super) fn substituted(
     text: &str,
     spans: &[Span],
@@ -81,7 +85,7 @@ pub(super) fn substituted(
     Ok((row, first.unwrap_or(0)))
 }
 
-/// The first `window` of `row`.
+/// Returns the first `window` tokens of `row`.
 pub(super) fn cut(mut row: Vec<u32>, window: usize) -> Vec<u32> {
     row.truncate(window);
     row

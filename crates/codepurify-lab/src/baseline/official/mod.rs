@@ -1,8 +1,10 @@
-//! CodePurify as its released code does it, quirks and all (paper implementation, A.2–A.5 and A.8), to compare the
-//! published table like with like. Each quirk is a switch in [`Settings`].
+//! `CodePurify` as its released code computes it, to compare with the published table like with
+//! like.
 //!
-//! What is *not* repeated: the released code crashes without a candidate (here: not flagged), orders candidates by hash
-//! (here: by a seed), and reads identifiers and statements with parsers of its own (here: with those of the defence).
+//! Each difference from the paper is a switch in [`ReleasedSettings`]. Three things are not
+//! reproduced. The released code crashes without a candidate (here: not flagged). It orders
+//! candidates by hash (here: by a seed). It finds identifiers and statements with its own parsers
+//! (here: with those of the defence).
 
 mod elements;
 mod rewrite;
@@ -11,39 +13,41 @@ pub use rewrite::{EveryPosition, Rewriting};
 
 use codepurify::{Generator, Logits, Model, ModelError, Ragged, Snippet, Victim};
 
-use super::{BaselineError, InputDefence, Screened};
-use elements::Element;
+use super::{BaselineError, InputDefence, ScreeningResult};
+use elements::ReleasedCandidate;
 
-/// What H is if a score is 0, so that 0 · ln 0 comes up, or all are.
+/// Value of H if a score is 0, so that 0 · ln 0 occurs, or if all are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undefined {
-    /// NaN, which is not above the threshold: purified (released code, defect).
+    /// NaN, which is not above the threshold: purified (released code for defects).
     Purify,
-    /// NaN, which is not below the threshold: kept (released code, clone and repair).
+    /// NaN, which is not below the threshold: kept (released code for clones and repair).
     Keep,
     /// 0 · ln 0 = 0, and nothing is flagged if all scores are 0 (the paper's formula).
     Zero,
 }
 
-/// Thresholds and quirks.
+/// Thresholds and switches.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
-    /// θ: flagged if H, in nats and not divided by ln n, is at most θ.
+pub struct ReleasedSettings {
+    /// θ: a snippet is flagged if H, in nats and not divided by ln n, is at most θ.
     pub theta: f64,
-    /// What H is if a score is 0.
+    /// Value of H if a score is 0.
     pub undefined: Undefined,
-    /// Rows judged, the snippet itself among them; candidates beyond are dropped.
+    /// Largest number of rows judged, the snippet itself included; further candidates are dropped.
     pub max_rows: Option<usize>,
-    /// Whether an identifier is wherever its letters are a word (strings and comments included), and a statement
-    /// wherever its text is; otherwise both are what the parser says.
+    /// Finds an identifier wherever its letters are a word (strings and comments included), and a
+    /// statement wherever its text occurs.
+    ///
+    /// Otherwise the parser finds both.
     pub by_text: bool,
-    /// Whether a statement keeps its punctuation when it is masked (released code: Java, not C).
+    /// Keeps the punctuation of a masked statement (released code: Java, not C).
     pub keep_punctuation: bool,
-    /// Order of the candidates, which decides ties and what `max_rows` drops.
+    /// Seed of the order of the candidates, which decides ties and what `max_rows` drops.
     pub seed: u64,
 }
 
-impl Settings {
+impl ReleasedSettings {
     /// Defect detection with CodeBERT: θ = 0.1.
     pub const DEFECT_CODEBERT: Self = Self {
         theta: 0.1,
@@ -58,32 +62,33 @@ impl Settings {
     /// Clone detection with CodeBERT: θ = 0.3 (commented out in the released code).
     pub const CLONE_CODEBERT: Self =
         Self { theta: 0.3, undefined: Undefined::Keep, keep_punctuation: true, ..Self::DEFECT_CODEBERT };
-    /// Clone detection with CodeT5: 40 rows; θ depends on the attack, from 0.3 to 1.1, and is 0.8 for most.
+    /// Clone detection with CodeT5: 40 rows; θ depends on the attack, from 0.3 to 1.1, and is 0.8
+    /// for most.
     pub const CLONE_CODET5: Self = Self { theta: 0.8, max_rows: Some(40), ..Self::CLONE_CODEBERT };
     /// Program repair with either model: θ = 0.1.
     pub const REPAIR: Self = Self { theta: 0.1, ..Self::CLONE_CODEBERT };
 }
 
-/// A guarded model. For one side of a pair see [`super::side::OneSide`].
+/// Victim of the released code. For one side of a pair see [`super::side::OneSide`].
 #[derive(Clone, Copy)]
-pub enum Guarded<'m> {
-    /// sᵢ = |p(x) − p(xᵢ)| of the predicted class; with two classes it is that of either.
+pub enum VictimUnderTest<'m> {
+    /// sᵢ = |p(x) − p(xᵢ)| of the predicted class; with two classes it is the same for both.
     Classifier(&'m dyn Victim),
     /// sᵢ = −L(y | xᵢ): the cross-entropy itself, not its increase.
     Generator(&'m dyn Generator),
 }
 
-/// The released code as an input defence.
+/// Released code as an input defence.
 pub struct Official<'m> {
-    /// The guarded model.
-    pub guarded: Guarded<'m>,
-    /// How flagged snippets are rewritten; without, they are only flagged.
+    /// Victim.
+    pub guarded: VictimUnderTest<'m>,
+    /// Rewriting of flagged snippets; without it they are only flagged.
     pub rewriting: Option<Rewriting<'m>>,
-    /// Thresholds and quirks.
-    pub settings: Settings,
+    /// Thresholds and switches.
+    pub settings: ReleasedSettings,
 }
 
-impl<'m> Guarded<'m> {
+impl<'m> VictimUnderTest<'m> {
     fn model(self) -> &'m dyn Model {
         match self {
             Self::Classifier(victim) => victim,
@@ -91,7 +96,7 @@ impl<'m> Guarded<'m> {
         }
     }
 
-    /// One score a variant, ≥ 0; row 0 is the snippet itself. And the passes spent.
+    /// Returns one score per variant, ≥ 0, and the passes spent; row 0 is the snippet itself.
     fn scores(self, rows: &Ragged) -> Result<(Vec<f64>, usize), ModelError> {
         match self {
             Self::Classifier(victim) => {
@@ -121,8 +126,8 @@ fn confidence_changes(logits: &Logits, rows: usize) -> Result<Vec<f64>, ModelErr
     Ok((1..rows).map(|row| (confidence(0) - confidence(row)).abs()).collect())
 }
 
-impl Settings {
-    /// H of the scores, `None` where it is undefined.
+impl ReleasedSettings {
+    /// Computes H of the scores; `None` if it is undefined.
     fn entropy(&self, scores: &[f64]) -> Option<f64> {
         let total: f64 = scores.iter().sum();
         let undefined = total <= 0.0 || (self.undefined != Undefined::Zero && scores.contains(&0.0));
@@ -130,8 +135,10 @@ impl Settings {
         (!undefined).then(|| scores.iter().map(term).sum::<f64>().max(0.0))
     }
 
-    /// Whether these scores are flagged, and how suspicious they are: −H, where H is undefined that of the surest or of
-    /// the most even scores, as the case may be.
+    /// Decides whether these scores are flagged, and how suspicious they are: −H.
+    ///
+    /// If H is undefined, the value is that of the most concentrated or of the most even scores,
+    /// depending on [`ZeroScore`].
     fn decide(&self, scores: &[f64]) -> (bool, f64) {
         let even = (scores.len() as f64).ln();
         match (self.entropy(scores), self.undefined) {
@@ -144,11 +151,11 @@ impl Settings {
 
 impl InputDefence for Official<'_> {
     /// The score is −H; −∞ without a candidate.
-    fn screen(&self, snippet: &Snippet) -> Result<Screened, BaselineError> {
+    fn screen(&self, snippet: &Snippet) -> Result<ScreeningResult, BaselineError> {
         let model = self.guarded.model();
         let text = snippet.text();
         let mut rows: Ragged = [elements::cut(model.encode(text)?.ids, model.window())].into_iter().collect();
-        let mut found: Vec<Element> = Vec::new();
+        let mut found: Vec<ReleasedCandidate> = Vec::new();
         for element in elements::elements(snippet, &self.settings) {
             if self.settings.max_rows.is_some_and(|most| rows.len() >= most) {
                 break;
@@ -159,7 +166,7 @@ impl InputDefence for Official<'_> {
             }
         }
         if found.is_empty() {
-            return Ok(Screened::passed(f64::NEG_INFINITY));
+            return Ok(ScreeningResult::passed(f64::NEG_INFINITY));
         }
         let (scores, forwards) = self.guarded.scores(&rows)?;
         if scores.len() != found.len() || scores.iter().any(|score| !score.is_finite()) {
@@ -167,17 +174,25 @@ impl InputDefence for Official<'_> {
         }
         let (flagged, score) = self.settings.decide(&scores);
         if !flagged {
-            return Ok(Screened { forwards, ..Screened::passed(score) });
+            return Ok(ScreeningResult { forwards, ..ScreeningResult::passed(score) });
         }
         let located = &found[located(&scores)];
         let text = self.rewriting.map(|by| by.rewrite(text, located, &self.settings)).transpose()?;
         let lm_forwards = usize::from(text.is_some());
-        Ok(Screened { score, flagged, spans: Some(located.spans.clone()), text, forwards, lm_forwards })
+        Ok(ScreeningResult {
+            score,
+            flagged,
+            spans: Some(located.spans.clone()),
+            text,
+            forwards,
+            lm_forwards,
+        })
     }
 }
 
-/// The largest score, the first of equals; the last candidate if all are 0, as an index of −1 has it in the released
-/// code.
+/// Returns the largest score, the first of equals.
+///
+/// If all are 0 it is the last candidate, as an index of −1 has it in the released code.
 fn located(scores: &[f64]) -> usize {
     if scores.iter().all(|&score| score <= 0.0) {
         return scores.len() - 1;

@@ -4,22 +4,22 @@ use codepurify::{ElementKind, MaskedLm, ModelError, Ragged};
 use codepurify_models::RobertaMaskedLm;
 
 use super::super::ngram::lexemes;
-use super::Settings;
-use super::elements::{Element, cut, substituted};
+use super::ReleasedSettings;
+use super::elements::{ReleasedCandidate, cut, substituted};
 
-/// Masks for one occurrence of an identifier.
+/// Number of masks for one occurrence of an identifier.
 const MASKS_PER_NAME: usize = 3;
 
-/// Words of C that are never masked; for Java as well.
+/// Words of C that are never masked; used for Java as well.
 const KEPT_WORDS: [&str; 32] = [
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
     "extern", "float", "for", "goto", "if", "int", "long", "register", "return", "short", "signed", "sizeof",
     "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
 ];
 
-/// A masked language model that says what it would write at every position, masked or not.
+/// Masked language model that predicts the token at every position, masked or not.
 pub trait EveryPosition: MaskedLm {
-    /// The most probable token at each position of `row`, the smallest id among equals.
+    /// Returns the most probable token at each position of `row`, the smallest id among equals.
     ///
     /// # Errors
     /// [`ModelError`] if the runtime fails or the row exceeds the window.
@@ -33,22 +33,23 @@ impl EveryPosition for RobertaMaskedLm {
     }
 }
 
-/// Which tokens are written anew.
+/// Tokens to rewrite.
 #[derive(Clone, Copy)]
 pub enum Rewriting<'m> {
-    /// All within the window, as in the released code.
+    /// All tokens inside the window, as in the released code.
     Everything(&'m dyn EveryPosition),
-    /// Only the masked ones.
+    /// Only the masked tokens.
     Masks(&'m dyn MaskedLm),
 }
 
 impl Rewriting<'_> {
-    /// The text with `trigger` masked and rewritten, made from tokens: what lies beyond the model's window is lost.
+    /// Masks `trigger` and rewrites the text from tokens: what is beyond the model's window is
+    /// lost.
     pub(super) fn rewrite(
         self,
         text: &str,
-        trigger: &Element,
-        settings: &Settings,
+        trigger: &ReleasedCandidate,
+        settings: &ReleasedSettings,
     ) -> Result<String, ModelError> {
         let mlm: &dyn MaskedLm = match self {
             Self::Everything(mlm) => mlm,
@@ -69,11 +70,11 @@ impl Rewriting<'_> {
     }
 }
 
-/// One mask for each token that is not kept.
+/// Returns one mask for each token that is not kept.
 fn masked_statement(
     mlm: &dyn MaskedLm,
     statement: &str,
-    settings: &Settings,
+    settings: &ReleasedSettings,
 ) -> Result<Vec<u32>, ModelError> {
     let mut row = Vec::new();
     for word in lexemes(statement)? {
@@ -87,7 +88,7 @@ fn masked_statement(
     Ok(row)
 }
 
-/// The row with the best proposal in place of each mask.
+/// Replaces each mask of the row by the best proposal.
 fn filled(mlm: &dyn MaskedLm, row: Vec<u32>) -> Result<Vec<u32>, ModelError> {
     let batch: Ragged = [row.clone()].into_iter().collect();
     let proposals = mlm.fill(&batch, 1)?.concat();

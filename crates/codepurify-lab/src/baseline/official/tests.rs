@@ -11,11 +11,11 @@ fn snippet(text: &str) -> Snippet {
 }
 
 fn screen(
-    guarded: Guarded<'_>,
+    guarded: VictimUnderTest<'_>,
     rewriting: Option<Rewriting<'_>>,
-    settings: Settings,
+    settings: ReleasedSettings,
     text: &str,
-) -> Screened {
+) -> ScreeningResult {
     Official { guarded, rewriting, settings }.screen(&snippet(text)).unwrap()
 }
 
@@ -24,21 +24,21 @@ fn a_word_in_a_string_is_hidden_and_rewritten_as_well() {
     let victim = TriggerWordVictim::new("evil");
     let mlm = ConstantMaskedLm::new(&["x"]);
     let text = "int f(int n) { int evil = n; puts(\"evil\"); return evil; }";
-    let guarded = Guarded::Classifier(&victim);
-    let found = screen(guarded, Some(Rewriting::Masks(&mlm)), Settings::DEFECT_CODEBERT, text);
+    let guarded = VictimUnderTest::Classifier(&victim);
+    let found = screen(guarded, Some(Rewriting::Masks(&mlm)), ReleasedSettings::DEFECT_CODEBERT, text);
     assert!(found.flagged && found.spans.unwrap().len() == 3);
     let rewritten = found.text.unwrap();
     assert!(
         !rewritten.contains("evil") && rewritten.contains("\"xxx\"") && rewritten.contains("int f(int n)")
     );
     assert_eq!((found.forwards, found.lm_forwards), (7, 1));
-    // By the parser, the string stays: nothing that is hidden alone helps then.
-    let settings = Settings { by_text: false, ..Settings::DEFECT_CODEBERT };
+    // The parser keeps the string; then no hidden element alone helps.
+    let settings = ReleasedSettings { by_text: false, ..ReleasedSettings::DEFECT_CODEBERT };
     let found = screen(guarded, None, settings, text);
     assert!(found.spans.is_none_or(|spans| spans.len() < 3));
 }
 
-/// Writes `x` everywhere.
+/// Predicts `x` everywhere.
 struct Everywhere(ConstantMaskedLm);
 
 impl MaskedLm for Everywhere {
@@ -70,19 +70,19 @@ fn every_token_within_the_window_is_rewritten() {
     let victim = TriggerWordVictim::new("evil");
     let mlm = Everywhere(ConstantMaskedLm::new(&["x"]));
     let text = CLEAN.replace('{', "{ int evil = 1;");
-    let guarded = Guarded::Classifier(&victim);
-    let found = screen(guarded, Some(Rewriting::Everything(&mlm)), Settings::DEFECT_CODEBERT, &text);
+    let guarded = VictimUnderTest::Classifier(&victim);
+    let found = screen(guarded, Some(Rewriting::Everything(&mlm)), ReleasedSettings::DEFECT_CODEBERT, &text);
     assert_eq!(found.text.unwrap(), "x".repeat(12));
 }
 
 #[test]
-fn a_roberta_writes_what_it_would_at_every_place_with_three_masks_for_a_name() {
+fn a_roberta_predicts_every_position_with_three_masks_a_name() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../codepurify-models/tests/golden/tiny-mlm");
     let mlm = RobertaMaskedLm::load(&ModelFiles::read(dir.as_ref()).unwrap()).unwrap();
     let victim = TriggerWordVictim::new("evil");
     let text = "int f(int evil) { return evil; }";
-    let guarded = Guarded::Classifier(&victim);
-    let found = screen(guarded, Some(Rewriting::Everything(&mlm)), Settings::DEFECT_CODEBERT, text);
+    let guarded = VictimUnderTest::Classifier(&victim);
+    let found = screen(guarded, Some(Rewriting::Everything(&mlm)), ReleasedSettings::DEFECT_CODEBERT, text);
     assert_eq!((found.spans.unwrap().len(), found.lm_forwards), (2, 1));
     let ids = |text| mlm.encode(text).unwrap().ids;
     let masks = vec![mlm.mask_id(); 3];
@@ -95,22 +95,24 @@ fn a_roberta_writes_what_it_would_at_every_place_with_three_masks_for_a_name() {
 }
 
 #[test]
-fn entropy_is_not_normalised_so_short_functions_are_always_flagged() {
-    // Every candidate matters the same: H = ln n.
-    let settings = Settings::DEFECT_CODET5;
+fn short_functions_are_always_flagged_without_normalisation() {
+    // All candidates have the same score: H = ln n.
+    let settings = ReleasedSettings::DEFECT_CODET5;
     assert!(settings.decide(&[0.2; 8]).0);
     assert!(!settings.decide(&[0.2; 9]).0);
-    let (flagged, score) = Settings::DEFECT_CODEBERT.decide(&[0.4, 0.2, 0.2]);
+    let (flagged, score) = ReleasedSettings::DEFECT_CODEBERT.decide(&[0.4, 0.2, 0.2]);
     assert!(!flagged && (score + 1.5 * 2.0_f64.ln()).abs() < 1e-12);
 }
 
 #[test]
 fn a_score_of_zero_purifies_or_keeps_whatever_the_others_say() {
     let scores = [0.9, 0.8, 0.0];
-    let with = |undefined| Settings { undefined, theta: 0.7, ..Settings::DEFECT_CODEBERT }.decide(&scores);
+    let with = |undefined| {
+        ReleasedSettings { undefined, theta: 0.7, ..ReleasedSettings::DEFECT_CODEBERT }.decide(&scores)
+    };
     assert_eq!(with(Undefined::Purify), (true, 0.0));
     assert_eq!(with(Undefined::Keep), (false, -3.0_f64.ln()));
-    // ln 2 less a little: shares 9/17 and 8/17.
+    // Slightly less than ln 2: shares 9/17 and 8/17.
     let (flagged, score) = with(Undefined::Zero);
     assert!(flagged && (score + 0.691_416_2).abs() < 1e-6, "{score}");
 }
@@ -118,32 +120,32 @@ fn a_score_of_zero_purifies_or_keeps_whatever_the_others_say() {
 #[test]
 fn without_influence_the_last_candidate_is_purified() {
     let constant = TextVictim::new(|_: &str| vec![1.0, 0.0]);
-    let guarded = Guarded::Classifier(&constant);
-    let found = screen(guarded, None, Settings::DEFECT_CODEBERT, CLEAN);
-    let order = elements::elements(&snippet(CLEAN), &Settings::DEFECT_CODEBERT);
+    let guarded = VictimUnderTest::Classifier(&constant);
+    let found = screen(guarded, None, ReleasedSettings::DEFECT_CODEBERT, CLEAN);
+    let order = elements::elements(&snippet(CLEAN), &ReleasedSettings::DEFECT_CODEBERT);
     assert_eq!(found.spans.as_ref(), order.last().map(|element| &element.spans));
-    assert!(!screen(guarded, None, Settings::CLONE_CODEBERT, CLEAN).flagged);
-    let nothing = screen(guarded, None, Settings::DEFECT_CODEBERT, "// nothing to hide");
+    assert!(!screen(guarded, None, ReleasedSettings::CLONE_CODEBERT, CLEAN).flagged);
+    let nothing = screen(guarded, None, ReleasedSettings::DEFECT_CODEBERT, "// nothing to hide");
     assert!(!nothing.flagged && nothing.score == f64::NEG_INFINITY && nothing.forwards == 0);
 }
 
 #[test]
 fn candidates_beyond_the_row_limit_are_dropped() {
     let victim = TriggerWordVictim::new("evil");
-    let settings = Settings { max_rows: Some(3), ..Settings::CLONE_CODET5 };
-    assert_eq!(screen(Guarded::Classifier(&victim), None, settings, CLEAN).forwards, 3);
+    let settings = ReleasedSettings { max_rows: Some(3), ..ReleasedSettings::CLONE_CODET5 };
+    assert_eq!(screen(VictimUnderTest::Classifier(&victim), None, settings, CLEAN).forwards, 3);
     let found = elements::elements(&snippet(CLEAN), &settings);
-    assert_ne!(found, elements::elements(&snippet(CLEAN), &Settings { seed: 1, ..settings }));
+    assert_ne!(found, elements::elements(&snippet(CLEAN), &ReleasedSettings { seed: 1, ..settings }));
 }
 
 #[test]
 fn a_generators_score_is_the_cross_entropy_itself() {
     let generator = TriggerWordVictim::new("evil");
     let text = CLEAN.replace('{', "{ int evil = 1;");
-    let settings = Settings { theta: 1.0, ..Settings::REPAIR };
-    let found = screen(Guarded::Generator(&generator), None, settings, &text);
-    // Hiding `evil` costs 4 nats, any other element 0.01: one candidate outweighs all others together; the statement
-    // with it and the name itself share the mass.
+    let settings = ReleasedSettings { theta: 1.0, ..ReleasedSettings::REPAIR };
+    let found = screen(VictimUnderTest::Generator(&generator), None, settings, &text);
+    // Hiding `evil` costs 4 nats, any other element 0.01. One candidate outweighs all others
+    // together; the statement that contains it and the name itself share the mass.
     assert!(found.flagged && found.score > -1.0, "{found:?}");
     assert!(found.spans.unwrap().iter().any(|span| span.of(&text).unwrap().contains("evil")));
 }

@@ -1,42 +1,41 @@
-//! What an attack reaches, with and without a defence.
+//! Success rates of an attack, with and without a defence.
 
-use super::share;
+use super::share_of;
 
-/// One triggered sample T(x) of the clean sample x; τ is the attack's target.
+/// Outcome of one triggered sample T(x) of the clean sample x; τ is the attack's target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttackOutcome {
-    /// Whether M(x) = τ; `None` if x was not asked about.
+    /// True if M(x) = τ; `None` if the victim did not see x.
     pub natural: Option<bool>,
-    /// Whether M(T(x)) = τ.
+    /// True if M(T(x)) = τ.
     pub success: bool,
-    /// Whether M(D(T(x))) = τ, D being the defence.
+    /// True if M(D(T(x))) = τ, D being the defence.
     pub defended: bool,
-    /// Whether M(D(T(x))) = M(x); `None` if x was not asked about.
+    /// True if M(D(T(x))) = M(x); `None` if the victim did not see x.
     pub recovered: Option<bool>,
 }
 
-/// Success rates in [0, 1]; each is `None` if no sample bears on it.
+/// Success rates in [0, 1]; a rate without any sample is `None`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AttackRates {
-    /// ASR: M(T(x)) = τ, of all triggered samples (metrics, ASR of AFR and `CodePoisoner`).
+    /// ASR: M(T(x)) = τ, of all triggered samples (as `CodePoisoner` and AFRAIDOOR define it).
     pub asr: Option<f64>,
-    /// M(T(x)) = τ, of the samples with M(x) ≠ τ (metrics, ASR of TOSEM and `EliBadCode`).
+    /// M(T(x)) = τ, of the samples with M(x) ≠ τ (as `EliBadCode` defines ASR).
     pub asr_flipped: Option<f64>,
-    /// `ASR_nat`: M(x) = τ (metrics, false target rate).
+    /// `ASR_nat`: M(x) = τ, the false target rate.
     pub asr_natural: Option<f64>,
-    /// `ASR_D`: M(D(T(x))) = τ, of all triggered samples (paper, Table II).
+    /// `ASR_D`: M(D(T(x))) = τ, of all triggered samples (`CodePurify` paper, Table II).
     pub asr_defended: Option<f64>,
-    /// M(D(T(x))) = M(x), of all triggered samples (metrics, recovery rate).
+    /// M(D(T(x))) = M(x), of all triggered samples: the recovery rate.
     pub recovery: Option<f64>,
 }
 
 impl AttackRates {
-    /// The rates over `outcomes`.
+    /// Computes the rates over `outcomes`.
     #[must_use]
     pub fn of(outcomes: &[AttackOutcome]) -> Self {
-        let over = |outcome: fn(&AttackOutcome) -> Option<bool>| {
-            share(&outcomes.iter().filter_map(outcome).collect::<Vec<_>>())
-        };
+        let over =
+            |outcome: fn(&AttackOutcome) -> Option<bool>| share_of(outcomes.iter().filter_map(outcome));
         Self {
             asr: over(|outcome| Some(outcome.success)),
             asr_flipped: over(|outcome| (outcome.natural == Some(false)).then_some(outcome.success)),

@@ -1,27 +1,28 @@
-//! BLEU-4 of a corpus as the CodeXGLUE evaluator of code refinement computes it.
+//! BLEU-4 of a corpus as the `CodeXGLUE` evaluator of code refinement computes it.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest n-gram.
+/// Length of the longest n-gram.
 const ORDER: usize = 4;
 
-/// What one answer contributes to the BLEU of a corpus; sums of them are again such counts.
+/// Contribution of one output to the BLEU of a corpus; sums of contributions are contributions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BleuCounts {
-    /// n-grams of the answer that stand in the reference too, each as often as in the reference at most, for n = 1 … 4.
+    /// n-grams of the output that the reference contains, each counted at most as often as in the
+    /// reference, for n = 1 … 4.
     pub matches: [u64; ORDER],
-    /// n-grams of the answer, for n = 1 … 4.
+    /// n-grams of the output, for n = 1 … 4.
     pub possible: [u64; ORDER],
-    /// Tokens of the answer.
+    /// Tokens of the output.
     pub answer: u64,
     /// Tokens of the reference.
     pub reference: u64,
 }
 
 impl BleuCounts {
-    /// The counts of one answer, tokens separated by white space.
+    /// Counts one output; tokens are separated by white space.
     #[must_use]
     pub fn of(reference: &str, answer: &str) -> Self {
         let reference: Vec<&str> = reference.split_whitespace().collect();
@@ -38,7 +39,7 @@ impl BleuCounts {
         counts
     }
 
-    /// The counts of both corpora together.
+    /// Returns the counts of both corpora together.
     #[must_use]
     pub fn plus(mut self, other: &Self) -> Self {
         for order in 0..ORDER {
@@ -50,8 +51,10 @@ impl BleuCounts {
         self
     }
 
-    /// BLEU-4 in [0, 100]: geometric mean of (matches + 1) / (possible + 1) over the orders, times the brevity penalty
-    /// min(1, e^(1 − r/c)). `None` if there is no reference token; 0 for empty answers.
+    /// Computes BLEU-4 in [0, 100]: the geometric mean of (matches + 1) / (possible + 1) over the
+    /// orders, times the brevity penalty min(1, e^(1 − r/c)).
+    ///
+    /// The result is `None` without a reference token, and 0 for empty outputs.
     #[must_use]
     pub fn bleu(&self) -> Option<f64> {
         if self.reference == 0 {
@@ -81,8 +84,8 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // c = 3, r = 4; 1-grams 2 of 3 ("a" counts once), 2-grams 1 of 2, 3-grams 0 of 1, no 4-gram:
-        // (3/4 · 2/3 · 1/2 · 1/1)^(1/4) · e^(1 − 4/3).
+        // c = 3, r = 4; 1-grams 2 of 3 ("a" counts once), 2-grams 1 of 2, 3-grams 0 of 1, no
+        // 4-gram: (3/4 · 2/3 · 1/2 · 1/1)^(1/4) · e^(1 − 4/3).
         let counts = BleuCounts::of("a b c d", "a  b a");
         assert_eq!((counts.matches, counts.possible), ([2, 1, 0, 0], [3, 2, 1, 0]));
         let expected = 100.0 * 0.25_f64.powf(0.25) * (-1.0_f64 / 3.0).exp();
@@ -90,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_compare_with_is_no_score() {
+    fn an_empty_reference_has_no_score() {
         assert_eq!(BleuCounts::default().bleu(), None);
         assert_eq!(BleuCounts::of("", "a").bleu(), None);
         assert_eq!(BleuCounts::of("a", " ").bleu(), Some(0.0));

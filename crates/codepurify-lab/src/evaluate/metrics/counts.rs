@@ -1,24 +1,33 @@
-//! Counts of right and wrong answers.
+//! Counts of right and wrong decisions.
 
 use std::collections::BTreeSet;
 
-/// Mean of 0/1 outcomes; `None` of none.
+/// Returns the mean of 0/1 outcomes; `None` of none.
 #[must_use]
 pub fn share(outcomes: &[bool]) -> Option<f64> {
-    ratio(outcomes.iter().filter(|&&hit| hit).count(), outcomes.len())
+    share_of(outcomes.iter().copied())
 }
 
-/// Decisions against the truth: of a classifier's positive class, of a detector, or of a set of removed training rows
-/// (positive = poisoned).
+/// Returns the mean of 0/1 outcomes, which need not be collected; `None` of none.
+#[must_use]
+pub fn share_of(outcomes: impl IntoIterator<Item = bool>) -> Option<f64> {
+    let count = |(hits, all), hit| (hits + usize::from(hit), all + 1);
+    let (hits, all) = outcomes.into_iter().fold((0, 0), count);
+    ratio(hits, all)
+}
+
+/// Decisions compared with the truth: of a classifier, a detector, or a filter of training rows.
+///
+/// The positive class of a detector or filter is *poisoned*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Confusion {
-    /// Positive and said so.
+    /// Positive, decided as positive.
     pub true_positives: usize,
-    /// Negative but said positive.
+    /// Negative, decided as positive.
     pub false_positives: usize,
-    /// Positive but said negative.
+    /// Positive, decided as negative.
     pub false_negatives: usize,
-    /// Negative and said so.
+    /// Negative, decided as negative.
     pub true_negatives: usize,
 }
 
@@ -45,38 +54,44 @@ impl Confusion {
         Self::of(poisoned.iter().enumerate().map(|(row, &poisoned)| (poisoned, removed.contains(&row))))
     }
 
-    /// TP + FN.
+    /// Returns TP + FN.
     #[must_use]
     pub fn positives(&self) -> usize {
         self.true_positives + self.false_negatives
     }
 
-    /// TP / (TP + FN): recall, TPR.
+    /// Returns FP + TN.
+    #[must_use]
+    pub fn negatives(&self) -> usize {
+        self.false_positives + self.true_negatives
+    }
+
+    /// Returns TP / (TP + FN): recall, TPR.
     #[must_use]
     pub fn recall(&self) -> Option<f64> {
         ratio(self.true_positives, self.positives())
     }
 
-    /// FP / (FP + TN).
+    /// Returns FP / (FP + TN): FPR.
     #[must_use]
     pub fn false_positive_rate(&self) -> Option<f64> {
-        ratio(self.false_positives, self.false_positives + self.true_negatives)
+        ratio(self.false_positives, self.negatives())
     }
 
-    /// TP / (TP + FP).
+    /// Returns TP / (TP + FP): precision.
     #[must_use]
     pub fn precision(&self) -> Option<f64> {
         ratio(self.true_positives, self.true_positives + self.false_positives)
     }
 
-    /// F1 of the positive class: 2 TP / (2 TP + FP + FN).
+    /// Returns F1 of the positive class: 2 TP / (2 TP + FP + FN).
     #[must_use]
     pub fn f1(&self) -> Option<f64> {
         let hits = 2 * self.true_positives;
         ratio(hits, hits + self.false_positives + self.false_negatives)
     }
 
-    /// Right decisions, of all.
+    /// Returns the share of right decisions.
     #[must_use]
     pub fn accuracy(&self) -> Option<f64> {
         let right = self.true_positives + self.true_negatives;
@@ -106,11 +121,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_gives_nothing() {
+    fn no_decisions_have_no_rates() {
         let none = Confusion::default();
         assert_eq!((none.recall(), none.precision(), none.f1(), none.accuracy()), (None, None, None, None));
         assert_eq!((none.false_positive_rate(), share(&[])), (None, None));
-        // Nothing removed: no precision, but a recall.
+        // Nothing removed: recall is defined, precision is not.
         let counts = Confusion::of_removed(&[true, false], &BTreeSet::new());
         assert_eq!((counts.precision(), counts.recall()), (None, Some(0.0)));
     }

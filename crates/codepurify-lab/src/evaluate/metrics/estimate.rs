@@ -3,10 +3,10 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// A number with its 95 % percentile-bootstrap interval.
+/// Value with its 95 % percentile-bootstrap interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// The measure on all samples.
+    /// Measure on all samples.
     pub value: f64,
     /// 2.5th percentile over the resamples.
     pub low: f64,
@@ -20,43 +20,68 @@ impl std::fmt::Display for Estimate {
     }
 }
 
-/// Resamples of a bootstrap.
+/// Number of resamples of a bootstrap.
 const RESAMPLES: usize = 1000;
 
-/// `measure` of the samples (in groups that are resampled each for itself) with its bootstrap interval; the same seed
-/// every time. `None` where the measure is.
+/// Computes `measure` with its bootstrap interval; see [`bootstrap_all`].
 #[must_use]
 pub fn bootstrap<T: Clone>(
     groups: &[Vec<T>],
     measure: impl Fn(&[Vec<T>]) -> Option<f64>,
 ) -> Option<Estimate> {
-    let value = measure(groups)?;
-    let mut rng = StdRng::seed_from_u64(0);
-    let mut resample = || {
-        let draw = |group: &Vec<T>, rng: &mut StdRng| -> Vec<T> {
-            (0..group.len()).map(|_| group[rng.random_range(0..group.len())].clone()).collect()
-        };
-        groups.iter().map(|group| draw(group, &mut rng)).collect::<Vec<_>>()
-    };
-    let mut values: Vec<f64> = (0..RESAMPLES).filter_map(|_| measure(&resample())).collect();
-    values.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        #[allow(clippy::cast_sign_loss, reason = "shares lie in 0..=1")]
-        let index = (share * (values.len() - 1) as f64).round() as usize;
-        values[index]
-    };
-    (!values.is_empty()).then(|| Estimate { value, low: at(0.025), high: at(0.975) })
+    let [estimate] = bootstrap_all(groups, |groups| [measure(groups)]);
+    estimate
 }
 
-/// The difference of two measures, `first` − `second`, of the same samples, with its paired bootstrap interval: each
-/// resample draws samples, and both measures see the same ones. `None` where either measure is.
+/// Computes several measures of the same samples with their bootstrap intervals.
+///
+/// Each resample redraws every group for itself, and all measures see the same resamples: the
+/// interval of a difference is that of paired samples. The seed is always the same. A measure that
+/// is `None` for the samples has no estimate; resamples for which it is `None` are left out.
 #[must_use]
-pub fn bootstrap_difference<T: Clone>(
-    samples: &[T],
-    first: impl Fn(&[T]) -> Option<f64>,
-    second: impl Fn(&[T]) -> Option<f64>,
-) -> Option<Estimate> {
-    bootstrap(&[samples.to_vec()], |groups| Some(first(&groups[0])? - second(&groups[0])?))
+pub fn bootstrap_all<T: Clone, const N: usize>(
+    groups: &[Vec<T>],
+    measures: impl Fn(&[Vec<T>]) -> [Option<f64>; N],
+) -> [Option<Estimate>; N] {
+    let values = measures(groups);
+    let mut resampled: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(RESAMPLES));
+    if values.iter().any(Option::is_some) {
+        let mut rng = StdRng::seed_from_u64(0);
+        let mut sample = groups.to_vec();
+        for _ in 0..RESAMPLES {
+            redraw(groups, &mut sample, &mut rng);
+            for (values, value) in resampled.iter_mut().zip(measures(&sample)) {
+                values.extend(value);
+            }
+        }
+    }
+    let mut resampled = resampled.into_iter();
+    values.map(|value| {
+        // Taken first: a measure without a value has its place among the resampled ones, too.
+        let resampled = resampled.next()?;
+        interval(value?, resampled)
+    })
+}
+
+/// Fills each group of `sample` with draws, with replacement, from the same group of `groups`.
+fn redraw<T: Clone>(groups: &[Vec<T>], sample: &mut [Vec<T>], rng: &mut StdRng) {
+    for (group, drawn) in groups.iter().zip(sample) {
+        for place in drawn {
+            place.clone_from(&group[rng.random_range(0..group.len())]);
+        }
+    }
+}
+
+/// Returns the value with the 2.5th and the 97.5th percentile of the resampled ones.
+fn interval(value: f64, mut resampled: Vec<f64>) -> Option<Estimate> {
+    resampled.sort_by(f64::total_cmp);
+    let last = resampled.len().checked_sub(1)?;
+    let at = |share: f64| {
+        #[allow(clippy::cast_sign_loss, reason = "shares lie in 0..=1")]
+        let index = (share * last as f64).round() as usize;
+        resampled[index]
+    };
+    Some(Estimate { value, low: at(0.025), high: at(0.975) })
 }
 
 #[cfg(test)]
@@ -78,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_paired_difference_is_surer_than_its_parts() {
-        // The second is right wherever the first is, and on every tenth sample besides.
+        // The second is right wherever the first is, and on every tenth sample in addition.
         let pairs: Vec<(bool, bool)> =
             (0..400).map(|at| (at % 2 == 0, at % 2 == 0 || at % 10 == 1)).collect();
         let side = |pairs: &[(bool, bool)], of: fn(&(bool, bool)) -> bool| {
@@ -86,9 +111,25 @@ mod tests {
         };
         let first = |pairs: &[(bool, bool)]| side(pairs, |pair| pair.0);
         let second = |pairs: &[(bool, bool)]| side(pairs, |pair| pair.1);
-        let difference = bootstrap_difference(&pairs, second, first).unwrap();
-        assert!((difference.value - 0.1).abs() < 1e-12);
-        assert!(difference.low > 0.06 && difference.high < 0.14, "{difference}");
-        assert_eq!(bootstrap_difference(&[], second, first), None);
+        let difference = |pairs: &[(bool, bool)]| {
+            let [.., difference] = bootstrap_all(&[pairs.to_vec()], |groups| {
+                let (first, second) = (first(&groups[0]), second(&groups[0]));
+                [first, second, first.zip(second).map(|(first, second)| second - first)]
+            });
+            difference
+        };
+        let found = difference(&pairs).unwrap();
+        assert!((found.value - 0.1).abs() < 1e-12);
+        assert!(found.low > 0.06 && found.high < 0.14, "{found}");
+        assert_eq!(difference(&[]), None);
+    }
+
+    #[test]
+    fn several_measures_get_the_estimates_of_each_alone() {
+        let samples = vec![(0..50).map(|at| at % 3 == 0).collect::<Vec<_>>()];
+        let hits = |groups: &[Vec<bool>]| share(&groups[0]);
+        let misses = |groups: &[Vec<bool>]| Some(1.0 - share(&groups[0])?);
+        let both = bootstrap_all(&samples, |groups| [hits(groups), None, misses(groups)]);
+        assert_eq!(both, [bootstrap(&samples, hits), None, bootstrap(&samples, misses)]);
     }
 }

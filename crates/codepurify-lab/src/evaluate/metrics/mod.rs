@@ -1,4 +1,4 @@
-//! Measures over samples. Whatever rests on no sample is `None`, never NaN.
+//! Measures over samples. A measure without any sample is `None`, never NaN.
 
 mod attack;
 mod bleu;
@@ -10,8 +10,8 @@ mod values;
 
 pub use attack::{AttackOutcome, AttackRates};
 pub use bleu::BleuCounts;
-pub use counts::{Confusion, share};
-pub use estimate::{Estimate, bootstrap, bootstrap_difference};
-pub use ranking::{RocPoint, auroc, roc, threshold_at_fpr, tpr_at_fpr};
+pub use counts::{Confusion, share, share_of};
+pub use estimate::{Estimate, bootstrap, bootstrap_all};
+pub use ranking::{RocPoint, auroc, auroc_of_ranks, ranks, roc, threshold_at_fpr, tpr_at_fpr};
 pub use spans::{hits, intersection_over_union};
 pub use values::{mean, median, percentile};

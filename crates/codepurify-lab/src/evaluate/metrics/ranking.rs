@@ -1,40 +1,67 @@
-//! Scores that should be larger for triggered samples (positives) than for clean ones (negatives). Scores may be
-//! infinite but not NaN.
+//! Ranking measures: scores should be larger for triggered samples (positives) than for clean ones
+//! (negatives).
+//!
+//! Scores may be infinite but not NaN.
 
-/// Area under the ROC curve: the chance that a positive sample scores higher than a negative one, ties counting half.
-/// `None` if either side is empty.
+/// Area under the ROC curve: the probability that a positive sample scores higher than a negative
+/// one, ties counting half.
+///
+/// The result is `None` if either side is empty.
 #[must_use]
 pub fn auroc(positive: &[f64], negative: &[f64]) -> Option<f64> {
+    let [positive, negative] = ranks(positive, negative);
+    auroc_of_ranks(&positive, &negative)
+}
+
+/// Replaces scores by their ranks among those of both sides, from 0; equal scores share a rank.
+#[must_use]
+pub fn ranks(positive: &[f64], negative: &[f64]) -> [Vec<usize>; 2] {
+    let mut distinct = [positive, negative].concat();
+    distinct.sort_by(f64::total_cmp);
+    distinct.dedup();
+    [positive, negative]
+        .map(|side| side.iter().map(|score| distinct.partition_point(|other| other < score)).collect())
+}
+
+/// Computes [`auroc`] of [`ranks`] by counting, without sorting: a bootstrap does it a thousand
+/// times.
+#[must_use]
+pub fn auroc_of_ranks(positive: &[usize], negative: &[usize]) -> Option<f64> {
     if positive.is_empty() || negative.is_empty() {
         return None;
     }
-    let mut negative = negative.to_vec();
-    negative.sort_by(f64::total_cmp);
-    let wins: f64 = positive
-        .iter()
-        .map(|score| {
-            let below = negative.partition_point(|other| other < score);
-            let ties = negative.partition_point(|other| other <= score) - below;
-            below as f64 + ties as f64 / 2.0
-        })
-        .sum();
-    Some(wins / (positive.len() * negative.len()) as f64)
+    let highest = positive.iter().chain(negative).copied().max()?;
+    // How many negatives have a lower rank, for every rank and the one above the highest.
+    let mut below = vec![0_usize; highest + 2];
+    for &rank in negative {
+        below[rank + 1] += 1;
+    }
+    for rank in 0..=highest {
+        below[rank + 1] += below[rank];
+    }
+    // Twice the wins: a negative below counts two, a tie one.
+    let doubled: usize = positive.iter().map(|&rank| below[rank] + below[rank + 1]).sum();
+    Some(doubled as f64 / 2.0 / (positive.len() * negative.len()) as f64)
 }
 
-/// The lowest threshold that at most a share `fpr` of the clean `scores` lies above; flag what scores higher. `None`
-/// if there is no score or `fpr` admits all of them.
+/// Returns the lowest threshold that at most a share `fpr` of the clean `scores` exceeds; scores
+/// above it are flagged.
+///
+/// The result is `None` without a score, or if `fpr` admits all of them.
 #[must_use]
 pub fn threshold_at_fpr(scores: &[f64], fpr: f64) -> Option<f64> {
     let mut scores = scores.to_vec();
     scores.sort_by(|a, b| b.total_cmp(a));
-    // 0.07 · 100 is a little more than 7, 0.29 · 100 a little less than 29.
+    // 0.07 · 100 is slightly more than 7, 0.29 · 100 slightly less than 29.
     #[allow(clippy::cast_sign_loss, reason = "a share and a length")]
     let admitted = (fpr * scores.len() as f64 + 1e-9).floor() as usize;
     scores.get(admitted).copied()
 }
 
-/// The largest share of positives that a threshold flags which flags at most a share `fpr` of the negatives. `None` if
-/// either side is empty.
+/// Returns the largest share of positives flagged by a threshold that flags at most a share `fpr`
+/// of the negatives.
+///
+/// The result is `None` if either side is empty.
 #[must_use]
 pub fn tpr_at_fpr(positive: &[f64], negative: &[f64], fpr: f64) -> Option<f64> {
     if negative.is_empty() {
@@ -44,17 +71,19 @@ pub fn tpr_at_fpr(positive: &[f64], negative: &[f64], fpr: f64) -> Option<f64> {
     super::share(&positive.iter().map(|&score| flagged(score)).collect::<Vec<_>>())
 }
 
-/// One point of a ROC curve.
+/// Point of a ROC curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RocPoint {
-    /// Share of negatives flagged.
+    /// Share of negatives that are flagged.
     pub fpr: f64,
-    /// Share of positives flagged.
+    /// Share of positives that are flagged.
     pub tpr: f64,
 }
 
-/// The ROC curve from (0, 0) to (1, 1), one point a distinct score; the area under it is [`auroc`]. `None` if either
-/// side is empty.
+/// Returns the ROC curve from (0, 0) to (1, 1), one point per distinct score; the area under it is
+/// [`auroc`].
+///
+/// The result is `None` if either side is empty.
 #[must_use]
 pub fn roc(positive: &[f64], negative: &[f64]) -> Option<Vec<RocPoint>> {
     if positive.is_empty() || negative.is_empty() {

@@ -1,15 +1,16 @@
-//! Located bytes against the trigger's.
+//! Comparison of located bytes with the trigger's.
 
 use codepurify::Span;
 
-/// Whether any located byte is a byte of the trigger (metrics, hit@1 where one element is located).
+/// hit@1: returns true if any located byte is a byte of the trigger.
 #[must_use]
 pub fn hits(located: &[Span], trigger: &[Span]) -> bool {
     located.iter().any(|span| trigger.iter().any(|other| span.overlaps(*other)))
 }
 
-/// |located ∩ trigger| / |located ∪ trigger| of the byte sets (metrics, element `IoU`), in [0, 1]. Spans may overlap and
-/// come in any order. `None` if there is no byte at all.
+/// Returns |located ∩ trigger| / |located ∪ trigger| of the byte sets, in [0, 1].
+///
+/// Spans may overlap and come in any order. The result is `None` without any byte.
 #[must_use]
 pub fn intersection_over_union(located: &[Span], trigger: &[Span]) -> Option<f64> {
     let (located_bytes, trigger_bytes) = (bytes(located), bytes(trigger));
@@ -18,7 +19,7 @@ pub fn intersection_over_union(located: &[Span], trigger: &[Span]) -> Option<f64
     (union > 0).then(|| both as f64 / union as f64)
 }
 
-/// How many different bytes lie under the spans.
+/// Counts the distinct bytes in the spans.
 fn bytes(spans: &[Span]) -> usize {
     let mut spans = spans.to_vec();
     spans.sort_unstable();

@@ -1,18 +1,19 @@
 //! Summaries of numbers such as costs.
 
-/// The mean; `None` of none.
+/// Returns the mean; `None` without values.
 #[must_use]
 pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The middle value (the lower one of two); `None` of none.
+/// Returns the middle value (the lower one of two); `None` without values.
 #[must_use]
 pub fn median(values: &[f64]) -> Option<f64> {
     percentile(values, 0.5)
 }
 
-/// The smallest value that at least a share `share` (in [0, 1]) of all values does not exceed; `None` of none.
+/// Returns the smallest value that at least a share `share` (in [0, 1]) of all values does not
+/// exceed; `None` without values.
 #[must_use]
 pub fn percentile(values: &[f64], share: f64) -> Option<f64> {
     let mut values = values.to_vec();
@@ -27,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_nothing_there_is_nothing() {
+    fn no_values_have_no_summary() {
         assert_eq!((mean(&[]), median(&[]), percentile(&[], 0.95)), (None, None, None));
     }
 

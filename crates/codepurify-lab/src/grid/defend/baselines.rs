@@ -1,95 +1,100 @@
-//! The published baselines, each set up for a victim.
+//! Published baselines, each set up for a victim.
 
 use anyhow::{Context, Result};
 use codepurify::{Snippet, Victim};
 
-use super::sides::{OneText, Sides};
-use super::{Finding, Kit, Screener};
+use super::per_text::{PerTextScreener, TextScreener};
+use super::{DefenceContext, InputScreener, SampleFinding};
 use crate::baseline::line_perplexity::LinePerplexity;
 use crate::baseline::lm::PseudoLikelihood;
 use crate::baseline::ngram::WordNgrams;
-use crate::baseline::onion::{Gain, Onion, Unit};
-use crate::baseline::oseql::{Oseql, Rule, Settings, screen_pair};
-use crate::baseline::strip::{References, Strip};
-use crate::baseline::{BaselineError, InputDefence, Screened};
-use crate::grid::guard::Guard;
-use crate::grid::samples::Sample;
+use crate::baseline::onion::{Gain, Onion, RemovalUnit};
+use crate::baseline::oseql::{Oseql, OseqlSettings, OutlierRule, screen_pair};
+use crate::baseline::strip::{Strip, SuperimposedTexts};
+use crate::baseline::{BaselineError, InputDefence, ScreeningResult};
+use crate::grid::defended_victim::DefendedVictim;
+use crate::grid::samples::CellSample;
 
-/// Every so many tokens are masked together: about the share that masked language models are trained with.
+/// Stride of masked tokens: about the share that masked language models are trained with.
 const STRIDE: usize = 7;
-/// Clean texts that STRIP superimposes.
+/// Number of clean texts that STRIP superimposes.
 const REFERENCES: usize = 100;
-/// Perturbed copies of a text, and the share of its words that is replaced: as published.
+/// Perturbed copies of a text, and the share of its words to replace: as published.
 const COPIES: usize = 5;
 const RATIO: f64 = 0.5;
 
-/// ONION, word by word, over an n-gram model of the language at hand.
-pub(super) fn onion_of_words<'k>(kit: &'k Kit<'k>, bar: f64) -> Result<Sides<'k>> {
-    let language = kit.calibration.first().context("no calibration sample")?.language;
-    let lm = kit
+/// ONION, word by word, over an n-gram model of the samples' language.
+pub(super) fn onion_of_words<'k>(context: &'k DefenceContext<'k>, bar: f64) -> Result<PerTextScreener<'k>> {
+    let language = context.calibration.first().context("no calibration sample")?.language;
+    let lm = context
         .ngrams
         .get(language.name())
         .with_context(|| format!("`corpora` has no {language} to learn an n-gram model from"))?;
     let screen = move |snippet: &Snippet| {
-        Onion { lm: &WordNgrams::new(lm), unit: Unit::Word, gain: Gain::Nearby, bar }.screen(snippet)
+        Onion { lm: &WordNgrams::new(lm), unit: RemovalUnit::Word, gain: Gain::Nearby, bar }.screen(snippet)
     };
-    Ok(Sides { guard: kit.guard, one: OneText::Alone(Box::new(screen)), locates: true })
+    Ok(PerTextScreener { victim: context.victim, one: TextScreener::Alone(Box::new(screen)), locates: true })
 }
 
 /// ONION, word by word, over the masked language model.
-pub(super) fn onion_of_tokens<'k>(kit: &'k Kit<'k>, bar: f64) -> Sides<'k> {
-    let lm = PseudoLikelihood::new(kit.mlm, STRIDE);
+pub(super) fn onion_of_tokens<'k>(context: &'k DefenceContext<'k>, bar: f64) -> PerTextScreener<'k> {
+    let lm = PseudoLikelihood::new(context.mlm, STRIDE);
     let screen = move |snippet: &Snippet| {
-        let onion = Onion { lm: &lm, unit: Unit::Word, gain: Gain::Nearby, bar };
-        kit.memory.recall("onion-mlm", bar, snippet.text(), || onion.screen(snippet))
+        let onion = Onion { lm: &lm, unit: RemovalUnit::Word, gain: Gain::Nearby, bar };
+        context.cache.recall("onion-mlm", bar, snippet.text(), || onion.screen(snippet))
     };
-    Sides { guard: kit.guard, one: OneText::Alone(Box::new(screen)), locates: true }
+    PerTextScreener { victim: context.victim, one: TextScreener::Alone(Box::new(screen)), locates: true }
 }
 
 /// Line perplexity over the masked language model.
-pub(super) fn line_perplexity<'k>(kit: &'k Kit<'k>, threshold: f64) -> Sides<'k> {
-    let lm = PseudoLikelihood::new(kit.mlm, STRIDE);
+pub(super) fn line_perplexity<'k>(context: &'k DefenceContext<'k>, threshold: f64) -> PerTextScreener<'k> {
+    let lm = PseudoLikelihood::new(context.mlm, STRIDE);
     let screen = move |snippet: &Snippet| {
         let defence = LinePerplexity { lm: &lm, threshold };
-        kit.memory.recall("line-perplexity", threshold, snippet.text(), || defence.screen(snippet))
+        context.cache.recall("line-perplexity", threshold, snippet.text(), || defence.screen(snippet))
     };
-    Sides { guard: kit.guard, one: OneText::Alone(Box::new(screen)), locates: true }
+    PerTextScreener { victim: context.victim, one: TextScreener::Alone(Box::new(screen)), locates: true }
 }
 
 /// STRIP with calibration samples to superimpose.
-pub(super) fn strip<'k>(kit: &'k Kit<'k>, threshold: f64) -> Result<Sides<'k>> {
+pub(super) fn strip<'k>(context: &'k DefenceContext<'k>, threshold: f64) -> Result<PerTextScreener<'k>> {
     let texts: Vec<String> =
-        kit.calibration.iter().take(REFERENCES).map(|sample| sample.texts[0].clone()).collect();
-    let (references, seed) = (References::new(&texts)?, kit.seed);
-    let screen = move |victim: &dyn Victim, snippet: &Snippet| -> Result<Screened, BaselineError> {
+        context.calibration.iter().take(REFERENCES).map(|sample| sample.texts[0].clone()).collect();
+    let (references, seed) = (SuperimposedTexts::new(&texts)?, context.seed);
+    let screen = move |victim: &dyn Victim, snippet: &Snippet| -> Result<ScreeningResult, BaselineError> {
         Strip { victim, references: &references, copies: COPIES, ratio: RATIO, threshold, seed }
             .screen(snippet)
     };
-    Ok(Sides { guard: kit.guard, one: OneText::Asking(Box::new(screen)), locates: false })
+    Ok(PerTextScreener {
+        victim: context.victim,
+        one: TextScreener::Asking(Box::new(screen)),
+        locates: false,
+    })
 }
 
-/// `OSeqL`; the lines of a pair are one pool.
+/// `OSeqL`; the lines of a pair form one text.
 pub(super) struct Lines<'k> {
-    guard: &'k Guard,
-    settings: Settings,
+    victim: &'k DefendedVictim,
+    settings: OseqlSettings,
 }
 
 impl<'k> Lines<'k> {
-    pub(super) fn new(kit: &Kit<'k>) -> Self {
-        let settings = Settings { rule: Rule::Majority { seed: kit.seed }, spare_braces: true };
-        Self { guard: kit.guard, settings }
+    pub(super) fn new(context: &DefenceContext<'k>) -> Self {
+        let settings =
+            OseqlSettings { rule: OutlierRule::Majority { seed: context.seed }, spare_braces: true };
+        Self { victim: context.victim, settings }
     }
 }
 
-impl Screener for Lines<'_> {
-    fn screen(&self, sample: &Sample) -> Result<Finding> {
+impl InputScreener for Lines<'_> {
+    fn screen(&self, sample: &CellSample) -> Result<SampleFinding> {
         let snippet = |side: usize| Snippet::new(sample.texts[side].as_str(), sample.language);
-        if let Some(victim) = self.guard.pair() {
+        if let Some(victim) = self.victim.pair() {
             let sides = screen_pair(victim, &self.settings, [&snippet(0)?, &snippet(1)?])?;
-            return Ok(Finding::of(sample, sides.into(), true));
+            return Ok(SampleFinding::of(sample, sides.into(), true));
         }
-        let classifier = self.guard.classifier(sample, 0)?.context("the defence is for classifiers only")?;
+        let classifier = self.victim.classifier(sample, 0)?.context("the defence is for classifiers only")?;
         let defence = Oseql { victim: classifier.victim(), settings: self.settings };
-        Ok(Finding::of(sample, vec![defence.screen(&snippet(0)?)?], true))
+        Ok(SampleFinding::of(sample, vec![defence.screen(&snippet(0)?)?], true))
     }
 }

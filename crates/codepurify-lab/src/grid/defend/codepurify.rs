@@ -1,50 +1,49 @@
-//! `CodePurify` as it is here, as published and as released.
+//! `CodePurify` as implemented here, as published and as released.
 
 use anyhow::{Result, anyhow};
 use codepurify::{
-    Decision, Defender, Location, PairDefender, Profile, References, Side, Snippet, Span,
-    Thresholds, Verdict,
+    Decision, Defender, Location, PairDefender, Profile, References, Side, Snippet, Span, Thresholds, Verdict,
 };
 use codepurify_models::GuardedModel;
 
-use super::{Finding, Kit, Screener};
-use crate::baseline::official::{Guarded, Official, Rewriting, Settings};
+use super::{DefenceContext, InputScreener, SampleFinding};
+use crate::baseline::official::{Official, ReleasedSettings, Rewriting, VictimUnderTest};
 use crate::baseline::side::OneSide;
-use crate::baseline::{InputDefence, Screened};
-use crate::grid::guard::pair;
-use crate::grid::samples::Sample;
+use crate::baseline::{InputDefence, ScreeningResult};
+use crate::grid::defended_victim::pair;
+use crate::grid::samples::CellSample;
 use crate::train::workers::Workers;
 
-/// A profile in front of the victim.
+/// Profile applied to the victim.
 pub(super) struct Screening<'k> {
     defender: Either<'k>,
-    /// Whether its score is H, turned round.
+    /// True if the score is −H.
     entropy: bool,
 }
 
-/// A defender of single texts or of pairs.
+/// Defender of single texts or of pairs.
 enum Either<'k> {
     One(Defender<'k>),
     Pair(PairDefender<'k>),
 }
 
 impl<'k> Either<'k> {
-    fn new(kit: &'k Kit<'k>, model: &'k GuardedModel, profile: Profile) -> Self {
+    fn new(context: &'k DefenceContext<'k>, model: &'k GuardedModel, profile: Profile) -> Self {
         let one = |defender: Defender<'k>, profile| {
-            Self::One(defender.with_masked_lm(kit.mlm).with_profile(profile))
+            Self::One(defender.with_masked_lm(context.mlm).with_profile(profile))
         };
         match model {
             GuardedModel::Classifier(victim) => one(Defender::new(victim.as_ref()), profile),
             GuardedModel::Generator(generator) => one(Defender::for_generator(generator.as_ref()), profile),
             GuardedModel::Pair(victim) => {
                 let defender = Defender::for_pairs(victim.as_ref());
-                Self::Pair(defender.with_masked_lm(kit.mlm).with_profile(profile))
+                Self::Pair(defender.with_masked_lm(context.mlm).with_profile(profile))
             }
         }
     }
 
-    /// The verdicts on the texts of a sample.
-    fn verdicts(&self, sample: &Sample) -> Result<Vec<Verdict>> {
+    /// Returns the verdicts on the texts of a sample.
+    fn verdicts(&self, sample: &CellSample) -> Result<Vec<Verdict>> {
         let snippet = |side: usize| Snippet::new(sample.texts[side].as_str(), sample.language);
         match self {
             Self::One(defender) => Ok(vec![defender.screen_one(&snippet(0)?)?]),
@@ -58,40 +57,47 @@ impl<'k> Either<'k> {
 }
 
 impl<'k> Screening<'k> {
-    /// The published method: flags what has −H above `threshold`.
-    pub(super) fn paper(kit: &'k Kit<'k>, threshold: f64) -> Self {
+    /// Sets up the published method: −H above `threshold` is flagged.
+    pub(super) fn paper(context: &'k DefenceContext<'k>, threshold: f64) -> Self {
         let thresholds = Thresholds { entropy: -threshold, ..Thresholds::builtin() };
         let profile = Profile::paper(Thresholds { calibrated: true, ..thresholds });
-        Self { defender: Either::new(kit, kit.guard.model(), profile), entropy: true }
+        Self { defender: Either::new(context, context.victim.model(), profile), entropy: true }
     }
 
-    /// `profile`, which is a form of `default`, calibrated. A pair is flagged if one of its sides is: each side gets half of α.
-    pub(super) fn transplant(kit: &'k Kit<'k>, workers: &Workers, profile: Profile) -> Result<Self> {
-        let profile = fitted(profile, kit)?;
-        let silent = Either::new(kit, kit.guard.exact(), profile.clone().calibrating());
+    /// Calibrates `profile`, a form of profile `transplant`.
+    ///
+    /// A pair is flagged if one of its sides is, so each side gets half of α.
+    pub(super) fn transplant(
+        context: &'k DefenceContext<'k>,
+        workers: &Workers,
+        profile: Profile,
+    ) -> Result<Self> {
+        let profile = fitted(profile, context)?;
+        let silent = Either::new(context, context.victim.exact(), profile.clone().calibrating());
         let verdicts =
-            workers.map(kit.calibration.len(), |index| silent.verdicts(&kit.calibration[index]))?;
-        let sha256 = &kit.guard.model().model().card().sha256;
+            workers.map(context.calibration.len(), |index| silent.verdicts(&context.calibration[index]))?;
+        let sha256 = &context.victim.model().model().card().sha256;
         let clean = verdicts.iter().flatten();
         let calibration = profile.calibrate(sha256, "calibration samples", clean);
-        let sides = if kit.guard.pair().is_some() { 2.0 } else { 1.0 };
-        let profile = profile.with_alpha(kit.alpha / sides).with_calibration(calibration);
-        Ok(Self { defender: Either::new(kit, kit.guard.model(), profile), entropy: false })
+        let sides = if context.victim.pair().is_some() { 2.0 } else { 1.0 };
+        let profile = profile.with_alpha(context.alpha / sides).with_calibration(calibration);
+        Ok(Self { defender: Either::new(context, context.victim.model(), profile), entropy: false })
     }
 }
 
-/// `profile` as it is used before the victim: a model of pairs gets references of its own field.
-fn fitted(profile: Profile, kit: &Kit<'_>) -> Result<Profile> {
-    let Some(victim) = pair(kit.guard.exact()) else { return Ok(profile) };
-    let texts = kit.field.iter().flat_map(|sample| sample.texts.iter().map(|text| (text, sample.language)));
+/// Returns `profile` as used for the victim: a model of pairs gets references of its own domain.
+fn fitted(profile: Profile, context: &DefenceContext<'_>) -> Result<Profile> {
+    let Some(victim) = pair(context.victim.exact()) else { return Ok(profile) };
+    let texts =
+        context.domain.iter().flat_map(|sample| sample.texts.iter().map(|text| (text, sample.language)));
     let snippets = texts.filter_map(|(text, language)| Snippet::new(text.as_str(), language).ok());
     let references = References::from_domain(victim, &snippets.collect::<Vec<_>>())?;
     Ok(if references.is_empty() { profile } else { profile.with_references(references) })
 }
 
-impl Screener for Screening<'_> {
-    fn screen(&self, sample: &Sample) -> Result<Finding> {
-        let mut finding = Finding { located: Some(Vec::new()), ..Finding::default() };
+impl InputScreener for Screening<'_> {
+    fn screen(&self, sample: &CellSample) -> Result<SampleFinding> {
+        let mut finding = SampleFinding { located: Some(Vec::new()), ..SampleFinding::default() };
         for (side, verdict) in self.defender.verdicts(sample)?.into_iter().enumerate() {
             finding.suspect(verdict.score.unwrap_or(f64::NEG_INFINITY));
             finding.flagged |= verdict.verdict == Decision::Poisoned;
@@ -106,69 +112,77 @@ impl Screener for Screening<'_> {
     }
 }
 
-/// The released code.
+/// Sets up the released code.
 pub(super) struct Released<'k> {
-    kit: &'k Kit<'k>,
-    settings: Settings,
+    context: &'k DefenceContext<'k>,
+    settings: ReleasedSettings,
 }
 
 impl<'k> Released<'k> {
-    pub(super) fn new(kit: &'k Kit<'k>) -> Self {
-        let settings = match (kit.guard.model(), kit.t5) {
-            (GuardedModel::Classifier(_), false) => Settings::DEFECT_CODEBERT,
-            (GuardedModel::Classifier(_), true) => Settings::DEFECT_CODET5,
-            (GuardedModel::Pair(_), false) => Settings::CLONE_CODEBERT,
-            (GuardedModel::Pair(_), true) => Settings::CLONE_CODET5,
-            (GuardedModel::Generator(_), _) => Settings::REPAIR,
+    pub(super) fn new(context: &'k DefenceContext<'k>) -> Self {
+        let settings = match (context.victim.model(), context.t5) {
+            (GuardedModel::Classifier(_), false) => ReleasedSettings::DEFECT_CODEBERT,
+            (GuardedModel::Classifier(_), true) => ReleasedSettings::DEFECT_CODET5,
+            (GuardedModel::Pair(_), false) => ReleasedSettings::CLONE_CODEBERT,
+            (GuardedModel::Pair(_), true) => ReleasedSettings::CLONE_CODET5,
+            (GuardedModel::Generator(_), _) => ReleasedSettings::REPAIR,
         };
-        Self { kit, settings: Settings { seed: kit.seed, ..settings } }
+        Self { context, settings: ReleasedSettings { seed: context.seed, ..settings } }
     }
 
-    fn official<'m>(&'m self, guarded: Guarded<'m>, theta: f64) -> Official<'m> {
-        let settings = Settings { theta, ..self.settings };
-        Official { guarded, rewriting: Some(Rewriting::Everything(self.kit.mlm)), settings }
+    fn official<'m>(&'m self, guarded: VictimUnderTest<'m>, theta: f64) -> Official<'m> {
+        let settings = ReleasedSettings { theta, ..self.settings };
+        Official { guarded, rewriting: Some(Rewriting::Everything(self.context.mlm)), settings }
     }
 
-    /// A pair: the text under analysis always stands first. With CodeBERT both texts have to be flagged, and only the
-    /// first is purified; with CodeT5 the first one decides, and both are purified (paper implementation, A.4 and A.5).
-    fn pair(&self, sample: &Sample) -> Result<Vec<Screened>> {
-        let victim = self.kit.guard.pair().ok_or_else(|| anyhow!("no model of pairs"))?;
-        let screen = |side: usize, theta: f64| -> Result<Screened> {
+    /// Screens a pair: the text under analysis is always the first.
+    ///
+    /// With CodeBERT both texts have to be flagged, and only the first is purified. With CodeT5 the
+    /// first one decides, and both are purified. Both follow the released code.
+    fn pair(&self, sample: &CellSample) -> Result<Vec<ScreeningResult>> {
+        let victim = self.context.victim.pair().ok_or_else(|| anyhow!("no model of pairs"))?;
+        let screen = |side: usize, theta: f64| -> Result<ScreeningResult> {
             let alone = OneSide::new(victim, Side::Left, &sample.texts[1 - side])?;
             let snippet = Snippet::new(sample.texts[side].as_str(), sample.language)?;
-            Ok(self.official(Guarded::Classifier(&alone), theta).screen(&snippet)?)
+            Ok(self.official(VictimUnderTest::Classifier(&alone), theta).screen(&snippet)?)
         };
         let first = screen(0, self.settings.theta)?;
-        if self.kit.t5 {
+        if self.context.t5 {
             if !first.flagged {
                 return Ok(vec![first]);
             }
             let second = screen(1, f64::INFINITY)?;
-            return Ok(vec![first, Screened { score: f64::NEG_INFINITY, ..second }]);
+            return Ok(vec![first, ScreeningResult { score: f64::NEG_INFINITY, ..second }]);
         }
         let second = screen(1, self.settings.theta)?;
         let (score, flagged) = (first.score.min(second.score), first.flagged && second.flagged);
-        let kept = |side: Screened| Screened { score, flagged: false, spans: None, text: None, ..side };
-        let first = if flagged { Screened { score, ..first } } else { kept(first) };
+        let kept = |side: ScreeningResult| ScreeningResult {
+            score,
+            flagged: false,
+            spans: None,
+            text: None,
+            ..side
+        };
+        let first = if flagged { ScreeningResult { score, ..first } } else { kept(first) };
         Ok(vec![first, kept(second)])
     }
 
-    fn sides(&self, sample: &Sample) -> Result<Vec<Screened>> {
-        let alone = |guarded: Guarded| -> Result<Vec<Screened>> {
+    fn sides(&self, sample: &CellSample) -> Result<Vec<ScreeningResult>> {
+        let alone = |guarded: VictimUnderTest| -> Result<Vec<ScreeningResult>> {
             let snippet = Snippet::new(sample.texts[0].as_str(), sample.language)?;
             Ok(vec![self.official(guarded, self.settings.theta).screen(&snippet)?])
         };
-        match self.kit.guard.model() {
-            GuardedModel::Classifier(victim) => alone(Guarded::Classifier(victim.as_ref())),
-            GuardedModel::Generator(generator) => alone(Guarded::Generator(generator.as_ref())),
+        match self.context.victim.model() {
+            GuardedModel::Classifier(victim) => alone(VictimUnderTest::Classifier(victim.as_ref())),
+            GuardedModel::Generator(generator) => alone(VictimUnderTest::Generator(generator.as_ref())),
             GuardedModel::Pair(_) => self.pair(sample),
         }
     }
 }
 
-impl Screener for Released<'_> {
-    fn screen(&self, sample: &Sample) -> Result<Finding> {
-        let finding = Finding::of(sample, self.sides(sample)?, true);
-        Ok(Finding { entropy: finding.score.map(|score| 0.0 - score), ..finding })
+impl InputScreener for Released<'_> {
+    fn screen(&self, sample: &CellSample) -> Result<SampleFinding> {
+        let finding = SampleFinding::of(sample, self.sides(sample)?, true);
+        Ok(SampleFinding { entropy: finding.score.map(|score| 0.0 - score), ..finding })
     }
 }

@@ -1,38 +1,39 @@
-//! What a defence found in a sample.
+//! Result of a defence for a sample.
 
 use codepurify::Span;
 
-use crate::baseline::Screened;
-use crate::grid::samples::Sample;
+use crate::baseline::ScreeningResult;
+use crate::grid::samples::CellSample;
 
-/// What a defence says about one sample.
+/// Result of a defence for one sample.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Finding {
-    /// Larger means more suspicious; of a pair the larger one. `None` without evidence.
+pub struct SampleFinding {
+    /// Larger means more suspicious; for a pair the larger one of both sides. `None` without
+    /// evidence.
     pub score: Option<f64>,
-    /// H in nats, where the defence computes one; of a pair the smaller one.
+    /// Entropy H in nats, if the defence computes one; for a pair the smaller one of both sides.
     pub entropy: Option<f64>,
-    /// Whether it takes the sample for triggered.
+    /// True if the defence decides that the sample is triggered.
     pub flagged: bool,
-    /// Where it sees the trigger, in the texts laid end to end; `None` if it cannot locate.
+    /// Located trigger, in the concatenated texts; `None` if the defence cannot locate.
     pub located: Option<Vec<Span>>,
-    /// The texts without the trigger; `None` if they were left as they are.
+    /// Texts without the trigger; `None` if they are unchanged.
     pub texts: Option<Vec<String>>,
-    /// Whether a flagged sample is refused: the defence has no way to purify it.
+    /// True if a flagged sample is refused: the defence cannot purify it.
     pub refused: bool,
-    /// Victim passes, in plain uses of the victim.
+    /// Victim passes, in plain forward passes of the sample.
     pub passes: f64,
-    /// Sequences that a language model read.
+    /// Number of sequences that a language model read.
     pub lm_passes: usize,
 }
 
-impl Finding {
-    /// What an input defence said about each text of a sample.
+impl SampleFinding {
+    /// Combines the results of an input defence for each text of a sample.
     #[must_use]
-    pub fn of(sample: &Sample, sides: Vec<Screened>, locates: bool) -> Self {
+    pub fn of(sample: &CellSample, sides: Vec<ScreeningResult>, locates: bool) -> Self {
         let mut finding = Self { located: locates.then(Vec::new), ..Self::default() };
         for (side, screened) in sides.into_iter().enumerate() {
-            let Screened { score, flagged, spans, text, forwards, lm_forwards } = screened;
+            let ScreeningResult { score, flagged, spans, text, forwards, lm_forwards } = screened;
             finding.suspect(score);
             finding.flagged |= flagged;
             finding.locate(sample, side, &spans.unwrap_or_default());
@@ -44,7 +45,7 @@ impl Finding {
         finding
     }
 
-    /// Takes a score into account; one without evidence (−∞) is none.
+    /// Adds a score; one without evidence (−∞) is ignored.
     pub(super) fn suspect(&mut self, score: f64) {
         if score.is_finite() {
             self.score = Some(self.score.map_or(score, |other| other.max(score)));
@@ -52,14 +53,14 @@ impl Finding {
     }
 
     /// Adds places in text `side`.
-    pub(super) fn locate(&mut self, sample: &Sample, side: usize, spans: &[Span]) {
+    pub(super) fn locate(&mut self, sample: &CellSample, side: usize, spans: &[Span]) {
         if let Some(located) = &mut self.located {
             located.extend(sample.laid_out(side, spans));
         }
     }
 
-    /// Puts a new text in the place of text `side`.
-    pub(super) fn rewrite(&mut self, sample: &Sample, side: usize, text: Option<String>) {
+    /// Replaces text `side`.
+    pub(super) fn rewrite(&mut self, sample: &CellSample, side: usize, text: Option<String>) {
         if let Some(text) = text {
             self.texts.get_or_insert_with(|| sample.texts.clone())[side] = text;
         }

@@ -1,44 +1,46 @@
-//! The defences of a grid: each is set up on clean samples, then looks at one sample at a time.
+//! Defences of a grid: each is set up on clean samples, then screens one sample at a time.
 
 mod baselines;
 mod codepurify;
 mod finding;
-mod memory;
-mod sides;
+mod finding_cache;
+mod per_text;
 
 use std::collections::BTreeMap;
 
 use ::codepurify::Profile;
 use anyhow::Result;
 use clap::ValueEnum;
+use codepurify_attacks::value_name;
 use codepurify_models::RobertaMaskedLm;
 use serde::{Deserialize, Serialize};
 
-pub use finding::Finding;
-pub use memory::Memory;
+pub use finding::SampleFinding;
+pub use finding_cache::FindingCache;
 
-use super::guard::Guard;
-use super::samples::Sample;
+use super::defended_victim::DefendedVictim;
+use super::samples::CellSample;
 use crate::baseline::ngram::NgramLm;
 use crate::evaluate::metrics::threshold_at_fpr;
-use crate::naming::value_name;
 use crate::train::workers::Workers;
 
-/// What guards a victim at inference.
+/// Defence at inference time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Defence {
-    /// Profile `transplant`, calibrated on clean code. Rows and files of results carry its former name.
+    /// Profile `transplant`, calibrated on clean code.
+    ///
+    /// Rows and files of results carry its former name.
     #[serde(rename = "codepurify-default", alias = "codepurify-transplant")]
     #[value(name = "codepurify-default", alias = "codepurify-transplant")]
     CodepurifyTransplant,
-    /// The same, with what lies behind the victim's window.
+    /// The same, and it scans beyond the victim's context window.
     CodepurifyWhole,
-    /// The same, with what all names do together.
+    /// The same, and it tests all identifiers jointly.
     CodepurifyNaming,
-    /// The published method, calibrated on clean code.
+    /// Published method, calibrated on clean code.
     CodepurifyPaper,
-    /// Its released code, thresholds and quirks included.
+    /// Released code, thresholds and quirks included.
     CodepurifyOfficial,
     /// ONION over an n-gram model.
     Onion,
@@ -46,94 +48,103 @@ pub enum Defence {
     OnionMlm,
     /// `OSeqL`; classifiers only.
     Oseql,
-    /// STRIP; classifiers only. It refuses what it flags.
+    /// STRIP; classifiers only. It refuses samples that it flags.
     Strip,
     /// Line perplexity over the masked language model.
     LinePerplexity,
 }
 
-/// What defences are made of.
-pub struct Kit<'k> {
-    /// The victim.
-    pub guard: &'k Guard,
-    /// Whether it is of the T5 family: the released code treats the families differently.
+/// Data and models that defences are set up with.
+pub struct DefenceContext<'k> {
+    /// Victim.
+    pub victim: &'k DefendedVictim,
+    /// True if the victim is of the T5 family: the released code distinguishes the families.
     pub t5: bool,
-    /// The masked language model.
+    /// Masked language model.
     pub mlm: &'k RobertaMaskedLm,
-    /// n-gram models of clean code, by the name of the language.
+    /// n-gram models of clean code, by name of the language.
     pub ngrams: &'k BTreeMap<&'static str, NgramLm>,
-    /// What was found out before, for other victims.
-    pub memory: &'k Memory,
+    /// Findings of earlier cells and runs.
+    pub cache: &'k FindingCache,
     /// Clean samples to set thresholds on.
-    pub calibration: &'k [Sample],
-    /// Other clean samples of the victim's field.
-    pub field: &'k [Sample],
+    pub calibration: &'k [CellSample],
+    /// Other clean samples of the victim's domain.
+    pub domain: &'k [CellSample],
     /// Share of clean samples that may be flagged.
     pub alpha: f64,
-    /// Decides what is drawn.
+    /// Seed of all draws.
     pub seed: u64,
 }
 
-/// A defence that is set up.
-pub trait Screener: Sync {
-    /// What it makes of a sample.
+/// Defence that is set up.
+pub trait InputScreener: Sync {
+    /// Screens a sample.
     ///
     /// # Errors
-    /// If a model fails on it.
-    fn screen(&self, sample: &Sample) -> Result<Finding>;
+    /// If a model fails on the sample.
+    fn screen(&self, sample: &CellSample) -> Result<SampleFinding>;
 }
 
 impl Defence {
-    /// The name in rows, tables and files.
+    /// Returns the name in rows, tables and files.
     #[must_use]
     pub fn name(self) -> String {
         value_name(&self)
     }
 
-    /// Whether the defence can guard the victim at all.
+    /// Returns true if the defence can guard the victim.
     #[must_use]
-    pub fn applies(self, guard: &Guard) -> bool {
-        let generates = matches!(guard.model(), codepurify_models::GuardedModel::Generator(_));
+    pub fn applies(self, victim: &DefendedVictim) -> bool {
+        let generates = matches!(victim.model(), codepurify_models::GuardedModel::Generator(_));
         !(generates && matches!(self, Self::Oseql | Self::Strip))
     }
 
-    /// Sets the defence up: thresholds, where it has any, such that at most a share α of the calibration samples is
-    /// flagged.
+    /// Sets the defence up.
+    ///
+    /// Its threshold, if it has one, flags at most a share α of the calibration samples.
     ///
     /// # Errors
     /// If a model fails, or there is no n-gram model of the samples' language.
-    pub fn set_up<'k>(self, kit: &'k Kit<'k>, workers: &Workers) -> Result<Box<dyn Screener + 'k>> {
-        let transplant = |profile| -> Result<Box<dyn Screener + 'k>> {
-            Ok(Box::new(codepurify::Screening::transplant(kit, workers, profile)?))
+    pub fn set_up<'k>(
+        self,
+        context: &'k DefenceContext<'k>,
+        workers: &Workers,
+    ) -> Result<Box<dyn InputScreener + 'k>> {
+        let transplant = |profile| -> Result<Box<dyn InputScreener + 'k>> {
+            Ok(Box::new(codepurify::Screening::transplant(context, workers, profile)?))
         };
-        let open = |threshold| -> Result<Box<dyn Screener + 'k>> {
+        let open = |threshold| -> Result<Box<dyn InputScreener + 'k>> {
             Ok(match self {
                 Self::CodepurifyTransplant => transplant(Profile::transplant())?,
                 Self::CodepurifyWhole => transplant(Profile::transplant().with_sliding_windows(true))?,
                 Self::CodepurifyNaming => transplant(Profile::transplant().with_naming_style(true))?,
-                Self::CodepurifyPaper => Box::new(codepurify::Screening::paper(kit, threshold)),
-                Self::CodepurifyOfficial => Box::new(codepurify::Released::new(kit)),
-                Self::Onion => Box::new(baselines::onion_of_words(kit, threshold)?),
-                Self::OnionMlm => Box::new(baselines::onion_of_tokens(kit, threshold)),
-                Self::Oseql => Box::new(baselines::Lines::new(kit)),
-                Self::Strip => Box::new(baselines::strip(kit, threshold)?),
-                Self::LinePerplexity => Box::new(baselines::line_perplexity(kit, threshold)),
+                Self::CodepurifyPaper => Box::new(codepurify::Screening::paper(context, threshold)),
+                Self::CodepurifyOfficial => Box::new(codepurify::Released::new(context)),
+                Self::Onion => Box::new(baselines::onion_of_words(context, threshold)?),
+                Self::OnionMlm => Box::new(baselines::onion_of_tokens(context, threshold)),
+                Self::Oseql => Box::new(baselines::Lines::new(context)),
+                Self::Strip => Box::new(baselines::strip(context, threshold)?),
+                Self::LinePerplexity => Box::new(baselines::line_perplexity(context, threshold)),
             })
         };
-        // Nothing is above it: only the scores are asked for.
+        // No score exceeds this threshold: only the scores are needed.
         let silent = open(f64::INFINITY)?;
         if !self.is_calibrated() {
             return Ok(silent);
         }
-        let score = |index: usize| Ok(silent.screen(&kit.calibration[index])?.score);
-        let scores = workers.map(kit.calibration.len(), score)?;
+        let score = |index: usize| Ok(silent.screen(&context.calibration[index])?.score);
+        let scores = workers.map(context.calibration.len(), score)?;
         let scores: Vec<f64> = scores.into_iter().map(|score| score.unwrap_or(f64::NEG_INFINITY)).collect();
-        open(threshold_at_fpr(&scores, kit.alpha).unwrap_or(f64::INFINITY))
+        open(threshold_at_fpr(&scores, context.alpha).unwrap_or(f64::INFINITY))
     }
 
-    /// Whether a threshold on its score is set on clean samples. Profile `transplant` has its own calibration.
+    /// Returns true if its threshold is set on clean samples. Profile `transplant` has its own
+    /// calibration.
     fn is_calibrated(self) -> bool {
-        use Defence::{CodepurifyTransplant, CodepurifyNaming, CodepurifyOfficial, CodepurifyWhole, Oseql};
-        !matches!(self, CodepurifyTransplant | CodepurifyWhole | CodepurifyNaming | CodepurifyOfficial | Oseql)
+        use Defence::{CodepurifyNaming, CodepurifyOfficial, CodepurifyTransplant, CodepurifyWhole, Oseql};
+        !matches!(
+            self,
+            CodepurifyTransplant | CodepurifyWhole | CodepurifyNaming | CodepurifyOfficial | Oseql
+        )
     }
 }

@@ -1,26 +1,26 @@
-//! AdamW variable by variable, in the memory of this machine.
+//! AdamW variable by variable, on the CPU.
 
 use candle_core::{Result, Tensor, Var};
 
 use super::{LEAST_SIZE, Moment, Slots, Update, Updates};
 use crate::train::weights::Gradients;
 
-/// One trained variable with its moments.
-pub(super) struct Slot {
+/// Trained variable with its moments.
+pub(super) struct TrainedVariable {
     name: String,
     var: Var,
     mean: Vec<f32>,
     variance: Vec<f32>,
 }
 
-impl Slot {
-    /// Moments at zero.
+impl TrainedVariable {
+    /// Creates moments of zero.
     pub(super) fn new((name, var): (String, Var)) -> Self {
         let zeros = vec![0.0; var.elem_count()];
         Self { name, var, mean: zeros.clone(), variance: zeros }
     }
 
-    /// One pass over the variable: tensor by tensor it would be a dozen.
+    /// Updates the variable in one pass; tensor operations would need a dozen.
     fn apply(&mut self, update: &Update, gradient: &Tensor) -> Result<()> {
         let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
         let mut values = self.var.flatten_all()?.to_vec1::<f32>()?;
@@ -37,13 +37,13 @@ impl Slot {
     }
 }
 
-/// The root mean square of a variable, at least [`LEAST_SIZE`].
+/// Returns the root mean square of a variable, at least [`LEAST_SIZE`].
 fn size(values: &[f32]) -> f32 {
     let squares: f32 = values.iter().map(|value| value * value).sum();
     (squares / values.len() as f32).sqrt().max(LEAST_SIZE)
 }
 
-impl Slots for Vec<Slot> {
+impl Slots for Vec<TrainedVariable> {
     fn step(&mut self, gradients: &Gradients, updates: Updates) -> Result<f64> {
         let norm = gradients.norm()?;
         let update = updates(norm)?;
@@ -56,9 +56,11 @@ impl Slots for Vec<Slot> {
     }
 
     fn moments(&self) -> Result<Vec<(&str, [Tensor; 2])>> {
-        let of =
-            |slot: &Slot, values: &[f32]| Tensor::from_slice(values, slot.var.shape(), slot.var.device());
-        let both = |slot: &Slot| -> Result<_> { Ok([of(slot, &slot.mean)?, of(slot, &slot.variance)?]) };
+        let of = |slot: &TrainedVariable, values: &[f32]| {
+            Tensor::from_slice(values, slot.var.shape(), slot.var.device())
+        };
+        let both =
+            |slot: &TrainedVariable| -> Result<_> { Ok([of(slot, &slot.mean)?, of(slot, &slot.variance)?]) };
         self.iter().map(|slot| Ok((slot.name.as_str(), both(slot)?))).collect()
     }
 

@@ -1,20 +1,23 @@
-//! AdamW over all variables at once: on a GPU each operation costs a launch, however few elements it has.
+//! AdamW over all variables at once: on a GPU each operation costs a launch, however few elements
+//! it has.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
 use super::{LEAST_SIZE, Moment, Slots, Update, Updates};
 use crate::train::weights::Gradients;
 
-/// Elements of a block. A variable fills whole blocks, its last one up with zeros: what differs between variables then
-/// stands once a block.
+/// Number of elements of a block.
+///
+/// A variable fills whole blocks, the last one padded with zeros; so values that differ between
+/// variables are stored once per block.
 const BLOCK: usize = 1024;
 
-/// The variables with their moments, one behind the other as `[blocks, BLOCK]`.
+/// Concatenated variables with their moments, as `[blocks, BLOCK]`.
 pub(super) struct Flat {
     vars: Vec<(String, Var)>,
     mean: Tensor,
     variance: Tensor,
-    /// `[variables, blocks]`: 1 where a block belongs to a variable, else 0.
+    /// `[variables, blocks]`: 1 if a block belongs to a variable, else 0.
     owners: Tensor,
     /// `[variables, 1]`: 1 / number of elements.
     shares: Tensor,
@@ -22,7 +25,7 @@ pub(super) struct Flat {
     matrices: Tensor,
 }
 
-/// Blocks that a variable fills.
+/// Returns the number of blocks that a variable fills.
 fn blocks(var: &Var) -> usize {
     var.elem_count().div_ceil(BLOCK)
 }
@@ -50,7 +53,8 @@ impl Flat {
         })
     }
 
-    /// One tensor for each variable, in their order, as `[blocks, BLOCK]`; zeros where there is none.
+    /// Converts one tensor for each variable, in their order, to `[blocks, BLOCK]`; absent tensors
+    /// are zeros.
     fn gather<'t>(&self, tensors: impl Iterator<Item = Option<&'t Tensor>>) -> Result<Tensor> {
         let rest = Tensor::zeros(BLOCK, DType::F32, self.mean.device())?;
         let mut parts = Vec::with_capacity(2 * self.vars.len());
@@ -67,7 +71,7 @@ impl Flat {
         Tensor::cat(&parts, 0)?.reshape(self.mean.shape())
     }
 
-    /// One step along `gradients`, `[blocks, BLOCK]`, of those variables that are `moved`.
+    /// Takes one step along `gradients`, `[blocks, BLOCK]`, for the variables that are `moved`.
     fn apply(
         &mut self,
         update: &Update,
@@ -94,7 +98,8 @@ impl Flat {
         Ok(())
     }
 
-    /// `[blocks, 1]`: the root mean square of the variable that each belongs to, at least [`LEAST_SIZE`].
+    /// Returns `[blocks, 1]`: the root mean square of the variable that each block belongs to, at
+    /// least [`LEAST_SIZE`].
     fn sizes(&self, values: &Tensor) -> Result<Tensor> {
         let squares = self.owners.matmul(&values.sqr()?.sum_keepdim(1)?)?;
         let sizes = (squares * &self.shares)?.sqrt()?.clamp(LEAST_SIZE, f32::MAX)?;
@@ -105,7 +110,7 @@ impl Flat {
 impl Slots for Flat {
     fn step(&mut self, gradients: &Gradients, updates: Updates) -> Result<f64> {
         let flat = self.gather(gradients.tensors())?;
-        // A number a block comes back: the only thing in a step that is waited for, besides the loss.
+        // One number per block is read back; besides the loss, a step waits for nothing else.
         let squares = flat.sqr()?.sum(1)?.to_vec1::<f32>()?;
         let norm = squares.into_iter().map(f64::from).sum::<f64>().sqrt();
         self.apply(&updates(norm)?, &flat, gradients.tensors().map(|gradient| gradient.is_some()))?;
@@ -144,11 +149,11 @@ mod tests {
 
     use super::super::{AdamW, AdamWOptions};
     use super::*;
-    use crate::train::weights::Weights;
+    use crate::train::weights::TrainableWeights;
 
-    /// A matrix of more than a block, a vector, and a variable that the loss does not depend on.
-    fn weights() -> Weights {
-        let weights = Weights::new();
+    /// A matrix larger than a block, a vector, and a variable that the loss does not depend on.
+    fn weights() -> TrainableWeights {
+        let weights = TrainableWeights::new();
         let ramp =
             |count: usize, by: f32| (0..count).map(move |at| (by * at as f32).sin()).collect::<Vec<_>>();
         let start = [
@@ -163,7 +168,7 @@ mod tests {
         weights
     }
 
-    fn gradients(weights: &Weights) -> Gradients {
+    fn gradients(weights: &TrainableWeights) -> Gradients {
         let vars = weights.vars();
         let (a, b) = (vars[0].1.as_tensor(), vars[1].1.as_tensor());
         let loss = (a.sqr().unwrap().sum_all().unwrap()
@@ -172,7 +177,7 @@ mod tests {
         Gradients::of(weights, &loss.backward().unwrap())
     }
 
-    fn steps(optimiser: &mut AdamW, weights: &Weights, count: usize) -> Vec<f64> {
+    fn steps(optimiser: &mut AdamW, weights: &TrainableWeights, count: usize) -> Vec<f64> {
         (0..count).map(|_| optimiser.step(&gradients(weights), 0.01).unwrap()).collect()
     }
 
@@ -189,7 +194,7 @@ mod tests {
         assert!(found.len() == expected.len() && difference < 1e-5, "{difference}");
     }
 
-    fn flat(weights: &Weights, options: AdamWOptions) -> AdamW {
+    fn flat(weights: &TrainableWeights, options: AdamWOptions) -> AdamW {
         let slots = Box::new(Flat::new(weights.vars(), &Device::Cpu).unwrap());
         AdamW { options, slots, step: 0 }
     }
@@ -202,8 +207,9 @@ mod tests {
             let (mut each, mut all) = (AdamW::new(&one, options).unwrap(), flat(&other, options));
             let (expected, found) = (steps(&mut each, &one, 5), steps(&mut all, &other, 5));
             assert!(expected.iter().zip(found).all(|(a, b)| (a - b).abs() < 1e-5 * a), "{expected:?}");
-            let of =
-                |weights: &Weights| values(weights.tensors().unwrap().into_iter().map(|(_, tensor)| tensor));
+            let of = |weights: &TrainableWeights| {
+                values(weights.tensors().unwrap().into_iter().map(|(_, tensor)| tensor))
+            };
             assert_close(&of(&other), &of(&one));
             let moments = |optimiser: &AdamW| {
                 let mut moments: Vec<_> = optimiser.moments().unwrap().into_iter().collect();
@@ -224,7 +230,9 @@ mod tests {
         let mut second = flat(&parted, options);
         second.restore(&first.moments().unwrap(), 2).unwrap();
         steps(&mut second, &parted, 2);
-        let of = |weights: &Weights| values(weights.tensors().unwrap().into_iter().map(|(_, tensor)| tensor));
+        let of = |weights: &TrainableWeights| {
+            values(weights.tensors().unwrap().into_iter().map(|(_, tensor)| tensor))
+        };
         assert_eq!(of(&parted), of(&whole));
         assert!(second.restore(&HashMap::new(), 2).is_err());
     }

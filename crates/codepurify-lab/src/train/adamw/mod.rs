@@ -1,4 +1,5 @@
-//! AdamW (Loshchilov & Hutter 2019) with a global gradient norm limit and a state that can be saved.
+//! AdamW (Loshchilov & Hutter 2019) with a limit of the global gradient norm and a state that can
+//! be saved.
 
 mod each;
 mod flat;
@@ -7,11 +8,11 @@ use std::collections::HashMap;
 
 use candle_core::{Result, Shape, Tensor};
 
-use super::weights::{Gradients, Weights};
-use each::Slot;
+use super::weights::{Gradients, TrainableWeights};
+use each::TrainedVariable;
 use flat::Flat;
 
-/// The optimiser's constants.
+/// Constants of the optimiser.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamWOptions {
     /// Decay of the mean.
@@ -20,12 +21,15 @@ pub struct AdamWOptions {
     pub beta2: f64,
     /// Added to the root of the variance.
     pub eps: f64,
-    /// Decoupled decay of matrices; biases and layer norms are not decayed.
+    /// Decoupled decay of matrices; biases and layer norms do not decay.
     pub weight_decay: f64,
     /// Gradients are scaled down to this global norm.
     pub max_norm: f64,
-    /// The learning rate is per root mean square of a variable, as in Adafactor (Shazeer & Stern 2018, §8), not absolute. T5 needs
-    /// it: its embeddings are drawn with a deviation of 1, its matrices with one of a tenth and less.
+    /// Scales the learning rate by the root mean square of each variable, as in Adafactor (Shazeer
+    /// & Stern 2018, §8).
+    ///
+    /// T5 needs this: its embeddings are drawn with a deviation of 1, its matrices with a tenth and
+    /// less.
     pub relative: bool,
 }
 
@@ -35,19 +39,20 @@ impl Default for AdamWOptions {
     }
 }
 
-/// One step's numbers, folded together.
+/// Constants of one step, combined.
 struct Update {
     clip: f32,
     beta1: f32,
     beta2: f32,
-    /// The learning rate with both bias corrections.
+    /// Learning rate with both bias corrections.
     rate: f32,
     eps: f32,
     decay: f32,
     relative: bool,
 }
 
-/// A variable of zeros would never leave them if its steps were relative to its size.
+/// Least size of a variable: one of zeros would stay at zero if its steps were relative to its
+/// size.
 const LEAST_SIZE: f32 = 1e-3;
 
 impl Update {
@@ -66,25 +71,25 @@ impl Update {
     }
 }
 
-/// The numbers of a step, given the norm of its gradients; an error if that is not finite.
+/// Computes the constants of a step from the norm of its gradients, which must be finite.
 type Updates<'u> = &'u dyn Fn(f64) -> Result<Update>;
 
-/// A saved moment: `mean` or `variance` of the variable of a name and a shape.
+/// Saved moment: `mean` or `variance` of a variable, with its name and shape.
 type Moment<'m> = &'m dyn Fn(&str, &str, &Shape) -> Result<Tensor>;
 
-/// The variables with their moments.
+/// Variables with their moments.
 trait Slots: Send {
-    /// Moves every variable that has a gradient; returns the gradients' global norm.
+    /// Updates every variable that has a gradient; returns the gradients' global norm.
     fn step(&mut self, gradients: &Gradients, updates: Updates) -> Result<f64>;
 
-    /// By variable, mean and variance in its shape, in the memory of this machine.
+    /// Returns mean and variance of each variable in its shape, on the CPU.
     fn moments(&self) -> Result<Vec<(&str, [Tensor; 2])>>;
 
-    /// Goes on from saved moments.
+    /// Restores saved moments.
     fn restore(&mut self, moment: Moment) -> Result<()>;
 }
 
-/// The optimiser.
+/// AdamW optimiser.
 pub struct AdamW {
     options: AdamWOptions,
     slots: Box<dyn Slots>,
@@ -92,23 +97,24 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// An optimiser of all `weights`, moments at zero.
+    /// Creates an optimiser of all `weights` with moments of zero.
     ///
     /// # Errors
     /// If the tensor runtime fails.
-    pub fn new(weights: &Weights, options: AdamWOptions) -> Result<Self> {
+    pub fn new(weights: &TrainableWeights, options: AdamWOptions) -> Result<Self> {
         let slots: Box<dyn Slots> = if weights.device().is_cpu() {
-            Box::new(weights.vars().into_iter().map(Slot::new).collect::<Vec<_>>())
+            Box::new(weights.vars().into_iter().map(TrainedVariable::new).collect::<Vec<_>>())
         } else {
             Box::new(Flat::new(weights.vars(), weights.device())?)
         };
         Ok(Self { options, slots, step: 0 })
     }
 
-    /// Moves every variable that has a gradient; returns the gradients' global norm before clipping.
+    /// Updates every variable that has a gradient; returns the gradients' global norm before
+    /// clipping.
     ///
     /// # Errors
-    /// If the norm is not finite (the variables stay as they are then) or the tensor runtime fails.
+    /// If the norm is not finite (the variables stay unchanged then) or the tensor runtime fails.
     pub fn step(&mut self, gradients: &Gradients, learning_rate: f64) -> Result<f64> {
         let step = self.step + 1;
         let norm = self.slots.step(gradients, &|norm| {
@@ -121,13 +127,13 @@ impl AdamW {
         Ok(norm)
     }
 
-    /// Steps taken.
+    /// Returns the number of steps taken.
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.step
     }
 
-    /// The moments as tensors named `mean.NAME` and `variance.NAME`.
+    /// Returns the moments as tensors named `mean.NAME` and `variance.NAME`.
     ///
     /// # Errors
     /// If the tensor runtime fails.
@@ -138,7 +144,7 @@ impl AdamW {
         Ok(self.slots.moments()?.into_iter().flat_map(named).collect())
     }
 
-    /// Goes on from saved moments after `step` steps.
+    /// Restores saved moments after `step` steps.
     ///
     /// # Errors
     /// If a moment is missing or of another size.
@@ -157,8 +163,8 @@ mod tests {
     use super::*;
     use candle_core::{Device, Var};
 
-    fn one_weight(value: &[f32]) -> (Weights, Var) {
-        let weights = Weights::new();
+    fn one_weight(value: &[f32]) -> (TrainableWeights, Var) {
+        let weights = TrainableWeights::new();
         let start = HashMap::from([("w".to_owned(), Tensor::new(value, &Device::Cpu).unwrap())]);
         weights.builder(start, 0).get(value.len(), "w").unwrap();
         let var = weights.vars()[0].1.clone();
@@ -169,7 +175,8 @@ mod tests {
     fn first_step_moves_by_the_learning_rate_against_the_gradient() {
         let (weights, var) = one_weight(&[1.0, -2.0]);
         let mut optimiser = AdamW::new(&weights, AdamWOptions::default()).unwrap();
-        // The gradient of Σ w² is 2w: norm √20, clipped to 1; Adam's first step has the size of the learning rate.
+        // The gradient of Σ w² is 2w: norm √20, clipped to 1. Adam's first step is as large as the
+        // learning rate.
         let loss = var.sqr().unwrap().sum_all().unwrap();
         let gradients = Gradients::of(&weights, &loss.backward().unwrap());
         let norm = optimiser.step(&gradients, 0.1).unwrap();

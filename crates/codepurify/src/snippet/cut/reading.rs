@@ -4,8 +4,8 @@ use super::bare::{Bare, blank};
 use super::branches::{Choice, Pick};
 use super::executable::is_code_macro;
 use crate::error::SnippetError;
-use crate::snippet::{Language, Syntax, SyntaxQuality};
 use crate::snippet::UnitKind;
+use crate::snippet::{Language, Syntax, SyntaxQuality};
 
 /// Parses the text of a unit. Where that explains a C or C++ text better, branches of the preprocessor are left out, and
 /// of a remainder the bodies of macros are read as statements. All positions are those of the text.

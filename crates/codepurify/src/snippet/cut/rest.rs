@@ -4,9 +4,9 @@ use super::Part;
 use super::bare::{Bare, is_word};
 use super::executable::Code;
 use super::reading::is_macro_with_code;
+use crate::snippet::UnitKind;
 use crate::snippet::functions::Function;
 use crate::snippet::{Language, Span};
-use crate::snippet::UnitKind;
 
 /// Code of the same class or module becomes one part as long as it has at most this many bytes, so that it fits the
 /// window of a model …
