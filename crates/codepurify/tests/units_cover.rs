@@ -290,6 +290,14 @@ fn a_text_without_functions_is_a_remainder() {
 }
 
 #[test]
+fn a_lone_function_that_the_parser_loses_is_the_whole_text() {
+    let text = "CALL2(open, int, a)\n{\n  g(a);\n}\n";
+    let units = units(text, Language::C);
+    assert_eq!((units.len(), units[0].text()), (1, text));
+    assert_eq!((units[0].unit().kind, &units[0].unit().name), (UnitKind::Function, &None));
+}
+
+#[test]
 fn macro_bodies_are_read_as_statements() {
     let units =
         units("#define A(b) \\\n  if (c() < 0) \\\n    d(b)\nint f(int a) { return a; }\n", Language::C);

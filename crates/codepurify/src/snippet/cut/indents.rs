@@ -79,7 +79,7 @@ fn begins_definition(line: &[u8]) -> bool {
 }
 
 /// Width of the blanks that a line begins with, as Python counts them.
-fn columns(line: &[u8]) -> usize {
+pub(super) fn columns(line: &[u8]) -> usize {
     let mut width = 0;
     for &byte in line {
         match byte {

@@ -26,15 +26,16 @@ pub(super) fn mended(text: &str, language: Language, plain: Reading) -> (Vec<Fun
         bare.blank(span);
     }
     let outline = Outline::new(&bare, language);
+    if !outline.balanced {
+        // Neither the parser nor the braces tell what belongs to a function, so nothing is only a declaration.
+        code = vec![Code { span: Span::new(0, text.len()), within: 0 }];
+        shorten(&mut functions, &outline.bodies, &bare);
+    }
     let spans = union(&code);
     for body in &outline.bodies {
         join(&mut functions, &spans, body);
     }
     reach_back(&mut functions, &first.conditionals, &bare);
-    if !outline.balanced {
-        // Neither the parser nor the braces tell what belongs to a function, so nothing is only a declaration.
-        code = vec![Code { span: Span::new(0, text.len()), within: 0 }];
-    }
     (functions, code)
 }
 
@@ -57,6 +58,9 @@ fn best_of(readings: &[Reading]) -> (Vec<Function>, Vec<Code>) {
         .min_by_key(|reading| (reading.damage, usize::MAX - reading.functions.len()))
         .expect("a text is read at least once");
     let (mut functions, mut code) = (best.functions.clone(), best.code.clone());
+    for statement in functions.extract_if(.., |function| is_statement(function)) {
+        code.push(Code { span: statement.span, within: 0 });
+    }
     // What this reading did not see is code if another reading calls it code or a function.
     let plain = &readings[0];
     let seen = plain.functions.iter().map(|function| Code { span: function.span, within: 0 });
@@ -70,7 +74,7 @@ fn best_of(readings: &[Reading]) -> (Vec<Function>, Vec<Code>) {
             let span = function.span;
             let known = functions.partition_point(|known| known.span.end <= span.start);
             let free = !functions.get(known).is_some_and(|known| known.span.overlaps(span));
-            function.clean && free && overlapping(&spans, span).next().is_some()
+            function.clean && !is_statement(function) && free && overlapping(&spans, span).next().is_some()
         };
         let more: Vec<Function> = reading.functions.iter().filter(only_here).cloned().collect();
         functions.extend(more);
@@ -93,6 +97,17 @@ fn common(code: Code, spans: &[Span]) -> impl Iterator<Item = Code> {
     })
 }
 
+/// Ends functions that run on into the body of another one.
+fn shorten(functions: &mut [Function], bodies: &[Body], bare: &Bare) {
+    for function in functions.iter_mut().filter(|function| !function.clean) {
+        let own = bodies.partition_point(|body| body.span.end <= function.span.start);
+        let next = bodies.get(own + 1).filter(|next| next.span.start < function.span.end);
+        if let Some(next) = next.filter(|next| next.span.start > function.span.start) {
+            function.span.end = bare.bytes[..next.span.start].trim_ascii_end().len();
+        }
+    }
+}
+
 /// Adds a body that no function holds, and gives a function that was cut short its rest.
 fn join(functions: &mut Vec<Function>, code: &[Span], body: &Body) {
     let from = functions.partition_point(|function| function.span.end <= body.span.start);
@@ -100,13 +115,12 @@ fn join(functions: &mut Vec<Function>, code: &[Span], body: &Body) {
     let inside = &functions[from..to];
     let reaches_out = inside.last().is_some_and(|function| function.span.end > body.span.end);
     // Several functions without errors: the brackets belong to something around them.
-    let separate =
-        inside.len() > 1 && inside.iter().all(|function| function.clean && !is_statement(function));
+    let separate = inside.len() > 1 && inside.iter().all(|function| function.clean);
     if reaches_out || separate || !is_missing(inside, code, body.span) {
         return;
     }
     let start = inside.first().map_or(body.span.start, |first| first.span.start.min(body.span.start));
-    let known = inside.first().filter(|first| !is_statement(first)).and_then(|first| first.name.clone());
+    let known = inside.first().and_then(|first| first.name.clone());
     let joined = Function {
         name: known.or_else(|| body.name.clone()),
         span: Span::new(start, body.span.end),

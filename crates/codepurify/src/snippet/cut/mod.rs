@@ -8,6 +8,7 @@ mod bare;
 mod branches;
 mod dialect;
 mod executable;
+mod headers;
 mod indents;
 mod mend;
 mod outline;
@@ -52,7 +53,8 @@ impl Reading {
     }
 }
 
-/// All parts of a text in source order, none overlapping another. Empty if the text holds no function.
+/// All parts of a text in source order, none overlapping another. Empty if the text holds no function and is short, or only
+/// declares: it is one part then.
 ///
 /// # Errors
 /// [`SnippetError::ParserGaveUp`] if the text cannot be parsed in reasonable time.
@@ -60,10 +62,11 @@ pub(crate) fn parts(text: &str, language: Language) -> Result<Vec<Part>, Snippet
     let syntax = Syntax::parse(text, language)?;
     let clean = syntax.quality() == SyntaxQuality::Clean;
     let plain = Reading::new(text, &syntax, language, Vec::new());
+    let lost = plain.functions.is_empty();
     drop(syntax);
     let (functions, code) =
         if clean { (plain.functions, plain.code) } else { mend::mended(text, language, plain) };
-    if functions.is_empty() {
+    if functions.is_empty() && text.len() <= rest::LARGEST {
         return Ok(Vec::new());
     }
     let mut parts = rest::remainders(text, language, &functions, &code);
@@ -73,5 +76,12 @@ pub(crate) fn parts(text: &str, language: Language) -> Result<Vec<Part>, Snippet
         span: function.span,
     }));
     parts.sort_by_key(|part| part.span);
+    if let ([only], true) = (&mut parts[..], lost)
+        && text[..only.span.start].trim().is_empty()
+        && text[only.span.end..].trim().is_empty()
+    {
+        // The parser saw no function, and there is nothing but this one: the text as a whole, as if it held none.
+        (only.name, only.span) = (None, Span::new(0, text.len()));
+    }
     Ok(parts)
 }

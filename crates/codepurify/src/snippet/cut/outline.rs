@@ -1,6 +1,7 @@
 //! Where bodies of functions are as far as brackets or indentation tell: for texts that do not parse.
 
 use super::bare::{Bare, is_word};
+use super::headers::Headers;
 use crate::snippet::{Language, Span};
 
 /// The outermost bodies of a text with their headers.
@@ -27,7 +28,7 @@ impl Outline {
 }
 
 /// What an opening brace opens.
-enum Opened {
+pub(super) enum Opened {
     /// Something that holds definitions: a namespace, a class.
     Container,
     /// Statements.
@@ -39,6 +40,7 @@ enum Opened {
 fn braces(code: &[u8], language: Language) -> Outline {
     let (partners, balanced) = partners(code);
     let mut outline = Outline { bodies: Vec::new(), balanced };
+    let mut headers = Headers::new(code, language);
     // Where the definition begins that is being read.
     let mut begin: Option<usize> = None;
     let mut at = 0;
@@ -52,14 +54,18 @@ fn braces(code: &[u8], language: Language) -> Outline {
             b';' | b'}' => begin = None,
             b':' if is_label(header) && code.get(at + 1) != Some(&b':') => begin = None,
             b'{' => match (opened(header, language), partners[at]) {
-                (Opened::Container, _) | (_, 0) => begin = None,
                 (Opened::Body(name), partner) => {
-                    let end = end_of_handlers(code, &partners, partner);
-                    outline.bodies.push(Body { name, span: Span::new(begin.unwrap_or(at), end) });
-                    begin = None;
-                    at = end;
+                    let start = begin.take().unwrap_or(at);
+                    let next = if balanced { None } else { headers.next_in(start, at, partner) };
+                    at = match (next, partner) {
+                        (Some(next), _) => trimmed_end(code, next),
+                        (None, 0) => trimmed_end(code, code.len()),
+                        (None, partner) => end_of_handlers(code, &partners, partner),
+                    };
+                    outline.bodies.push(Body { name, span: Span::new(start, at) });
                     continue;
                 }
+                (Opened::Container, _) | (_, 0) => begin = None,
                 (Opened::Other, partner) => at = partner,
             },
             _ => begin = begin.or(Some(at)),
@@ -83,6 +89,11 @@ fn partners(code: &[u8]) -> (Vec<usize>, bool) {
         }
     }
     (partners, balanced && open.is_empty())
+}
+
+/// Where the code ends that stands before `end`.
+fn trimmed_end(code: &[u8], end: usize) -> usize {
+    code[..end].trim_ascii_end().len()
 }
 
 /// The end of a body that closes at `close`, with the `catch` blocks behind it.
@@ -114,7 +125,8 @@ fn is_label(header: &[u8]) -> bool {
         })
 }
 
-fn words(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// Names, keywords and numbers.
+pub(super) fn words(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     header.split(|&byte| !is_word(byte)).filter(|word| !word.is_empty())
 }
 
@@ -129,7 +141,8 @@ const STATEMENTS: [&[u8]; 7] = [b"if", b"for", b"while", b"switch", b"catch", b"
 /// Most bytes of a header. What is longer is a list of values, each of which may have braces of its own.
 const LONGEST_HEADER: usize = 8 << 10;
 
-fn opened(header: &[u8], language: Language) -> Opened {
+/// What a brace behind `header` opens.
+pub(super) fn opened(header: &[u8], language: Language) -> Opened {
     if header.len() > LONGEST_HEADER {
         return Opened::Other;
     }
@@ -150,7 +163,7 @@ fn opened(header: &[u8], language: Language) -> Opened {
 }
 
 /// Where the parameter list begins: the first parenthesis that belongs to no attribute or annotation.
-fn parameters(header: &[u8]) -> Option<usize> {
+pub(super) fn parameters(header: &[u8]) -> Option<usize> {
     let (mut at, mut depth) = (0, 0_usize);
     let mut attribute = 0;
     while let Some(&byte) = header.get(at) {

@@ -1,8 +1,11 @@
 //! Parts of the code that is in no function.
 
+use std::cmp::Reverse;
+
 use super::Part;
 use super::bare::{Bare, is_word};
 use super::executable::Code;
+use super::indents::columns;
 use super::reading::is_macro_with_code;
 use crate::snippet::UnitKind;
 use crate::snippet::functions::Function;
@@ -10,14 +13,15 @@ use crate::snippet::{Language, Span};
 
 /// Code of the same class or module becomes one part as long as it has at most this many bytes, so that it fits the
 /// window of a model …
-const LARGEST: usize = 1_500;
+pub(super) const LARGEST: usize = 1_500;
 /// … and as long as no more than this many bytes of declarations lie between.
 const WIDEST_GAP: usize = 200;
 
 /// The parts of `code` that lie in none of `functions`; both are in source order, and functions do not overlap.
 pub(super) fn remainders(text: &str, language: Language, functions: &[Function], code: &[Code]) -> Vec<Part> {
     let mut parts: Vec<Code> = Vec::new();
-    for piece in without(code, functions) {
+    let pieces = without(code, functions).into_iter().flat_map(|piece| sliced(text, language, piece));
+    for piece in pieces {
         let Some(piece) = trimmed(text, piece) else { continue };
         match parts.last_mut() {
             Some(last) if joins(*last, piece, functions) => last.span.end = last.span.end.max(piece.span.end),
@@ -50,6 +54,56 @@ fn without(code: &[Code], functions: &[Function]) -> Vec<Code> {
         done = done.max(at.min(span.end));
     }
     pieces
+}
+
+/// The piece cut between lines, so that no slice has more than [`LARGEST`] bytes unless a line has.
+fn sliced(text: &str, language: Language, piece: Code) -> Vec<Code> {
+    let Some(source) = piece.span.of(text).filter(|source| source.len() > LARGEST) else {
+        return vec![piece];
+    };
+    let bounds = bounds(source, language);
+    let mut starts = vec![0];
+    let mut next = 0;
+    while let Some(&at) = starts.last().filter(|&&at| source.len() - at > LARGEST) {
+        next += bounds[next..].partition_point(|bound| bound.at <= at);
+        let fitting = bounds[next..].partition_point(|bound| bound.at - at <= LARGEST);
+        // The latest of the best ones, or the first behind a line that is too long.
+        let best = bounds[next..next + fitting].iter().min_by_key(|bound| (bound.cost, Reverse(bound.at)));
+        let Some(bound) = best.or(bounds.get(next)) else { break };
+        starts.push(bound.at);
+    }
+    let ends = starts.iter().skip(1).copied().chain([source.len()]);
+    let slice = |(start, end)| Span::new(piece.span.start + start, piece.span.start + end);
+    starts.iter().copied().zip(ends).map(|range| Code { span: slice(range), ..piece }).collect()
+}
+
+/// A place between two lines.
+struct Bound {
+    at: usize,
+    /// The lower, the less a cut there tears apart: inside of a directive, in the middle of a statement, columns from the left.
+    cost: (bool, bool, usize),
+}
+
+/// The places where a line begins with code.
+fn bounds(source: &str, language: Language) -> Vec<Bound> {
+    let bare = Bare::new(source, language);
+    let mut bounds = Vec::new();
+    let (mut start, mut last) = (0, b';');
+    for line in bare.bytes.split_inclusive(|&byte| byte == b'\n') {
+        let first = start + line.len() - line.trim_ascii_start().len();
+        let is_code = source[start..first.min(source.len())].bytes().all(|byte| byte.is_ascii_whitespace());
+        if first < start + line.len() && is_code {
+            let directive = bare.directives.partition_point(|directive| directive.end <= first);
+            let in_directive =
+                bare.directives.get(directive).is_some_and(|directive| directive.start < first);
+            let in_statement = language != Language::Python && !matches!(last, b';' | b'}' | b'{' | b'\\');
+            bounds.push(Bound { at: start, cost: (in_directive, in_statement, columns(line)) });
+        }
+        last = line.trim_ascii_end().last().copied().unwrap_or(last);
+        start += line.len();
+    }
+    bounds.retain(|bound| bare.inside_literals.binary_search(&bound.at).is_err());
+    bounds
 }
 
 fn joins(last: Code, next: Code, functions: &[Function]) -> bool {
