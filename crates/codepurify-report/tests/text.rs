@@ -37,7 +37,7 @@ fn trigger(file: &str, kind: ElementKind, text: &str, replacement: &str) -> Trig
     let mut trigger = Trigger::new(kind, text, places(file, text));
     (trigger.necessity, trigger.action) = (8.314, action);
     trigger.change = Some(Change { kind: made, provable: false });
-    trigger.replacement = replacement.to_owned();
+    replacement.clone_into(&mut trigger.replacement);
     trigger
 }
 

@@ -89,7 +89,7 @@ fn only_the_poisoned_side_is_changed() {
 #[test]
 fn clean_pair_is_clean_on_both_sides() {
     let [left, right] =
-        screen(&Defender::for_pairs(&TriggerWordVictim::new("BNC")).with_profile(occluding()), SUM, LARGEST);
+        screen(&Defender::for_pairs(TriggerWordVictim::new("BNC")).with_profile(occluding()), SUM, LARGEST);
     is_untouched(&left);
     is_untouched(&right);
     assert_eq!(left.prediction.unwrap().label, Some(1));
@@ -237,7 +237,7 @@ fn each_side_has_its_own_coverage() {
 fn pair_with_a_too_large_side_is_inconclusive() {
     let large = "x=1;".repeat(100_000);
     let [left, right] =
-        screen(&Defender::for_pairs(&TriggerWordVictim::new("BNC")).with_profile(occluding()), SUM, &large);
+        screen(&Defender::for_pairs(TriggerWordVictim::new("BNC")).with_profile(occluding()), SUM, &large);
     for (verdict, because) in [
         (left, "the other side of the pair: the unit has 400000 bytes"),
         (right, "the unit has 400000 bytes"),

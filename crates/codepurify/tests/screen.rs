@@ -259,7 +259,7 @@ fn unusable_output_is_an_error() {
 
 #[test]
 fn verdict_serialises_to_its_contract() {
-    let verdict = Defender::new(&TriggerWordVictim::new("BNC"))
+    let verdict = Defender::new(TriggerWordVictim::new("BNC"))
         .with_profile(occluding())
         .screen_one(&c(&poisoned()))
         .unwrap();

@@ -20,9 +20,11 @@ pub(crate) enum QueryTarget<'m> {
 pub(crate) struct RowChoice<'a> {
     pub(crate) rows: QueryRows<'a>,
     pub(crate) predicted: &'a PredictedOutput,
-    /// Picks a row by the margin of each.
-    pub(crate) pick: Box<dyn Fn(&[f64]) -> usize + 'a>,
+    pub(crate) pick: Pick<'a>,
 }
+
+/// Picks a row by the margin of each.
+pub(crate) type Pick<'a> = Box<dyn Fn(&[f64]) -> usize + 'a>;
 
 /// The chosen row of a [`RowChoice`].
 pub(crate) struct ChosenRow {

@@ -101,8 +101,8 @@ mod tests {
 
     /// A function with many statements, so that they do not fit the budget one by one.
     fn long() -> String {
-        let lines: String = (0..40).map(|n| format!("x{n} = n + {n}; ")).collect();
-        format!("int f(int n) {{ {lines} return n; }}")
+        let lines: Vec<String> = (0..40).map(|n| format!("x{n} = n + {n}; ")).collect();
+        format!("int f(int n) {{ {} return n; }}", lines.concat())
     }
 
     #[test]
