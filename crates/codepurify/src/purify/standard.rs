@@ -1,6 +1,6 @@
 //! Whether names of the standard library have their standard meaning in a file.
 
-/// Names that proofs rely on (`effect.rs`).
+/// Names that proofs rely on (`dead_code.rs`).
 const NAMES: &[&str] = &[
     "rand",
     "random",
