@@ -124,9 +124,7 @@ impl CodeRows {
                     note(&format!("{name}: the language is read from `{field}`"));
                     RowLanguage::Field(field)
                 }
-                None => {
-                    return Err(CliError::Usage(format!("{name}: say the language of the code with --lang")));
-                }
+                None => return Err(no_language(&mut reader, &name)),
             },
         };
         Ok(Self { reader, name, fields, language, limits: settings.limits })
@@ -196,6 +194,18 @@ fn found(reader: &mut RowReader, name: &str, sides: Sides) -> Result<Vec<String>
     };
     note(&format!("{name}: the code is read from {}{others}", list(&columns.code)));
     Ok(columns.code)
+}
+
+/// Why the language of rows is not known: it is not said, or none of them can be read.
+fn no_language(reader: &mut RowReader, name: &str) -> CliError {
+    let bad = |row: &NumberedRow| row.row.as_ref().err().map(|error| (row.number, error.to_string()));
+    let bad: Option<Vec<_>> = reader.look_ahead(LOOKED_AT).map(bad).collect();
+    match bad.as_deref() {
+        Some([(row, message), ..]) => {
+            CliError::File { path: name.into(), message: format!("no row can be read; row {row}: {message}") }
+        }
+        _ => CliError::Usage(format!("{name}: say the language of the code with --lang")),
+    }
 }
 
 /// The language that a field of a row names.

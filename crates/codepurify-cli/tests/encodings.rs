@@ -96,3 +96,18 @@ fn latin1_reads_every_byte_and_auto_chooses_by_the_file() {
     let run = place.run(&["scan", "half.c", "--encoding", "utf-16"]);
     assert!(run.code == 2 && run.err.contains("not UTF-16: first bad byte at offset 4"), "{run:?}");
 }
+
+#[test]
+fn utf16_without_a_mark_is_told_by_its_zero_bytes() {
+    let place = Place::new();
+    let little = utf16(CLEAN)[2..].to_vec();
+    let big: Vec<u8> = little.chunks(2).flat_map(|pair| [pair[1], pair[0]]).collect();
+    place.write("little.c", little);
+    place.write("big.c", big);
+    for file in ["little.c", "big.c"] {
+        assert_eq!(place.run(&["scan", file, "--encoding", "utf-16"]).code, 0, "{file}");
+    }
+    place.write("plain.c", CLEAN);
+    let run = place.run(&["scan", "plain.c", "--encoding", "utf-16"]);
+    assert!(run.code == 2 && run.err.contains("not UTF-16: has neither"), "{run:?}");
+}

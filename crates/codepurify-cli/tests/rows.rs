@@ -336,6 +336,39 @@ fn a_row_of_fifty_megabytes_fails_alone() {
 }
 
 #[test]
+fn rows_that_are_none_say_why_with_and_without_lang() {
+    let place = Place::new();
+    let row = json!({ "func": clean(0) }).to_string();
+    place.write("two.jsonl", format!("{row} {row}\n"));
+    place.write("returns.jsonl", format!("{row}\r{row}\r"));
+    for file in ["two.jsonl", "returns.jsonl"] {
+        for args in [&[][..], &["--lang", "c"]] {
+            let run = dataset(&place, file, args);
+            let told = run.err.contains("row 1: not JSON: something follows the object");
+            assert!(run.code == 2 && told && run.err.contains("a line feed"), "{file}: {}", run.err);
+            for file in ["out", "out.report.jsonl", "out.manifest.json"] {
+                let _ = std::fs::remove_file(place.path(file));
+            }
+        }
+    }
+    place.write("long.jsonl.gz", [gzip((row + "\n").as_bytes()), b"more".to_vec()].concat());
+    let run = dataset(&place, "long.jsonl.gz", &["--lang", "c"]);
+    assert!(run.code == 2 && run.err.contains("something follows its end"), "{}", run.err);
+}
+
+#[test]
+fn outputs_of_one_stem_have_their_own_reports() {
+    let place = Place::new();
+    place.write("rows.jsonl", json!({ "func": clean(0) }).to_string() + "\n");
+    for output in ["a.jsonl", "a.csv", "a.dat"] {
+        assert_eq!(place.run(&["dataset", "rows.jsonl", "--lang", "c", "-o", output]).code, 0, "{output}");
+    }
+    for file in ["a.report.jsonl", "a.csv.report.jsonl", "a.dat.report.jsonl"] {
+        assert!(place.path(file).exists(), "{file}");
+    }
+}
+
+#[test]
 fn nothing_judged_is_not_a_clean_data_set() {
     let place = Place::new();
     place.write("rows.json", "[]");

@@ -107,6 +107,15 @@ fn hostile_weights_end_in_an_error_that_names_the_file() {
 }
 
 #[test]
+fn a_preset_for_other_heads_names_those_that_fit() {
+    let place = Place::new();
+    place.copy_of_victim();
+    let run = place.run(&["scan", "--model", "model", "--preset", "unixcoder-clone", "model"]);
+    let told = run.err.contains("preset `unixcoder-clone`") && run.err.contains("codexglue-defect");
+    assert!(run.code == 2 && told, "{}", run.err);
+}
+
+#[test]
 fn options_about_no_model_and_unknown_presets_are_usage_errors() {
     let place = place();
     fails_with(&scan(&place, &["--base", "base"]), 64, &["--model"]);

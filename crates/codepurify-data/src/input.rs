@@ -68,7 +68,7 @@ impl Input {
             let Some(compression) = content::compression(&input.start) else { return Ok(input) };
             let packed = Cursor::new(input.start).chain(input.rest);
             let unpacked: Box<dyn BufRead + Send> = match compression {
-                Compression::Gzip => Box::new(BufReader::new(MultiGzDecoder::new(packed))),
+                Compression::Gzip => Box::new(BufReader::new(Gzip(MultiGzDecoder::new(packed)))),
                 // Frames whose window is larger than 128 MiB are refused by the decoder.
                 Compression::Zstd => {
                     Box::new(BufReader::new(zstd::stream::read::Decoder::with_buffer(packed).map_err(io)?))
@@ -160,6 +160,22 @@ fn peeked(mut from: Box<dyn BufRead + Send>) -> io::Result<(Vec<u8>, Box<dyn Buf
     let mut start = Vec::new();
     from.by_ref().take(START).read_to_end(&mut start)?;
     Ok((start, from))
+}
+
+/// Says what is wrong with a gzip stream; the decoder takes what follows the end for the start of the next stream.
+struct Gzip<R>(MultiGzDecoder<R>);
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                let message =
+                    format!("the gzip stream is cut or damaged, or something follows its end ({error})");
+                io::Error::new(error.kind(), message)
+            }
+            _ => error,
+        })
+    }
 }
 
 /// Counts the bytes that were read.

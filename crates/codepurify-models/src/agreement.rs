@@ -51,6 +51,25 @@ impl Agreement {
     }
 }
 
+/// Refuses a preset that is for other heads.
+///
+/// # Errors
+/// [`LoadError::Disagreement`] with the names of presets that fit, [`LoadError::UnknownPreset`] if there is none of this name.
+pub(crate) fn check_preset(model: &str, head: Head, name: &str) -> Result<(), LoadError> {
+    if Preset::named(name)?.heads.contains(&head.kind()) {
+        return Ok(());
+    }
+    let (model, said) = (model.to_owned(), format!("preset `{name}` is asked for"));
+    Err(LoadError::Disagreement { model, said, head: head.to_string(), fits: fitting_presets(head) })
+}
+
+fn fitting_presets(head: Head) -> String {
+    match presets::fitting(head.kind()) {
+        names if names.is_empty() => "no preset fits".to_owned(),
+        names => format!("presets that fit: {names}"),
+    }
+}
+
 impl Facts<'_> {
     fn head(&self) -> Head {
         self.layout.kind
@@ -67,18 +86,11 @@ impl Facts<'_> {
     }
 
     fn presets(&self) -> String {
-        match presets::fitting(self.head().kind()) {
-            names if names.is_empty() => "no preset fits".to_owned(),
-            names => format!("presets that fit: {names}"),
-        }
+        fitting_presets(self.head())
     }
 
     fn check_preset(&self) -> Result<(), LoadError> {
-        let Some(name) = &self.sidecar.preset else { return Ok(()) };
-        if Preset::named(name)?.heads.contains(&self.head().kind()) {
-            return Ok(());
-        }
-        Err(self.disagree(format!("preset `{name}` is asked for"), self.presets()))
+        self.sidecar.preset.as_ref().map_or(Ok(()), |name| check_preset(self.model, self.head(), name))
     }
 
     fn check_answers(&self) -> Result<(), LoadError> {

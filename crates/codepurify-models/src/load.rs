@@ -4,7 +4,7 @@ use candle_nn::VarBuilder;
 use codepurify::victim::{Generator, Model, PairVictim, Task, Victim, VictimCard};
 use codepurify::{Calibration, Thresholds};
 
-use crate::agreement::{Agreement, Facts};
+use crate::agreement::{Agreement, Facts, check_preset};
 use crate::checkpoint::Checkpoint;
 use crate::decision::Decision;
 use crate::error::LoadError;
@@ -117,6 +117,9 @@ pub(crate) fn load_from(
     checkpoint: &Checkpoint,
     layout: Layout,
 ) -> Result<Loaded, LoadError> {
+    if let Some(preset) = &files.preset {
+        check_preset(&files.name, layout.kind, preset)?;
+    }
     // Hashing 500 MB takes as long as reading them: side by side.
     std::thread::scope(|scope| {
         let hash = scope.spawn(|| checkpoint.state().sha256());

@@ -298,6 +298,52 @@ fn a_lone_function_that_the_parser_loses_is_the_whole_text() {
 }
 
 #[test]
+fn a_function_without_its_last_brace_ends_before_the_next() {
+    let broken = [
+        (Language::C, "#define END }\nint f(int a)\n{\n  while (a) {\n    a--;\n  END\n  return a;\n}\n"),
+        (Language::C, "#define END }\nint f(int a) {\n  return a;\nEND\n"),
+        (Language::C, "int f(int a)\n{\n#ifdef A\n  if (a) {\n#endif\n  a--;\n  return a;\n}"),
+        (Language::C, "int f(int a)\n{\n  if (a) {\n  return a;\n}\nint k(a)\n  int a;\n{\n  return a;\n}"),
+        (Language::C, "int f(int a)\n{\n  OPEN { { {\n  return a;\n}"),
+        (Language::Cpp, "int f(int a)\n{\n  return b((((a;\n}\n"),
+        (Language::Cpp, "namespace n {\n  int f(int a) {\n    if (a) {\n    return a;\n  }\n"),
+        (Language::Java, "class A {\n  int f(int a) {\n    if (a) {\n    return a;\n  }\n"),
+    ];
+    for (language, first) in broken {
+        for second in
+            ["  int g(int b)\n  {\n    return b;\n  }\n", "  static int g(int b) {\n    return b;\n  }\n"]
+        {
+            let second =
+                if first.contains("  int f") { second.to_owned() } else { second.replace("\n  ", "\n") };
+            let text = format!("{first}{second}");
+            let functions: Vec<_> =
+                kinds(&text, language).into_iter().filter(|(kind, _)| *kind == UnitKind::Function).collect();
+            assert_eq!(functions, [function("f"), function("g")], "{text}");
+        }
+    }
+}
+
+#[test]
+fn long_code_without_functions_is_cut_between_lines() {
+    let macros: String = (0..40)
+        .map(|index| format!("#define M{index}(a) \\\n  do {{ \\\n    b{index}(a); \\\n    c({index}); \\\n  }} while (0)\n"))
+        .collect();
+    let statements: String =
+        (0..90).map(|index| format!("if a[{index}]:\n    b(\n        {index},\n    )\n")).collect();
+    for (text, language, starts) in [(macros, Language::C, "#define"), (statements, Language::Python, "if a")]
+    {
+        let units = units(&text, language);
+        assert!(units.len() > 1 && units.iter().all(|unit| unit.text().len() <= 1_500), "{language}");
+        assert!(units.iter().all(|unit| unit.text().starts_with(starts)), "{language}");
+        let judged: usize = units.iter().map(|unit| unit.text().trim().len() + 1).sum();
+        assert_eq!(judged, text.len(), "{language}");
+    }
+    // One macro that is longer: its lines.
+    let long = format!("#define M(a) \\\n{}  c(a)\n", "  b(a); \\\n".repeat(400));
+    assert!(units(&long, Language::C).iter().all(|unit| unit.text().len() <= 1_500));
+}
+
+#[test]
 fn macro_bodies_are_read_as_statements() {
     let units =
         units("#define A(b) \\\n  if (c() < 0) \\\n    d(b)\nint f(int a) { return a; }\n", Language::C);

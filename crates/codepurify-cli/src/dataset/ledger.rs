@@ -1,6 +1,7 @@
 //! The files that are written. The report says what has been done, so that an interrupted run can go on: what the output has
 //! behind the last row that the report knows was written just before the interruption, and is cut off.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -30,8 +31,13 @@ impl Paths {
                 format!("-o {}: the output is not compressed: leave .{extension} out", rows.display());
             return Err(CliError::Usage(message));
         }
-        let report = report.unwrap_or_else(|| rows.with_extension("report.jsonl"));
-        let manifest = rows.with_extension("manifest.json");
+        // Outputs that differ in their extension only have reports of their own.
+        let stem =
+            if extension.as_deref() == Some("jsonl") { rows.with_extension("") } else { rows.to_path_buf() };
+        let beside =
+            |end: &str| PathBuf::from([stem.as_os_str(), end.as_ref()].into_iter().collect::<OsString>());
+        let report = report.unwrap_or_else(|| beside(".report.jsonl"));
+        let manifest = beside(".manifest.json");
         if report == rows || report == manifest {
             let message = format!("--report {}: the output or its manifest goes there", report.display());
             return Err(CliError::Usage(message));

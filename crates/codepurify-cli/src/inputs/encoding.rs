@@ -21,7 +21,7 @@ pub(crate) enum EncodingName {
     #[value(name = "latin-1")]
     #[serde(rename = "latin-1")]
     Latin1,
-    /// UTF-16 in the order of its byte order mark, little-endian without one.
+    /// UTF-16 in the order of its byte order mark, or of the zero bytes of its ASCII characters.
     #[value(name = "utf-16")]
     #[serde(rename = "utf-16")]
     Utf16,
@@ -54,7 +54,12 @@ impl EncodingName {
                 "not UTF-8: starts with the byte order mark of UTF-16; say --encoding utf-16",
             )),
             (Self::Latin1, _) => Ok((bytes.iter().map(|&byte| char::from(byte)).collect(), Encoding::Latin1)),
-            (Self::Utf16, None) => Ok((utf16(&bytes, Encoding::Utf16Le)?, Encoding::Utf16Le)),
+            (Self::Utf16, None) => {
+                let encoding = utf16_by_zeros(&bytes).ok_or_else(|| {
+                    undecodable("not UTF-16: has neither its byte order mark nor the zero bytes of its ASCII characters")
+                })?;
+                Ok((utf16(&bytes, encoding)?, encoding))
+            }
             (Self::Utf16 | Self::Auto, Some(encoding)) => Ok((utf16(&bytes, encoding)?, encoding)),
             (Self::Auto, None) if std::str::from_utf8(&bytes).is_ok() => Self::Utf8.decode(bytes),
             (Self::Auto, None) => Self::Latin1.decode(bytes),
@@ -99,6 +104,16 @@ fn utf16_mark(bytes: &[u8]) -> Option<Encoding> {
         [0xff, 0xfe, ..] => Some(Encoding::Utf16Le),
         [0xfe, 0xff, ..] => Some(Encoding::Utf16Be),
         _ => None,
+    }
+}
+
+/// The byte order of UTF-16 without a mark: code has ASCII characters, and one byte of each is zero.
+fn utf16_by_zeros(bytes: &[u8]) -> Option<Encoding> {
+    let zeros = |first: usize| bytes.iter().skip(first).step_by(2).filter(|&&byte| byte == 0).count();
+    match (zeros(0), zeros(1)) {
+        (0, 0) => None,
+        (big, little) if big > little => Some(Encoding::Utf16Be),
+        _ => Some(Encoding::Utf16Le),
     }
 }
 

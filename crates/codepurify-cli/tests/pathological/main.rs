@@ -217,7 +217,8 @@ fn deeply_nested_settings_are_an_error() {
 /// Seeds that are judged together.
 const BATCH: u64 = 25;
 
-/// Judges `CODEPURIFY_MUTANTS` damaged sources and says how long the slowest batch took and how much memory was used at most.
+/// Judges `CODEPURIFY_MUTANTS` damaged sources and says how long the slowest batch took. `/usr/bin/time` before it tells the
+/// most memory that one run used.
 #[test]
 #[ignore = "takes an hour"]
 fn ten_thousand_mutants_end_with_an_exit_code() {

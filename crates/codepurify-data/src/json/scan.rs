@@ -30,7 +30,8 @@ pub(crate) fn parse(text: &str) -> Result<Object, RowError> {
     let object = text.starts_with('{');
     let members = if object { scanner.members(text)? } else { scanner.value().map(|_| Vec::new())? };
     if scanner.at < text.len() {
-        return Err(scanner.wrong("something follows the object"));
+        return Err(scanner
+            .wrong("something follows the object (rows are one object a line, each ended by a line feed)"));
     }
     if !object {
         return Err(RowError::NotAnObject { found: kind(text) });

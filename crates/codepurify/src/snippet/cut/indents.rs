@@ -26,7 +26,7 @@ pub(super) fn outline(bare: &Bare) -> Outline {
             end = inner.end;
             index += 1;
         }
-        bodies.push(Body { name: Some(name), span: Span::new(line.start, end) });
+        bodies.push(Body { name: Some(name), span: Span::new(line.start, end), by_indentation: false });
     }
     Outline { bodies, balanced: true }
 }

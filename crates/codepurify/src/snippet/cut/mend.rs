@@ -29,8 +29,8 @@ pub(super) fn mended(text: &str, language: Language, plain: Reading) -> (Vec<Fun
     if !outline.balanced {
         // Neither the parser nor the braces tell what belongs to a function, so nothing is only a declaration.
         code = vec![Code { span: Span::new(0, text.len()), within: 0 }];
-        shorten(&mut functions, &outline.bodies, &bare);
     }
+    code.extend(shorten(&mut functions, &outline.bodies, &bare));
     let spans = union(&code);
     for body in &outline.bodies {
         join(&mut functions, &spans, body);
@@ -97,15 +97,20 @@ fn common(code: Code, spans: &[Span]) -> impl Iterator<Item = Code> {
     })
 }
 
-/// Ends functions that run on into the body of another one.
-fn shorten(functions: &mut [Function], bodies: &[Body], bare: &Bare) {
+/// Ends functions that run on into the body of another one; returns what they lose.
+fn shorten(functions: &mut [Function], bodies: &[Body], bare: &Bare) -> Vec<Code> {
+    let mut lost = Vec::new();
     for function in functions.iter_mut().filter(|function| !function.clean) {
         let own = bodies.partition_point(|body| body.span.end <= function.span.start);
-        let next = bodies.get(own + 1).filter(|next| next.span.start < function.span.end);
-        if let Some(next) = next.filter(|next| next.span.start > function.span.start) {
-            function.span.end = bare.bytes[..next.span.start].trim_ascii_end().len();
+        let next = bodies.get(own + 1).map(|next| bare.bytes[..next.span.start].trim_ascii_end().len());
+        let lost_brace = bodies.get(own).filter(|own| own.by_indentation).map(|own| own.span.end);
+        let end = next.into_iter().chain(lost_brace).min().unwrap_or(usize::MAX);
+        if (function.span.start + 1..function.span.end).contains(&end) {
+            lost.push(Code { span: Span::new(end, function.span.end), within: 0 });
+            function.span.end = end;
         }
     }
+    lost
 }
 
 /// Adds a body that no function holds, and gives a function that was cut short its rest.

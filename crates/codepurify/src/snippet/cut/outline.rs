@@ -1,7 +1,7 @@
 //! Where bodies of functions are as far as brackets or indentation tell: for texts that do not parse.
 
 use super::bare::{Bare, is_word};
-use super::headers::Headers;
+use super::layout::Layout;
 use crate::snippet::{Language, Span};
 
 /// The outermost bodies of a text with their headers.
@@ -16,6 +16,8 @@ pub(crate) struct Outline {
 pub(crate) struct Body {
     pub(crate) name: Option<String>,
     pub(crate) span: Span,
+    /// Whether its closing brace is missing, and indentation told its end.
+    pub(crate) by_indentation: bool,
 }
 
 impl Outline {
@@ -40,7 +42,7 @@ pub(super) enum Opened {
 fn braces(code: &[u8], language: Language) -> Outline {
     let (partners, balanced) = partners(code);
     let mut outline = Outline { bodies: Vec::new(), balanced };
-    let mut headers = Headers::new(code, language);
+    let mut layout = Layout::new(code, language);
     // Where the definition begins that is being read.
     let mut begin: Option<usize> = None;
     let mut at = 0;
@@ -56,13 +58,13 @@ fn braces(code: &[u8], language: Language) -> Outline {
             b'{' => match (opened(header, language), partners[at]) {
                 (Opened::Body(name), partner) => {
                     let start = begin.take().unwrap_or(at);
-                    let next = if balanced { None } else { headers.next_in(start, at, partner) };
-                    at = match (next, partner) {
-                        (Some(next), _) => trimmed_end(code, next),
-                        (None, 0) => trimmed_end(code, code.len()),
-                        (None, partner) => end_of_handlers(code, &partners, partner),
-                    };
-                    outline.bodies.push(Body { name, span: Span::new(start, at) });
+                    let early = if balanced { None } else { layout.end_of_body(start, at, partner) };
+                    at = early.unwrap_or_else(|| match partner {
+                        0 => code.trim_ascii_end().len(),
+                        partner => end_of_handlers(code, &partners, partner),
+                    });
+                    let by_indentation = early.is_some();
+                    outline.bodies.push(Body { name, span: Span::new(start, at), by_indentation });
                     continue;
                 }
                 (Opened::Container, _) | (_, 0) => begin = None,
@@ -89,11 +91,6 @@ fn partners(code: &[u8]) -> (Vec<usize>, bool) {
         }
     }
     (partners, balanced && open.is_empty())
-}
-
-/// Where the code ends that stands before `end`.
-fn trimmed_end(code: &[u8], end: usize) -> usize {
-    code[..end].trim_ascii_end().len()
 }
 
 /// The end of a body that closes at `close`, with the `catch` blocks behind it.

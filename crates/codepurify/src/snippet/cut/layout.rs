@@ -1,4 +1,5 @@
-//! Where the next definition begins, as far as its indentation tells: for texts whose braces do not match.
+//! Where bodies end, as far as indentation tells: for texts whose braces do not match. Macros or branches of the
+//! preprocessor hold the missing ones.
 
 use super::bare::is_word;
 use super::indents::columns;
@@ -24,39 +25,47 @@ const STATEMENTS: [&[u8]; 12] = [
     b"throw",
 ];
 
-/// Looks for headers of definitions. It reads each byte once as long as the places that are asked for grow.
-pub(super) struct Headers<'c> {
+/// Looks for the ends of bodies. It reads each byte once as long as the places that are asked for grow.
+pub(super) struct Layout<'c> {
     code: &'c [u8],
     language: Language,
     /// The last `{`, `}` or `;` that was looked up.
     stop: usize,
 }
 
-impl<'c> Headers<'c> {
+impl<'c> Layout<'c> {
     pub(super) fn new(code: &'c [u8], language: Language) -> Self {
         Self { code, language, stop: 0 }
     }
 
-    /// The first line in the body behind `open` that begins a definition no further right than the one at `start`: the
-    /// body misses its closing brace, which a macro or a branch of the preprocessor may hold. `close` is where
-    /// the brace at `open` is closed, 0 if it is not.
-    pub(super) fn next_in(&mut self, start: usize, open: usize, close: usize) -> Option<usize> {
+    /// The end of the body behind the brace at `open`, whose header begins at `start`, if its own closing brace is missing:
+    /// where a line begins with a brace in the column of the header, or before a line that begins a definition no further
+    /// right. `close` is where the brace at `open` is closed, 0 if it is not.
+    pub(super) fn end_of_body(&mut self, start: usize, open: usize, close: usize) -> Option<usize> {
         let outer = self.column(start);
         let end = if close == 0 { self.code.len() } else { close };
+        let closes_elsewhere = close == 0 || self.column(close) != outer;
         let mut line = open;
         while let Some(length) = self.code[line..end].iter().position(|&byte| byte == b'\n') {
             line += length + 1;
             let blanks =
                 self.code[line..end].iter().take_while(|&&byte| matches!(byte, b' ' | b'\t')).count();
             let first = line + blanks;
-            let begins = self.code[first..end].first().is_some_and(|&byte| is_word(byte) || byte == b'~');
-            if begins && columns(&self.code[line..first]) <= outer && self.is_header(first, outer) {
-                return Some(first);
+            let column = columns(&self.code[line..first]);
+            match self.code[first..end].first() {
+                Some(b'}') if closes_elsewhere && column == outer => return Some(first + 1),
+                Some(&byte) if (is_word(byte) || byte == b'~') && column <= outer => {
+                    if self.is_header(first, outer) {
+                        return Some(self.code[..first].trim_ascii_end().len());
+                    }
+                }
+                _ => {}
             }
         }
         None
     }
 
+    /// The indentation of the line that holds `at`, or of its part before `at`.
     fn column(&self, at: usize) -> usize {
         let line = self.code[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         columns(&self.code[line..at])
