@@ -1,7 +1,5 @@
 //! Exit codes.
 
-use std::process::ExitCode;
-
 use codepurify::verdict::{Decision, Report};
 
 use crate::settings::FailOn;
@@ -45,11 +43,5 @@ impl Exit {
         } else {
             Self::Nothing
         }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
     }
 }

@@ -10,20 +10,23 @@ use crate::error::CliError;
 
 /// A model as the user names it.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct ModelSource {
+pub struct ModelSource {
     /// Directory in the Hugging Face layout, file of weights, or hub id (`org/name`, `org/name@revision`).
-    pub(crate) model: PathBuf,
+    pub model: PathBuf,
     /// Directory or hub id that configuration and tokenizer of a bare file of weights come from.
     #[arg(long, value_name = "DIR")]
-    pub(crate) base: Option<PathBuf>,
+    pub base: Option<PathBuf>,
     /// Training script that the model comes from, where no `codepurify.json` says it; see `models presets`.
     #[arg(long, value_name = "NAME")]
-    pub(crate) preset: Option<String>,
+    pub preset: Option<String>,
 }
 
 impl ModelSource {
     /// The model's files, found on this machine or fetched.
-    pub(crate) fn files(&self, hub: &Hub) -> Result<ModelFiles, CliError> {
+    ///
+    /// # Errors
+    /// [`CliError`] if they cannot be found, fetched or read.
+    pub fn files(&self, hub: &Hub) -> Result<ModelFiles, CliError> {
         let base = self.base.as_ref().map(|base| hub.resolve(base, Parts::Description)).transpose()?;
         let parts = if base.is_some() { Parts::Weights } else { Parts::Everything };
         let path = hub.resolve(&self.model, parts)?;

@@ -2,7 +2,7 @@
 
 use candle_nn::VarBuilder;
 use codepurify::victim::{Generator, Model, PairVictim, Task, Victim, VictimCard};
-use codepurify::{Calibration, Thresholds};
+use codepurify::{Calibration, Profile, Thresholds};
 
 use crate::agreement::{Agreement, Facts, check_preset};
 use crate::checkpoint::Checkpoint;
@@ -42,6 +42,17 @@ pub struct Loaded {
     pub targets: Vec<u32>,
     /// Weights in the file that the model does not use, by name: a pooler, another head, a second network.
     pub unused: Vec<String>,
+}
+
+impl Loaded {
+    /// Returns `profile` with the model's own calibration if that was made with the settings of `profile`, else
+    /// `profile` as it is.
+    #[must_use]
+    pub fn calibrated(&self, profile: Profile) -> Profile {
+        let Some(clean) = &self.calibration else { return profile };
+        let calibrated = profile.clone().with_calibration(clean.clone());
+        if clean.settings == calibrated.settings() { calibrated } else { profile }
+    }
 }
 
 impl GuardedModel {
