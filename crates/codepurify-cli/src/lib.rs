@@ -1,7 +1,7 @@
 //! The command `codepurify` as a library: arguments → settings → one of [`commands`] → exit code.
 //!
-//! [`run`] is the whole program; the binary and the Python package call it. [`bundled`], [`source`]
-//! and [`source_files`] let the package find models and source files as the command does.
+//! [`run`] is the whole program; the binary and the Python package call it. the rest that is
+//! public lets the package find models and source files and share the work as the command does.
 
 mod args;
 pub mod bundled;
@@ -15,6 +15,7 @@ mod inputs;
 mod judge;
 mod judged;
 mod output;
+mod row_defender;
 mod rows;
 mod screening;
 mod settings;
@@ -30,6 +31,8 @@ use exit::Exit;
 
 pub use error::CliError;
 pub use inputs::source_files;
+pub use row_defender::{RowDefender, Sides};
+pub use side_by_side::in_chunks;
 
 /// Runs the command with these arguments, of which the first is the program's name, and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {

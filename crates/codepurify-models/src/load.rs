@@ -45,13 +45,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Returns `profile` with the model's own calibration if that was made with the settings of `profile`, else
-    /// `profile` as it is.
+    /// Returns the model's own calibration if that was made with the settings of `profile`.
     #[must_use]
-    pub fn calibrated(&self, profile: Profile) -> Profile {
-        let Some(clean) = &self.calibration else { return profile };
-        let calibrated = profile.clone().with_calibration(clean.clone());
-        if clean.settings == calibrated.settings() { calibrated } else { profile }
+    pub fn own_calibration(&self, profile: &Profile) -> Option<&Calibration> {
+        let calibrated = |clean: &Calibration| profile.clone().with_calibration(clean.clone());
+        self.calibration.as_ref().filter(|clean| clean.settings == calibrated(clean).settings())
     }
 }
 
