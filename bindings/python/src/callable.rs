@@ -28,7 +28,14 @@ pub(crate) struct Callable {
 impl Callable {
     pub(crate) fn new(predict: Py<PyAny>, card: VictimCard, window: Option<usize>, batch: usize) -> Self {
         let tokenizer = WordTokenizer::new().with_limit(WORDS);
-        Self { predict, card, tokenizer, window: window.unwrap_or(usize::MAX), batch, fatal: Mutex::new(None) }
+        Self {
+            predict,
+            card,
+            tokenizer,
+            window: window.unwrap_or(usize::MAX),
+            batch,
+            fatal: Mutex::new(None),
+        }
     }
 
     /// Takes what the user stopped the program with.
@@ -50,7 +57,9 @@ impl Callable {
     {
         let mut rows: Vec<Vec<f32>> = Vec::with_capacity(inputs.len());
         for batch in inputs.chunks(self.batch) {
-            rows.extend(Python::attach(|py| self.call(py, batch).map_err(|raised| self.failure(py, raised)))?);
+            rows.extend(Python::attach(|py| {
+                self.call(py, batch).map_err(|raised| self.failure(py, raised))
+            })?);
         }
         Logits::new(rows.first().map_or(1, Vec::len), rows.concat())
     }
@@ -59,7 +68,8 @@ impl Callable {
     where
         T: Clone + for<'py> IntoPyObject<'py>,
     {
-        let fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|it| it.clone_ref(py));
+        let fatal =
+            self.fatal.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|it| it.clone_ref(py));
         if let Some(fatal) = fatal {
             return Err(fatal);
         }

@@ -13,15 +13,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::callable::Callable;
+use crate::errors;
 use crate::loading::{Deciding, Models, Names, Target, masked_lm};
 use crate::pool::{Pool, PooledMaskedLm};
 use crate::rows::{Read, Rows};
-use crate::errors;
 
 /// Snippets that are judged together, as by the command.
 const CHUNK: usize = 16;
 /// Batches of a function's texts that are judged together, so that most calls are full.
-const BATCHES: usize = 4;
+const BATCHES: usize = 16;
 /// One of this many clean pairs is set aside for references, as by the command.
 const EVERY: usize = 8;
 
@@ -225,7 +225,13 @@ impl Core {
 }
 
 impl Core {
-    fn new(models: Models, callable: Option<Arc<Callable>>, batch: usize, deciding: Deciding, pool: Arc<Pool>) -> Self {
+    fn new(
+        models: Models,
+        callable: Option<Arc<Callable>>,
+        batch: usize,
+        deciding: Deciding,
+        pool: Arc<Pool>,
+    ) -> Self {
         let Models { target, mlm, profile, calibrated, own, is_bundled } = models;
         let elsewhere = is_bundled.then(|| target.defender(&mlm, profile.clone()));
         let defender = target.defender(&mlm, calibrated);
@@ -286,7 +292,11 @@ impl Core {
         let is_elsewhere = |row: &[Snippet]| row.iter().any(|snippet| snippet.language() != VICTIM_LANGUAGE);
         let (mut here, mut there) = (Vec::new(), Vec::new());
         for row in rows.iter().flatten() {
-            if elsewhere.is_some() && is_elsewhere(row) { there.push(row.clone()) } else { here.push(row.clone()) }
+            if elsewhere.is_some() && is_elsewhere(row) {
+                there.push(row.clone())
+            } else {
+                here.push(row.clone())
+            }
         }
         let mut judged_here = self.judge_by(py, &here, defender)?.into_iter();
         let mut judged_there = match elsewhere {

@@ -5,8 +5,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use codepurify::victim::{Encoding, MaskedLm, Proposal, Ragged};
 use codepurify::ModelError;
+use codepurify::victim::{Encoding, MaskedLm, Proposal, Ragged};
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -69,13 +69,18 @@ impl Pool {
                     match ended.recv_timeout(SIGNALS) {
                         Ok(result) => return interrupted.map_or(Ok(result), Err),
                         Err(RecvTimeoutError::Timeout) => {
+                            #[allow(
+                                clippy::redundant_closure_for_method_calls,
+                                reason = "the method alone is not general enough"
+                            )]
                             if let Err(signal) = Python::attach(|py| py.check_signals()) {
                                 stop.store(true, Ordering::Relaxed);
                                 interrupted = Some(signal);
                             }
                         }
                         Err(RecvTimeoutError::Disconnected) => {
-                            let internal = || Python::attach(|py| errors::exception(py, "InternalError", "a panic"));
+                            let internal =
+                                || Python::attach(|py| errors::exception(py, "InternalError", "a panic"));
                             return Err(interrupted.unwrap_or_else(internal));
                         }
                     }

@@ -32,12 +32,15 @@ impl Rows {
     /// Reads rows of texts, each with its name, its sides and its language.
     #[staticmethod]
     fn from_texts(py: Python<'_>, texts: Vec<(String, Vec<String>, String)>) -> Self {
-        let rows = py.detach(|| texts.into_iter().map(|(name, sides, language)| whole(&name, sides, &language)).collect());
+        let rows = py.detach(|| {
+            texts.into_iter().map(|(name, sides, language)| whole(&name, sides, &language)).collect()
+        });
         Self { rows, files: Vec::new() }
     }
 
     /// Reads the units of the source files under `paths` as the command `scan` does.
     #[staticmethod]
+    #[allow(clippy::needless_pass_by_value, reason = "Python has no lists of paths to borrow")]
     fn from_paths(py: Python<'_>, paths: Vec<PathBuf>, language: Option<&str>) -> PyResult<Self> {
         let language = language.map(str::parse::<Language>).transpose();
         let language = language.map_err(|error| errors::snippet(py, &error))?;
@@ -53,7 +56,11 @@ impl Rows {
             all.add(file.path(), file.text(), rows);
         }
         for error in refused {
-            all.add(&error.path, "", vec![Err(Unreadable::File(format!("{}: {}", error.path, error.message)))]);
+            all.add(
+                &error.path,
+                "",
+                vec![Err(Unreadable::File(format!("{}: {}", error.path, error.message)))],
+            );
         }
         Ok(all)
     }

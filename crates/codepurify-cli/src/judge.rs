@@ -63,9 +63,11 @@ impl<'g> Bench<'g> {
             GuardedModel::Classifier(victim) => {
                 RowDefender::Single(guard.configured(Defender::new(victim.as_ref()), profile, evidence))
             }
-            GuardedModel::Generator(victim) => {
-                RowDefender::Single(guard.configured(Defender::for_generator(victim.as_ref()), profile, evidence))
-            }
+            GuardedModel::Generator(victim) => RowDefender::Single(guard.configured(
+                Defender::for_generator(victim.as_ref()),
+                profile,
+                evidence,
+            )),
             GuardedModel::Pair(victim) => {
                 RowDefender::Pairs(guard.configured(Defender::for_pairs(victim.as_ref()), profile, evidence))
             }
