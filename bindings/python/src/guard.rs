@@ -292,11 +292,8 @@ impl Core {
         let is_elsewhere = |row: &[Snippet]| row.iter().any(|snippet| snippet.language() != VICTIM_LANGUAGE);
         let (mut here, mut there) = (Vec::new(), Vec::new());
         for row in rows.iter().flatten() {
-            if elsewhere.is_some() && is_elsewhere(row) {
-                there.push(row.clone())
-            } else {
-                here.push(row.clone())
-            }
+            let rows = if elsewhere.is_some() && is_elsewhere(row) { &mut there } else { &mut here };
+            rows.push(row.clone());
         }
         let mut judged_here = self.judge_by(py, &here, defender)?.into_iter();
         let mut judged_there = match elsewhere {

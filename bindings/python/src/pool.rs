@@ -1,7 +1,7 @@
 //! Threads of one guard. A fork copies no threads: the child starts its own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -64,29 +64,29 @@ impl Pool {
                     // The receiver waits until the scope ends.
                     let _ = done.send(work(stop));
                 });
-                let mut interrupted = None;
-                loop {
-                    match ended.recv_timeout(SIGNALS) {
-                        Ok(result) => return interrupted.map_or(Ok(result), Err),
-                        Err(RecvTimeoutError::Timeout) => {
-                            #[allow(
-                                clippy::redundant_closure_for_method_calls,
-                                reason = "the method alone is not general enough"
-                            )]
-                            if let Err(signal) = Python::attach(|py| py.check_signals()) {
-                                stop.store(true, Ordering::Relaxed);
-                                interrupted = Some(signal);
-                            }
-                        }
-                        Err(RecvTimeoutError::Disconnected) => {
-                            let internal =
-                                || Python::attach(|py| errors::exception(py, "InternalError", "a panic"));
-                            return Err(interrupted.unwrap_or_else(internal));
-                        }
-                    }
-                }
+                wait(&ended, stop)
             })
         })
+    }
+}
+
+/// Waits for a result. A signal handler that raises sets `stop`, and its exception takes the place of the result.
+fn wait<T>(ended: &Receiver<T>, stop: &AtomicBool) -> PyResult<T> {
+    let mut interrupted = None;
+    loop {
+        match ended.recv_timeout(SIGNALS) {
+            Ok(result) => return interrupted.map_or(Ok(result), Err),
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(signal) = Python::attach(|py| py.check_signals().err()) {
+                    stop.store(true, Ordering::Relaxed);
+                    interrupted = Some(signal);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                let internal = || Python::attach(|py| errors::exception(py, "InternalError", "a panic"));
+                return Err(interrupted.unwrap_or_else(internal));
+            }
+        }
     }
 }
 
