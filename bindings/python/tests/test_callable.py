@@ -24,10 +24,10 @@ def test_most_calls_are_full() -> None:
         calls.append(len(texts))
         return classify(texts)
 
-    codepurify.Guard.from_callable(counting).scan(ROWS)
+    codepurify.Guard.from_callable(counting).scan([function(number) for number in range(1000)])
     assert max(calls) == 64
     in_full = sum(count for count in calls if count == 64)
-    assert in_full >= 0.9 * sum(calls), calls
+    assert in_full >= 0.95 * sum(calls), calls
 
 
 def test_batch_size_limits_calls() -> None:
