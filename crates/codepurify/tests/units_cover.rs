@@ -325,11 +325,11 @@ fn a_function_without_its_last_brace_ends_before_the_next() {
 
 #[test]
 fn long_code_without_functions_is_cut_between_lines() {
-    let macros: String = (0..40)
-        .map(|index| format!("#define M{index}(a) \\\n  do {{ \\\n    b{index}(a); \\\n    c({index}); \\\n  }} while (0)\n"))
-        .collect();
-    let statements: String =
-        (0..90).map(|index| format!("if a[{index}]:\n    b(\n        {index},\n    )\n")).collect();
+    let repeated = |count: usize, text: &str| -> String {
+        (0..count).map(|index| text.replace("@", &index.to_string())).collect()
+    };
+    let macros = repeated(40, "#define M@(a) \\\n  do { \\\n    b@(a); \\\n    c(@); \\\n  } while (0)\n");
+    let statements = repeated(90, "if a[@]:\n    b(\n        @,\n    )\n");
     for (text, language, starts) in [(macros, Language::C, "#define"), (statements, Language::Python, "if a")]
     {
         let units = units(&text, language);
