@@ -16,7 +16,8 @@ if ! command -v valgrind > /dev/null; then
     echo "skipped: valgrind is not installed"
     exit 0
 fi
-cargo build --release --quiet --locked -p codepurify-models --example hot
+# Built together with the program, both share what they depend on.
+cargo build --release --quiet --locked -p codepurify-models -p codepurify-cli --example hot
 hot=${CARGO_TARGET_DIR:-target}/release/examples/hot
 
 count() {

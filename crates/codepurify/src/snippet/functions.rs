@@ -17,15 +17,15 @@ pub(crate) struct Function {
 /// belongs to the function around it.
 pub(crate) fn functions(text: &str, syntax: &Syntax, language: Language) -> Vec<Function> {
     let grammar = Grammar::of(language);
-    let mut found = Vec::new();
+    let mut found: Vec<Function> = Vec::new();
     syntax.walk(None, |visit, wrapper: Option<Span>| {
         if grammar.functions.contains(&visit.kind) {
             if is_function(visit.kind, visit.node, language) {
-                found.push(Function {
-                    name: name(text, syntax, visit.node),
-                    span: wrapper.unwrap_or(visit.span),
-                    clean: !visit.node.has_error(),
-                });
+                let span = wrapper.unwrap_or(visit.span);
+                // A template header can hold functions too.
+                while found.pop_if(|inside| inside.span.start >= span.start).is_some() {}
+                let name = name(text, syntax, visit.node);
+                found.push(Function { name, span, clean: !visit.node.has_error() });
             }
             return None;
         }
