@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::bytes::Source;
+use crate::contents::{Contents, MAX_TENSORS};
 use crate::error::CheckpointError;
 use crate::json::Pairs;
-use crate::state_dict::{Contents, MAX_TENSORS};
 
 /// Largest index, in bytes; that of a model with 100,000 tensors has about ten million.
 const MAX_INDEX: usize = 64 << 20;

@@ -16,6 +16,7 @@
 //! ```
 
 mod bytes;
+mod contents;
 mod element;
 mod error;
 mod format;

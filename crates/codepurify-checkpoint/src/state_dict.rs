@@ -7,15 +7,13 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::bytes::{Bytes, Source};
+use crate::contents::{Contents, MAX_TENSORS};
 use crate::error::CheckpointError;
 use crate::format::{Container, Format};
 use crate::index::ShardIndex;
 use crate::layout::Layout;
 use crate::tensor::TensorView;
 use crate::{safetensors, torch};
-
-/// Most tensors of a checkpoint.
-pub(crate) const MAX_TENSORS: usize = 100_000;
 
 /// Most elements of all tensors together, as a multiple of the bytes of all files. Tied tensors read the same bytes
 /// several times; a small file that is a terabyte of tensors is an attack.
@@ -44,16 +42,6 @@ struct Entry {
     /// Index into the sources.
     source: usize,
     layout: Layout,
-}
-
-/// What a reader finds in one file.
-#[derive(Debug)]
-pub(crate) struct Contents {
-    pub(crate) tensors: Vec<(String, Layout)>,
-    /// Entries that are no tensors, each with its kind.
-    pub(crate) skipped: Vec<String>,
-    /// Those of them that are dicts with tensors of their own.
-    pub(crate) unread: Vec<String>,
 }
 
 impl StateDict {

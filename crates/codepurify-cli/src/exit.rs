@@ -2,9 +2,22 @@
 
 use std::process::ExitCode;
 
+use clap::ValueEnum;
 use codepurify::verdict::{Decision, Report};
+use serde::Deserialize;
 
-use crate::settings::FailOn;
+/// Which verdicts make the exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FailOn {
+    /// Poisoned ones.
+    #[default]
+    Poisoned,
+    /// Poisoned and inconclusive ones.
+    Inconclusive,
+    /// None.
+    Never,
+}
 
 /// What is a failure or a finding.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::configuration;
 use crate::error::CliError;
-use crate::exit::ExitRules;
+use crate::exit::{ExitRules, FailOn};
 use crate::inputs::encoding::EncodingName;
 use crate::inputs::{FolderRules, Reading};
 use crate::output::{ColorMode, Output};
@@ -169,19 +169,6 @@ pub(crate) enum Format {
     Json,
     /// One object a line and result.
     Jsonl,
-}
-
-/// Which verdicts make the exit code 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum FailOn {
-    /// Poisoned ones.
-    #[default]
-    Poisoned,
-    /// Poisoned and inconclusive ones.
-    Inconclusive,
-    /// None.
-    Never,
 }
 
 /// Where verdicts are kept.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use crate::contents::Contents;
 use crate::error::{CheckpointError, visible};
-use crate::state_dict::Contents;
 use crate::torch::draft::TensorDraft;
 use crate::torch::pickle::{Id, Object, Pickle};
 

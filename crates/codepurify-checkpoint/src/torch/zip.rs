@@ -10,14 +10,14 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::bytes::Source;
+use crate::contents::Contents;
 use crate::error::CheckpointError;
-use crate::state_dict::Contents;
 use crate::torch::metered::Metered;
 use crate::torch::pickle::{MAX_PICKLE, Pickle};
 use crate::torch::state::State;
 
 /// Most entries of an archive: a storage for each tensor and a few more.
-const MAX_ENTRIES: usize = crate::state_dict::MAX_TENSORS + 1000;
+const MAX_ENTRIES: usize = crate::contents::MAX_TENSORS + 1000;
 
 /// Bytes that may be read to find the entries; a hundred thousand of them take about fifteen million.
 const MAX_DIRECTORY: usize = 32 << 20;

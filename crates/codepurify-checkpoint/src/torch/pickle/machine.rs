@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::contents::MAX_TENSORS;
 use crate::error::CheckpointError;
-use crate::state_dict::MAX_TENSORS;
 use crate::torch::pickle::MAX_OBJECTS;
 use crate::torch::pickle::cursor::Cursor;
 use crate::torch::pickle::globals::Global;
