@@ -6,12 +6,12 @@ use codepurify::verdict::{Decision, Report};
 
 use crate::settings::FailOn;
 
-/// What is a failure or a finding.
+/// Rules for failures and findings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ExitRules {
     /// Which verdicts are findings.
     pub(crate) fail_on: FailOn,
-    /// Whether it is right that nothing is judged.
+    /// Accept a run in which nothing is scanned.
     pub(crate) allow_empty: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Bad inputs are told apart, and the good ones beside them are judged all the same.
+//! Bad inputs are told apart, and good ones next to them are still scanned.
 
 mod common;
 

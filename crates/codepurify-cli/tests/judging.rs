@@ -53,7 +53,7 @@ fn a_gpu_gives_the_same_verdicts_and_where_there_is_none_the_program_says_so() {
 }
 
 #[test]
-fn what_lies_behind_the_window_is_judged_on_request() {
+fn code_beyond_the_window_is_scanned_on_request() {
     let place = Place::new();
     let lines: Vec<String> = (0..60).map(|line| format!("    seen[{line}] = count + {line};\n")).collect();
     let lines = lines.concat();

@@ -155,6 +155,6 @@ fn the_bundled_calibration_is_about_c_only() {
     let named = place.run(&["scan", "sum.py", "--model", "model", "--format", "json"]).json();
     assert!(
         named["results"][0]["p_value"].is_number(),
-        "a model that is named has the calibration beside it"
+        "a named model has the calibration next to it"
     );
 }

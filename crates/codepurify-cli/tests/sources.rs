@@ -9,7 +9,7 @@ use serde_json::Value;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A place with functions, a whole model directory, and the same model as a bare file of weights beside the directory
+/// A place with functions, a whole model directory, and the same model as a bare weights file next to the directory
 /// that it was trained from.
 fn place() -> Place {
     let place = Place::with_code();

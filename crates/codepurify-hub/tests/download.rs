@@ -30,7 +30,7 @@ fn delivery(name: &str) -> String {
     format!("/delivery/{name}?signature=x")
 }
 
-/// What the hub says about `org/model` with these files.
+/// Description of `org/model` with these files.
 fn api(names: &[&str]) -> Page {
     let files: Vec<String> = names.iter().map(|name| format!(r#"{{"rfilename": "{name}"}}"#)).collect();
     Page::new(200, format!(r#"{{"id": "org/model", "sha": "{COMMIT}", "siblings": [{}]}}"#, files.join(", ")))
@@ -44,7 +44,7 @@ struct Site {
 }
 
 impl Site {
-    /// `org/model` with a description and weights in one file, beside files that nobody needs.
+    /// `org/model` with a description and weights in one file, and files that nobody needs.
     fn new() -> Self {
         let site = Self { machine: Machine::new(), hub: Server::start(), delivery: Server::start() };
         let names =
@@ -221,7 +221,7 @@ fn the_token_goes_to_the_hub_and_nowhere_else() {
 }
 
 #[test]
-fn the_token_may_stand_in_a_file_and_may_be_held_back() {
+fn the_token_may_be_in_a_file_and_may_be_held_back() {
     let site = Site::new();
     let sent = |variables: &[(&str, &str)]| {
         std::fs::remove_dir_all(site.machine.path("cache")).ok();

@@ -18,12 +18,12 @@ pub(crate) struct Paths {
     rows: PathBuf,
     /// The account of every row.
     report: PathBuf,
-    /// What the run depends on.
+    /// Everything that the run depends on.
     manifest: PathBuf,
 }
 
 impl Paths {
-    /// The report and the manifest are beside the output, unless the report has its own place.
+    /// Places report and manifest next to the output, unless the report has its own path.
     pub(crate) fn new(rows: &Path, report: Option<PathBuf>) -> Result<Self, CliError> {
         let extension = rows.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         if let Some(extension @ ("gz" | "zst" | "bz2" | "xz")) = extension.as_deref() {
@@ -58,7 +58,7 @@ pub(crate) struct Ledger {
     separator: &'static [u8],
     /// Size of the output.
     bytes: u64,
-    /// What the report says so far.
+    /// Entries of the report so far.
     pub(crate) summary: Summary,
     /// The last row that is accounted for.
     pub(crate) done: Option<Entry>,
