@@ -1,7 +1,7 @@
 //! Compares the output blocks of the documents with what the program prints.
 //!
 //! A block ```` ```console ```` holds commands, each a line `$ codepurify …` with its output: standard
-//! output, then standard error without the note about the bundled model. A line `...` stands for any
+//! output, then standard error without the note about the bundled model. A line `...` replaces any
 //! number of lines. Decimal numbers may differ by 2 %, since processors round differently.
 
 mod common;
