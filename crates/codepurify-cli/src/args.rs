@@ -84,7 +84,7 @@ Examples:
   codepurify completions zsh > ~/.zfunc/_codepurify";
 }
 
-/// Find and remove backdoor triggers in the input of neural code models
+/// Find and remove backdoor triggers of neural code models
 #[derive(Debug, Parser)]
 #[command(name = "codepurify", version, after_help = examples::ALL, arg_required_else_help = true,
           mut_args = |arg| arg.hide_env(true))]

@@ -30,7 +30,7 @@ fn documents_show_the_real_output() {
             place.copy(&root().join("examples"), "examples");
             let run = place.run(&args.split_whitespace().collect::<Vec<_>>());
             let printed = run.out + &run.err;
-            let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+            let shown: Vec<&str> = shown.iter().map(|line| line.trim_end()).collect();
             let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
             assert!(matches(&shown, &lines), "{document} shows other output of `{args}` than:\n{printed}");
         }
