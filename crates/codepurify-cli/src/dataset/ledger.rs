@@ -34,10 +34,10 @@ impl Paths {
         // Outputs that differ in their extension only have reports of their own.
         let stem =
             if extension.as_deref() == Some("jsonl") { rows.with_extension("") } else { rows.to_path_buf() };
-        let beside =
+        let sibling =
             |end: &str| PathBuf::from([stem.as_os_str(), end.as_ref()].into_iter().collect::<OsString>());
-        let report = report.unwrap_or_else(|| beside(".report.jsonl"));
-        let manifest = beside(".manifest.json");
+        let report = report.unwrap_or_else(|| sibling(".report.jsonl"));
+        let manifest = sibling(".manifest.json");
         if report == rows || report == manifest {
             let message = format!("--report {}: the output or its manifest goes there", report.display());
             return Err(CliError::Usage(message));
