@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Finds words in names and prose for which docs/glossary.md has a better term, and doc comments that
-# do not start with a verb or a noun. Exceptions are in scripts/words-allowed.txt.
+# Finds words in names and prose for which docs/glossary.md has a better term, doc comments that do not
+# start with a verb or a noun, and long names of tests. Exceptions are in scripts/words-allowed.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -60,6 +60,12 @@ for word in "${WORDS[@]}"; do
 done
 files | grep '\.rs$' | tr '\n' '\0' | { xargs -0 grep -nHE -- "$OPENINGS" || true; } |
     report 'a verb or a noun first'
+files | grep '\.rs$' | tr '\n' '\0' | xargs -0 awk '
+    /#\[test\]/ { test = 1 }
+    test && match($0, /fn [a-z0-9_]+/) {
+        if (RLENGTH - 3 > 60) printf "%s:%d:%s\n", FILENAME, FNR, substr($0, RSTART + 3, RLENGTH - 3)
+        test = 0
+    }' | report 'at most 60 characters'
 
 if [ "$found" != 0 ]; then
     echo "error: words with a better term; see CONTRIBUTING.md and docs/glossary.md" >&2

@@ -13,7 +13,7 @@ fn functions() -> Vec<String> {
 }
 
 #[test]
-fn a_calibration_gives_p_values_and_belongs_to_its_model_and_settings() {
+fn a_calibration_gives_p_values_for_its_model_and_settings() {
     let place = Place::with_code();
     place.copy_of_victim();
     place.write("model/codepurify.calibration.json", "{}");

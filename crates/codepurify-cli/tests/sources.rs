@@ -39,7 +39,7 @@ fn fails_with(run: &Run, code: i32, parts: &[&str]) {
 }
 
 #[test]
-fn a_bare_file_of_weights_with_base_and_preset_is_the_whole_model() {
+fn a_bare_weights_file_with_base_and_preset_is_the_whole_model() {
     let place = place();
     let whole = prediction(&scan(&place, &["--model", "whole", "--preset", "codexglue-defect"]));
     let bare = ["--model", "saved/model.bin", "--base", "base", "--preset", "codexglue-defect"];

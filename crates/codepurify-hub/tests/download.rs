@@ -159,7 +159,7 @@ fn offline_nobody_is_asked() {
 }
 
 #[test]
-fn only_the_wanted_parts_are_fetched_and_the_rest_follows_when_it_is_wanted() {
+fn only_wanted_parts_are_fetched_and_the_rest_on_demand() {
     let site = Site::new();
     assert_eq!(site.fetch(Parts::Description).unwrap(), ["config.json", "merges.txt", "vocab.json"]);
     assert!(site.delivery.requests().is_empty());
@@ -334,7 +334,7 @@ fn answers_that_do_not_follow_the_protocol_are_refused() {
 }
 
 #[test]
-fn a_repository_without_weights_or_tokenizer_says_so_before_anything_is_fetched() {
+fn a_repository_without_weights_fails_before_any_fetch() {
     let site = Site::new();
     for (files, wanted) in [
         (&["config.json", "tokenizer.json", "onnx/model.safetensors"][..], "model.safetensors"),
@@ -354,7 +354,7 @@ fn a_repository_without_weights_or_tokenizer_says_so_before_anything_is_fetched(
 }
 
 #[test]
-fn an_interrupted_download_leaves_nothing_half_and_can_be_repeated() {
+fn an_interrupted_download_leaves_nothing_and_can_be_repeated() {
     let site = Site::new();
     for cut in [0, 1, WEIGHTS.len() - 1] {
         site.delivery.change(&delivery("model.safetensors"), |page| page.cut = Some(cut));

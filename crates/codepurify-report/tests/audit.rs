@@ -52,7 +52,7 @@ fn findings_families_and_what_was_not_looked_at() {
 }
 
 #[test]
-fn colour_marks_the_finding_and_code_sends_nothing_to_the_terminal() {
+fn colour_marks_findings_and_code_never_controls_the_terminal() {
     let text = written(&report(), true);
     assert!(
         text.contains("\u{1b}[1m\u{1b}[31mbackdoor") || text.contains("\u{1b}[1;31mbackdoor"),

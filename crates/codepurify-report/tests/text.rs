@@ -200,7 +200,7 @@ fn no_control_character_of_the_source_reaches_the_terminal() {
 }
 
 #[test]
-fn long_units_fold_their_cold_lines_and_long_lines_say_what_is_missing() {
+fn long_units_fold_cold_lines_and_long_lines_are_cut() {
     let padding: Vec<String> = (0..70).map(|i| format!("    step({i});\n")).collect();
     let padding = padding.concat();
     let file = format!("void f(void) {{\n{padding}    trap(\"{}\");\n}}\n", "a".repeat(300));

@@ -164,8 +164,7 @@ fn purified_files<'s>(screened: &'s Screened, extent: Extent) -> Vec<Purified<'s
     let file = |(path, old): (&'s String, &'s String)| {
         let verdicts = verdicts.remove(path.as_str()).unwrap_or_default();
         let edits: Vec<Edit> = verdicts.iter().filter_map(|verdict| edit(verdict, extent)).collect();
-        let new =
-            edit::apply(old, &edits).expect("units of one file are in its order and do not overlap");
+        let new = edit::apply(old, &edits).expect("units of one file are in its order and do not overlap");
         Purified {
             path,
             origin: screened.origins[path].clone(),
