@@ -45,6 +45,16 @@ fn first_output_of_the_readme_is_short() {
 }
 
 #[test]
+fn library_example_of_the_readme_is_a_doc_test() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let tested = std::fs::read_to_string(root().join("crates/codepurify/src/lib.rs")).unwrap();
+    let (_, block) = readme.split_once("```rust\n").unwrap();
+    let example = block.lines().take_while(|line| *line != "```");
+    let example: String = example.map(|line| format!("//! {line}").trim_end().to_owned() + "\n").collect();
+    assert!(tested.contains(&example), "crates/codepurify/src/lib.rs does not have\n{example}");
+}
+
+#[test]
 fn gaps_and_rounding_match() {
     assert!(matches(&["a", GAP, "p 0.300", GAP], &["a", "b", "p 0.301", "c"]));
     assert!(matches(&["a", GAP, "b"], &["a", "b"]));
