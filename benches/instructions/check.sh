@@ -3,7 +3,7 @@
 # has to say so by committing new ones.
 #
 #   benches/instructions/check.sh            compares
-#   benches/instructions/check.sh --update   writes the numbers anew
+#   benches/instructions/check.sh --update   writes the numbers again
 #
 # Instructions are counted by valgrind, which knows no AVX-512: what is counted are the kernels for AVX2. Loading the model
 # is left out: it is the difference between two passes and one. Skipped where there is no valgrind.

@@ -54,7 +54,7 @@ impl StateDict {
         Self::single(Source::open(path)?)
     }
 
-    /// A shard index (`model.safetensors.index.json`, `pytorch_model.bin.index.json`) with its shards, which lie in
+    /// A shard index (`model.safetensors.index.json`, `pytorch_model.bin.index.json`) with its shards, which are in
     /// the same folder and are all of one format.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ impl StateDict {
         Ok(Self { format, sources, entries, skipped, unread })
     }
 
-    /// The same tensors under other names. If two of them would have the same name, all of them stay as they are.
+    /// Renames tensors. If two of them would have the same name, all of them keep their names.
     #[must_use]
     pub fn renamed(mut self, name: impl Fn(&str) -> String) -> Self {
         let names: Vec<String> = self.entries.iter().map(|entry| name(&entry.name)).collect();

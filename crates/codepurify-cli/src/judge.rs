@@ -66,7 +66,7 @@ impl<'g> Judge<'g> {
     }
 }
 
-/// Whether the bundled model's calibration is about a row.
+/// Returns true if the bundled model's calibration applies to a row.
 fn is_calibrated(row: &[Snippet]) -> bool {
     row.iter().all(|snippet| snippet.language() == VICTIM_LANGUAGE)
 }
@@ -133,7 +133,7 @@ impl<'g> Bench<'g> {
     }
 }
 
-/// What `screen` makes of rows. A row at which the program panics gets an error, and costs the others no verdict.
+/// Runs `screen` on rows. A row at which the program panics gets an error; the others keep their verdicts.
 fn shielded(rows: &[Vec<Snippet>], screen: impl Fn(&[Vec<Snippet>]) -> Vec<Sides>) -> Vec<Sides> {
     let screened = |rows: &[Vec<Snippet>]| catch_unwind(AssertUnwindSafe(|| screen(rows))).ok();
     let failed = |row: &Vec<Snippet>| row.iter().map(|_| Err(ModelError::Internal("a panic"))).collect();

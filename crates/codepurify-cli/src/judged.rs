@@ -9,7 +9,7 @@ use crate::inputs::Inputs;
 use crate::judge::{Judge, Sides};
 use crate::output::progress;
 
-/// What became of the inputs.
+/// Results of the inputs.
 #[derive(Default)]
 pub(crate) struct Judged {
     pub(crate) results: Vec<Verdict>,
@@ -76,7 +76,7 @@ impl Judged {
         }
     }
 
-    /// What was read from a file, or `None` with an entry among the errors.
+    /// Returns the content of a file, or `None` with an entry among the errors.
     fn read<T>(&mut self, file: &SourceFile, read: Result<T, SnippetError>) -> Option<T> {
         read.map_err(|error| {
             self.code_bytes_outside_units += file.text().len();

@@ -8,6 +8,7 @@ mod configuration;
 mod dataset;
 mod error;
 mod exit;
+mod heading;
 mod inputs;
 mod judge;
 mod judged;

@@ -95,7 +95,7 @@ fn check_entry<R: Read>(
     range().ok_or("reaches beyond the end of the file")
 }
 
-/// Whether an entry's name means the same place on every platform, below the root of the archive.
+/// Returns true if an entry's name means the same place below the archive's root on every platform.
 fn stays_inside(name: &str) -> bool {
     !name.starts_with('/')
         && !name.contains(['\\', ':', '\0', char::REPLACEMENT_CHARACTER])

@@ -158,7 +158,7 @@ impl Outcome {
 }
 
 impl Cleaner<'_> {
-    /// What becomes of each row, and how it is written if it stays.
+    /// Decides on each row, and writes it if it is kept.
     fn clean(&self, rows: Vec<Outcome>) -> Vec<(Entry, Option<Vec<u8>>)> {
         let snippets: Vec<Vec<Snippet>> = rows.iter().filter_map(Outcome::snippets).cloned().collect();
         let mut judged = self.judge.judge(&snippets, |_| ()).into_iter();

@@ -52,7 +52,7 @@ fn run(place: &Place, args: &[&str]) -> (i32, String) {
     (code, String::from_utf8(output.stdout).unwrap())
 }
 
-/// Whether nothing but white space is in a source.
+/// Returns true for a source of white space.
 fn is_blank(place: &Place, name: &str) -> bool {
     let bytes = std::fs::read(place.path(&format!("code/{name}"))).unwrap();
     std::str::from_utf8(&bytes).is_ok_and(|text| text.trim_start_matches('\u{feff}').trim().is_empty())
