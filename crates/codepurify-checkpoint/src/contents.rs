@@ -1,4 +1,4 @@
-//! What a reader finds in one file.
+//! Contents of one weights file.
 
 use crate::layout::Layout;
 

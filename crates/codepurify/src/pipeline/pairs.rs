@@ -63,7 +63,7 @@ pub(super) fn share(decided: &mut [Result<Decided<'_>, ModelError>]) {
     }
 }
 
-/// Where both sides were rewritten, asks the victim about the two rewrites together.
+/// Asks the victim about the two rewrites together, if both sides were rewritten.
 pub(super) fn predict_together<'s>(
     pipeline: &Pipeline<'_>,
     left: &mut Rewritten<'s>,

@@ -19,7 +19,7 @@ pub(crate) use target::{ChosenRow, QueryTarget, RowChoice};
 use crate::verdict::Prediction;
 use crate::victim::Logits;
 
-/// What the victim predicts for a snippet as it stands. Other rows are measured on it.
+/// What the victim predicts for the original snippet. Other rows are measured on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PredictedOutput {
     Label(usize),
