@@ -3,7 +3,7 @@
 /// Share of a trigger's effect on the margin that a minimal edit must remove.
 const ENOUGH: f64 = 0.5;
 
-/// What a rewrite should do to the prediction for the original snippet.
+/// Goal of a rewrite: how it should change the prediction for the original snippet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RewriteTarget {
     /// Number of rewrites, the first ones, that are minimal edits.
@@ -45,7 +45,7 @@ fn median(values: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// Of a margin of 6, occlusion leaves 0: an edit has to remove 3.
+    /// Occlusion removes a margin of 6 entirely: an edit has to remove 3.
     fn best(minimal_edits: usize, margins: &[f64]) -> usize {
         RewriteTarget { minimal_edits, margin: 6.0, target_margin: 0.0 }.best(margins)
     }

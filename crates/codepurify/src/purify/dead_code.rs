@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_a_dead_statement_is_dead_with_it() {
+    fn parts_of_a_dead_statement_are_dead() {
         let text = "int f(int n) { while (sin(0.2) > 77) { if (n) puts(\"m\"); } if (n) puts(\"k\"); }";
         let snippet = Snippet::new(text, Language::C).unwrap();
         let around = |part: &str| {

@@ -38,12 +38,12 @@ pub(super) fn change(
 fn is_understood(snippet: &Snippet) -> bool {
     let directives =
         matches!(snippet.language(), Language::C | Language::Cpp) && snippet.text().contains('#');
-    let as_it_stands = || {
+    let parses_whole = || {
         snippet.unit().kind == UnitKind::Function
             && Syntax::parse(snippet.text(), snippet.language())
                 .is_ok_and(|syntax| syntax.quality() == SyntaxQuality::Clean)
     };
-    snippet.quality() == SyntaxQuality::Clean && (!directives || as_it_stands())
+    snippet.quality() == SyntaxQuality::Clean && (!directives || parses_whole())
 }
 
 /// Returns true if `text` differs from the snippet in comments and white space only.
