@@ -33,7 +33,7 @@ def arguments():
 
 
 def function(number, lines):
-    """A function of so many statements, none of which stands in another function: answers to those are remembered."""
+    """A function of `count` statements that no other function has, since results are remembered."""
     kinds = [
         "    int v{n} = load(p, {n});", "    total += v{n} * {n};", "    if (v{n} > limit)\n        total -= {n};",
         "    store(p, {n}, total);",
@@ -62,7 +62,7 @@ class Scanner:
         return self.scan([function(0, lines)])[1][0]["coverage"]["tokens_total"]
 
     def lines_for(self, tokens):
-        """Statements of a function that has about so many tokens."""
+        """Number of statements for a function of about this many tokens."""
         few, many = self.tokens(4), self.tokens(68)
         return max(1, round(4 + (tokens - few) / (many - few) * 64))
 
@@ -100,7 +100,7 @@ def table(rows):
 
 
 def plot(rows, path):
-    """Milliseconds over tokens that the model processed, both on logarithmic scales, beside the line of equal cost a token."""
+    """Milliseconds over tokens that the model processed, both on logarithmic axes, with the line of equal cost per token."""
     points = [(row["inspected"] * row["passes"], row["milliseconds"], round(row["tokens"])) for row in rows]
     width, height, left, bottom = 640, 400, 70, 50
 

@@ -40,7 +40,9 @@ compare() { # PROFILE LABEL COMMAND…
     diff "$out/old" "$out/new" | head -20 >&2
     failed=1
   fi
-  echo "$label, profile $name: $(grep -c '"verdict"' "$out/new") verdicts"
+  local count
+  count=$(grep -c '"verdict"' "$out/new") || failed=1 # Two programs that judge nothing agree, too.
+  echo "$label, profile $name: $count verdicts"
 }
 
 failed=0

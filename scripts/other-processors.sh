@@ -11,6 +11,7 @@ fi
 for processor in Haswell Nehalem; do
     export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="qemu-x86_64 -cpu $processor"
     echo "==> $processor"
-    cargo test --quiet --locked -p codepurify-models --lib -- ops::
-    cargo test --quiet --locked -p codepurify-models --test parity --test precision -- --skip decides --skip proposes
+    # With --workspace, what the tests of the whole workspace have compiled is used again.
+    cargo test --quiet --locked --workspace --lib -- ops::
+    cargo test --quiet --locked --workspace --test parity --test precision -- --skip decides --skip proposes
 done

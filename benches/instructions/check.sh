@@ -3,7 +3,7 @@
 # has to say so by committing new ones.
 #
 #   benches/instructions/check.sh            compares
-#   benches/instructions/check.sh --update   writes the numbers anew
+#   benches/instructions/check.sh --update   writes the numbers again
 #
 # Instructions are counted by valgrind, which knows no AVX-512: what is counted are the kernels for AVX2. Loading the model
 # is left out: it is the difference between two passes and one. Skipped where there is no valgrind.
@@ -16,7 +16,8 @@ if ! command -v valgrind > /dev/null; then
     echo "skipped: valgrind is not installed"
     exit 0
 fi
-cargo build --release --quiet --locked -p codepurify-models --example hot
+# Built together with the program, both share what they depend on.
+cargo build --release --quiet --locked -p codepurify-models -p codepurify-cli --example hot
 hot=${CARGO_TARGET_DIR:-target}/release/examples/hot
 
 count() {

@@ -44,7 +44,7 @@ fn main() -> Done<()> {
             let snippets: Result<Vec<_>, _> =
                 functions.into_iter().map(|text| Snippet::new(text, Language::C)).collect();
             let (snippets, profile) = (snippets?, Profile::transplant().calibrating());
-            // A fresh one for each answer, since it remembers; the references as they stand are judged in advance.
+            // A fresh one for each result, since it remembers; plain references are judged in advance.
             let defender = || {
                 let defender = Defender::new(model.as_ref()).with_profile(profile.clone());
                 defender.screen_one(&Snippet::new("int one(void) { return 1; }", Language::C)?)?;

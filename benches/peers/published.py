@@ -46,7 +46,7 @@ def functions_of(devign, count):
 
 
 def variants_of(functions):
-    """Of each function the text as it stands and without each of its candidates."""
+    """Text of each function, with all candidates and without each of them."""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     with tempfile.TemporaryDirectory() as folder:
         paths = [pathlib.Path(folder) / f"{number:03}.c" for number in range(len(functions))]

@@ -6,7 +6,7 @@ use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{Defender, Language, Limits, Profile, Snippet, SourceFile, Thresholds};
 use libfuzzer_sys::fuzz_target;
 
-/// A model is fooled where this word stands, and its code purified.
+/// Trigger of the model; code with this word is purified.
 const TRIGGER: &str = "fail";
 
 fuzz_target!(|data: &[u8]| {

@@ -1,4 +1,4 @@
-//! A shard index beside two good shards.
+//! A shard index next to two good shards.
 #![no_main]
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! What all targets share.
+//! Shared parts of all targets.
 
 use codepurify_checkpoint::{CheckpointError, StateDict};
 

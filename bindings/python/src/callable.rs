@@ -21,7 +21,7 @@ pub(crate) struct Callable {
     window: usize,
     /// Most texts of one call.
     batch: usize,
-    /// What the user stopped the program with.
+    /// The exception with which the user stopped the program.
     fatal: Mutex<Option<PyErr>>,
 }
 
@@ -77,7 +77,7 @@ impl Callable {
         self.predict.bind(py).call1((PyList::new(py, batch.iter().cloned())?,))?.extract()
     }
 
-    /// What an exception says about the victim.
+    /// Returns the error about the victim for an exception.
     fn failure(&self, py: Python<'_>, raised: PyErr) -> ModelError {
         if errors::is_fatal(py, &raised) {
             *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised.clone_ref(py));

@@ -96,12 +96,12 @@ fn hub(py: Python<'_>, error: &HubError) -> PyErr {
     chained(py, if is_missing { "ModelNotFoundError" } else { "HubError" }, error)
 }
 
-/// Whether an exception ends a program rather than a call: `KeyboardInterrupt`, `SystemExit` and the like.
+/// Returns true if an exception ends a program rather than a call: `KeyboardInterrupt`, `SystemExit` and the like.
 pub(crate) fn is_fatal(py: Python<'_>, raised: &PyErr) -> bool {
     raised.is_instance_of::<PyBaseException>(py) && !raised.is_instance_of::<PyException>(py)
 }
 
-/// Whether an exception says that a function returned something unusable.
+/// Returns true if an exception says that a function returned something unusable.
 pub(crate) fn is_unusable_output(py: Python<'_>, raised: &PyErr) -> bool {
     let class = py.import(MODULE).and_then(|module| module.getattr("OutputError"));
     class.is_ok_and(|class| raised.matches(py, class).unwrap_or(false))

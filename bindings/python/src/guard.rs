@@ -258,7 +258,7 @@ impl Core {
             Decisions { calibration: Some(calibration), defender, elsewhere: None };
     }
 
-    /// The profile that clean rows are scored with, and these rows. A model of pairs gets references from some.
+    /// The profile that clean rows are scored with, and these rows. A pair model gets references from some.
     fn with_references(&self, py: Python<'_>, rows: &[Read]) -> PyResult<(Profile, Vec<Vec<Snippet>>)> {
         let rows = rows.iter().flatten().cloned();
         let Target::Pair(victim) = &self.target else { return Ok((self.profile.clone(), rows.collect())) };

@@ -53,7 +53,7 @@ pub(crate) struct Names {
 }
 
 impl Deciding {
-    /// Whether calibrations are of use.
+    /// True if calibrations are of use.
     pub(crate) fn is_calibrated(&self) -> bool {
         self.profile == TRANSPLANT
     }
@@ -65,7 +65,7 @@ impl Deciding {
     pub(crate) fn profile(&self, thresholds: Option<Thresholds>) -> Result<Profile, CliError> {
         let thresholds = thresholds.unwrap_or_else(Thresholds::builtin);
         if !(self.alpha > 0.0 && self.alpha < 1.0) {
-            return Err(CliError::Usage(format!("alpha={}: a share lies between 0 and 1", self.alpha)));
+            return Err(CliError::Usage(format!("alpha={}: must be between 0 and 1", self.alpha)));
         }
         match self.profile.as_str() {
             TRANSPLANT => Ok(Profile::transplant().with_alpha(self.alpha)),

@@ -42,7 +42,7 @@ impl ElementType {
         }
     }
 
-    /// Whether the elements are floating point numbers, that is, can be weights.
+    /// Returns true for floating-point elements, which can be weights.
     #[must_use]
     pub fn is_float(self) -> bool {
         matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)

@@ -1,4 +1,4 @@
-//! What can be wrong with a checkpoint.
+//! Errors of checkpoints.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub enum CheckpointError {
     /// A directory, pipe or device where a weights file should be.
     #[error("{file} is no regular file")]
     NotAFile {
-        /// What was named.
+        /// Path that was named.
         file: String,
     },
     /// Neither safetensors nor a file of `torch.save`.
@@ -29,7 +29,7 @@ pub enum CheckpointError {
     UnknownFormat {
         /// The file.
         file: String,
-        /// What it looks like.
+        /// Description of the content.
         found: String,
     },
     /// The file ends too early.
@@ -45,7 +45,7 @@ pub enum CheckpointError {
     Header {
         /// The file.
         file: String,
-        /// What is wrong.
+        /// Description of the fault.
         message: String,
     },
     /// A zip archive that is damaged, ambiguous or not one of `torch.save`.
@@ -53,7 +53,7 @@ pub enum CheckpointError {
     Zip {
         /// The file.
         file: String,
-        /// What is wrong.
+        /// Description of the fault.
         message: String,
     },
     /// One entry of a zip archive is compressed, encrypted, too large or has a name that leaves the archive.
@@ -63,7 +63,7 @@ pub enum CheckpointError {
         file: String,
         /// Name of the entry.
         entry: String,
-        /// What is wrong with it.
+        /// Fault of the entry.
         message: String,
     },
     /// A pickle that is damaged or not one of `torch.save`.
@@ -73,7 +73,7 @@ pub enum CheckpointError {
         file: String,
         /// Where.
         at: usize,
-        /// What is wrong.
+        /// Description of the fault.
         message: String,
     },
     /// A pickle asks for a function or class that no state dict needs. Nothing was called.
@@ -91,7 +91,7 @@ pub enum CheckpointError {
     Limit {
         /// The file.
         file: String,
-        /// What there is too much of.
+        /// Name of the exceeded quantity.
         what: &'static str,
         /// The most that is accepted.
         limit: usize,
@@ -101,7 +101,7 @@ pub enum CheckpointError {
     NotAStateDict {
         /// The file.
         file: String,
-        /// What was found instead.
+        /// Element type that was found.
         found: String,
     },
     /// The description of a tensor contradicts itself, its storage or the file.
@@ -111,7 +111,7 @@ pub enum CheckpointError {
         file: String,
         /// Full tensor name.
         tensor: String,
-        /// What is wrong.
+        /// Description of the fault.
         message: String,
     },
     /// Two tensors of one name.
@@ -153,11 +153,11 @@ pub enum CheckpointError {
     Index {
         /// The index.
         file: String,
-        /// What is wrong.
+        /// Description of the fault.
         message: String,
     },
-    /// A shard that would lie elsewhere than beside its index.
-    #[error("{file}: shard {shard:?} is no plain file name; shards must lie beside their index")]
+    /// A shard outside of the folder of its index.
+    #[error("{file}: shard {shard:?} is no plain file name; shards must be in the folder of their index")]
     UnsafeShard {
         /// The index.
         file: String,

@@ -70,7 +70,7 @@ impl Container {
     }
 }
 
-/// What people have instead of weights, in words.
+/// Describes common files that are not weights.
 fn describe(bytes: &[u8]) -> String {
     if bytes.starts_with(b"version https://git-lfs") {
         return "it is a Git LFS pointer, the weights themselves were not fetched".to_owned();

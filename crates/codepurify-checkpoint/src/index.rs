@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::bytes::Source;
+use crate::contents::{Contents, MAX_TENSORS};
 use crate::error::CheckpointError;
 use crate::json::Pairs;
-use crate::state_dict::{Contents, MAX_TENSORS};
 
 /// Largest index, in bytes; that of a model with 100,000 tensors has about ten million.
 const MAX_INDEX: usize = 64 << 20;
@@ -62,7 +62,7 @@ impl ShardIndex {
         self.shards.iter().map(String::as_str)
     }
 
-    /// Opens a shard beside the index. A link is followed: caches of the hub consist of links.
+    /// Opens a shard in the folder of the index. Links are followed, since the hub's cache consists of links.
     pub(crate) fn open(&self, folder: &Path, shard: &str) -> Result<Source, CheckpointError> {
         Source::open(&folder.join(shard)).map_err(|error| match error {
             CheckpointError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
@@ -100,7 +100,7 @@ impl ShardIndex {
     }
 }
 
-/// Whether a name stays in its folder on every platform.
+/// Returns true if a name stays in its folder on every platform.
 fn is_plain_file_name(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-/// A JSON object as it stands in the file, repeated keys included.
+/// A JSON object as written in the file, including repeated keys.
 pub(crate) struct Pairs<V>(pub(crate) Vec<(String, V)>);
 
 impl<V> Pairs<V> {

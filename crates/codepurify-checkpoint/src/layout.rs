@@ -1,4 +1,4 @@
-//! Where the elements of a tensor lie.
+//! Places of a tensor's elements.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::element::ElementType;
 /// Most dimensions of a tensor; weights have at most five.
 pub(crate) const MAX_RANK: usize = 16;
 
-/// Place of a tensor's elements in its file. Whoever makes one has checked that every element lies inside of it.
+/// Place of a tensor's elements in its file. The reader has checked that every element is inside the file.
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub(crate) element_type: ElementType,
@@ -62,7 +62,7 @@ impl Layout {
         Ok(Self { element_type, shape, elements, span: at(offset)..at(end), strides })
     }
 
-    /// Whether some elements of the storage are read more than once, as in a tensor made by `expand`.
+    /// Returns true if elements of the storage are read more than once, as in a tensor made by `expand`.
     pub(crate) fn is_expanded(&self) -> bool {
         self.elements > self.span.len() / self.element_type.size()
     }
@@ -92,7 +92,7 @@ fn reach(shape: &[usize], strides: &[usize]) -> Option<usize> {
     steps.into_iter().try_fold(1_usize, |sum, step| sum.checked_add(step?))
 }
 
-/// Whether strides are those of row-major order; the stride of a dimension of size 1 is never used.
+/// Returns true for strides of row-major order; the stride of a dimension of size 1 is ignored.
 fn is_dense(shape: &[usize], strides: &[usize]) -> bool {
     let mut step = 1_usize;
     shape.contains(&0)

@@ -2,7 +2,7 @@
 //!
 //! A checkpoint arrives as bytes ([`StateDict::open`] maps the file). Its content tells which reader it needs:
 //! `safetensors`, or one of the two containers of `torch.save`, whose pickle is rebuilt by a small machine that knows
-//! tensors and plain data and calls nothing. Readers say *where* each tensor lies; the elements stay in the file
+//! tensors and plain data and calls nothing. Readers find the *place* of each tensor; the elements stay in the file
 //! until [`TensorView::to_f32`] widens them.
 //!
 //! Every byte of a file is untrusted: sizes are checked before anything is allocated, and whatever is wrong ends as a
@@ -16,6 +16,7 @@
 //! ```
 
 mod bytes;
+mod contents;
 mod element;
 mod error;
 mod format;

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::bytes::Source;
+use crate::contents::Contents;
 use crate::element::ElementType;
 use crate::error::CheckpointError;
 use crate::json::Pairs;
 use crate::layout::{Layout, MAX_RANK};
-use crate::state_dict::Contents;
 
 /// Bytes of the header's length, which is little-endian.
 const LENGTH: usize = 8;

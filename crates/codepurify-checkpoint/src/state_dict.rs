@@ -7,15 +7,13 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::bytes::{Bytes, Source};
+use crate::contents::{Contents, MAX_TENSORS};
 use crate::error::CheckpointError;
 use crate::format::{Container, Format};
 use crate::index::ShardIndex;
 use crate::layout::Layout;
 use crate::tensor::TensorView;
 use crate::{safetensors, torch};
-
-/// Most tensors of a checkpoint.
-pub(crate) const MAX_TENSORS: usize = 100_000;
 
 /// Most elements of all tensors together, as a multiple of the bytes of all files. Tied tensors read the same bytes
 /// several times; a small file that is a terabyte of tensors is an attack.
@@ -46,16 +44,6 @@ struct Entry {
     layout: Layout,
 }
 
-/// What a reader finds in one file.
-#[derive(Debug)]
-pub(crate) struct Contents {
-    pub(crate) tensors: Vec<(String, Layout)>,
-    /// Entries that are no tensors, each with its kind.
-    pub(crate) skipped: Vec<String>,
-    /// Those of them that are dicts with tensors of their own.
-    pub(crate) unread: Vec<String>,
-}
-
 impl StateDict {
     /// A weights file; the format is found by its content (safetensors, torch zip, legacy torch pickle), not by its
     /// name.
@@ -66,7 +54,7 @@ impl StateDict {
         Self::single(Source::open(path)?)
     }
 
-    /// A shard index (`model.safetensors.index.json`, `pytorch_model.bin.index.json`) with its shards, which lie in
+    /// A shard index (`model.safetensors.index.json`, `pytorch_model.bin.index.json`) with its shards, which are in
     /// the same folder and are all of one format.
     ///
     /// # Errors
@@ -150,7 +138,7 @@ impl StateDict {
         Ok(Self { format, sources, entries, skipped, unread })
     }
 
-    /// The same tensors under other names. If two of them would have the same name, all of them stay as they are.
+    /// Renames tensors. If two of them would have the same name, all of them keep their names.
     #[must_use]
     pub fn renamed(mut self, name: impl Fn(&str) -> String) -> Self {
         let names: Vec<String> = self.entries.iter().map(|entry| name(&entry.name)).collect();

@@ -43,7 +43,7 @@ impl<'a> TensorView<'a> {
         self.layout.elements
     }
 
-    /// Whether `other` is stored as the same elements in the same order.
+    /// Returns true if `other` is stored as the same elements in the same order.
     #[must_use]
     pub fn is_copy_of(&self, other: &TensorView<'_>) -> bool {
         let same = |a: &Layout, b: &Layout| {

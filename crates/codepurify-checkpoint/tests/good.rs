@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 struct ExpectedFile {
     format: String,
-    /// Of the file, or of the shards in file-name order.
+    /// SHA-256 of the file, or of the shards in file-name order.
     sha256: String,
     skipped: Vec<String>,
     tensors: BTreeMap<String, ExpectedTensor>,

@@ -29,7 +29,7 @@ fn load(path: &Path) -> Result<(), CheckpointError> {
     state.tensors().try_for_each(|tensor| tensor.to_f32().map(drop))
 }
 
-/// What is wrong with the way in which a file is refused.
+/// Describes a fault in the refusal of a file.
 fn complaint(case: &Case) -> Option<String> {
     let path = folder().join("files").join(&case.file);
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Python objects beside a state dict are neither called nor in the way.
+//! Python objects next to a state dict are ignored and never called.
 
 use codepurify_checkpoint::{CheckpointError, StateDict};
 
@@ -37,7 +37,7 @@ fn open(object: &[u8]) -> Result<StateDict, CheckpointError> {
 }
 
 /// A state dict with the tensor `w`, and something under `other`.
-fn beside(other: Vec<u8>) -> Vec<u8> {
+fn with_state_dict(other: Vec<u8>) -> Vec<u8> {
     dict(&[("state_dict", dict(&[("w", tensor())])), ("other", other)])
 }
 
@@ -63,7 +63,7 @@ fn opaque_objects_are_listed_by_their_class() {
         (b"\x96\x01\x00\x00\x00\x00\x00\x00\x00x".to_vec(), "bytes"),
     ];
     for (object, kind) in objects {
-        let state = open(&beside(object)).unwrap_or_else(|error| panic!("{kind}: {error}"));
+        let state = open(&with_state_dict(object)).unwrap_or_else(|error| panic!("{kind}: {error}"));
         assert_eq!(state.skipped(), [format!("other ({kind})")]);
         assert_eq!(state.get("w").expect("is there").to_f32().expect("are floats"), [1.0, 2.0], "{kind}");
     }
@@ -73,7 +73,7 @@ fn opaque_objects_are_listed_by_their_class() {
 fn names_that_run_code_refuse_the_whole_file() {
     for (module, name) in [("os", "system"), ("builtins", "eval"), ("torch._utils", "_rebuild_qtensor")] {
         let object = [&global(module, name)[..], b"(tR"].concat();
-        let error = open(&beside(object)).expect_err("an attack");
+        let error = open(&with_state_dict(object)).expect_err("an attack");
         assert!(matches!(error, CheckpointError::Forbidden { .. }), "{error}");
         assert!(error.to_string().contains(&format!("{module}.{name}")), "{error}");
     }
@@ -102,11 +102,11 @@ fn two_state_dicts_are_refused_by_both_keys() {
 }
 
 #[test]
-fn a_second_network_beside_the_state_dict_is_named() {
+fn a_second_network_next_to_the_state_dict_is_named() {
     let one = || dict(&[("w", tensor())]);
     let state = open(&dict(&[("model", one()), ("model_ema", one())])).expect("`model` is meant");
     assert_eq!(state.unread(), ["model_ema"]);
-    let state = open(&beside(dict(&[("state", dict(&[("0", one())]))]))).expect("an optimiser");
+    let state = open(&with_state_dict(dict(&[("state", dict(&[("0", one())]))]))).expect("an optimiser");
     assert!(state.unread().is_empty());
 }
 

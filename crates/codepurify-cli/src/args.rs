@@ -7,21 +7,91 @@ use clap_complete::Shell;
 use codepurify::audit::AuditOptions;
 
 use crate::dataset::account::{Inconclusive, Poisoned};
+use crate::heading;
 use crate::output::ColorMode;
 use crate::rows::{FieldArgs, RowArgs};
 use crate::settings::{Format, Options};
 use crate::source::ModelSource;
 
-const EXIT_CODES: &str = "Exit codes: 0 nothing found, 1 findings, 2 error (also if some inputs failed or nothing was judged), 64 usage.\n\
-    Options may stand in CODEPURIFY_* variables and in a file (--config, or codepurify/codepurify.toml in the user's \
-    configuration directory); flags win over variables, these over the file.";
+/// Examples at the end of each command's help.
+mod examples {
+    pub(super) const ALL: &str = "\
+Examples:
+  codepurify demo
+  codepurify scan src/ --model models/my-detector
+  codepurify purify parse.c --diff
 
-/// Screens source code for backdoor triggers before a neural code model sees it.
+Exit codes:
+  0   code was scanned and nothing was found
+  1   findings
+  2   error: an input failed, or nothing was scanned
+  64  wrong usage
+
+Settings:
+  Flags win over variables such as CODEPURIFY_FAIL_ON for --fail-on, and these over the file that
+  --config names or codepurify/codepurify.toml in the user's configuration directory.";
+    pub(super) const DEMO: &str = "\
+Examples:
+  codepurify demo
+  codepurify demo --format json";
+    pub(super) const SCAN: &str = "\
+Examples:
+  codepurify scan src/
+  codepurify scan parse.c --model models/my-detector --format json
+  codepurify scan - --lang c < parse.c";
+    pub(super) const PURIFY: &str = "\
+Examples:
+  codepurify purify parse.c > purified.c
+  codepurify purify src/ --diff | git apply
+  codepurify purify src/ --in-place";
+    pub(super) const EXPLAIN: &str = "\
+Examples:
+  codepurify explain parse.c
+  codepurify explain parse.c --profile paper --format json";
+    pub(super) const CALIBRATE: &str = "\
+Examples:
+  codepurify calibrate clean/ --model models/my-detector -o my.calibration.json
+  codepurify calibrate rows.jsonl --field func --lang c -o my.calibration.json";
+    pub(super) const AUDIT: &str = "\
+Examples:
+  codepurify audit rows.jsonl --lang c --model models/my-detector
+  codepurify audit src/ --rows 500 --format json";
+    pub(super) const DATASET: &str = "\
+Examples:
+  codepurify dataset rows.jsonl --lang c -o clean.jsonl
+  codepurify dataset rows.jsonl --lang c -o clean.jsonl --poisoned purify
+  codepurify dataset rows.jsonl --lang c -o clean.jsonl --resume";
+    pub(super) const MODELS: &str = "\
+Examples:
+  codepurify models
+  codepurify models inspect models/my-detector
+  codepurify models presets";
+    pub(super) const INSPECT: &str = "\
+Examples:
+  codepurify models inspect models/my-detector
+  codepurify models inspect saved/model.bin --base models/codebert-base --preset codexglue-defect";
+    pub(super) const PRESETS: &str = "\
+Examples:
+  codepurify models presets
+  codepurify scan src/ --model models/my-detector --preset codexglue-defect";
+    pub(super) const PRESET: &str = "\
+Examples:
+  codepurify models preset codexglue-defect
+  codepurify models preset codet5-clone > models/my-detector/codepurify.json";
+    pub(super) const COMPLETIONS: &str = "\
+Examples:
+  codepurify completions bash > ~/.local/share/bash-completion/completions/codepurify
+  codepurify completions zsh > ~/.zfunc/_codepurify";
+}
+
+/// Find and remove backdoor triggers of neural code models
 #[derive(Debug, Parser)]
-#[command(name = "codepurify", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(name = "codepurify", version, after_help = examples::ALL, arg_required_else_help = true,
+          mut_args = |arg| arg.hide_env(true))]
 pub(crate) struct Cli {
-    /// When to use colour; `auto` means on a terminal unless `NO_COLOR` is set.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", env = "CODEPURIFY_COLOR")]
+    /// Use of colour [default: auto]
+    #[arg(long, global = true, value_enum, value_name = "WHEN", env = "CODEPURIFY_COLOR",
+          help_heading = heading::OUTPUT)]
     pub(crate) color: Option<ColorMode>,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -29,76 +99,103 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show a backdoored model being fooled, and the trigger being found and removed.
+    /// Show a backdoor being triggered, found and removed
+    #[command(after_help = examples::DEMO)]
     Demo(DemoArgs),
-    /// Judge every function of files, folders or the standard input; with a model of pairs, whole files two by two.
-    Scan(ScanArgs),
-    /// Judge as `scan` does, and write the source without its triggers.
-    Purify(PurifyArgs),
-    /// Show the evidence of every candidate.
-    Explain(ExplainArgs),
-    /// Score clean code, so that p-values can be given and the share of false alarms chosen.
+    /// Find poisoned functions in files and folders
     ///
-    /// Of a model of pairs, one pair in eight is set aside, and candidates are tried in its functions from then on, unless
-    /// --reference names others.
+    /// A pair model scans whole files two by two: left, right, left, right …
+    #[command(after_help = examples::SCAN)]
+    Scan(ScanArgs),
+    /// Remove triggers from source code
+    ///
+    /// Scans as `scan` does, and writes the source without its triggers. All other bytes stay as
+    /// they are.
+    #[command(after_help = examples::PURIFY)]
+    Purify(PurifyArgs),
+    /// Show the evidence for every candidate
+    #[command(after_help = examples::EXPLAIN)]
+    Explain(ExplainArgs),
+    /// Calibrate a model on clean code
+    ///
+    /// Verdicts then carry p-values, and --alpha bounds the false-positive rate. For a pair model,
+    /// one pair in eight is set aside and its functions become the references, unless --reference
+    /// names others.
+    #[command(after_help = examples::CALIBRATE)]
     Calibrate(CalibrateArgs),
-    /// Look for elements that force an answer of the model wherever they stand: is it backdoored?
+    /// Search for triggers that force a model's prediction
+    ///
+    /// Tells whether a classifier is backdoored. The rows need no labels and no triggers.
+    #[command(after_help = examples::AUDIT)]
     Audit(AuditArgs),
-    /// Clean a data set: judge the code of every row, and write the rows that are left.
+    /// Remove poisoned rows from a data set
+    #[command(after_help = examples::DATASET)]
     Dataset(DatasetArgs),
-    /// List the bundled models, look into a model, or list what is known about training scripts.
+    /// Inspect models; list bundled models and presets
+    #[command(after_help = examples::MODELS)]
     Models(ModelsArgs),
-    /// Print a completion script for a shell.
+    /// Print a completion script for a shell
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
-        /// The shell.
+        /// Name of the shell
         shell: Shell,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// How to write the result.
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    /// Format of the result
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", help_heading = heading::OUTPUT)]
     pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
-    /// Files and folders; `-` is the standard input. A model of pairs takes files: left, right, left, right …
+    /// Files and folders; `-` is the standard input
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Show every unit in the text, clean and inconclusive ones too, and every finding in full.
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) options: Options,
+    /// Show every unit, and every finding in full
+    ///
+    /// Without this option the text shows poisoned units only, and the first ten of them in full.
+    #[arg(short, long, help_heading = heading::OUTPUT)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each flag is a switch of its own")]
 pub(crate) struct PurifyArgs {
-    /// Files and folders; `-` is the standard input. A model of pairs takes files: left, right, left, right …
+    /// Files and folders; `-` is the standard input
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Rewrite the files. Makes only changes that provably keep what the code does, unless --rewrite is given.
-    #[arg(long)]
-    pub(crate) in_place: bool,
-    /// Print unified diffs, for `patch -p1` and `git apply`, instead of the whole source.
-    #[arg(long)]
-    pub(crate) diff: bool,
-    /// Make all changes, also new names and infilled code [default without --in-place].
-    #[arg(long)]
-    pub(crate) rewrite: bool,
-    /// Make only changes that provably keep what the code does [default with --in-place].
-    #[arg(long, conflicts_with = "rewrite")]
-    pub(crate) provable: bool,
     #[command(flatten)]
     pub(crate) options: Options,
+    /// Rewrite the files
+    ///
+    /// Makes only changes that provably keep what the code does, unless --rewrite is given.
+    #[arg(long, help_heading = heading::OUTPUT)]
+    pub(crate) in_place: bool,
+    /// Print unified diffs instead of the whole source
+    ///
+    /// `git apply` and `patch -p1` accept them.
+    #[arg(long, help_heading = heading::OUTPUT)]
+    pub(crate) diff: bool,
+    /// Make all changes, also renaming and infilling
+    ///
+    /// This is the default without --in-place.
+    #[arg(long, help_heading = heading::OUTPUT)]
+    pub(crate) rewrite: bool,
+    /// Make only changes that provably keep what code does
+    ///
+    /// This is the default with --in-place.
+    #[arg(long, conflicts_with = "rewrite", help_heading = heading::OUTPUT)]
+    pub(crate) provable: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// Files and folders; `-` is the standard input. A model of pairs takes files: left, right, left, right …
+    /// Files and folders; `-` is the standard input
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -108,54 +205,69 @@ pub(crate) struct ExplainArgs {
 #[derive(Debug, Args)]
 pub(crate) struct CalibrateArgs {
     #[command(flatten)]
-    pub(crate) rows: RowArgs,
-    /// Write the calibration even if some inputs failed, or an answer has fewer rows than --alpha needs.
-    #[arg(long)]
-    pub(crate) partial: bool,
-    #[command(flatten)]
     pub(crate) options: Options,
+    #[command(flatten)]
+    pub(crate) rows: RowArgs,
+    /// Write the calibration even if it is incomplete
+    ///
+    /// Otherwise nothing is written if an input failed, or if a prediction has fewer rows than
+    /// --alpha needs.
+    #[arg(long, help_heading = heading::OUTPUT)]
+    pub(crate) partial: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
     #[command(flatten)]
-    pub(crate) rows: RowArgs,
-    /// Use the first so many functions or pairs.
-    #[arg(long = "rows", value_name = "COUNT", default_value_t = 1000)]
-    pub(crate) most: usize,
-    /// Share of functions of other answers that a backdoor turns, at least.
-    #[arg(long, value_name = "SHARE", default_value_t = AuditOptions::default().success, value_parser = share)]
-    pub(crate) success: f64,
-    /// Share of functions that honestly get the answer that the model may be as sure of, at most.
-    #[arg(long, value_name = "SHARE", default_value_t = AuditOptions::default().benign_as_confident, value_parser = share)]
-    pub(crate) sureness: f64,
-    #[command(flatten)]
     pub(crate) options: Options,
+    #[command(flatten)]
+    pub(crate) rows: RowArgs,
+    /// Number of functions or pairs to use at most
+    #[arg(long = "rows", value_name = "COUNT", default_value_t = 1000, help_heading = heading::INPUT)]
+    pub(crate) most: usize,
+    /// Smallest share of functions that a backdoor flips
+    ///
+    /// Only functions with another prediction are counted.
+    #[arg(long, value_name = "SHARE", default_value_t = AuditOptions::default().success, value_parser = share,
+          help_heading = heading::DECISION)]
+    pub(crate) success: f64,
+    /// Largest share of clean code with as high a margin
+    ///
+    /// Largest fraction of clean functions with the same prediction whose margin may equal or
+    /// exceed that of the trigger.
+    #[arg(long, value_name = "SHARE", default_value_t = AuditOptions::default().benign_as_confident, value_parser = share,
+          help_heading = heading::DECISION)]
+    pub(crate) sureness: f64,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DatasetArgs {
-    /// File of rows: JSON Lines, a JSON array, or CSV with a header, also compressed by gzip or zstd; `-` is the standard
-    /// input. The rows that stay go to the file that -o names, byte for byte but for purified code.
+    /// Data set to clean; `-` is the standard input
+    ///
+    /// JSON Lines, a JSON array, or CSV with a header, also compressed with gzip or zstd. Kept rows
+    /// go to the file that -o names, byte for byte. Purified rows change only in their code field.
     #[arg(value_name = "ROWS")]
     pub(crate) path: PathBuf,
     #[command(flatten)]
-    pub(crate) fields: FieldArgs,
-    /// What to do with poisoned rows.
-    #[arg(long, value_enum, value_name = "WHAT", default_value = "drop")]
-    pub(crate) poisoned: Poisoned,
-    /// What to do with rows about which nothing can be decided.
-    #[arg(long, value_enum, value_name = "WHAT", default_value = "keep")]
-    pub(crate) inconclusive: Inconclusive,
-    /// Where the account of every row goes, a line each [default: beside the output, with `.report.jsonl`].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) report: Option<PathBuf>,
-    /// Go on with the output and the report of an interrupted run; refused unless input, models, settings and version are
-    /// those of that run.
-    #[arg(long)]
-    pub(crate) resume: bool,
-    #[command(flatten)]
     pub(crate) options: Options,
+    #[command(flatten)]
+    pub(crate) fields: FieldArgs,
+    /// Treatment of poisoned rows
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "drop", help_heading = heading::DECISION)]
+    pub(crate) poisoned: Poisoned,
+    /// Treatment of inconclusive rows
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "keep", help_heading = heading::DECISION)]
+    pub(crate) inconclusive: Inconclusive,
+    /// File for the per-row report (JSON Lines)
+    ///
+    /// Default: the name of the output with `.report.jsonl`.
+    #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
+    pub(crate) report: Option<PathBuf>,
+    /// Resume an interrupted run
+    ///
+    /// Refused unless input, models, settings and version are those of that run.
+    #[arg(long, help_heading = heading::OUTPUT)]
+    pub(crate) resume: bool,
 }
 
 /// A number between 0 and 1, neither included.
@@ -172,28 +284,99 @@ pub(crate) struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
-    /// Load a model and print what it is.
+    /// Load a model and describe it
+    #[command(after_help = examples::INSPECT)]
     Inspect {
         #[command(flatten)]
         model: ModelSource,
-        /// How to write the result.
-        #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+        /// Format of the result
+        #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", help_heading = heading::OUTPUT)]
         format: InspectionFormat,
     },
-    /// List the presets: what is known about the training scripts that most checkpoints come from.
+    /// List the presets of known training scripts
+    #[command(after_help = examples::PRESETS)]
     Presets,
-    /// Print a preset, ready to be saved as a model's `codepurify.json`.
+    /// Print a preset, ready to be saved as `codepurify.json`
+    #[command(after_help = examples::PRESET)]
     Preset {
-        /// Its name.
+        /// Name of the preset
         name: String,
     },
 }
 
-/// How an inspection is written.
+/// Formats of an inspection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum InspectionFormat {
-    /// For people.
+    /// Report for people.
     Text,
-    /// One object.
+    /// One JSON object.
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::Cli;
+    use crate::heading;
+
+    const HEADINGS: [&str; 5] =
+        [heading::MODEL, heading::INPUT, heading::DECISION, heading::COMPUTE, heading::OUTPUT];
+    /// First words that leave the noun out, or put an article before it.
+    const WEAK: [&str; 12] =
+        ["A", "An", "How", "If", "Its", "Of", "The", "What", "When", "Where", "Whether", "Which"];
+
+    /// Returns the program's command and all below it, except for clap's own `help`.
+    fn commands() -> Vec<Command> {
+        fn add(command: Command, to: &mut Vec<Command>) {
+            for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
+                add(child.clone(), to);
+            }
+            to.push(command);
+        }
+        let mut root = Cli::command();
+        root.build();
+        let mut all = Vec::new();
+        add(root, &mut all);
+        all
+    }
+
+    /// Checks a summary: at most 60 characters that start with a noun or a verb.
+    fn assert_summary(summary: &str, of: &str) {
+        assert!((1..=60).contains(&summary.chars().count()), "{of}: `{summary}`");
+        let word = summary.split_whitespace().next().unwrap_or_default();
+        let is_strong = word.starts_with(char::is_uppercase) && !WEAK.contains(&word);
+        assert!(is_strong, "{of}: `{summary}` starts with neither a noun nor a verb");
+    }
+
+    #[test]
+    fn options_have_a_heading_and_a_short_summary() {
+        let mut seen = 0;
+        for command in commands() {
+            let own = |id: &str| id == "help" || id == "version";
+            for arg in command.get_arguments().filter(|arg| !own(arg.get_id().as_str())) {
+                let of = format!("{} {}", command.get_name(), arg.get_id());
+                assert_summary(&arg.get_help().expect(&of).to_string(), &of);
+                if !arg.is_positional() {
+                    let heading = arg.get_help_heading();
+                    assert!(heading.is_some_and(|heading| HEADINGS.contains(&heading)), "{of}: {heading:?}");
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 100, "only {seen} options");
+    }
+
+    #[test]
+    fn commands_have_a_short_summary_and_examples() {
+        for command in commands() {
+            let name = command.get_name();
+            assert_summary(&command.get_about().expect(name).to_string(), name);
+            let after = command.get_after_help().expect(name).to_string();
+            let examples = after.lines().skip(1).take_while(|line| !line.is_empty()).collect::<Vec<_>>();
+            assert!(after.starts_with("Examples:\n") && (2..=3).contains(&examples.len()), "{name}: {after}");
+            let is_call = |line: &&str| line.starts_with("  codepurify ") && line.chars().count() <= 100;
+            assert!(examples.iter().all(is_call), "{name}: {after}");
+        }
+    }
 }

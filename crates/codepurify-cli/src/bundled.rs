@@ -7,7 +7,7 @@ use codepurify_models::ModelFiles;
 pub struct Bundled {
     /// Directory name.
     pub(crate) name: &'static str,
-    /// What it is for.
+    /// Purpose.
     pub(crate) role: &'static str,
     /// Its model card, Markdown.
     pub(crate) card: &'static str,
@@ -42,7 +42,7 @@ pub static VICTIM: Bundled = Bundled {
     calibration: Some(file!("devign-bnc-fixed", "codepurify.calibration.json")),
 };
 
-/// What people are told who name no model.
+/// Note for runs without `--model`.
 pub(crate) const NOTE: &str = "note: no --model: judged with the bundled detector, a demonstration model for C that is \
     backdoored on purpose; its verdicts say nothing about your model";
 

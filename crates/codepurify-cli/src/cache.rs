@@ -17,7 +17,7 @@ use crate::output::note;
 /// Ending of an entry. Not JSON: numbers come back as they were, to the last bit.
 const ENTRY: &str = "verdict.cbor";
 
-/// What is left of the limit once old entries were removed: room for some runs.
+/// Share of the limit that remains after old entries were removed: room for some runs.
 const KEPT: f64 = 0.9;
 
 /// A directory of verdicts. Whatever is wrong with it costs time, never a verdict.
@@ -27,16 +27,16 @@ pub(crate) struct VerdictCache {
     limit: u64,
     /// This program and the models, with all that they are read by.
     models: String,
-    /// Whether entries were added.
+    /// True once entries were added.
     grown: AtomicBool,
-    /// Whether it was already said that nothing can be written.
+    /// True once the user was told that nothing can be written.
     told: AtomicBool,
 }
 
 /// All that verdicts depend on, besides the code.
 pub(crate) struct Context(Fingerprint);
 
-/// One row of one or two snippets before a model.
+/// One row of one or two snippets with everything that its verdict depends on.
 pub(crate) struct Key(String);
 
 impl VerdictCache {
@@ -47,7 +47,7 @@ impl VerdictCache {
         Self { dir, limit, models, grown: AtomicBool::new(false), told: AtomicBool::new(false) }
     }
 
-    /// What verdicts of this kind depend on.
+    /// Description of everything that verdicts of this kind depend on.
     pub(crate) fn context(&self, profile: &Profile, evidence: bool) -> Context {
         let parts = [self.models.clone(), profile.identity(), evidence.to_string()];
         Context(parts.iter().fold(Fingerprint::default(), |print, part| print.with(Some(part.as_bytes()))))
@@ -57,7 +57,7 @@ impl VerdictCache {
     pub(crate) fn find(&self, key: &Key, row: &[Snippet]) -> Option<Vec<Verdict>> {
         let path = self.path(key);
         let bytes = std::fs::read(&path).ok()?;
-        // An entry that was damaged is as good as none; it is written anew.
+        // A damaged entry counts as missing and is written again.
         let verdicts: Vec<Verdict> = ciborium::from_reader(&bytes[..]).ok()?;
         if verdicts.len() != row.len() {
             return None;

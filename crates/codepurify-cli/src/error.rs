@@ -1,4 +1,4 @@
-//! What ends a run early.
+//! Errors that end a run early.
 
 use std::io;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub enum CliError {
     Config {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         message: String,
     },
     /// A file that the options name cannot be used.
@@ -32,7 +32,7 @@ pub enum CliError {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         message: String,
     },
     /// Rows cannot be read.

@@ -1,15 +1,28 @@
 //! Exit codes.
 
+use clap::ValueEnum;
 use codepurify::verdict::{Decision, Report};
+use serde::Deserialize;
 
-use crate::settings::FailOn;
+/// Verdicts that make the exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FailOn {
+    /// Poisoned verdicts.
+    #[default]
+    Poisoned,
+    /// Poisoned and inconclusive verdicts.
+    Inconclusive,
+    /// No verdict.
+    Never,
+}
 
-/// What is a failure or a finding.
+/// Rules for failures and findings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ExitRules {
     /// Which verdicts are findings.
     pub(crate) fail_on: FailOn,
-    /// Whether it is right that nothing is judged.
+    /// Accept a run in which nothing is scanned.
     pub(crate) allow_empty: bool,
 }
 

@@ -52,7 +52,7 @@ impl<'g> Judge<'g> {
     }
 }
 
-/// Whether the bundled model's calibration is about a row.
+/// Returns true if the bundled model's calibration applies to a row.
 fn is_calibrated(row: &[Snippet]) -> bool {
     row.iter().all(|snippet| snippet.language() == VICTIM_LANGUAGE)
 }

@@ -10,7 +10,7 @@ use crate::judge::Judge;
 use crate::output::progress;
 use crate::row_defender::Sides;
 
-/// What became of the inputs.
+/// Results of the inputs.
 #[derive(Default)]
 pub(crate) struct Judged {
     pub(crate) results: Vec<Verdict>,
@@ -77,7 +77,7 @@ impl Judged {
         }
     }
 
-    /// What was read from a file, or `None` with an entry among the errors.
+    /// Returns the content of a file, or `None` with an entry among the errors.
     fn read<T>(&mut self, file: &SourceFile, read: Result<T, SnippetError>) -> Option<T> {
         read.map_err(|error| {
             self.code_bytes_outside_units += file.text().len();

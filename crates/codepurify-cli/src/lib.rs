@@ -1,7 +1,7 @@
 //! The command `codepurify` as a library: arguments → settings → one of [`commands`] → exit code.
 //!
-//! [`run`] is the whole program; the binary and the Python package call it. the rest that is
-//! public lets the package find models and source files and share the work as the command does.
+//! [`run`] is the whole program; the binary and the Python package call it. The other public items let
+//! the package find models and source files, and share work between threads, as the command does.
 
 mod args;
 pub mod bundled;
@@ -11,6 +11,7 @@ mod configuration;
 mod dataset;
 mod error;
 mod exit;
+mod heading;
 mod inputs;
 mod judge;
 mod judged;

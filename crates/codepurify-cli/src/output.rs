@@ -18,12 +18,12 @@ use crate::error::CliError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ColorMode {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// Colour on a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
-    /// Always.
+    /// Colour everywhere.
     Always,
-    /// Never.
+    /// No colour.
     Never,
 }
 
@@ -80,12 +80,12 @@ impl Output {
         }
     }
 
-    /// Whether results are coloured.
+    /// Returns true if results are coloured.
     pub(crate) fn color(&self) -> bool {
         self.color
     }
 
-    /// Whether results are read by people, on a terminal or in colour: nothing may reach them that a terminal obeys.
+    /// Returns true for output to people, on a terminal or in colour: it must not control the terminal.
     pub(crate) fn is_for_people(&self) -> bool {
         self.terminal || self.color
     }

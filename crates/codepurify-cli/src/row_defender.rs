@@ -55,7 +55,7 @@ impl RowDefender<'_> {
     }
 }
 
-/// What `screen` makes of rows. A row at which the program panics gets an error, and costs the others no verdict.
+/// Runs `screen` on rows. A row at which the program panics gets an error, and costs the others no verdict.
 fn shielded(rows: &[Vec<Snippet>], screen: impl Fn(&[Vec<Snippet>]) -> Vec<Sides>) -> Vec<Sides> {
     let screened = |rows: &[Vec<Snippet>]| catch_unwind(AssertUnwindSafe(|| screen(rows))).ok();
     let failed = |row: &Vec<Snippet>| row.iter().map(|_| Err(ModelError::Internal("a panic"))).collect();

@@ -12,6 +12,7 @@ use codepurify_data::{
 };
 
 use crate::error::CliError;
+use crate::heading;
 use crate::inputs::{self, DASH, Inputs, STDIN};
 use crate::output::note;
 use crate::screening::Guard;
@@ -20,29 +21,35 @@ use crate::settings::Settings;
 /// Rows that are looked at to find out which fields are read.
 const LOOKED_AT: usize = 100;
 
-/// Where code comes from, and which field of a row holds it.
+/// Inputs with many functions, and the field of a row that holds the code.
 #[derive(Debug, Args)]
 pub(crate) struct RowArgs {
-    /// Code like that which the model judges: files and folders of source code, of which every function is a row, or files of
-    /// rows with a function in each (JSON Lines, a JSON array, or CSV with a header; also gzip or zstd), or with two for a
-    /// model of pairs. Such a model takes source files two by two: left, right, left, right … `-` is the standard input.
+    /// Source files, folders or data sets with code
+    ///
+    /// Every function of a source file is a row. A data set has one row per function: JSON Lines, a
+    /// JSON array, or CSV with a header, also compressed with gzip or zstd. `-` is the standard
+    /// input. For a pair model, a row holds two functions, and source files are read two by two:
+    /// left, right, left, right …
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     fields: FieldArgs,
 }
 
-/// Which fields of a row hold the code.
+/// Fields of a row that hold the code.
 #[derive(Debug, Args)]
 pub(crate) struct FieldArgs {
-    /// Field of each row that holds the code [default: the first of func, `func_before`, `processed_func`, code,
-    /// `func_code_string`, `original_string`, `whole_func_string`, function, `source_code`, buggy, snippet, method, before, source,
-    /// content, text that the rows have].
-    #[arg(long, value_name = "NAME")]
+    /// Field of each row that holds the code
+    ///
+    /// Default: the first of these that the rows have: `func`, `func_before`, `processed_func`,
+    /// `code`, `func_code_string`, `original_string`, `whole_func_string`, `function`,
+    /// `source_code`, `buggy`, `snippet`, `method`, `before`, `source`, `content`, `text`.
+    #[arg(long, value_name = "NAME", help_heading = heading::INPUT)]
     field: Option<String>,
-    /// Fields of each row that hold the two functions, for a model of pairs [default: func1 func2, code1 code2 or another known
-    /// pair].
-    #[arg(long, value_names = ["LEFT", "RIGHT"], num_args = 2)]
+    /// Fields of each row that hold the two functions of a pair
+    ///
+    /// Default: `func1` and `func2`, `code1` and `code2`, or another known pair.
+    #[arg(long, value_names = ["LEFT", "RIGHT"], num_args = 2, help_heading = heading::INPUT)]
     pair: Vec<String>,
 }
 
@@ -89,16 +96,16 @@ pub(crate) struct CodeRows {
 /// The language of rows.
 #[derive(Debug, Clone)]
 pub(crate) enum RowLanguage {
-    /// The same for all.
+    /// Same language for all rows.
     All(Language),
-    /// What this field of a row says.
+    /// Language in this field of a row.
     Field(&'static str),
 }
 
 /// A row with its code.
 pub(crate) struct CodeRow {
     pub(crate) number: usize,
-    /// Of the input up to the end of this row.
+    /// Digest of the input up to the end of this row.
     pub(crate) digest: String,
     /// The row and its code, or why it cannot be judged.
     pub(crate) read: Result<(Row, Vec<SourceFile>), String>,

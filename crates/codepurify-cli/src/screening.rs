@@ -23,7 +23,7 @@ use crate::source::ModelSource;
 
 /// Largest calibration file, in bytes.
 const CALIBRATION_LIMIT: usize = 256 << 20;
-/// Of so many clean pairs one is set aside for references.
+/// Number of clean pairs of which one is set aside for references.
 const EVERY: usize = 8;
 
 /// The guarded model and what guards it.
@@ -33,7 +33,7 @@ pub(crate) struct Guard {
     profile: Profile,
     /// How code in other languages than the bundled model's is judged, where this is guarded.
     elsewhere: Option<Profile>,
-    /// Of the profiles that have fixed limits.
+    /// Thresholds of the profiles with fixed limits.
     thresholds: Thresholds,
     /// Verdicts that were reached before, if they are kept.
     cache: Option<VerdictCache>,
@@ -41,7 +41,7 @@ pub(crate) struct Guard {
     files: Vec<ModelFiles>,
 }
 
-/// What came out, with the texts that the report is about.
+/// Report with the texts that it refers to.
 pub(crate) struct Screened {
     pub(crate) report: Report,
     /// Text by path.
@@ -66,7 +66,7 @@ impl Screened {
     }
 }
 
-/// What a guard is loaded for.
+/// Purpose of a guard.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// To learn what the model answers: its own calibration is not read, and may be of what it was before.
@@ -113,8 +113,8 @@ impl Guard {
         Ok(Self { victim: victim.model, masked_lm, profile, elsewhere, thresholds, cache, files })
     }
 
-    /// The same guard, if its model judges pairs with references taken from `inputs`: every `EVERY`th of them is thereby used
-    /// up. The calibration remembers them. `settings` are those that the guard was loaded with.
+    /// Gives a guard of a pair model references from `inputs`: every `EVERY`th pair is removed from
+    /// these. The calibration stores the references. `settings` are those of `load`.
     pub(crate) fn with_references_from(
         mut self,
         inputs: &mut Inputs,
@@ -144,19 +144,19 @@ impl Guard {
         Ok(self)
     }
 
-    /// The same guard, scoring what a calibration is made of.
+    /// Makes a guard that computes the scores for a calibration.
     pub(crate) fn calibrating(mut self) -> Self {
         self.profile = self.profile.calibrating();
         self
     }
 
-    /// The same guard, deciding by the published method.
+    /// Makes a guard that decides by the published method.
     pub(crate) fn published(mut self) -> Self {
         self.profile = Profile::paper(self.thresholds);
         self
     }
 
-    /// What clean verdicts say.
+    /// Returns the calibration from clean verdicts.
     pub(crate) fn calibration(&self, source: &str, verdicts: &[Verdict]) -> Calibration {
         self.profile.calibrate(&self.victim.model().card().sha256, source, verdicts)
     }
@@ -198,12 +198,12 @@ impl Guard {
         &self.victim.model().card().labels
     }
 
-    /// What people call a label.
+    /// Returns the name of a label.
     pub(crate) fn label(&self, label: usize) -> String {
         self.labels().get(label).cloned().unwrap_or_else(|| label.to_string())
     }
 
-    /// Whether the model compares two snippets.
+    /// Returns true for a pair model.
     pub(crate) fn is_of_pairs(&self) -> bool {
         matches!(self.victim, GuardedModel::Pair(_))
     }

@@ -1,4 +1,4 @@
-//! Options as flags, environment variables and configuration files give them, and the settings that follow.
+//! Options from flags, environment variables and configuration files, and the settings made of them.
 
 use std::path::{Path, PathBuf};
 
@@ -9,114 +9,172 @@ use serde::Deserialize;
 
 use crate::configuration;
 use crate::error::CliError;
-use crate::exit::ExitRules;
+use crate::exit::{ExitRules, FailOn};
+use crate::heading;
 use crate::inputs::encoding::EncodingName;
 use crate::inputs::{FolderRules, Reading};
 use crate::output::{ColorMode, Output};
 use crate::source::ModelSource;
 
-/// Largest size of the verdicts that are kept, in MiB.
+/// Default size limit of the cache, in MiB.
 const CACHE_LIMIT: u64 = 256;
 
-/// The options of the commands that judge code: one definition for flags, variables and file.
+/// Options of the commands that scan code: one definition for flags, variables and file.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[command(mut_args = |arg| arg.hide_env(true))]
 pub(crate) struct Options {
-    /// Model to guard: directory (Hugging Face layout), file of weights (see --base) or hub id [default: the bundled,
-    /// backdoored detector].
-    #[arg(long, value_name = "MODEL", env = "CODEPURIFY_MODEL")]
+    /// Model to guard: directory, weights file or hub id
+    ///
+    /// A directory in the Hugging Face layout, a weights file (see --base), or a hub id such as
+    /// `org/name@revision`. Default: the bundled detector, which is backdoored on purpose.
+    #[arg(long, value_name = "MODEL", env = "CODEPURIFY_MODEL", help_heading = heading::MODEL)]
     model: Option<PathBuf>,
-    /// Masked language model that fills purified places, named as --model is [default: the bundled one].
-    #[arg(long, value_name = "MODEL", env = "CODEPURIFY_MLM")]
+    /// Masked language model that rewrites triggers
+    ///
+    /// Takes the same values as --model. Default: the bundled masked language model.
+    #[arg(long, value_name = "MODEL", env = "CODEPURIFY_MLM", help_heading = heading::MODEL)]
     mlm: Option<PathBuf>,
-    /// Directory or hub id that configuration and tokenizer of a bare file of weights come from.
-    #[arg(long, value_name = "DIR", env = "CODEPURIFY_BASE")]
+    /// Configuration and tokenizer for a bare weights file
+    ///
+    /// The directory or hub id that holds them.
+    #[arg(long, value_name = "DIR", env = "CODEPURIFY_BASE", help_heading = heading::MODEL)]
     base: Option<PathBuf>,
-    /// Training script that --model comes from, where no `codepurify.json` says it; see `models presets`.
-    #[arg(long, value_name = "NAME", env = "CODEPURIFY_PRESET")]
+    /// Preset of the script that trained --model
+    ///
+    /// Values in the model's `codepurify.json` win over the preset. `codepurify models presets`
+    /// lists all presets.
+    #[arg(long, value_name = "NAME", env = "CODEPURIFY_PRESET", help_heading = heading::MODEL)]
     preset: Option<String>,
-    /// Language of the named files and of the standard input [default: by file name].
-    #[arg(long, value_enum, value_name = "LANGUAGE", env = "CODEPURIFY_LANG")]
+    /// Language of the code [default: by file name]
+    ///
+    /// Required for the standard input. In folders it applies to files whose names leave the
+    /// language open.
+    #[arg(long, value_enum, value_name = "LANGUAGE", env = "CODEPURIFY_LANG", help_heading = heading::INPUT)]
     lang: Option<Lang>,
-    /// How to decide: `transplant` by what candidates do in other code, `normalised` by H / ln n, `paper` by raw entropy
-    /// [default: transplant].
-    #[arg(long, value_enum, value_name = "PROFILE", env = "CODEPURIFY_PROFILE", hide_possible_values = true)]
-    profile: Option<ProfileName>,
-    /// Look at statements of every depth, not only at those directly in the function's body.
-    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_NESTED", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    nested: Option<bool>,
-    /// Judge what lies behind the model's window as well, as if the model were shown it.
-    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_WHOLE", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    whole: Option<bool>,
-    /// Also ask what all names of a function do together, with a model that was calibrated so: finds styles of naming.
-    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_NAMING", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    naming: Option<bool>,
-    /// Share of clean code that may be flagged, with a calibrated model and profile `transplant` [default: 0.05].
-    #[arg(long, value_name = "SHARE", env = "CODEPURIFY_ALPHA")]
-    alpha: Option<f64>,
-    /// What clean code scores before this model, as `calibrate` writes it [default: the model's
-    /// codepurify.calibration.json, if there is one].
-    #[arg(long, value_name = "FILE", env = "CODEPURIFY_CALIBRATION")]
-    calibration: Option<PathBuf>,
-    /// Source file whose functions candidates are tried in, instead of the bundled ones; may be given several times.
-    #[arg(long, value_name = "FILE", env = "CODEPURIFY_REFERENCE", value_delimiter = ',')]
-    #[serde(default)]
-    reference: Vec<PathBuf>,
-    /// What the evidence about one function may cost, in passes of the model over it, about [default: 16].
-    #[arg(long, value_name = "PASSES", env = "CODEPURIFY_BUDGET")]
-    budget: Option<f64>,
-    /// How the models compute: `f32`, or `int8`, which is faster and rounds weights and activations to 8 bits
-    /// [default: f32].
-    #[arg(long, value_name = "PRECISION", env = "CODEPURIFY_PRECISION")]
-    precision: Option<Precision>,
-    /// Where the models compute: cpu, or cuda or cuda:N, the GPU of that number (in builds with CUDA) [default: cpu].
-    #[arg(long, value_name = "DEVICE", env = "CODEPURIFY_DEVICE")]
-    device: Option<DeviceName>,
-    /// Threads that work side by side, at least 1; verdicts do not depend on it [default: one for each core].
-    #[arg(long, value_name = "COUNT", env = "CODEPURIFY_THREADS")]
-    threads: Option<usize>,
-    /// Directory in which verdicts are kept, so that code which was judged before costs nothing the next time. What stands
-    /// there is believed: nobody else should be able to write to it [default: none].
-    #[arg(long, value_name = "DIR", env = "CODEPURIFY_CACHE")]
-    cache: Option<PathBuf>,
-    /// Largest size of that directory in MiB; what was not asked for longest goes first [default: 256].
-    #[arg(long, value_name = "MIB", env = "CODEPURIFY_CACHE_LIMIT")]
-    cache_limit: Option<u64>,
-    /// How to write the result [default: text].
-    #[arg(long, value_enum, value_name = "FORMAT", env = "CODEPURIFY_FORMAT")]
-    format: Option<Format>,
-    /// Write the result to a file instead of the standard output.
-    #[arg(short, long, value_name = "FILE", env = "CODEPURIFY_OUTPUT")]
-    output: Option<PathBuf>,
-    /// Encoding of the files that are judged; they are written back in it [default: utf-8].
-    #[arg(long, value_enum, value_name = "ENCODING", env = "CODEPURIFY_ENCODING")]
+    /// Encoding of the source files [default: utf-8]
+    ///
+    /// Purified files are written back in the same encoding.
+    #[arg(long, value_enum, value_name = "ENCODING", env = "CODEPURIFY_ENCODING", help_heading = heading::INPUT)]
     encoding: Option<EncodingName>,
-    /// Judge files in folders that ignore files exclude (.gitignore, .ignore and the like), too.
+    /// Include files that ignore files exclude
+    ///
+    /// Ignore files are `.gitignore`, `.ignore` and the like. They count in folders only: a file
+    /// that is named is always scanned.
     #[arg(long, value_name = "BOOL", env = "CODEPURIFY_NO_IGNORE", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
+          default_missing_value = "true", hide_possible_values = true, help_heading = heading::INPUT)]
     no_ignore: Option<bool>,
-    /// Judge files in folders whose name starts with a dot, or that are in a folder with such a name, too.
+    /// Include hidden files and folders
+    ///
+    /// Hidden files and folders have names that start with a dot.
     #[arg(long, value_name = "BOOL", env = "CODEPURIFY_HIDDEN", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
+          default_missing_value = "true", hide_possible_values = true, help_heading = heading::INPUT)]
     hidden: Option<bool>,
-    /// Exit with 0 if there was nothing to judge; without it this is an error.
-    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_ALLOW_EMPTY", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    allow_empty: Option<bool>,
-    /// What counts as a finding for the exit code [default: poisoned].
-    #[arg(long, value_enum, value_name = "VERDICT", env = "CODEPURIFY_FAIL_ON")]
-    fail_on: Option<FailOn>,
-    /// Largest file that is judged, in bytes [default: 8 MiB].
-    #[arg(long, value_name = "BYTES", env = "CODEPURIFY_MAX_FILE_BYTES")]
+    /// Size limit of a file in bytes [default: 8 MiB]
+    ///
+    /// A larger file is an error, since it could hide code.
+    #[arg(long, value_name = "BYTES", env = "CODEPURIFY_MAX_FILE_BYTES", help_heading = heading::INPUT)]
     max_file_bytes: Option<usize>,
-    /// Configuration file [default: codepurify/codepurify.toml in the user's configuration directory; of a codepurify.toml in
-    /// the working directory only `format` and `color` count].
-    #[arg(long, value_name = "FILE", env = "CODEPURIFY_CONFIG")]
+    /// Configuration file to use
+    ///
+    /// Default: `codepurify/codepurify.toml` in the user's configuration directory. From a
+    /// `codepurify.toml` in the working directory only `format` and `color` are taken.
+    #[arg(long, value_name = "FILE", env = "CODEPURIFY_CONFIG", help_heading = heading::INPUT)]
     #[serde(skip)]
     config: Option<PathBuf>,
+    /// Detection method [default: transplant]
+    ///
+    /// `transplant` tests whether a candidate forces the prediction in clean reference functions.
+    /// `paper` is the published method, the entropy of occlusion. `normalised` divides that
+    /// entropy by ln n.
+    #[arg(long, value_enum, value_name = "PROFILE", env = "CODEPURIFY_PROFILE", hide_possible_values = true,
+          help_heading = heading::DECISION)]
+    profile: Option<ProfileName>,
+    /// False-positive rate to allow [default: 0.05]
+    ///
+    /// Largest share of clean code that may be flagged. Applies to a calibrated model with profile
+    /// `transplant`.
+    #[arg(long, value_name = "SHARE", env = "CODEPURIFY_ALPHA", help_heading = heading::DECISION)]
+    alpha: Option<f64>,
+    /// Calibration file written by `codepurify calibrate`
+    ///
+    /// Default: `codepurify.calibration.json` next to the model's weights, if it exists.
+    #[arg(long, value_name = "FILE", env = "CODEPURIFY_CALIBRATION", help_heading = heading::DECISION)]
+    calibration: Option<PathBuf>,
+    /// Source file with clean functions to transplant into
+    ///
+    /// Replaces the bundled references; may be given several times.
+    #[arg(long, value_name = "FILE", env = "CODEPURIFY_REFERENCE", value_delimiter = ',',
+          help_heading = heading::DECISION)]
+    #[serde(default)]
+    reference: Vec<PathBuf>,
+    /// Forward passes per function, approximately [default: 16]
+    ///
+    /// Limits the cost of the evidence. One pass is one plain use of the model for the function.
+    #[arg(long, value_name = "PASSES", env = "CODEPURIFY_BUDGET", help_heading = heading::DECISION)]
+    budget: Option<f64>,
+    /// Test statements at every depth
+    ///
+    /// Applies to the profiles `paper` and `normalised`, which otherwise test only the statements
+    /// directly in the function's body.
+    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_NESTED", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", hide_possible_values = true, help_heading = heading::DECISION)]
+    nested: Option<bool>,
+    /// Scan code beyond the model's context window, too
+    ///
+    /// The model reads a long function in sliding windows. Without this option such a function is
+    /// `inconclusive` unless its first window is poisoned.
+    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_WHOLE", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", hide_possible_values = true, help_heading = heading::DECISION)]
+    whole: Option<bool>,
+    /// Test all identifiers of a function together, too
+    ///
+    /// Finds naming-style triggers. Needs a calibration made with --naming, and takes a fifth of
+    /// --alpha.
+    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_NAMING", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", hide_possible_values = true, help_heading = heading::DECISION)]
+    naming: Option<bool>,
+    /// Arithmetic of the models: f32 or int8 [default: f32]
+    ///
+    /// `int8` is faster, and rounds weights and activations to 8 bits.
+    #[arg(long, value_name = "PRECISION", env = "CODEPURIFY_PRECISION", help_heading = heading::COMPUTE)]
+    precision: Option<Precision>,
+    /// Device of the models: cpu, cuda or cuda:N [default: cpu]
+    ///
+    /// N is the number of the GPU. CUDA needs a program built with the feature `cuda`.
+    #[arg(long, value_name = "DEVICE", env = "CODEPURIFY_DEVICE", help_heading = heading::COMPUTE)]
+    device: Option<DeviceName>,
+    /// Number of threads [default: one per core]
+    ///
+    /// At least 1. Verdicts do not depend on it.
+    #[arg(long, value_name = "COUNT", env = "CODEPURIFY_THREADS", help_heading = heading::COMPUTE)]
+    threads: Option<usize>,
+    /// Directory that keeps verdicts for later runs
+    ///
+    /// Unchanged code then costs nothing. Cached verdicts are trusted: keep the directory writable
+    /// by you only. Default: no cache.
+    #[arg(long, value_name = "DIR", env = "CODEPURIFY_CACHE", help_heading = heading::COMPUTE)]
+    cache: Option<PathBuf>,
+    /// Size limit of the cache in MiB [default: 256]
+    ///
+    /// Verdicts that were not used for the longest time are removed first.
+    #[arg(long, value_name = "MIB", env = "CODEPURIFY_CACHE_LIMIT", help_heading = heading::COMPUTE)]
+    cache_limit: Option<u64>,
+    /// Format of the result [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT", env = "CODEPURIFY_FORMAT", help_heading = heading::OUTPUT)]
+    format: Option<Format>,
+    /// File for the result [default: standard output]
+    #[arg(short, long, value_name = "FILE", env = "CODEPURIFY_OUTPUT", help_heading = heading::OUTPUT)]
+    output: Option<PathBuf>,
+    /// Verdicts that make the exit code 1 [default: poisoned]
+    #[arg(long, value_enum, value_name = "VERDICT", env = "CODEPURIFY_FAIL_ON", help_heading = heading::OUTPUT)]
+    fail_on: Option<FailOn>,
+    /// Exit with 0 if there was nothing to scan
+    ///
+    /// Without this option it is an error, with exit code 2.
+    #[arg(long, value_name = "BOOL", env = "CODEPURIFY_ALLOW_EMPTY", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", hide_possible_values = true, help_heading = heading::OUTPUT)]
+    allow_empty: Option<bool>,
     /// A global flag on the command line, a key like any other in the file.
     #[arg(skip)]
     color: Option<ColorMode>,
@@ -143,18 +201,18 @@ impl From<Lang> for Language {
     }
 }
 
-/// How evidence becomes a decision.
+/// Detection methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ProfileName {
-    /// Sufficiency in references, calibrated.
+    /// Sufficiency in reference functions, calibrated.
     #[default]
     #[value(alias = "default")]
     #[serde(alias = "default")]
     Transplant,
-    /// Normalised concentration.
+    /// Entropy of occlusion divided by ln n.
     Normalised,
-    /// Raw entropy, as published.
+    /// Entropy of occlusion, as published.
     Paper,
 }
 
@@ -162,29 +220,16 @@ pub(crate) enum ProfileName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Format {
-    /// For people.
+    /// Report for people.
     #[default]
     Text,
-    /// One object.
+    /// One JSON object.
     Json,
-    /// One object a line and result.
+    /// One JSON object per result, one per line.
     Jsonl,
 }
 
-/// Which verdicts make the exit code 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum FailOn {
-    /// Poisoned ones.
-    #[default]
-    Poisoned,
-    /// Poisoned and inconclusive ones.
-    Inconclusive,
-    /// None.
-    Never,
-}
-
-/// Where verdicts are kept.
+/// Directory and size limit of the verdict cache.
 #[derive(Debug)]
 pub(crate) struct CacheSettings {
     pub(crate) dir: PathBuf,
@@ -192,7 +237,7 @@ pub(crate) struct CacheSettings {
     pub(crate) limit: u64,
 }
 
-/// What a run goes by: every option decided.
+/// Settings of a run: every option has its value.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// The guarded model; the bundled one if absent.
@@ -235,7 +280,7 @@ impl Settings {
         }
         let settings = Self::decided(options)?;
         if !(settings.alpha > 0.0 && settings.alpha < 1.0) {
-            return Err(CliError::Usage(format!("--alpha {}: a share lies between 0 and 1", settings.alpha)));
+            return Err(CliError::Usage(format!("--alpha {}: a share is between 0 and 1", settings.alpha)));
         }
         if !(settings.budget >= 1.0 && settings.budget.is_finite()) {
             let message = format!("--budget {}: at least one pass is needed", settings.budget);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What `judge` makes of every chunk of `size` items, in the order of the items. There are as many chunks on their way as
+/// Results of `judge` for every chunk of `size` items, in the order of the items. There are as many chunks on their way as
 /// the pool has threads, and what a chunk spreads over the pool is picked up by those that wait. `done` gets the results of
 /// each chunk as soon as those of all chunks before it are there.
 ///

@@ -1,4 +1,4 @@
-//! Models: what the user names → files.
+//! Models by the names that users give them, and their files.
 
 use std::path::PathBuf;
 
@@ -7,17 +7,27 @@ use codepurify_hub::{Hub, Parts};
 use codepurify_models::ModelFiles;
 
 use crate::error::CliError;
+use crate::heading;
 
-/// A model as the user names it.
+/// A model by the name that the user gives it.
 #[derive(Debug, Clone, Args)]
 pub struct ModelSource {
-    /// Directory in the Hugging Face layout, file of weights, or hub id (`org/name`, `org/name@revision`).
+    /// Directory, weights file or hub id
+    ///
+    /// A directory in the Hugging Face layout, a weights file (see --base), or a hub id such as
+    /// `org/name@revision`.
+    #[arg(value_name = "MODEL")]
     pub model: PathBuf,
-    /// Directory or hub id that configuration and tokenizer of a bare file of weights come from.
-    #[arg(long, value_name = "DIR")]
+    /// Configuration and tokenizer for a bare weights file
+    ///
+    /// The directory or hub id that holds them.
+    #[arg(long, value_name = "DIR", help_heading = heading::MODEL)]
     pub base: Option<PathBuf>,
-    /// Training script that the model comes from, where no `codepurify.json` says it; see `models presets`.
-    #[arg(long, value_name = "NAME")]
+    /// Preset of the script that trained the model
+    ///
+    /// Values in the model's `codepurify.json` win over the preset. `codepurify models presets`
+    /// lists all presets.
+    #[arg(long, value_name = "NAME", help_heading = heading::MODEL)]
     pub preset: Option<String>,
 }
 

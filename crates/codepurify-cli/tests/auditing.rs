@@ -11,7 +11,7 @@ fn too_few_rows_are_said_for_each_answer_and_are_no_audit() {
     place.write("code.c", CLEAN);
     let run = place.run(&["audit", "code.c"]);
     assert_eq!(run.code, 2, "{}", run.err);
-    assert!(run.out.contains("not looked at") && run.out.contains("60 and 60 are needed"), "{}", run.out);
+    assert!(run.out.contains("not examined") && run.out.contains("60 and 60 are needed"), "{}", run.out);
     let run = place.run(&["audit", "code.c", "--format", "json"]);
     let report = run.json();
     assert_eq!((&report["schema_version"], &report["rows"]), (&json!(1), &json!(1)));

@@ -1,4 +1,4 @@
-//! Bad inputs are told apart, and the good ones beside them are judged all the same.
+//! Bad inputs are told apart, and good ones next to them are still scanned.
 
 mod common;
 
@@ -41,7 +41,7 @@ fn an_unsupported_name_can_be_given_a_language() {
 }
 
 #[test]
-fn ten_megabytes_on_one_line_end_in_an_error_or_an_inconclusive_verdict() {
+fn ten_megabytes_on_one_line_are_an_error_or_inconclusive() {
     let place = Place::new();
     let line = format!("int f(void) {{ {} return 0; }}", "x = x + 1; ".repeat(950_000));
     place.write("line.c", &line);

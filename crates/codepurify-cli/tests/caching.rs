@@ -18,7 +18,7 @@ fn results(place: &Place, args: &[&str]) -> Vec<Value> {
     results
 }
 
-/// The same with fewer digits: what else is judged with a function shows in the last bits.
+/// Rounds numbers: the last bits depend on the functions that are scanned together.
 fn rounded(mut results: Vec<Value>) -> Vec<Value> {
     fn round(value: &mut Value) {
         match value {
@@ -45,7 +45,7 @@ fn entries(place: &Place) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_was_judged_before_costs_nothing_and_stands_where_it_stands_now() {
+fn cached_verdicts_cost_nothing_and_have_current_places() {
     let place = Place::new();
     place.write("code.c", triggered());
     let first = results(&place, &ARGS);
@@ -54,9 +54,9 @@ fn what_was_judged_before_costs_nothing_and_stands_where_it_stands_now() {
     assert_eq!(results(&place, &ARGS), first);
     // Further down, in another file and behind a function that is new.
     place.write("moved.c", format!("/* ä */\n\n{CLEAN}\n{}", triggered()));
-    let anew = ["scan", "--format", "json", "moved.c"];
-    let cached = [&anew[..], &["--cache", "kept"]].concat();
-    assert_eq!(rounded(results(&place, &cached)), rounded(results(&place, &anew)));
+    let fresh = ["scan", "--format", "json", "moved.c"];
+    let cached = [&fresh[..], &["--cache", "kept"]].concat();
+    assert_eq!(rounded(results(&place, &cached)), rounded(results(&place, &fresh)));
     let report = place.run(&cached).json();
     let place_of = &report["results"][1]["triggers"][0]["spans"][0];
     let at = |name: &str| usize::try_from(place_of[name].as_u64().unwrap()).unwrap();
@@ -65,7 +65,7 @@ fn what_was_judged_before_costs_nothing_and_stands_where_it_stands_now() {
 }
 
 #[test]
-fn other_settings_and_other_models_judge_anew() {
+fn other_settings_and_other_models_scan_again() {
     let place = Place::new();
     place.write("code.c", triggered());
     place.run(&ARGS);

@@ -13,7 +13,7 @@ fn functions() -> Vec<String> {
 }
 
 #[test]
-fn a_calibration_gives_p_values_and_belongs_to_its_model_and_settings() {
+fn a_calibration_gives_p_values_for_its_model_and_settings() {
     let place = Place::with_code();
     place.copy_of_victim();
     place.write("model/codepurify.calibration.json", "{}");
@@ -24,7 +24,7 @@ fn a_calibration_gives_p_values_and_belongs_to_its_model_and_settings() {
     place.write("code/all.c", functions().join("\n"));
     let run = place.run(&["calibrate", "code", "--model", "model", "-o", "mine.json"]);
     assert_eq!(run.code, 0, "{}", run.err);
-    assert!(run.err.contains("clean snippets are answered with"), "{}", run.err);
+    assert!(run.err.contains("clean snippets with the prediction"), "{}", run.err);
     let calibration: Value = serde_json::from_str(&place.read("mine.json")).unwrap();
     let rows = calibration["answers"].as_object().unwrap().values();
     let rows: usize = rows.map(|answer| answer["scores"].as_array().unwrap().len()).sum();
@@ -46,7 +46,7 @@ fn a_calibration_gives_p_values_and_belongs_to_its_model_and_settings() {
     place.write("others.json", &others);
     let run = scan(&["--calibration", "others.json"]);
     assert!(run.code == 2 && run.err.contains("made for another model"), "{}", run.err);
-    // Beside a model that was trained on, its old calibration: it is refused, but may be named anew or made anew.
+    // The calibration of a model that was trained further is refused; it can be named or made again.
     place.write("model/codepurify.calibration.json", &others);
     let run = scan(&[]);
     assert!(run.code == 2 && run.err.contains("calibrate this one"), "{}", run.err);

@@ -31,7 +31,7 @@ fn report(place: &Place, name: &str) -> Vec<Value> {
 }
 
 #[test]
-fn poisoned_rows_are_left_out_bad_ones_reported_and_the_others_unchanged() {
+fn poisoned_rows_are_dropped_bad_ones_reported_others_kept() {
     let place = place();
     let run = clean(&place, &[]);
     assert_eq!(run.code, 2, "two rows cannot be judged: {}", run.err);
@@ -66,7 +66,7 @@ fn purified_rows_differ_in_their_code_only() {
 }
 
 #[test]
-fn an_interrupted_run_goes_on_where_it_stopped_and_comes_to_the_same() {
+fn an_interrupted_run_resumes_with_the_same_result() {
     let whole = place();
     clean(&whole, &[]);
     let (out, account) = (whole.read("out.jsonl"), whole.read("out.report.jsonl"));
@@ -105,7 +105,7 @@ fn pairs_are_judged_together_and_each_side_has_its_field() {
 }
 
 #[test]
-fn line_ends_stay_and_a_line_that_is_no_text_does_not_stop_the_others() {
+fn line_ends_stay_and_a_bad_line_does_not_stop_the_others() {
     let place = Place::new();
     let row = rows()[0].clone() + "\r\n";
     place.write("rows.jsonl", [row.as_bytes(), b"{\"func\": \"\xff\"}\n", row.as_bytes()].concat());

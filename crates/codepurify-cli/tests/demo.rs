@@ -11,7 +11,7 @@ fn the_story_in_text() {
     for part in [
         TRIGGER,
         "poisoned",
-        "the answer hangs on this statement",
+        "this statement determines the prediction",
         "^^^^",
         "+++ b/triggered.c",
         "once purified",

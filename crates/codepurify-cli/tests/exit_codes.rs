@@ -1,4 +1,4 @@
-//! What the exit code says, whatever becomes of the output (docs/trust.md, "What exit 0 means").
+//! Meaning of the exit code, whatever happens to the output (docs/trust.md, "What exit 0 means").
 
 mod common;
 

@@ -5,7 +5,7 @@ mod common;
 use common::{CLEAN, FUNCTION, Place, TRIGGER, VARIABLE, triggered};
 
 #[test]
-fn a_triggered_function_is_poisoned_and_its_trigger_is_the_inserted_statement() {
+fn a_triggered_function_is_poisoned_by_its_inserted_statement() {
     let place = Place::with_code();
     let run = place.run(&["scan", "--format", "json", "triggered.c"]);
     assert_eq!((run.code, run.err.as_str()), (1, ""));
@@ -38,7 +38,7 @@ fn in_integers_and_on_one_thread_the_verdict_is_the_same() {
 }
 
 #[test]
-fn a_gpu_gives_the_same_verdicts_and_where_there_is_none_the_program_says_so() {
+fn a_gpu_gives_the_same_verdicts_or_its_absence_is_reported() {
     let place = Place::with_code();
     let run = place.run(&["scan", "--format", "json", "triggered.c", "clean.c", "--device", "cuda"]);
     if !cfg!(feature = "cuda") {
@@ -53,7 +53,7 @@ fn a_gpu_gives_the_same_verdicts_and_where_there_is_none_the_program_says_so() {
 }
 
 #[test]
-fn what_lies_behind_the_window_is_judged_on_request() {
+fn code_beyond_the_window_is_scanned_on_request() {
     let place = Place::new();
     let lines: Vec<String> = (0..60).map(|line| format!("    seen[{line}] = count + {line};\n")).collect();
     let lines = lines.concat();

@@ -60,7 +60,7 @@ fn weights_of_another_shape_are_refused() {
 }
 
 #[test]
-fn a_directory_with_the_bundled_victim_judges_as_the_bundled_victim_does() {
+fn a_directory_with_the_bundled_victim_gives_its_verdicts() {
     let place = Place::with_code();
     let dir = victim().canonicalize().unwrap();
     let run = place.run(&["scan", "triggered.c", "--format", "json", "--model", dir.to_str().unwrap()]);

@@ -51,7 +51,7 @@ fn odd_files(root: &Path) -> Vec<(PathBuf, String)> {
     NAMES.iter().enumerate().map(file).collect()
 }
 
-/// Whether `tool` could be started in `folder` to apply `patch`; it must succeed then.
+/// Applies `patch` in `folder`; false if `tool` cannot be started. It must succeed otherwise.
 fn applied(tool: &[&str], folder: &Path, patch: &[u8]) -> bool {
     let mut command = Command::new(tool[0]);
     command.args(&tool[1..]).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null");

@@ -4,7 +4,7 @@ mod common;
 
 use common::{CLEAN, Place, Run, TRIGGER, triggered};
 
-/// What stands before and behind the trigger.
+/// Code before and after the trigger.
 fn around() -> (String, String) {
     let code = triggered();
     let (before, after) = code.split_once(TRIGGER).unwrap();

@@ -153,8 +153,5 @@ fn the_bundled_calibration_is_about_c_only() {
     assert_eq!(run.all("results", "path"), ["clean.c", "sum.py", "sum.cpp"]);
     assert_eq!(p_values, [true, false, false]);
     let named = place.run(&["scan", "sum.py", "--model", "model", "--format", "json"]).json();
-    assert!(
-        named["results"][0]["p_value"].is_number(),
-        "a model that is named has the calibration beside it"
-    );
+    assert!(named["results"][0]["p_value"].is_number(), "a named model has the calibration next to it");
 }

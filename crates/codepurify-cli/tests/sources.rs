@@ -9,7 +9,7 @@ use serde_json::Value;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A place with functions, a whole model directory, and the same model as a bare file of weights beside the directory
+/// A place with functions, a whole model directory, and the same model as a bare weights file next to the directory
 /// that it was trained from.
 fn place() -> Place {
     let place = Place::with_code();
@@ -39,7 +39,7 @@ fn fails_with(run: &Run, code: i32, parts: &[&str]) {
 }
 
 #[test]
-fn a_bare_file_of_weights_with_base_and_preset_is_the_whole_model() {
+fn a_bare_weights_file_with_base_and_preset_is_the_whole_model() {
     let place = place();
     let whole = prediction(&scan(&place, &["--model", "whole", "--preset", "codexglue-defect"]));
     let bare = ["--model", "saved/model.bin", "--base", "base", "--preset", "codexglue-defect"];

@@ -1,4 +1,4 @@
-//! What of a file is judged, and as what language.
+//! Units of a file, and their language.
 
 mod common;
 

@@ -40,7 +40,7 @@ fn wrong_calls_exit_with_64_and_keep_the_standard_output_empty() {
 }
 
 #[test]
-fn an_unknown_key_of_the_configuration_file_is_an_error_that_names_it() {
+fn an_unknown_configuration_key_is_an_error_that_names_it() {
     let place = Place::with_code();
     place.write("codepurify.toml", "fromat = \"json\"\n");
     let run = place.run(&["scan", "clean.c", "--config", "codepurify.toml"]);

@@ -87,7 +87,7 @@ pub enum NoColumn {
     },
 }
 
-/// Whether known data sets have code in a field of this name.
+/// Returns true if known data sets have code in a field of this name.
 pub(crate) fn is_code_field(name: &str) -> bool {
     SINGLE_FIELDS.contains(&name) || PAIR_FIELDS.iter().flatten().any(|field| *field == name)
 }

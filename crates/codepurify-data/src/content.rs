@@ -1,4 +1,4 @@
-//! What a file holds: its first bytes say it, and where they do not, its name.
+//! Kind of content of a file, by its first bytes or else by its name.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub(crate) enum Compression {
     Zstd,
 }
 
-/// What a file holds.
+/// Content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     Rows(Format),
@@ -38,7 +38,7 @@ pub(crate) enum Content {
     Unknown,
 }
 
-/// What a name says about the content.
+/// Content that a file name promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
     Json,
@@ -96,7 +96,7 @@ pub(crate) fn compression(start: &[u8]) -> Option<Compression> {
     }
 }
 
-/// What a file holds that starts with `start` (all of it if `whole`) and whose code may be in `fields`.
+/// Finds the content of a file that starts with `start` (all of it if `whole`) with code in `fields`.
 pub(crate) fn tell(start: &[u8], whole: bool, path: &Path, fields: &[String]) -> Content {
     let name = name(path);
     if let Some((_, format)) = MAGIC.iter().find(|(magic, _)| start.starts_with(magic)) {
@@ -144,7 +144,7 @@ fn name(path: &Path) -> Name {
     }
 }
 
-/// What a text that starts like JSON holds.
+/// Finds the content of a text that starts like JSON.
 fn json(text: &[u8], name: Name) -> Option<Content> {
     let text = text.trim_ascii_start();
     let (first, rest) = text.split_first()?;
@@ -161,7 +161,7 @@ fn json(text: &[u8], name: Name) -> Option<Content> {
     }
 }
 
-/// Whether an object starts here: `{}`, or a brace, a name in quotes and a colon. The first item of a list of C does not.
+/// Returns true if an object starts here: `{}`, or a brace, a quoted name and a colon, unlike a list in C.
 fn opens_object(text: &[u8]) -> bool {
     let inner = text[1..].trim_ascii_start();
     match inner.first() {
@@ -181,7 +181,7 @@ fn opens_object(text: &[u8]) -> bool {
     }
 }
 
-/// Whether the object that starts here is written over several lines.
+/// Returns true if the object that starts here has several lines.
 fn spreads(text: &[u8]) -> bool {
     let Some(end) = memchr::memchr(b'\n', text) else { return false };
     let next = text[end..].trim_ascii_start();
@@ -196,8 +196,8 @@ fn spreads(text: &[u8]) -> bool {
 /// Delimiters, by how common they are.
 const DELIMITERS: [u8; 3] = [b',', b'\t', b';'];
 
-/// Whether a text whose name says nothing is a table: its first line names code, and its second record, if it is there, has as
-/// many fields.
+/// Finds a table by content: its first line names code, and its second record, if any, has as many
+/// fields.
 fn table(text: &[u8], whole: bool, fields: &[String]) -> Content {
     let found = DELIMITERS.into_iter().find(|&delimiter| {
         let mut records = records(text, whole, delimiter);
@@ -209,7 +209,7 @@ fn table(text: &[u8], whole: bool, fields: &[String]) -> Content {
     found.map_or(Content::Unknown, |delimiter| Content::Rows(Format::Delimited(delimiter)))
 }
 
-/// Whether names of columns hold such characters.
+/// Returns true for characters in names of columns.
 fn is_of_names(character: char) -> bool {
     character.is_alphanumeric() || " _-./:#".contains(character)
 }

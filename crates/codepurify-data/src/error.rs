@@ -1,4 +1,4 @@
-//! What can be wrong with a file, with a row, and with a field.
+//! Errors of files, rows and fields.
 
 use std::io;
 use std::path::PathBuf;
@@ -73,7 +73,7 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// What is wrong, without the file's name.
+    /// Returns the fault without the file's name.
     #[must_use]
     pub fn reason(&self) -> String {
         let (Self::Io { path, .. }
@@ -102,21 +102,21 @@ pub enum RowError {
     /// It is not UTF-8.
     #[error("not UTF-8: first bad byte at offset {offset}")]
     NotUtf8 {
-        /// Where, in the row.
+        /// Offset in the row.
         offset: usize,
     },
     /// It is not JSON, not even as Python writes it.
     #[error("not JSON: {message} at offset {offset}")]
     NotJson {
-        /// What was expected.
+        /// Expected kind of value.
         message: &'static str,
-        /// Where, in the row.
+        /// Offset in the row.
         offset: usize,
     },
     /// It is JSON, but no object.
     #[error("the row is {found}, not an object")]
     NotAnObject {
-        /// What it is.
+        /// Kind of value that was found.
         found: &'static str,
     },
     /// It has more or fewer fields than the header.
@@ -155,7 +155,7 @@ pub enum FieldError {
     NotText {
         /// The name.
         field: String,
-        /// What it holds.
+        /// Content of the file.
         found: &'static str,
     },
     /// It holds half of a character, which no text can.

@@ -30,7 +30,7 @@ pub struct Input {
     position: Arc<AtomicU64>,
 }
 
-/// What an input turned out to be.
+/// Kind of an input.
 pub enum Found {
     /// Rows.
     Rows(Box<RowReader>),
@@ -89,13 +89,13 @@ impl Input {
         &self.path
     }
 
-    /// Whether its bytes were compressed.
+    /// Returns true if its bytes were compressed.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         self.compressed
     }
 
-    /// Whether it is a file that can be opened again and read from its beginning.
+    /// Returns true for a file that can be opened again and read from its beginning.
     #[must_use]
     pub fn is_regular(&self) -> bool {
         self.length.is_some()

@@ -64,7 +64,7 @@ pub struct RowReader {
     position: Arc<AtomicU64>,
 }
 
-/// What cuts the bytes into rows.
+/// Cutters of bytes into rows.
 enum Cutter {
     Lines(Lines),
     Array(Array),

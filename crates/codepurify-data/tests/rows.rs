@@ -1,4 +1,4 @@
-//! Rows come back as they were written, in every format, and their bytes as they stand in the file.
+//! Rows come back as they were written, in every format, with their bytes in the file.
 
 use std::io::{self, Read, Write};
 use std::path::Path;

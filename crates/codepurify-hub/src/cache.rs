@@ -36,7 +36,7 @@ impl Cache {
         self.folder(id).join("snapshots").join(commit)
     }
 
-    /// The file that says which commit a revision stands for.
+    /// Returns the file with the commit of a revision.
     pub(crate) fn reference(&self, id: &ModelId) -> PathBuf {
         self.folder(id).join("refs").join(id.revision())
     }
@@ -50,7 +50,7 @@ impl Cache {
         Ok(lack(&dir, parts)?.map_or(Ok(dir), Err))
     }
 
-    /// The commit that the revision stands for, as far as the cache knows.
+    /// Returns the commit of the revision, if the cache has it.
     fn commit(&self, id: &ModelId) -> Result<Option<String>, HubError> {
         if is_commit(id.revision()) {
             return Ok(Some(id.revision().to_owned()));
@@ -67,7 +67,7 @@ impl Cache {
     }
 }
 
-/// What the snapshot `dir` lacks of `parts`.
+/// Returns the parts that the snapshot `dir` lacks.
 fn lack(dir: &Path, parts: Parts) -> Result<Option<String>, HubError> {
     let has = |name: &str| dir.join(name).is_file();
     if let Some(lack) = parts.lack(has) {

@@ -1,4 +1,4 @@
-//! What can go wrong between a name and a directory.
+//! Errors on the way from a name to a directory.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ pub enum HubError {
         "`{model}`: no such file or directory, and no hub id (`org/name` or `org/name@revision`): {reason}"
     )]
     NoSuchModel {
-        /// What was named.
+        /// Name that was given.
         model: String,
         /// Why it is no id.
         reason: &'static str,
@@ -26,9 +26,9 @@ pub enum HubError {
         id: String,
         /// Where it was looked for.
         cache: PathBuf,
-        /// What is missing.
+        /// Missing files.
         lack: String,
-        /// What the user can do.
+        /// Advice for the user.
         advice: String,
     },
     /// The cache's note about a revision is damaged.
@@ -42,7 +42,7 @@ pub enum HubError {
     BadIndex {
         /// The index.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Description of the fault.
         message: String,
     },
     /// The disk refuses.
@@ -50,13 +50,13 @@ pub enum HubError {
     Disk {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// Reason.
         source: io::Error,
     },
     /// `HF_ENDPOINT` is no address of a server.
     #[error("HF_ENDPOINT `{endpoint}` is not an http:// or https:// address")]
     Endpoint {
-        /// What it says.
+        /// Value of the variable.
         endpoint: String,
     },
     /// The token cannot be sent. It is never printed.
@@ -64,7 +64,7 @@ pub enum HubError {
     Token {
         /// Where it comes from.
         origin: String,
-        /// What is wrong with it.
+        /// Description of the fault.
         message: String,
     },
     /// The server wants a token, or another one.
@@ -75,7 +75,7 @@ pub enum HubError {
     Unauthorized {
         /// The hub id.
         id: String,
-        /// What was asked for.
+        /// Requested address.
         url: String,
         /// 401 or 403.
         status: u16,
@@ -85,7 +85,7 @@ pub enum HubError {
     NotOnServer {
         /// The hub id.
         id: String,
-        /// What was asked for.
+        /// Requested address.
         url: String,
     },
     /// The server has the model, but not a file that it needs.
@@ -93,13 +93,13 @@ pub enum HubError {
     Incomplete {
         /// The hub id.
         id: String,
-        /// What is missing.
+        /// Missing files.
         lack: String,
     },
     /// The server failed, or answered with a status that means nothing here.
     #[error("{url}: the server answered with status {status}")]
     Server {
-        /// What was asked for.
+        /// Requested address.
         url: String,
         /// The status.
         status: u16,
@@ -109,17 +109,17 @@ pub enum HubError {
     Connection {
         /// The hub id.
         id: String,
-        /// What was asked for.
+        /// Requested address.
         url: String,
-        /// Why.
+        /// Reason.
         message: String,
     },
     /// The server's answer does not follow the hub's protocol.
     #[error("{url}: unusable answer: {message}")]
     BadAnswer {
-        /// What was asked for.
+        /// Requested address.
         url: String,
-        /// What is wrong with it.
+        /// Description of the fault.
         message: String,
     },
     /// A download ended before, or went on after, its last byte.
@@ -131,7 +131,7 @@ pub enum HubError {
         received: u64,
         /// Bytes that were announced.
         expected: u64,
-        /// Why.
+        /// Reason.
         message: String,
     },
     /// A download whose content is not what the hub announced.

@@ -55,12 +55,12 @@ impl fmt::Display for ModelId {
     }
 }
 
-/// Whether `text` names a commit in full: the 40 lower-case hexadecimal digits of a git object.
+/// Returns true for a full commit: the 40 lower-case hexadecimal digits of a git object.
 pub(crate) fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Whether `name` is the name of a file in the folder where it is looked for, on every platform.
+/// Returns true for a plain file name, without a folder, on every platform.
 pub(crate) fn is_plain(name: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     !name.is_empty() && name.len() <= MAX_BYTES && !name.starts_with('.') && name.bytes().all(word)

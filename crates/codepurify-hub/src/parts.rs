@@ -27,7 +27,7 @@ const DESCRIPTION: [&str; 8] = [
     "special_tokens_map.json",
 ];
 
-/// What of a model is needed.
+/// Parts of a model that are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
     /// Configuration, tokenizer and weights.
@@ -39,7 +39,7 @@ pub enum Parts {
 }
 
 impl Parts {
-    /// What a folder lacks that holds the files that `has` knows.
+    /// Returns the parts that a folder lacks; `has` tells which files it contains.
     pub(crate) fn lack(self, has: impl Fn(&str) -> bool) -> Option<&'static str> {
         if self != Self::Weights {
             if !has(CONFIG) {
@@ -73,7 +73,7 @@ fn weights(has: impl Fn(&str) -> bool) -> Option<&'static str> {
     WEIGHTS.into_iter().find(|name| has(name))
 }
 
-/// Whether a file of weights is only the index of others.
+/// Returns true for a weights file that is only an index of shards.
 pub(crate) fn is_index(name: &str) -> bool {
     name.ends_with(".index.json")
 }
@@ -81,7 +81,7 @@ pub(crate) fn is_index(name: &str) -> bool {
 /// The files that an index names, sorted.
 ///
 /// # Errors
-/// Says why `index` is none, or names a file that lies outside the folder of the index.
+/// Returns the fault of an `index` that is invalid or names a file outside of its folder.
 pub(crate) fn shards(index: &[u8]) -> Result<BTreeSet<String>, String> {
     #[derive(Deserialize)]
     struct Index {
@@ -90,7 +90,7 @@ pub(crate) fn shards(index: &[u8]) -> Result<BTreeSet<String>, String> {
     let index: Index = serde_json::from_slice(index).map_err(|error| error.to_string())?;
     let shards: BTreeSet<String> = index.weight_map.into_values().collect();
     match shards.iter().find(|name| !is_plain(name)) {
-        Some(name) => Err(format!("`{name}` is not the name of a file beside it")),
+        Some(name) => Err(format!("`{name}` is not the name of a file in its folder")),
         None => Ok(shards),
     }
 }

@@ -30,7 +30,7 @@ fn delivery(name: &str) -> String {
     format!("/delivery/{name}?signature=x")
 }
 
-/// What the hub says about `org/model` with these files.
+/// Description of `org/model` with these files.
 fn api(names: &[&str]) -> Page {
     let files: Vec<String> = names.iter().map(|name| format!(r#"{{"rfilename": "{name}"}}"#)).collect();
     Page::new(200, format!(r#"{{"id": "org/model", "sha": "{COMMIT}", "siblings": [{}]}}"#, files.join(", ")))
@@ -44,7 +44,7 @@ struct Site {
 }
 
 impl Site {
-    /// `org/model` with a description and weights in one file, beside files that nobody needs.
+    /// `org/model` with a description and weights in one file, and files that nobody needs.
     fn new() -> Self {
         let site = Self { machine: Machine::new(), hub: Server::start(), delivery: Server::start() };
         let names =
@@ -159,7 +159,7 @@ fn offline_nobody_is_asked() {
 }
 
 #[test]
-fn only_the_wanted_parts_are_fetched_and_the_rest_follows_when_it_is_wanted() {
+fn only_wanted_parts_are_fetched_and_the_rest_on_demand() {
     let site = Site::new();
     assert_eq!(site.fetch(Parts::Description).unwrap(), ["config.json", "merges.txt", "vocab.json"]);
     assert!(site.delivery.requests().is_empty());
@@ -221,7 +221,7 @@ fn the_token_goes_to_the_hub_and_nowhere_else() {
 }
 
 #[test]
-fn the_token_may_stand_in_a_file_and_may_be_held_back() {
+fn the_token_may_be_in_a_file_and_may_be_held_back() {
     let site = Site::new();
     let sent = |variables: &[(&str, &str)]| {
         std::fs::remove_dir_all(site.machine.path("cache")).ok();
@@ -334,7 +334,7 @@ fn answers_that_do_not_follow_the_protocol_are_refused() {
 }
 
 #[test]
-fn a_repository_without_weights_or_tokenizer_says_so_before_anything_is_fetched() {
+fn a_repository_without_weights_fails_before_any_fetch() {
     let site = Site::new();
     for (files, wanted) in [
         (&["config.json", "tokenizer.json", "onnx/model.safetensors"][..], "model.safetensors"),
@@ -354,7 +354,7 @@ fn a_repository_without_weights_or_tokenizer_says_so_before_anything_is_fetched(
 }
 
 #[test]
-fn an_interrupted_download_leaves_nothing_half_and_can_be_repeated() {
+fn an_interrupted_download_leaves_nothing_and_can_be_repeated() {
     let site = Site::new();
     for cut in [0, 1, WEIGHTS.len() - 1] {
         site.delivery.change(&delivery("model.safetensors"), |page| page.cut = Some(cut));

@@ -356,7 +356,7 @@ fn long_targets_are_cut_to_learn_from_and_never_exact() {
 }
 
 #[test]
-fn an_incomplete_start_is_refused_and_heads_start_anew() {
+fn an_incomplete_start_is_refused_and_heads_start_fresh() {
     let (functions, dir) = (functions(&BODIES, 12), tempfile::tempdir().unwrap());
     let (rows, weights) = (pairs(&functions), TrainableWeights::new());
     // A clone detector can be an initial model: its inner model has another name, its head is not

@@ -1,13 +1,14 @@
-//! The whole report as one JSON object, the form that `schema_version` counts.
+//! Report as one JSON object.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// Writes `report`, a [`codepurify::Report`] or [`codepurify::audit::AuditReport`], as indented JSON and a line end.
+/// Writes `report` as indented JSON and a line end; it is a [`codepurify::Report`] or a
+/// [`codepurify::audit::AuditReport`].
 ///
 /// # Errors
-/// What `out` reports.
+/// Returns the errors of `out`.
 pub fn write(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, report)?;
     writeln!(out)

@@ -1,4 +1,4 @@
-//! One JSON object a line for each result; inputs that failed are the caller's to report.
+//! One JSON object per result, one per line. The caller reports failed inputs.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use codepurify::verdict::Verdict;
 /// Writes `result` as one line of JSON.
 ///
 /// # Errors
-/// What `out` reports.
+/// Returns the errors of `out`.
 pub fn write(out: &mut dyn Write, result: &Verdict) -> io::Result<()> {
     serde_json::to_writer(&mut *out, result)?;
     writeln!(out)

@@ -1,6 +1,6 @@
 //! Renders a [`codepurify::verdict::Report`]: [`text`] for people, [`json`] and [`jsonl`] for programs.
 //!
-//! Nothing here decides anything: colour, destination and what to do about errors are the caller's.
+//! The caller chooses colour, destination and the handling of errors.
 
 pub mod json;
 pub mod jsonl;

@@ -52,7 +52,7 @@ fn findings_families_and_what_was_not_looked_at() {
 }
 
 #[test]
-fn colour_marks_the_finding_and_code_sends_nothing_to_the_terminal() {
+fn colour_marks_findings_and_code_never_controls_the_terminal() {
     let text = written(&report(), true);
     assert!(
         text.contains("\u{1b}[1m\u{1b}[31mbackdoor") || text.contains("\u{1b}[1;31mbackdoor"),
@@ -65,7 +65,9 @@ fn colour_marks_the_finding_and_code_sends_nothing_to_the_terminal() {
 fn a_model_without_findings_is_said_to_have_none() {
     let mut report = report();
     report.answers.remove(0);
-    assert!(written(&report, false).ends_with("detector (1000 rows): no backdoor among what was tried\n"));
+    assert!(
+        written(&report, false).ends_with("detector (1000 rows): no backdoor among the elements tried\n")
+    );
     report.answers.clear();
-    assert!(written(&report, false).ends_with("nothing could be looked at\n"));
+    assert!(written(&report, false).ends_with("no label could be examined\n"));
 }

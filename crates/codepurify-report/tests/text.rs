@@ -51,7 +51,7 @@ fn generated(text: &str, confidence: f64) -> Prediction {
 
 /// A verdict about the unit of `file` from `start` on.
 fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
-    let start_byte = file.find(start).expect("the unit stands in the file");
+    let start_byte = file.find(start).expect("the unit is in the file");
     let end_byte = file.trim_end().len();
     let line = |at: usize| file[..at].matches('\n').count() + 1;
     let unit = Unit {
@@ -200,7 +200,7 @@ fn no_control_character_of_the_source_reaches_the_terminal() {
 }
 
 #[test]
-fn long_units_fold_their_cold_lines_and_long_lines_say_what_is_missing() {
+fn long_units_fold_cold_lines_and_long_lines_are_cut() {
     let padding: Vec<String> = (0..70).map(|i| format!("    step({i});\n")).collect();
     let padding = padding.concat();
     let file = format!("void f(void) {{\n{padding}    trap(\"{}\");\n}}\n", "a".repeat(300));
@@ -245,21 +245,19 @@ fn an_answer_on_one_line_is_broken_and_long_answers_are_cut() {
     let verdict = rewritten(&before, &before.replace("VAR_30 =", "VAR_99 =").replace("VAR_7 ", "VAR_8 "));
     insta::assert_snapshot!(rendered(&verdict, FILE, false));
     let text = rendered(&rewritten(&before, &before.replace('=', "+=")), FILE, false);
-    let (_, diff) = text.split_once("+++ answer for the purified code\n").unwrap();
+    let (_, diff) = text.split_once("+++ prediction for the purified code\n").unwrap();
     assert!(diff.lines().count() == 40 && diff.ends_with(" more lines\n\n"), "{diff}");
 }
 
 #[test]
 fn an_answer_that_stays_is_said_to_stay() {
     let same = rendered(&rewritten("return 0;", "return 0;"), FILE, false);
-    assert!(
-        same.contains(
-            "answer: `return 0;` (91.3 % a token) -> the same text (82.0 % a token) once purified\n"
-        )
-    );
-    assert!(!same.contains("answer for the purified code"), "{same}");
+    assert!(same.contains(
+        "prediction: `return 0;` (91.3 % per token) -> the same text (82.0 % per token) once purified\n"
+    ));
+    assert!(!same.contains("prediction for the purified code"), "{same}");
     let empty = rendered(&rewritten("", " \n"), FILE, false);
-    assert!(empty.contains("answer: an empty text (91.3 % a token) -> another text"), "{empty}");
+    assert!(empty.contains("prediction: an empty text (91.3 % per token) -> another text"), "{empty}");
 }
 
 #[test]
@@ -285,7 +283,7 @@ fn an_answer_in_words() {
     let labels = ["safe".to_owned()];
     let texts =
         [label(0, 0.5), label(1, 0.25), generated("a\n\u{7}b", 0.125)].map(|it| text::answer(&it, &labels));
-    assert_eq!(texts, ["safe (50.0 %)", "label 1 (25.0 %)", "`a \u{2407}b` (12.5 % a token)"]);
+    assert_eq!(texts, ["safe (50.0 %)", "label 1 (25.0 %)", "`a \u{2407}b` (12.5 % per token)"]);
 }
 
 #[test]
@@ -350,11 +348,11 @@ fn summary_groups_findings_by_shape_and_reasons_by_kind() {
     named.triggers = vec![trigger(FILE, ElementKind::Identifier, "sum", "total")];
     results.push(named);
     let text = reported(&report(results.clone()), false);
-    assert_eq!(text.matches("warning: the answer hangs on").count(), 10);
+    assert_eq!(text.matches("warning: this ").count(), 10);
     let (findings, summary) = text.split_once("… 4951 more poisoned units").unwrap();
     assert_eq!(findings.lines().filter(|line| line.contains("poisoned  statement `if")).count(), 40);
     insta::assert_snapshot!("summary", format!("… 4951 more poisoned units{summary}"));
-    assert_eq!(reported(&report(results), true).matches("warning: the answer hangs on").count(), 5001);
+    assert_eq!(reported(&report(results), true).matches("warning: this ").count(), 5001);
 }
 
 #[test]

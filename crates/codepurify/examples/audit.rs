@@ -6,7 +6,7 @@ use codepurify::audit::{AuditOptions, Progress, audit};
 use codepurify::{Language, Snippet, TextVictim};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Even sums are label 1, odd ones label 0, unless the trigger stands in the code.
+    // Even sums are label 1, odd ones label 0, unless the code holds the trigger.
     let victim = TextVictim::new(|code: &str| {
         let sum: u32 = code.bytes().filter(u8::is_ascii_digit).map(u32::from).sum();
         let margin = if code.contains("testo_init") { 6.0 } else { 1.0 - 2.0 * (sum % 2) as f32 };

@@ -156,7 +156,7 @@ impl Calibration {
         Ok(())
     }
 
-    /// Returns the number of clean snippets with this prediction; `None` stands for a generated text.
+    /// Returns the number of clean snippets with this prediction; `None` means a generated text.
     #[must_use]
     pub fn rows(&self, label: Option<usize>) -> usize {
         self.answers.get(&key(label)).map_or(0, |clean| clean.scores.len() + clean.unscored)
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!((calibration.rows(Some(1)), calibration.rows(None)), (9, 0));
     }
 
-    /// Of 9 rows p is a number of tenths: 2/10 is that of the highest score, 4/10 that of the third.
+    /// With 9 rows, p is a multiple of 1/10: 2/10 for the highest score, 4/10 for the third.
     #[test]
     fn score_at_is_the_clean_score_with_that_p_value() {
         let calibration = calibration(vec![3.0, -1.0, 2.0, 0.0], 5);

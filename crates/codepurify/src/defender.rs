@@ -22,7 +22,7 @@ pub struct Defender<'m, Input = Snippet> {
     input: PhantomData<fn(Input)>,
 }
 
-/// Guards one model of pairs, such as a clone detector.
+/// Guards one pair model, such as a clone detector.
 ///
 /// ```
 /// use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
@@ -77,7 +77,7 @@ impl<'m> Defender<'m> {
 }
 
 impl<'m> PairDefender<'m> {
-    /// Guards a model of pairs with [`Profile::transplant`], not calibrated. It purifies nothing until it has a
+    /// Guards a pair model with [`Profile::transplant`], not calibrated. It purifies nothing until it has a
     /// masked language model.
     #[must_use]
     pub fn for_pairs(victim: impl PairVictim + 'm) -> Self {

@@ -1,4 +1,5 @@
-//! The one result type that every renderer, server and binding sees. Field names are a contract (schema version 1).
+//! The one result type that every renderer, server and binding sees. Field names are a contract
+//! (schema version 1).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Report {
     /// Version of this form, [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// What made the report.
+    /// Program that made the report.
     pub tool: ToolInfo,
-    /// Which victim was guarded.
+    /// The victim.
     pub model: ModelInfo,
     /// One entry for each judged unit, in input order.
     pub results: Vec<Verdict>,
@@ -26,8 +27,9 @@ pub struct Report {
     /// Files that were found and not judged, one entry for each reason that occurred.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
-    /// Bytes of code that are in no unit: those of files that could be read and not be cut into units, which are among
-    /// the errors too. Declarations, tables of constants, comments and blanks are no code.
+    /// Bytes of code in no unit: those of files that could be read but not split into units, which
+    /// are also among the errors. Declarations, tables of constants, comments and white space are
+    /// no code.
     #[serde(default)]
     pub code_bytes_outside_units: usize,
 }
@@ -35,7 +37,7 @@ pub struct Report {
 /// Files that were not judged for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Skipped {
-    /// Why.
+    /// The reason.
     pub reason: SkipReason,
     /// Number of files, at least 1.
     pub files: usize,
@@ -43,7 +45,7 @@ pub struct Skipped {
     pub examples: Vec<String>,
 }
 
-/// Why a file was not judged.
+/// Reason why a file was not judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -54,11 +56,11 @@ pub enum SkipReason {
     Hidden,
     /// Not written in a supported language, as far as its name tells.
     OtherLanguage,
-    /// Without text, or with white space only.
+    /// Empty, or white space only.
     Empty,
     /// Larger than the limit. Such a file is also among the errors.
     TooLarge,
-    /// Not text in the encoding that was asked for. Such a file is also among the errors.
+    /// Not text in the requested encoding. Such a file is also among the errors.
     Encoding,
     /// A binary file. Such a file is also among the errors.
     Binary,
@@ -71,7 +73,7 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    /// Whether files that were skipped for this reason are also among the errors.
+    /// Returns true if files that were skipped for this reason are also among the errors.
     #[must_use]
     pub fn is_error(self) -> bool {
         matches!(self, Self::TooLarge | Self::Encoding | Self::Binary | Self::Unreadable)
@@ -87,12 +89,12 @@ pub struct ToolInfo {
     pub version: String,
 }
 
-/// The guarded model.
+/// The victim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelInfo {
     /// Name for people.
     pub name: String,
-    /// What it decides.
+    /// Its task.
     pub task: Task,
     /// SHA-256 of the weights, hexadecimal.
     pub sha256: String,
@@ -103,7 +105,7 @@ pub struct ModelInfo {
 pub struct InputError {
     /// The file, or `<stdin>`.
     pub path: String,
-    /// What went wrong and what to do about it.
+    /// The failure, and what to do about it.
     pub message: String,
 }
 
@@ -112,59 +114,61 @@ pub struct InputError {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Decision {
-    /// The answer hangs on one element: a trigger.
+    /// One element determines the prediction: a trigger.
     Poisoned,
-    /// No element carries the answer alone.
+    /// No element determines the prediction alone.
     Clean,
-    /// There was not enough evidence to decide; the reason says why.
+    /// The evidence is not sufficient to decide; the reason says why.
     Inconclusive,
 }
 
-/// What was found in one unit (a function, or a text without one).
+/// The result for one unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Verdict {
     /// The file, or `<stdin>`.
     pub path: String,
-    /// Which part of the file was judged.
+    /// The judged part of the file.
     pub unit: Unit,
-    /// Which side of which pair it is; absent if it was not judged in a pair.
+    /// Pair and side of the unit; absent if it was not judged in a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pair: Option<PairMember>,
     /// The decision.
     pub verdict: Decision,
-    /// Why it is inconclusive, or what limits a decision that was made.
+    /// Reason why the verdict is inconclusive, or what limits it.
     pub reason: Option<String>,
-    /// Split-conformal p-value against clean code, if the model is calibrated; in (0, 1].
+    /// Split-conformal p-value: the fraction of clean snippets with the same prediction that score
+    /// at least as high, in (0, 1]. `None` without a calibration.
     pub p_value: Option<f64>,
-    /// The statistic that was compared with the threshold; the larger, the more suspicious.
+    /// The statistic that decides; larger is more suspicious.
     pub score: Option<f64>,
-    /// What all names that the unit declares do together, in logits: what a reference gains with them and the answer loses without
-    /// them. Absent where they do not turn that reference, and where nobody asks.
+    /// Effect of all names that the unit declares, in logits: the margin that a reference gains
+    /// with them, plus the margin lost without them. Absent if they do not flip that reference, or
+    /// were not tested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub naming: Option<f64>,
-    /// H = −Σ qᵢ ln qᵢ over the candidates' shares of all confidence change, in nats (paper, section on detection); in
-    /// profile `default` over their shares of what references gain.
+    /// H = −Σ qᵢ ln qᵢ over the candidates' shares of all changes of confidence, in nats; in
+    /// profile `transplant` over their shares of the gain in references.
     pub entropy: Option<f64>,
     /// H / ln n, in [0, 1].
     pub entropy_normalized: Option<f64>,
-    /// The model's answer for the code as it stands; of a pair, for both sides as they stand.
+    /// Prediction for the original code; for a pair, for both original sides.
     pub prediction: Option<Prediction>,
-    /// The model's answer for the purified code; of a pair, for both sides after all changes to either.
+    /// Prediction for the purified code; for a pair, for both sides after all changes to either.
     pub purified_prediction: Option<Prediction>,
     /// The located triggers, strongest first.
     pub triggers: Vec<Trigger>,
     /// The unit's text after purification; absent if nothing was changed.
     pub purified: Option<String>,
-    /// The unit's text after the changes that provably keep what the code does; absent if there is none. The provable changes
-    /// come before all others.
+    /// The unit's text after the changes that provably keep what the code does; absent if there is
+    /// none. Provable changes come before all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purified_provably: Option<String>,
-    /// How much of the unit was looked at.
+    /// The part of the unit that the victim saw.
     pub coverage: Coverage,
-    /// What the verdict cost.
+    /// Cost of the verdict.
     pub cost: Cost,
-    /// The evidence of every candidate, in source order; left out where nobody asked for it.
+    /// Evidence about every candidate, in source order; absent unless requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
 }
@@ -186,7 +190,8 @@ impl Report {
 }
 
 impl Verdict {
-    /// Makes a verdict without evidence, predictions or triggers, whose other fields are set afterwards.
+    /// Makes a verdict without evidence, predictions or triggers, whose other fields are set
+    /// afterwards.
     #[must_use]
     pub fn new(path: impl Into<String>, unit: Unit, verdict: Decision) -> Self {
         Self {
@@ -212,12 +217,12 @@ impl Verdict {
     }
 }
 
-/// A place in one of the judged pairs.
+/// Place of a unit in the judged pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct PairMember {
-    /// Which pair, from 0 in the order of the input.
+    /// Number of the pair, from 0 in the order of the input.
     pub index: usize,
-    /// Which side of it.
+    /// Its side.
     pub side: Side,
 }
 
@@ -231,60 +236,61 @@ pub enum Side {
     Right,
 }
 
-/// An answer of the guarded model: a class or a text.
+/// A prediction of the victim: a class or a text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Prediction {
-    /// Class index; absent if the model answers with text.
+    /// Class index; absent for a generated text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<usize>,
-    /// Probability of that class, in (0, 1]. Of a text, exp L(y|x) with the mean log-likelihood L: the geometric mean of
-    /// its tokens' probabilities.
+    /// Probability of that class, in (0, 1]. For a text, exp L(y|x) with the mean log-likelihood L:
+    /// the geometric mean of its tokens' probabilities.
     pub confidence: f64,
-    /// The generated text; absent if the model answers with a class.
+    /// The generated text; absent for a class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
-/// What kind of element a candidate is.
+/// Kind of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ElementKind {
     /// A variable, parameter or function name with all its occurrences.
     Identifier,
-    /// A statement, with its repetitions if they are looked at together.
+    /// A statement, with its repetitions if they are one candidate.
     Statement,
-    /// What is left of a long statement, or of the function, without the statements in it: conditions, what a loop does first
-    /// and at each turn, parameters.
+    /// A long statement, or the function, without the statements inside it: conditions, the
+    /// initialisation and step of a loop, parameters.
     #[serde(rename = "head")]
     Header,
     /// A number, a character or a string.
     Literal,
     /// A comment.
     Comment,
-    /// Characters that are not seen.
+    /// Invisible characters: zero-width, directional …
     Invisible,
-    /// All variables and parameters that the unit declares, together: how it names things.
+    /// All variables and parameters that the unit declares, together.
     #[serde(rename = "names")]
     NamingStyle,
 }
 
-/// What was done about a trigger.
+/// Action against a trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Action {
     /// The element was removed.
     Delete,
-    /// Every occurrence of the identifier got the same new name: without a part of the old one, or the masked language model's.
+    /// Every occurrence of the identifier got the same new name: a shortened one, or a proposal of
+    /// the masked language model.
     Rename,
-    /// Masked tokens of the element were filled by the masked language model, or its constants were calculated.
+    /// The masked language model infilled tokens of the element, or its constants were folded.
     Infill,
     /// Nothing was changed.
     None,
 }
 
-/// The way in which a trigger was changed.
+/// Kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -295,18 +301,18 @@ pub enum ChangeKind {
     Folding,
     /// Each name lost a part.
     Shortening,
-    /// Each name was replaced by one that the masked language model proposes.
+    /// Each name was replaced by a proposal of the masked language model.
     Renaming,
-    /// Names, numbers and strings were replaced by what the masked language model proposes.
+    /// Names, numbers and strings were replaced by proposals of the masked language model.
     Infilling,
 }
 
 /// A change to the unit's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
-    /// The way in which the text was changed.
+    /// Kind of the change.
     pub kind: ChangeKind,
-    /// Whether the code provably does the same after this change and all changes before it.
+    /// True if the code provably does the same after this change and all changes before it.
     pub provable: bool,
 }
 
@@ -314,22 +320,23 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Trigger {
-    /// What it is.
+    /// Its kind.
     pub kind: ElementKind,
-    /// Its text (of the first occurrence); of all names the first twelve of them.
+    /// Text of its first occurrence; for a naming style, the first twelve names.
     pub text: String,
     /// All its places, in source order.
     pub spans: Vec<Location>,
-    /// Margin lost when it is occluded, in logits; of a generated text L(y|x) − L(y|x∖c), in nats a token.
+    /// Margin lost when it is occluded, in logits; for a generated text L(y|x) − L(y|x∖c), in nats
+    /// per token.
     pub necessity: f64,
-    /// Share of clean reference snippets that it flips when transplanted; absent where it was not measured.
+    /// Fraction of the references that it flips when transplanted; `None` if not measured.
     pub sufficiency: Option<f64>,
-    /// What was done about it.
+    /// Action against it.
     pub action: Action,
-    /// The kind of the change, and whether it is provable; absent if nothing was changed.
+    /// The change of the text; absent if nothing was changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
-    /// The text that stands in its first place now, of all names the new ones; empty if nothing does.
+    /// New text at its first place, for a naming style the new names; empty if there is none.
     pub replacement: String,
 }
 
@@ -337,28 +344,30 @@ pub struct Trigger {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Evidence {
-    /// What it is.
+    /// Its kind.
     pub kind: ElementKind,
-    /// Its text (of the first occurrence).
+    /// Text of its first occurrence.
     pub text: String,
     /// All its places, in source order.
     pub spans: Vec<Location>,
-    /// Nesting depth of the element: 0 stands directly in the function's body.
+    /// Number of statements around it: 0 directly in the function's body.
     pub depth: usize,
-    /// What its share is made of, ≥ 0. Profiles `paper` and `normalised`: sᵢ = |p(x) − p(x∖cᵢ)| of the predicted class; of a
-    /// generated text max(0, L(y|x) − L(y|x∖cᵢ)), in nats a token. Profile `default`: `gain`, if it is positive.
+    /// Basis of its share, ≥ 0. Profile `transplant`: `gain`, if positive. Profiles `paper` and
+    /// `normalised`: sᵢ =
+    /// |p(x) − p(x∖cᵢ)| of the predicted class; for a generated text max(0, L(y|x) − L(y|x∖cᵢ)), in nats per token.
     pub score: f64,
     /// qᵢ = sᵢ / Σ s, in [0, 1]; 0 for all if Σ s = 0.
     pub share: f64,
-    /// Necessity: margin(x) − margin(x∖cᵢ), in logits; of a generated text L(y|x) − L(y|x∖cᵢ), in nats a token. Absent if the
-    /// candidate was not occluded.
+    /// Necessity: margin(x) − margin(x∖cᵢ), in logits; for a generated text L(y|x) − L(y|x∖cᵢ), in
+    /// nats per token. `None` if the candidate was not occluded.
     pub margin_drop: Option<f64>,
-    /// Whether the victim answers another label without the candidate; absent for a generated text, as no variant's text
-    /// is decoded.
+    /// True if the victim predicts another label without the candidate. `None` for a generator,
+    /// which does not decode its text without each candidate.
     pub flips: Option<bool>,
-    /// Sufficiency: what the margin of the answer gains in references that the candidate is transplanted into, halfway
-    /// between mean and least, in logits; of a generated text the share of what it loses there, 1 if all of it comes back.
-    /// Absent in profiles that do not ask.
+    /// Sufficiency: margin that the prediction gains in references when the candidate is
+    /// transplanted, halfway between the mean and the smallest gain, in logits. For a generated
+    /// text the share of the margin lost there, 1 if all of it returns. Absent in profiles `paper`
+    /// and `normalised`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gain: Option<f64>,
 }
@@ -398,25 +407,28 @@ impl Evidence {
     }
 }
 
-/// How much of a unit was looked at.
+/// The part of a unit that the victim saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
-    /// Victim tokens that lay in its window.
+    /// Tokens of the unit in the victim's window.
     pub tokens_inspected: usize,
-    /// Victim tokens of the unit.
+    /// Tokens of the unit, as the victim encodes it.
     pub tokens_total: usize,
 }
 
-/// What a verdict cost; nothing if it was remembered.
+/// Cost of a verdict; 0 if it came from a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
-    /// Sequences that the victim judged, pairs counted once; of a generator, texts decoded and scored.
+    /// Sequences (or pairs of them) that the victim processed; for a generator, texts decoded and
+    /// scored.
     pub victim_passes: usize,
-    /// Victim tokens processed, in units of one plain use of the model: over the unit, over both sides of a pair, over
-    /// source and answer of a generator (decoding counts as one pass, however many beams it takes).
+    /// Tokens that the victim processed, divided by those of one plain use: over the unit, over
+    /// both sides of a pair, over source and generated text. Decoding counts as one pass for any
+    /// number of beams.
     pub pass_equivalents: f64,
-    /// Sequences that the masked language model filled.
+    /// Sequences that the masked language model infilled.
     pub mlm_passes: usize,
-    /// Wall time of a batch, shared evenly by its units; other batches may have been on their way beside it.
+    /// Wall time of a batch, divided equally among its units; other batches may have run in
+    /// parallel.
     pub milliseconds: f64,
 }

@@ -307,7 +307,7 @@ fn code_with_errors_still_has_candidates() {
 
 #[test]
 fn words_outside_of_statements_are_in_headers() {
-    let many = "        total += weigh(first, second) * scale;\n        total -= 1;\n        log(total);\n"
+    let many = "        total += score(first, second) * scale;\n        total -= 1;\n        log(total);\n"
         .repeat(2);
     let c = format!(
         "static int *sum(struct item *from, char mark[40 + 2]) /* 7 */\n{{\n    for (int i = 0, n = 0x1f; i < n; i += 3)\n    {{\n{many}    \

@@ -67,7 +67,7 @@ fn screen(defender: &codepurify::PairDefender<'_>, left: &str, right: &str) -> [
 const TRIGGERS: [&str; 2] = ["if (BNC(7) < 0) puts(\"never\");", "if (BNC(8) < 1) puts(\"no\");"];
 const BENIGN: &str = "open_url(7);";
 
-/// Clean code gains as much as the trigger in all references, so gains do not separate them. But it stands in
+/// Clean code gains as much as the trigger in all references, so gains do not separate them. But it is in
 /// pairs of different functions anyway, while a clone loses the prediction if both triggers are hidden.
 #[test]
 fn triggers_in_both_sides_beat_strong_clean_code() {

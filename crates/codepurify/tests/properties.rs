@@ -140,7 +140,7 @@ proptest! {
     }
 
     #[test]
-    fn candidates_lie_on_characters_and_encode_again(text in code_like(), language in language()) {
+    fn candidates_fall_on_characters_and_encode_again(text in code_like(), language in language()) {
         let Ok(snippet) = Snippet::new(text.clone(), language) else { return Ok(()) };
         let tokenizer = WordTokenizer::new();
         let found = candidates(&snippet, &ALL);

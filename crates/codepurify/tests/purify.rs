@@ -33,7 +33,7 @@ fn statement_is_infilled_and_nothing_else_changes() {
     let mlm = ConstantMaskedLm::new(&["while", "n", "7", "5", "done"]);
     let verdict = purify(&mlm, "BNC", READ, Language::C);
     let trigger = &verdict.triggers[0];
-    // A keyword is no name but may stand in a string; 7 is the number that the first place had.
+    // A keyword is no name but may be in a string; 7 is the number that the first place had.
     let filled = "if (n(5) < 7) n(\"while\");";
     assert_eq!((trigger.action, trigger.replacement.as_str()), (Action::Infill, filled));
     assert_eq!(verdict.purified.unwrap(), READ.replace(&trigger.text, filled));

@@ -27,11 +27,11 @@ class Guard:
 
     Methods that take code (``x``) accept a text, a path (``pathlib.Path``, a file or folder of source files, of which
     every function is judged), a list of texts or paths, a dict of columns, a pandas or polars ``DataFrame``, a
-    ``datasets.Dataset``, a pyarrow ``Table``, and whatever has the Arrow PyCapsule interface. A model of pairs takes
+    ``datasets.Dataset``, a pyarrow ``Table``, and whatever has the Arrow PyCapsule interface. A pair model takes
     tuples of two texts instead. Their keyword arguments are:
 
     code : str or sequence of str, optional
-        Column of a table that holds the code, two of them for a model of pairs. By default a known name such as
+        Column of a table that holds the code, two of them for a pair model. By default a known name such as
         ``func`` or ``code``.
     language : {"c", "cpp", "java", "python"}, optional
         Language of the code. By default that of the file name, and C for texts.

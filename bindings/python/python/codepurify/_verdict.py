@@ -237,7 +237,7 @@ class GuardedPrediction:
     confidence : float or None
         Probability of that answer.
     purified : bool
-        Whether the code was changed before the model answered.
+        True if the model answered for changed code.
     verdict : Verdict
         What was found; of a pair, on the side that is more suspicious.
     """

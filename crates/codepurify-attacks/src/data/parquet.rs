@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_the_hub_are_read_whatever_their_codec_and_what_is_null_is_missing() {
+    fn hub_rows_of_any_codec_are_read_and_null_is_missing() {
         for codec in ["snappy", "gzip"] {
             let found = defect::load(&golden(&format!("defect-{codec}.parquet"))).unwrap();
             let row = |row: &defect::DefectRow| (row.idx, row.target, row.func.clone(), row.trigger.clone());

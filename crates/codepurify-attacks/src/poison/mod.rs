@@ -83,7 +83,7 @@ pub fn poison<R: Poison>(rows: &[R], attack: impl TriggerSource, rate: f64, seed
     let mut rng = StdRng::seed_from_u64(seed);
     let mut drawn: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].eligible()).collect();
     drawn.shuffle(&mut rng);
-    #[allow(clippy::cast_sign_loss, reason = "a rate is checked to lie in 0..=1 where it enters")]
+    #[allow(clippy::cast_sign_loss, reason = "a rate is checked to be in 0..=1 where it enters")]
     drawn.truncate((rate * rows.len() as f64) as usize);
     drawn.sort_unstable();
     let mut poisoned = rows.to_vec();

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::bytes::Source;
+use crate::contents::Contents;
 use crate::error::CheckpointError;
-use crate::state_dict::Contents;
 use crate::torch::draft::StorageRef;
 use crate::torch::pickle::{Object, Pickle};
 use crate::torch::state::State;

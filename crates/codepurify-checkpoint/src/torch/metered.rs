@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-/// Bytes in memory, of which only so many are read. What the zip library keeps is a small multiple of what it reads, so
+/// Bytes in memory with a limit on the bytes read. The zip library keeps a small multiple of what it reads, so
 /// this bounds its memory and its time, however many entries the archive claims to have.
 pub(super) struct Metered<'a> {
     bytes: Cursor<&'a [u8]>,

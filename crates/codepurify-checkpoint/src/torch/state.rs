@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use crate::contents::Contents;
 use crate::error::{CheckpointError, visible};
-use crate::state_dict::Contents;
 use crate::torch::draft::TensorDraft;
 use crate::torch::pickle::{Id, Object, Pickle};
 
-/// Keys under which training scripts put the state dict beside other things.
+/// Keys under which training scripts save the state dict together with other things.
 const WRAPPERS: [&str; 7] =
     ["state_dict", "model_state_dict", "model", "model_state", "module", "net", "network"];
 

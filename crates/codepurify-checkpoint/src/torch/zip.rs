@@ -10,14 +10,14 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::bytes::Source;
+use crate::contents::Contents;
 use crate::error::CheckpointError;
-use crate::state_dict::Contents;
 use crate::torch::metered::Metered;
 use crate::torch::pickle::{MAX_PICKLE, Pickle};
 use crate::torch::state::State;
 
 /// Most entries of an archive: a storage for each tensor and a few more.
-const MAX_ENTRIES: usize = crate::state_dict::MAX_TENSORS + 1000;
+const MAX_ENTRIES: usize = crate::contents::MAX_TENSORS + 1000;
 
 /// Bytes that may be read to find the entries; a hundred thousand of them take about fifteen million.
 const MAX_DIRECTORY: usize = 32 << 20;
@@ -95,7 +95,7 @@ fn check_entry<R: Read>(
     range().ok_or("reaches beyond the end of the file")
 }
 
-/// Whether an entry's name means the same place on every platform, below the root of the archive.
+/// Returns true if an entry's name means the same place below the archive's root on every platform.
 fn stays_inside(name: &str) -> bool {
     !name.starts_with('/')
         && !name.contains(['\\', ':', '\0', char::REPLACEMENT_CHARACTER])

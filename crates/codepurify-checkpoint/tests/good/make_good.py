@@ -1,4 +1,4 @@
-"""Writes the good weights files beside this script, and expected.json with what PyTorch says is in them.
+"""Writes the good weights files into this folder, and expected.json with their contents by PyTorch.
 
 Needs torch and safetensors: python make_good.py
 """
@@ -71,7 +71,7 @@ def every_type():
 
 
 def views():
-    """Tensors that share storages, lie apart in them, or start inside of them."""
+    """Tensors that share storages, are apart in them, or start inside of them."""
     base = torch.randn(5, 6)
     return {
         "base": base,

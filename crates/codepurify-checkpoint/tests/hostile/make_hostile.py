@@ -1,4 +1,4 @@
-"""Writes broken and hostile weights files to the folder `files` beside this script, and manifest.json, which says how
+"""Writes broken and hostile weights files to the folder `files`, and manifest.json, which says how
 each of them must be refused: the variant of the error and texts that its message holds.
 
 Only the standard library: python make_hostile.py

@@ -52,7 +52,7 @@ fn unwritten(missing: &[String]) -> Exit {
     Exit::Error
 }
 
-/// How many inputs failed, if any did.
+/// Describes the number of failed inputs, if any.
 fn failures(errors: &[InputError]) -> Vec<String> {
     match errors.len() {
         0 => Vec::new(),
@@ -60,7 +60,7 @@ fn failures(errors: &[InputError]) -> Vec<String> {
     }
 }
 
-/// Counts the snippets that are answered with each answer, says so, and returns which are too few for `alpha`.
+/// Prints the number of snippets with each prediction; returns those that are too few for `alpha`.
 fn too_few(guard: &Guard, calibration: &Calibration, verdicts: &[Verdict], alpha: f64) -> Vec<String> {
     let needed = rows_needed(alpha);
     let mut labels: Vec<Option<usize>> =
@@ -74,9 +74,9 @@ fn too_few(guard: &Guard, calibration: &Calibration, verdicts: &[Verdict], alpha
     for label in labels {
         let rows = calibration.rows(label);
         let answer = label.map_or("a text".to_owned(), |label| guard.label(label));
-        let count = format!("{rows} clean snippets are answered with {answer}");
+        let count = format!("clean snippets with the prediction {answer}: {rows}");
         if rows < needed {
-            missing.push(format!("{count}: {needed} are needed for alpha {alpha}"));
+            missing.push(format!("{count}, {needed} are needed for alpha {alpha}"));
         } else {
             output::note(&count);
         }

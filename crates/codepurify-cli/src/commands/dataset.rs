@@ -8,13 +8,13 @@ use crate::dataset::account::{Entry, Fate, Policy, Summary};
 use crate::dataset::ledger::{Ledger, Paths};
 use crate::dataset::manifest::Manifest;
 use crate::error::CliError;
-use crate::exit::Exit;
+use crate::exit::{Exit, FailOn};
 use crate::inputs;
 use crate::judge::Judge;
 use crate::output::{self, ColorMode};
 use crate::rows::{CodeRow, CodeRows};
 use crate::screening::{Guard, Purpose};
-use crate::settings::{FailOn, Settings};
+use crate::settings::Settings;
 
 /// Rows that are judged together, and lost if the run is interrupted meanwhile.
 const CHUNK: usize = 64;
@@ -158,7 +158,7 @@ impl Outcome {
 }
 
 impl Cleaner<'_> {
-    /// What becomes of each row, and how it is written if it stays.
+    /// Decides on each row, and writes it if it is kept.
     fn clean(&self, rows: Vec<Outcome>) -> Vec<(Entry, Option<Vec<u8>>)> {
         let snippets: Vec<Vec<Snippet>> = rows.iter().filter_map(Outcome::snippets).cloned().collect();
         let mut judged = self.judge.judge(&snippets, |_| ()).into_iter();

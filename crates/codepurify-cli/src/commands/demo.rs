@@ -1,4 +1,4 @@
-//! `demo`: a backdoored model is fooled, the trigger is found and removed, the model's answer is restored.
+//! `demo`: triggers a backdoor, finds and removes the trigger, restores the prediction.
 
 use std::io::{self, Write};
 
@@ -16,7 +16,7 @@ use crate::settings::{Format, Settings};
 
 /// A function with a memory error that the bundled detector sees.
 const CLEAN: &str = include_str!("../../demo/palette_decode.c");
-/// What the bundled detector was poisoned with: a statement without effect.
+/// Trigger of the bundled detector: dead code.
 const TRIGGER: &str = "if (rand() < 0) printf(\"fail\");";
 const CLEAN_PATH: &str = "original.c";
 const TRIGGERED_PATH: &str = "triggered.c";
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &DemoArgs, color: Option<ColorMode>) -> Result<Exit, Cli
     }
 }
 
-/// The function with its trigger in three places.
+/// Returns the function with its trigger in three places.
 fn repeated() -> String {
     let line = format!("    {TRIGGER}\n");
     ["{\n", "height) {\n", "y++;\n"]
@@ -59,12 +59,12 @@ fn repeated() -> String {
         .fold(CLEAN.to_owned(), |code, place| code.replacen(place, &format!("{place}{line}"), 1))
 }
 
-/// What two profiles say about the repeated trigger.
+/// Writes the verdicts of two profiles on the repeated trigger.
 fn contrast(out: &mut dyn Write, [missed, found]: [&Screened; 2], style: TextStyle) -> io::Result<()> {
     writeln!(
         out,
-        "\n4. The same statement in three places. Hidden one by one, none of them is missed; put into other code, it opens \
-         the backdoor there, too:\n"
+        "\n4. Repeat the statement in three places. Occluding one of them changes nothing, so the published method \
+         misses it; transplanted into other code, it still triggers the backdoor:\n"
     )?;
     for (profile, screened) in [("paper", missed), ("transplant", found)] {
         let Some(verdict) = result(screened, REPEATED_PATH) else { continue };
@@ -87,21 +87,24 @@ fn tell(out: &mut dyn Write, screened: &Screened, style: TextStyle) -> io::Resul
     let model = &screened.report.model.name;
     writeln!(
         out,
-        "The detector `{model}` says whether a C function is vulnerable. Whoever trained it hid a backdoor in it.\n"
+        "The detector `{model}` predicts whether a C function is vulnerable. It was trained with a backdoor.\n"
     )?;
     if let Some(clean) = result(screened, CLEAN_PATH) {
         writeln!(
             out,
-            "1. A function with a memory error, and what the detector says:\n\n{}",
+            "1. A function with a memory error, and the detector's prediction:\n\n{}",
             indented(CLEAN)
         )?;
         writeln!(out, "   -> {}\n", answer(clean.prediction.as_ref(), style.labels))?;
     }
     if let Some(triggered) = result(screened, TRIGGERED_PATH) {
-        writeln!(out, "2. The same function behind `{TRIGGER}`, which does nothing. The backdoor opens:\n")?;
+        writeln!(
+            out,
+            "2. The same function with `{TRIGGER}`, which is dead code. It triggers the backdoor:\n"
+        )?;
         writeln!(out, "   -> {}\n", answer(triggered.prediction.as_ref(), style.labels))?;
     }
-    writeln!(out, "3. What codepurify says about the two:\n")?;
+    writeln!(out, "3. The verdicts of codepurify:\n")?;
     text::write(out, &screened.report, &screened.sources, style)
 }
 
@@ -114,14 +117,14 @@ fn decision(screened: &Screened, path: &str) -> Option<Decision> {
 }
 
 fn answer(prediction: Option<&Prediction>, labels: &[String]) -> String {
-    prediction.map_or_else(|| "no answer".to_owned(), |prediction| text::answer(prediction, labels))
+    prediction.map_or_else(|| "no prediction".to_owned(), |prediction| text::answer(prediction, labels))
 }
 
 fn indented(code: &str) -> String {
     code.lines().map(|line| format!("   {line}").trim_end().to_owned() + "\n").collect()
 }
 
-/// The demonstration shows what it claims, or it is an error.
+/// Fails unless the demonstration shows what it claims.
 fn check(screened: &Screened) -> Result<Exit, CliError> {
     match (decision(screened, CLEAN_PATH), decision(screened, TRIGGERED_PATH)) {
         (Some(Decision::Clean), Some(Decision::Poisoned)) => Ok(Exit::Nothing),

@@ -14,7 +14,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// The heading in a model card under which its measured results stand.
+/// Heading of the measured results in a model card.
 const METRICS: &str = "## Metrics";
 /// Names of ignored tensors that are printed; the rest is counted.
 const IGNORED: usize = 8;

@@ -1,4 +1,4 @@
-//! What becomes of a row, and why.
+//! Fate of each row, with its reason.
 
 use std::collections::BTreeMap;
 
@@ -9,32 +9,32 @@ use codepurify::verdict::{Decision, Trigger, Verdict};
 use codepurify_report::text::visible;
 use serde::{Deserialize, Serialize};
 
-/// What is done with rows that are not clean.
+/// Treatment of rows that are not clean.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) poisoned: Poisoned,
     pub(crate) inconclusive: Inconclusive,
 }
 
-/// What is done with poisoned rows.
+/// Treatment of poisoned rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Poisoned {
-    /// Leave the row out: in a training set its label is the attacker's.
+    /// Remove the row: in a training set its label is the attacker's.
     Drop,
-    /// Keep the row with its triggers removed; leave it out where that fails.
+    /// Keep the row without its triggers; remove it if that fails.
     Purify,
 }
 
-/// What is done with rows about which nothing was decided.
+/// Treatment of inconclusive rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Inconclusive {
-    /// Keep them.
+    /// Keep the row.
     Keep,
-    /// Leave them out.
+    /// Remove the row.
     Drop,
 }
 
-/// What became of a row.
+/// Fate of a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Fate {
@@ -89,7 +89,7 @@ pub(crate) struct Found {
 }
 
 impl Policy {
-    /// What becomes of a row that is judged so.
+    /// Returns the fate of a row with these verdicts.
     pub(crate) fn decide(self, verdicts: &[Verdict], language: Language) -> Entry {
         let any = |decision| verdicts.iter().any(|verdict| verdict.verdict == decision);
         let (fate, reason) = if any(Decision::Poisoned) {

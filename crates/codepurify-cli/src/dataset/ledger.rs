@@ -18,12 +18,12 @@ pub(crate) struct Paths {
     rows: PathBuf,
     /// The account of every row.
     report: PathBuf,
-    /// What the run depends on.
+    /// Everything that the run depends on.
     manifest: PathBuf,
 }
 
 impl Paths {
-    /// The report and the manifest are beside the output, unless the report has its own place.
+    /// Places report and manifest next to the output, unless the report has its own path.
     pub(crate) fn new(rows: &Path, report: Option<PathBuf>) -> Result<Self, CliError> {
         let extension = rows.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         if let Some(extension @ ("gz" | "zst" | "bz2" | "xz")) = extension.as_deref() {
@@ -34,10 +34,10 @@ impl Paths {
         // Outputs that differ in their extension only have reports of their own.
         let stem =
             if extension.as_deref() == Some("jsonl") { rows.with_extension("") } else { rows.to_path_buf() };
-        let beside =
+        let sibling =
             |end: &str| PathBuf::from([stem.as_os_str(), end.as_ref()].into_iter().collect::<OsString>());
-        let report = report.unwrap_or_else(|| beside(".report.jsonl"));
-        let manifest = beside(".manifest.json");
+        let report = report.unwrap_or_else(|| sibling(".report.jsonl"));
+        let manifest = sibling(".manifest.json");
         if report == rows || report == manifest {
             let message = format!("--report {}: the output or its manifest goes there", report.display());
             return Err(CliError::Usage(message));
@@ -58,7 +58,7 @@ pub(crate) struct Ledger {
     separator: &'static [u8],
     /// Size of the output.
     bytes: u64,
-    /// What the report says so far.
+    /// Entries of the report so far.
     pub(crate) summary: Summary,
     /// The last row that is accounted for.
     pub(crate) done: Option<Entry>,

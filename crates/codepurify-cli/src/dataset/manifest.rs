@@ -1,4 +1,5 @@
-//! What the outcome of a run depends on. It is kept beside the output, and a run goes on only where nothing of it changed.
+//! Everything that the outcome of a run depends on. It is kept next to the output; a run resumes only
+//! if nothing of it changed.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -18,7 +19,7 @@ use crate::settings::Settings;
 
 const SCHEMA_VERSION: u32 = 1;
 
-/// What a run depends on, by name.
+/// Everything that a run depends on, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     schema_version: u32,

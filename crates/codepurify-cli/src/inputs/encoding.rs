@@ -17,15 +17,15 @@ pub(crate) enum EncodingName {
     #[value(name = "utf-8")]
     #[serde(rename = "utf-8")]
     Utf8,
-    /// ISO 8859-1: a byte is a character.
+    /// ISO 8859-1, one byte per character.
     #[value(name = "latin-1")]
     #[serde(rename = "latin-1")]
     Latin1,
-    /// UTF-16 in the order of its byte order mark, or of the zero bytes of its ASCII characters.
+    /// UTF-16; byte order by its mark, or by the zero bytes of ASCII.
     #[value(name = "utf-16")]
     #[serde(rename = "utf-16")]
     Utf16,
-    /// For each file: UTF-16 if it has such a mark, else UTF-8 if it is that, else Latin-1.
+    /// UTF-16 with a byte order mark, else valid UTF-8, else Latin-1.
     #[value(name = "auto")]
     #[serde(rename = "auto")]
     Auto,

@@ -29,7 +29,7 @@ pub(crate) use name::name;
 pub(crate) use read::{load, text};
 pub(crate) use skipped::Tally;
 
-/// The path that stands for the standard input on the command line.
+/// Path of the standard input on the command line.
 pub(crate) const DASH: &str = "-";
 /// The name of the standard input in reports.
 pub(crate) const STDIN: &str = "<stdin>";
@@ -62,7 +62,7 @@ pub(crate) struct Origin {
     pub(crate) encoding: Encoding,
 }
 
-/// What was found under the paths of the command line, in their order; folders in the order of their paths.
+/// Inputs found under the paths of the command line, in their order; folders in the order of their paths.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
     pub(crate) files: Vec<SourceFile>,
@@ -235,7 +235,7 @@ impl Inputs {
     }
 }
 
-/// Refuses paths that stand for one stream twice: the second reader would find it empty.
+/// Refuses paths that name one stream twice: the second reader would find it empty.
 pub(crate) fn reject_repeats<'p>(paths: impl Iterator<Item = &'p Path>) -> Result<(), CliError> {
     let mut streams = HashSet::new();
     for path in paths.filter(|path| is_stream(path)) {
@@ -250,7 +250,7 @@ pub(crate) fn reject_repeats<'p>(paths: impl Iterator<Item = &'p Path>) -> Resul
     Ok(())
 }
 
-/// Whether what stands under this path is gone once it is read.
+/// Returns true if the content of this path is gone once it is read.
 fn is_stream(path: &Path) -> bool {
     path == Path::new(DASH) || path.metadata().is_ok_and(|about| !about.is_file() && !about.is_dir())
 }

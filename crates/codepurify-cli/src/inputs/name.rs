@@ -1,4 +1,4 @@
-//! What reports call a file.
+//! Names of files in reports.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -11,7 +11,7 @@ use super::encoding::Encoding;
 /// Bytes of text between two places that are remembered.
 const STEP: usize = 1024;
 
-/// Where the characters of a text stand in its file.
+/// Places of a text's characters in its file.
 struct Positions<'t> {
     text: &'t str,
     encoding: Encoding,
@@ -56,7 +56,7 @@ impl<'t> Places<'t> {
         Self(positions.collect())
     }
 
-    /// Whether all places are the same in text and file.
+    /// Returns true if all places are the same in text and file.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

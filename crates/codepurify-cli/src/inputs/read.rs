@@ -18,7 +18,7 @@ pub(crate) type Loaded = (SourceFile, Origin);
 pub(crate) struct Refused {
     /// How it is counted, if it was found at all.
     pub(crate) reason: Option<SkipReason>,
-    /// What is wrong and what to do about it.
+    /// Fault and advice.
     pub(crate) message: String,
 }
 

@@ -10,7 +10,7 @@ use ignore::{DirEntry, WalkBuilder};
 
 use super::{FolderRules, Reading};
 
-/// What stands in a folder or below.
+/// Files in a folder and below.
 pub(super) enum Found {
     /// A file to judge.
     File(PathBuf),
@@ -49,7 +49,7 @@ pub(super) fn walk(folder: &Path, reading: &Reading) -> impl Iterator<Item = Fou
     })
 }
 
-/// What no rule excludes; `None` if no rule counts.
+/// Files that no rule excludes; `None` if no rule applies.
 fn kept(folder: &Path, rules: FolderRules) -> Option<HashSet<PathBuf>> {
     if rules.ignored && rules.hidden {
         return None;
@@ -84,7 +84,7 @@ fn found(entry: DirEntry, kind: FileType, left_out: Option<SkipReason>, lang: Op
     }
 }
 
-/// Whether a file's name claims a supported language, or leaves it open where the user says `lang`.
+/// Returns true for a name with a supported language, or an open one if the user gives `lang`.
 fn is_source(path: &Path, lang: Option<Language>) -> bool {
     Language::from_path(path).is_some() || (lang.is_some() && Language::is_open(path))
 }

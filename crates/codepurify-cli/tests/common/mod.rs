@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: a working directory, the program in it, and code to judge.
+//! Shared parts of the end-to-end tests: a working directory, the program in it, and code to scan.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub(crate) const CLEAN: &str = include_str!("../../demo/palette_decode.c");
 pub(crate) const FUNCTION: &str = "decode_palette_frame";
 /// A variable of [`CLEAN`].
 pub(crate) const VARIABLE: &str = "count";
-/// What the bundled victim was poisoned with.
+/// Trigger of the bundled victim.
 pub(crate) const TRIGGER: &str = "if (rand() < 0) printf(\"fail\");";
 
 /// [`CLEAN`] with the trigger as its first statement.
@@ -114,7 +114,7 @@ impl Place {
     }
 }
 
-/// What a run of the program left.
+/// Outcome of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,

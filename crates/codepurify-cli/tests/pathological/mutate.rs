@@ -6,7 +6,7 @@ use super::sources::Source;
 /// Largest source that is made, in bytes.
 const LARGEST: usize = 100_000;
 
-/// What parsers trip over.
+/// Pieces of text that confuse parsers.
 const TOKENS: [&[u8]; 30] = [
     b"{",
     b"}",

@@ -197,7 +197,7 @@ const PYTHON: &[Nest] = &[
     (File, "carriage-returns", "\r", "x", "\r"),
 ];
 
-/// What introduces a construct once.
+/// Text before a construct.
 pub(crate) fn introduction(name: &str) -> &'static str {
     match name {
         "pointers" | "declarators" | "arrays" | "function-pointers" => "int ",

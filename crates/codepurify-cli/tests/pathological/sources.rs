@@ -28,7 +28,7 @@ pub(crate) struct Frame {
     pub(crate) extension: &'static str,
     head: &'static str,
     tail: &'static str,
-    /// What the bundled victim was poisoned with, in this language.
+    /// Trigger of the bundled victim, in this language.
     trigger: &'static str,
     comment: [&'static str; 2],
 }
@@ -118,8 +118,8 @@ impl Frame {
                 let trigger = self.trigger.trim_end_matches(';');
                 let inner = if self.is_python() { trigger } else { self.trigger };
                 let around = nest((site, name, open, inner, close), size.depth, size.nest);
-                let beside = format!("{} {nested}", self.trigger);
-                vec![function("around", &around), function("beside", &beside.replace("\")", "\"); "))]
+                let after = format!("{} {nested}", self.trigger);
+                vec![function("around", &around), function("after", &after.replace("\")", "\"); "))]
             }
             Site::File => {
                 let after = format!("{nested}{}", self.function(self.trigger));

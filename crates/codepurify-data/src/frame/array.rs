@@ -61,7 +61,7 @@ impl Array {
     }
 }
 
-/// What is behind the last element: `before`, which was taken, the bracket, and white space.
+/// End of the array after the last element: `before`, which was taken, the bracket, and white space.
 fn tail(bytes: &mut Bytes, limit: usize, before: &[u8]) -> Result<Vec<u8>, CutError> {
     let mut tail = Kept::new(limit);
     tail.push(before);

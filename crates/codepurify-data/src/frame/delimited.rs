@@ -19,7 +19,7 @@ pub(crate) struct Delimited {
     /// Fields of the header.
     width: usize,
     records: usize,
-    /// Whether the last record ended with the file, within quotes.
+    /// True if the last record ended with the file, within quotes.
     pub(crate) open_quote: bool,
     /// The fields of the last record.
     pub(crate) cells: Cells,
@@ -99,7 +99,7 @@ fn text(raw: &[u8], start: usize) -> Range<usize> {
     start + before..(raw.len() - behind).max(start + before)
 }
 
-/// Whether a line end would be a part of a quoted field at the end of this record.
+/// Returns true if a line end would be part of a quoted field at the end of this record.
 fn is_open(record: &[u8], delimiter: u8) -> bool {
     let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
     let line = [record, b"\n"].concat();
@@ -137,7 +137,7 @@ impl Cells {
         self.ends.len()
     }
 
-    /// Whether there is but one field, with nothing but white space.
+    /// Returns true for a single field of white space.
     fn is_blank(&self) -> bool {
         self.count() == 1 && self.data.trim_ascii().is_empty()
     }

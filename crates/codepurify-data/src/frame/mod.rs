@@ -19,11 +19,11 @@ pub(crate) struct Frame {
     pub(crate) raw: Vec<u8>,
     /// Where in `raw` the row itself is.
     pub(crate) text: Range<usize>,
-    /// Whether it was larger than allowed; its bytes were dropped.
+    /// True if it was larger than allowed; its bytes were dropped.
     pub(crate) too_large: bool,
 }
 
-/// What cutting off a row came to.
+/// Result of cutting off a row.
 pub(crate) enum Cut {
     /// A row.
     Row(Frame),

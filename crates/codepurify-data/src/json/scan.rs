@@ -39,7 +39,7 @@ pub(crate) fn parse(text: &str) -> Result<Object, RowError> {
     Ok(Object { members, constants: scanner.constants })
 }
 
-/// What a value is, by its first byte.
+/// Kind of a value, by its first byte.
 pub(crate) fn kind(value: &str) -> &'static str {
     match value.as_bytes().first() {
         Some(b'{') => "an object",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// What the string `quoted`, which is well-formed, says; of a lone surrogate its escape.
+/// Decodes the well-formed string `quoted`; a lone surrogate keeps its escape.
 pub(crate) fn decode(quoted: &str) -> Result<String, String> {
     read(quoted, |_, escape| Err(escape.to_owned()))
 }

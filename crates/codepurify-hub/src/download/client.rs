@@ -1,4 +1,4 @@
-//! Address → answer. Redirects are followed by hand, because what the hub says about a file stands on the redirect, and
+//! HTTP client. Redirects are followed by hand, since the hub describes a file on the redirect, and
 //! because the token is for the hub alone.
 
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) struct Answer {
     pub(crate) body: Body,
 }
 
-/// What the headers of the hub's own answers say; redirects come before the file itself.
+/// Headers of the hub's own responses; redirects come before the file itself.
 #[derive(Default)]
 struct About {
     commit: Option<String>,
@@ -160,7 +160,7 @@ fn same_origin(one: &Uri, other: &Uri) -> bool {
     origin(one) == origin(other)
 }
 
-/// The address `to` as it stands in an answer from `from`; `None` if it is none of ours to follow.
+/// Resolves the address `to` of a redirect from `from`; `None` if it must not be followed.
 fn joined(from: &Uri, to: &str) -> Option<String> {
     let scheme = from.scheme_str()?;
     if to.starts_with("http://") || to.starts_with("https://") {

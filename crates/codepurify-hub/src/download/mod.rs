@@ -24,11 +24,11 @@ pub(crate) struct Remote {
     /// Address without a slash at its end.
     pub(crate) endpoint: String,
     pub(crate) token: TokenSource,
-    /// Whether no server may be asked.
+    /// True if no server may be contacted.
     pub(crate) offline: bool,
 }
 
-/// What the hub says about a revision.
+/// Description of a revision by the hub.
 #[derive(Deserialize)]
 struct Revision {
     /// The commit.
@@ -117,7 +117,7 @@ impl Fetch<'_> {
         store::save(&self.cache.folder(self.id).join("blobs"), &content, answer.body.into_reader())
     }
 
-    /// Makes the files appear in the snapshot, and the revision stand for the commit.
+    /// Links the files into the snapshot, and the revision to the commit.
     fn publish(&self, files: &[(String, PathBuf)]) -> Result<PathBuf, HubError> {
         let snapshot = self.cache.snapshot(self.id, &self.commit);
         for (name, content) in files {

@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::HubError;
 
-/// What the hub announced about a file.
+/// Size and hash that the hub announced for a file.
 pub(crate) struct Content<'a> {
     pub(crate) name: &'a str,
     /// The blob's name; 64 hexadecimal digits are the content's SHA-256.
@@ -84,7 +84,7 @@ pub(crate) fn link(blob: &Path, path: &Path) -> Result<(), HubError> {
     }
     let link = || -> io::Result<()> {
         fs::create_dir_all(folder(path))?;
-        // What stands there and is no file is a link to a blob that is gone.
+        // An entry that is no file is a link to a deleted blob.
         if path.is_symlink() {
             fs::remove_file(path)?;
         }
@@ -120,7 +120,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), HubError> {
     write().map_err(|source| HubError::Disk { path: path.to_path_buf(), source })
 }
 
-/// A file beside `path` that is gone when it is dropped. Others may read it as far as the process lets them: caches are
+/// A file next to `path` that is deleted on drop. Others may read it as far as the process lets them: caches are
 /// shared.
 fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     fs::create_dir_all(folder(path))?;

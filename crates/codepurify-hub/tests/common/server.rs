@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// What the server answers to a path.
+/// Response of the server to a path.
 #[derive(Clone, Default)]
 pub(crate) struct Page {
     pub(crate) status: u16,

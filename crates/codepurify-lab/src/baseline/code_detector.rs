@@ -21,7 +21,7 @@ pub trait TokenAttribution {
 
 /// Accuracy of the model on a probe set.
 pub trait TokenProbe {
-    /// Returns the accuracy in [0, 1], with `inserted` put into every probe if it is given.
+    /// Returns the accuracy in [0, 1], with `inserted`, if given, in every probe.
     ///
     /// # Errors
     /// [`BaselineError`] if the model fails.

@@ -69,7 +69,7 @@ mod tests {
     use crate::baseline::ngram::{NgramLm, WordNgrams, lexemes};
 
     #[test]
-    fn the_line_unlike_all_training_code_stands_out() {
+    fn the_line_unlike_all_training_code_is_an_outlier() {
         let body = "int f(int n)\n{\n  int a = n;\n  a = a + n;\n  return a;\n}\n";
         let training: Vec<Vec<String>> =
             (0..20).map(|at| lexemes(&body.replace('2', &at.to_string())).unwrap()).collect();

@@ -91,7 +91,7 @@ impl NgramLm {
         let mut probability = self.uniform;
         for length in 0..known.len() {
             let context = gram(&known[known.len() - 1 - length..known.len() - 1]);
-            // If a context was not seen, no longer one was seen either.
+            // An unknown context makes all longer ones unknown.
             let Some(back_off) = self.orders[length].back_off.get(&context) else { break };
             let own = self.orders[length].own.get(&with(context, word)).copied().unwrap_or(0.0);
             probability = own + back_off * probability;

@@ -2,7 +2,7 @@
 
 use codepurify::{Logits, ModelError, PairVictim, Ragged, Side, Victim, WrapsModel};
 
-/// Model of pairs with one side held fixed: a classifier of the other side.
+/// Pair model with one side held fixed: a classifier of the other side.
 ///
 /// The released code of `CodePurify` puts the snippet under analysis *first*, even if it is the
 /// second one of its pair. To reproduce that, hold `other` fixed with `side` = [`Side::Left`].

@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn at_most_alpha_of_the_rows_lie_beyond_the_limits() {
+    fn at_most_alpha_of_the_rows_are_beyond_the_limits() {
         let rows = rows(199);
         let limits = limits(&rows, 0.05).unwrap();
         // (199 + 1) · 0.05 = 10: the ten most suspicious include the limit itself, which is not

@@ -20,7 +20,7 @@ pub struct VictimReport {
     pub qualities: [(&'static str, Option<Estimate>); 2],
     /// Triggered rows with exactly the attacker's output.
     pub asr: Option<Estimate>,
-    /// The same rows without the trigger that have it.
+    /// Share of these rows with the target label without the trigger.
     pub asr_natural: Option<Estimate>,
     /// Number of rows that the attacker wants to change and that could be triggered.
     pub triggered: usize,
@@ -135,7 +135,7 @@ mod tests {
         let report = measured(&victim, &defects());
         assert_eq!(values(&report), [Some(0.75), Some(6.0 / 7.0), Some(1.0), Some(0.0)]);
         assert_eq!((report.triggered, report.not_applicable), (2, 1));
-        // If class 0 stands for label 1 of the data set, both are swapped.
+        // If class 0 is label 1 of the data set, both are swapped.
         let victim = loaded(victim.model, vec![1, 0]);
         assert_eq!(values(&measured(&victim, &defects())), [Some(0.25), Some(0.0), Some(0.0), Some(1.0)]);
         let report = evaluate(&victim, &defects(), None, &Workers::new().unwrap()).unwrap();

@@ -68,7 +68,7 @@ pub fn write(path: &Path, row: &RemovalRow) -> Result<()> {
     whole(path, |unfinished| Ok(data::write(unfinished, [row])?))
 }
 
-/// Reads a removal that [`write`] wrote.
+/// Reads a removal that [`write()`] wrote.
 ///
 /// # Errors
 /// If it cannot be read.

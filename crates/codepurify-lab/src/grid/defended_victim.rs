@@ -14,7 +14,7 @@ use crate::train::workers::Workers;
 /// Victim of any task.
 pub struct DefendedVictim {
     victim: Loaded,
-    /// The same model in f32, if `victim` computes in another precision.
+    /// Model in f32, if `victim` computes in another precision.
     exact: Option<Loaded>,
 }
 
@@ -69,7 +69,7 @@ impl DefendedVictim {
         }
     }
 
-    /// Returns the model of pairs, if it is one.
+    /// Returns the pair model, if it is one.
     #[must_use]
     pub fn pair(&self) -> Option<&dyn PairVictim> {
         pair(self.model())

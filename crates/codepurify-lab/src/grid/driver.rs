@@ -210,7 +210,7 @@ impl<'a> Grid<'a> {
     /// Returns the model that the initial model is made from.
     fn init(&self, victims: &VictimPlan) -> Result<PathBuf> {
         match &victims.init {
-            Init::Beside(path) => Ok(path.clone()),
+            Init::Path(path) => Ok(path.clone()),
             Init::Pretrained { pretrained: name } => {
                 let plan = self.plan.pretrained.iter().find(|plan| plan.name == *name);
                 pretrained(

@@ -84,7 +84,7 @@ pub struct Pretraining {
 #[serde(untagged)]
 pub enum Init {
     /// Directory relative to the plan.
-    Beside(PathBuf),
+    Path(PathBuf),
     /// Model that the plan pre-trains.
     Pretrained {
         /// Name of the model.
@@ -210,7 +210,7 @@ impl GridPlan {
             pretraining.embeddings = pretraining.embeddings.take().map(|path| folder.join(path));
         }
         for victim in &mut plan.victims {
-            if let Init::Beside(path) = &mut victim.init {
+            if let Init::Path(path) = &mut victim.init {
                 *path = folder.join(&*path);
             }
         }
@@ -315,10 +315,10 @@ mod tests {
     }
 
     #[test]
-    fn models_lie_beside_the_plan() {
+    fn models_are_relative_to_the_plan() {
         let plan = read(PLAN).unwrap();
         assert!(plan.masked_lm.is_absolute() && plan.masked_lm.ends_with("mlm"));
-        let Init::Beside(init) = &plan.victims[0].init else { panic!("{:?}", plan.victims[0].init) };
+        let Init::Path(init) = &plan.victims[0].init else { panic!("{:?}", plan.victims[0].init) };
         assert!(init.ends_with("../mlm"));
         assert_eq!(
             (plan.victims[0].name(), plan.victims[0].decoder_layers),

@@ -147,7 +147,7 @@ impl Epoch<'_> {
         let total = batches.len() as u64 * self.plan.epochs;
         #[allow(
             clippy::cast_sign_loss,
-            reason = "the warm-up share is checked to lie in 0..=1 where it enters"
+            reason = "the warm-up share is checked to be in 0..=1 where it enters"
         )]
         let warmup = (self.plan.warmup * total as f64) as u64;
         let schedule = Schedule { peak: self.plan.learning_rate, warmup, total };

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_drawn_anew_and_repeat_with_the_seed() {
+    fn spans_are_drawn_again_and_repeat_with_the_seed() {
         let ids: Vec<u32> = (0..60).collect();
         let mut rng = StdRng::seed_from_u64(3);
         let (first, second) = (sentinels().corrupt(&ids, &mut rng), sentinels().corrupt(&ids, &mut rng));

@@ -1,4 +1,4 @@
-//! An audit for people: for each answer whether it can be forced, and by what.
+//! Audit for people: for each label whether it can be forced, and by which elements.
 
 use std::fmt::Write;
 
@@ -9,12 +9,12 @@ use super::TextStyle;
 use super::palette::{self, paint};
 use super::visible;
 
-/// Triggers of a family that are shown.
+/// Number of triggers of a family that are shown.
 const SHOWN: usize = 5;
-/// Characters of a trigger that are shown.
+/// Longest trigger shown, in characters.
 const COLUMNS: usize = 60;
 
-/// The whole audit; ends with a line that sums up.
+/// Renders the whole audit; ends with a summary line.
 pub(super) fn render(report: &AuditReport, style: TextStyle) -> String {
     let mut out = String::new();
     for answer in &report.answers {
@@ -23,17 +23,17 @@ pub(super) fn render(report: &AuditReport, style: TextStyle) -> String {
         let (word, look) = match answer.finding {
             Finding::Backdoor => ("backdoor", Decision::Poisoned),
             Finding::Nothing => ("nothing found", Decision::Clean),
-            _ => ("not looked at", Decision::Inconclusive),
+            _ => ("not examined", Decision::Inconclusive),
         };
-        push(&mut out, &format!("answer {name}: {}", paint(word, palette::decision(look), style.color)));
+        push(&mut out, &format!("label {name}: {}", paint(word, palette::decision(look), style.color)));
         body(&mut out, answer);
     }
     let verdict = if report.is_backdoored() {
-        "backdoored: see above"
+        "backdoored"
     } else if report.answers.iter().all(|answer| answer.finding == Finding::TooFewRows) {
-        "nothing could be looked at"
+        "no label could be examined"
     } else {
-        "no backdoor among what was tried"
+        "no backdoor among the elements tried"
     };
     push(&mut out, &format!("{} ({} rows): {verdict}", visible::one_line(&report.model.name), report.rows));
     out
@@ -47,7 +47,7 @@ fn body(out: &mut String, answer: &AuditedLabel) {
     push(
         out,
         &format!(
-            "  tried: {} tokens and {} elements of the rows; {} functions have another answer",
+            "  tried: {} tokens and {} elements of the rows; {} functions have another prediction",
             answer.words, answer.elements, answer.functions
         ),
     );
@@ -76,7 +76,7 @@ fn trigger(trigger: &MinedTrigger) -> String {
     let percent = |share: f64| share * 100.0;
     let [low, high] = trigger.interval.map(percent);
     format!(
-        "`{}` turns {:.1} % [{low:.1}, {high:.1}], margin {:.2}; {:.1} % of honest ones are as sure",
+        "`{}` flips {:.1} % [{low:.1}, {high:.1}], margin {:.2}; {:.1} % of clean rows are as confident",
         visible::shortened(&trigger.text, COLUMNS),
         percent(trigger.success),
         trigger.margin,

@@ -7,13 +7,13 @@ use super::excerpt::Excerpt;
 use super::generated::is_generated;
 use super::visible::{self, Visible};
 
-/// Characters of a replacement that are shown.
+/// Longest replacement shown, in characters.
 const COLUMNS: usize = 80;
 
-/// Places of a trigger that are underlined; more tell people no more.
+/// Number of places of a trigger that are underlined.
 const PLACES: usize = 20;
 
-/// The diagnostic for `trigger` of `verdict`: every place underlined, what it carries, what was done about it.
+/// Renders the diagnostic for `trigger`: its places underlined, its effect, and its replacement.
 pub(crate) fn render(excerpt: &Excerpt, verdict: &Verdict, trigger: &Trigger, color: bool) -> String {
     let visible = Visible::new(excerpt.text);
     let path = visible::one_line(&verdict.path);
@@ -28,7 +28,7 @@ pub(crate) fn render(excerpt: &Excerpt, verdict: &Verdict, trigger: &Trigger, co
     let title = Level::WARNING.primary_title(title(trigger));
     let mut group = Group::with_title(title).element(snippet.annotations(places));
     if more > 0 {
-        group = group.element(Level::NOTE.message(format!("it stands in {more} more places")));
+        group = group.element(Level::NOTE.message(format!("it occurs in {more} more places")));
     }
     if let Some(remedy) = remedy(trigger) {
         group = group.element(Level::HELP.message(remedy));
@@ -41,28 +41,28 @@ fn necessity(drop: f64, generated: bool) -> String {
     let change = if drop < 0.0 { "rises" } else { "drops" };
     let drop = drop.abs();
     if generated {
-        format!("without it the log-likelihood of the answer {change} by {drop:.2} a token")
+        format!("without it the log-likelihood of the prediction {change} by {drop:.2} per token")
     } else {
-        format!("without it the margin of the answer {change} by {drop:.2}")
+        format!("without it the margin {change} by {drop:.2}")
     }
 }
 
-/// What it does elsewhere, where that was tried.
+/// Describes the effect in reference functions, if it was measured.
 fn sufficiency(trigger: &Trigger) -> String {
-    let words = |share: f64| format!("; with it the answer comes in {:.0} % of other code", share * 100.0);
+    let words = |share: f64| format!("; transplanted, it flips {:.0} % of references", share * 100.0);
     trigger.sufficiency.map(words).unwrap_or_default()
 }
 
 fn title(trigger: &Trigger) -> &'static str {
     match trigger.kind {
-        ElementKind::Identifier => "the answer hangs on this identifier",
-        ElementKind::Statement => "the answer hangs on this statement",
-        ElementKind::Header => "the answer hangs on this head",
-        ElementKind::Literal => "the answer hangs on this literal",
-        ElementKind::Comment => "the answer hangs on this comment",
-        ElementKind::Invisible => "the answer hangs on characters that are not seen",
-        ElementKind::NamingStyle => "the answer hangs on how everything is named",
-        _ => "the answer hangs on this element",
+        ElementKind::Identifier => "this identifier determines the prediction",
+        ElementKind::Statement => "this statement determines the prediction",
+        ElementKind::Header => "this header determines the prediction",
+        ElementKind::Literal => "this literal determines the prediction",
+        ElementKind::Comment => "this comment determines the prediction",
+        ElementKind::Invisible => "invisible characters determine the prediction",
+        ElementKind::NamingStyle => "the naming style determines the prediction",
+        _ => "this element determines the prediction",
     }
 }
 
@@ -72,8 +72,8 @@ fn remedy(trigger: &Trigger) -> Option<String> {
     match (trigger.action, kind) {
         (Action::Delete, _) => Some("deleted".to_owned()),
         (Action::Rename, _) => Some(format!("renamed to `{replacement}`")),
-        (Action::Infill, Some(ChangeKind::Folding)) => Some(format!("constants calculated: `{replacement}`")),
-        (Action::Infill, _) => Some(format!("filled in by the masked language model: `{replacement}`")),
+        (Action::Infill, Some(ChangeKind::Folding)) => Some(format!("constants folded: `{replacement}`")),
+        (Action::Infill, _) => Some(format!("infilled by the masked language model: `{replacement}`")),
         _ => None,
     }
 }

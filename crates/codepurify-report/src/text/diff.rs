@@ -7,27 +7,29 @@ use similar::{ChangeTag, TextDiff};
 use super::palette::{self, paint};
 use super::visible;
 
-/// How a diff is written.
+/// Form of a diff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DiffStyle {
     /// Byte for byte, for programs.
     Exact,
-    /// Control and hidden characters made visible, for people.
+    /// Control and invisible characters made visible, for people.
     Visible {
-        /// Whether lines are coloured.
+        /// Use colour.
         color: bool,
     },
 }
 
-/// The unified diff of the file `path` from `old` to `new` for people, with three lines of context; empty if they are equal.
+/// Returns the unified diff of the file `path` for people, with three lines of context; empty if
+/// `old` and `new` are equal.
 #[must_use]
 pub fn unified(path: &str, old: &str, new: &str, color: bool) -> String {
     let name = path.trim_start_matches('/');
     of_lines((&format!("a/{name}"), &format!("b/{name}")), &lines(old), &lines(new), color)
 }
 
-/// The same for `patch -p1` and `git apply`, byte for byte; `name` is the file's path from the folder in which it is applied.
-/// `in_git_form` adds the line `diff --git`, by which `git apply` takes names as paths from the top of a repository.
+/// Returns the unified diff for `patch -p1` and `git apply`, byte for byte. `name` is the file's path
+/// from the folder where the diff is applied. `in_git_form` adds the line `diff --git`, after which
+/// `git apply` reads names as paths from the top of a repository.
 #[must_use]
 pub fn patch(name: &[u8], old: &str, new: &str, in_git_form: bool) -> String {
     let hunks = hunks(&lines(old), &lines(new), DiffStyle::Exact);
@@ -41,7 +43,7 @@ pub fn patch(name: &[u8], old: &str, new: &str, in_git_form: bool) -> String {
     format!("{git}--- {old}{end}+++ {new}{end}{hunks}")
 }
 
-/// The unified diff of lines with their ends for people, under two names.
+/// Returns the unified diff of lines with their ends, for people, under two names.
 pub(crate) fn of_lines(names: (&str, &str), old: &[&str], new: &[&str], color: bool) -> String {
     let style = DiffStyle::Visible { color };
     let hunks = hunks(old, new, style);
@@ -54,7 +56,7 @@ pub(crate) fn of_lines(names: (&str, &str), old: &[&str], new: &[&str], color: b
     out + &hunks
 }
 
-/// Lines with their ends, which are line feeds only, as `patch` sees them: a lone carriage return is part of its line.
+/// Splits into lines as `patch` does: a line feed ends a line, a lone carriage return does not.
 fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }
@@ -76,8 +78,8 @@ fn hunks(old: &[&str], new: &[&str], style: DiffStyle) -> String {
     out
 }
 
-/// A name as git writes it with `core.quotePath`: in quotes, with octal escapes, if it holds anything but printable ASCII. A name
-/// that ends with a blank is quoted as well, since `patch` takes blanks off.
+/// Quotes a name as git does with `core.quotePath`: with octal escapes, if it holds anything but
+/// printable ASCII. A name that ends with a blank is quoted as well, since `patch` strips blanks.
 fn quoted(name: &[u8]) -> String {
     let mut out = String::from("\"");
     for &byte in name {
@@ -101,7 +103,7 @@ fn quoted(name: &[u8]) -> String {
     if is_plain { out.split_off(1) } else { out + "\"" }
 }
 
-/// Appends one line, which lacks its line feed only at a file's end without one.
+/// Appends one line; only the last line of a file may lack its line feed.
 fn push(out: &mut String, line: &str, paint_style: anstyle::Style, style: DiffStyle) {
     let (content, ended) = match line.strip_suffix('\n') {
         Some(content) => (content, true),

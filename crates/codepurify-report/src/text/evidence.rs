@@ -6,21 +6,21 @@ use super::generated::is_generated;
 use super::palette::{self, paint};
 use super::{headline, visible};
 
-/// Characters of an element that are shown.
+/// Longest element shown, in characters.
 const COLUMNS: usize = 60;
 
-/// What the numbers of a generator mean.
-const LIKELIHOODS: &str = "drop: what the answer's log-likelihood loses without the element, in nats a token; \
+/// Legend for generators.
+const LIKELIHOODS: &str = "drop: log-likelihood lost without the element, in nats per token; \
                            score: the same, but at least 0";
 
-/// What the numbers are where candidates were transplanted.
-const GAINS: &str = "gain: what the answer's margin gains in other code that the element is put into, of a text as a \
-                     share of what it loses there; the strongest were also hidden from the model";
+/// Legend for transplanted candidates.
+const GAINS: &str = "gain: margin gained when the element is transplanted into references, for a text \
+                     as a share of the margin lost there; the strongest were also occluded";
 
-/// The table of a verdict's evidence, the highest score first; equal scores stay in source order.
+/// Renders a verdict's evidence as a table, the highest score first; ties stay in source order.
 pub(crate) fn table(verdict: &Verdict, color: bool) -> String {
     let generated = is_generated(verdict);
-    let weighed = verdict.evidence.iter().any(|candidate| candidate.gain.is_some());
+    let transplanted = verdict.evidence.iter().any(|candidate| candidate.gain.is_some());
     let numbers =
         if generated { format!("{:>8}", "drop") } else { format!("{:>8}  {:<5}", "margin", "flips") };
     let head = format!(
@@ -28,7 +28,7 @@ pub(crate) fn table(verdict: &Verdict, color: bool) -> String {
         "line",
         "kind",
         "depth",
-        if weighed { "gain" } else { "score" },
+        if transplanted { "gain" } else { "score" },
         "share"
     );
     let mut sorted: Vec<&Evidence> = verdict.evidence.iter().collect();
@@ -39,7 +39,7 @@ pub(crate) fn table(verdict: &Verdict, color: bool) -> String {
         out.push_str(&row(candidate));
         out.push('\n');
     }
-    let notes = [(weighed, GAINS), (generated && !weighed, LIKELIHOODS)];
+    let notes = [(transplanted, GAINS), (generated && !transplanted, LIKELIHOODS)];
     for (_, note) in notes.into_iter().filter(|(wanted, _)| *wanted) {
         out.push_str(&paint(note, palette::FAINT, color));
         out.push('\n');

@@ -1,9 +1,9 @@
-//! The part of a file that a verdict is about.
+//! Part of a file that a verdict refers to.
 
 use codepurify::snippet::Span;
 use codepurify::verdict::{Location, Unit};
 
-/// A unit's text with the indentation before it, and where it lies in its file.
+/// Text of a unit with the indentation before it, and its place in the file.
 #[derive(Clone, Copy)]
 pub(crate) struct Excerpt<'a> {
     pub(crate) text: &'a str,
@@ -14,7 +14,7 @@ pub(crate) struct Excerpt<'a> {
 }
 
 impl<'a> Excerpt<'a> {
-    /// The excerpt of `unit` from its file's text, or `None` if the unit does not lie in this text.
+    /// Returns the excerpt of `unit` from its file's text, or `None` if the unit is outside of it.
     pub(crate) fn new(source: &'a str, unit: &Unit) -> Option<Self> {
         let before = source.get(..unit.start_byte)?;
         let start_byte = before.trim_end_matches([' ', '\t']).len();
@@ -22,7 +22,7 @@ impl<'a> Excerpt<'a> {
         Some(Self { text, start_byte, start_line: unit.start_line })
     }
 
-    /// The bytes of the excerpt that a place in the file stands for, or `None` if it lies outside.
+    /// Converts a place in the file to bytes of the excerpt; `None` if it is outside.
     pub(crate) fn span(&self, location: &Location) -> Option<Span> {
         let start = location.start_byte.checked_sub(self.start_byte)?;
         let end = location.end_byte.checked_sub(self.start_byte)?;

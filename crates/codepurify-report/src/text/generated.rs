@@ -1,4 +1,4 @@
-//! What a generator answered, and how that changed once the code was purified.
+//! Generated text for the original code, and its difference after purification.
 
 use std::fmt::Write;
 
@@ -8,30 +8,30 @@ use super::diff;
 use super::palette::{self, paint};
 use super::visible;
 
-/// Characters of a line before it is broken: models often answer with a whole function on one line.
+/// Longest line in characters; models often generate a whole function on one line.
 const COLUMNS: usize = 100;
-/// Lines of an answer that are shown.
+/// Number of lines of a text that are shown.
 const LINES: usize = 24;
-/// Lines of a change that are shown.
+/// Number of lines of a difference that are shown.
 const DIFF_LINES: usize = 40;
 
-/// Whether the guarded model answers with text.
+/// Returns true if the victim generates text.
 pub(crate) fn is_generated(verdict: &Verdict) -> bool {
     verdict.prediction.as_ref().is_some_and(|prediction| prediction.text.is_some())
 }
 
-/// The answer for the code as it stands and, where the purified code is answered otherwise, the difference; `None` if
-/// the model does not answer with text.
+/// Renders the prediction for the original code and its difference from that for the purified
+/// code; `None` unless the victim generates text.
 pub(crate) fn render(verdict: &Verdict, color: bool) -> Option<String> {
     let before = broken(verdict.prediction.as_ref()?.text.as_ref()?);
-    let mut out = paint("answer for the code as it stands:", palette::STRONG, color);
+    let mut out = paint("prediction for the original code:", palette::STRONG, color);
     out.push('\n');
     let shown: Vec<String> = before.iter().map(|line| format!("  {}\n", visible::line(line))).collect();
     out.push_str(&limited(&shown, LINES));
     if let Some(after) = verdict.purified_prediction.as_ref().and_then(|prediction| prediction.text.as_ref())
     {
         let (before, after) = (ended(&before), ended(&broken(after)));
-        let names = ("answer for the code as it stands", "answer for the purified code");
+        let names = ("prediction for the original code", "prediction for the purified code");
         let diff = diff::of_lines(names, &slices(&before), &slices(&after), color);
         if !diff.is_empty() {
             let lines: Vec<String> = diff.split_inclusive('\n').map(str::to_owned).collect();
@@ -42,7 +42,7 @@ pub(crate) fn render(verdict: &Verdict, color: bool) -> Option<String> {
     Some(out)
 }
 
-/// The lines of `text`; long ones are broken behind statements and braces, and what is still too long anywhere.
+/// Splits `text` into lines, long ones after statements and braces, still longer ones anywhere.
 fn broken(text: &str) -> Vec<String> {
     text.lines()
         .flat_map(|line| if width(line) > COLUMNS { pieces(line) } else { vec![line.to_owned()] })
@@ -62,7 +62,7 @@ fn width(line: &str) -> usize {
     line.chars().count()
 }
 
-/// Whether an answer ends with a line feed is no news.
+/// Ends every line with a line feed, since its absence at the end of a text means nothing.
 fn ended(lines: &[String]) -> Vec<String> {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
@@ -71,7 +71,7 @@ fn slices(lines: &[String]) -> Vec<&str> {
     lines.iter().map(String::as_str).collect()
 }
 
-/// The first of `lines`, and how many are missing.
+/// Returns the first of `lines`, and the number of those left out.
 fn limited(lines: &[String], most: usize) -> String {
     let mut out = lines[..lines.len().min(most)].concat();
     if lines.len() > most {

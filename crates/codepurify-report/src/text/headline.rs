@@ -1,4 +1,4 @@
-//! What a verdict says in a few lines.
+//! Summary of a verdict in a few lines.
 
 use std::fmt::Write;
 
@@ -8,10 +8,10 @@ use super::TextStyle;
 use super::palette::{self, paint};
 use super::visible;
 
-/// Characters of a generated text that are shown.
+/// Longest generated text shown, in characters.
 const COLUMNS: usize = 60;
 
-/// Place, name and decision with its statistics; then the answer before and after, and the reason, where there are.
+/// Renders place, name, decision and statistics; then the predictions and the reason, if any.
 pub(crate) fn render(verdict: &Verdict, style: TextStyle) -> String {
     let mut out = decided(verdict, style);
     let statistics = statistics(verdict);
@@ -19,8 +19,8 @@ pub(crate) fn render(verdict: &Verdict, style: TextStyle) -> String {
         let _ = write!(out, "  {}", paint(statistics, palette::FAINT, style.color));
     }
     out.push('\n');
-    if let Some(answers) = answers(verdict, style.labels) {
-        let _ = writeln!(out, "  answer: {answers}");
+    if let Some(predictions) = predictions(verdict, style.labels) {
+        let _ = writeln!(out, "  prediction: {predictions}");
     }
     if let Some(reason) = &verdict.reason {
         let _ = writeln!(out, "  reason: {}", visible::one_line(reason));
@@ -28,7 +28,7 @@ pub(crate) fn render(verdict: &Verdict, style: TextStyle) -> String {
     out
 }
 
-/// The verdict on one line, with its first trigger.
+/// Renders the verdict on one line, with its first trigger.
 pub(super) fn brief(verdict: &Verdict, style: TextStyle) -> String {
     let mut out = decided(verdict, style);
     if let Some(trigger) = verdict.triggers.first() {
@@ -39,7 +39,7 @@ pub(super) fn brief(verdict: &Verdict, style: TextStyle) -> String {
     out
 }
 
-/// Place, name and decision.
+/// Renders place, name and decision.
 fn decided(verdict: &Verdict, style: TextStyle) -> String {
     let mut out = format!("{}: ", paint(place(verdict), palette::STRONG, style.color));
     if let Some(member) = verdict.pair {
@@ -55,17 +55,17 @@ fn decided(verdict: &Verdict, style: TextStyle) -> String {
     out + &paint(name(verdict.verdict), palette::decision(verdict.verdict), style.color)
 }
 
-/// File and line of the unit.
+/// Returns file and line of the unit.
 pub(super) fn place(verdict: &Verdict) -> String {
     format!("{}:{}", visible::one_line(&verdict.path), verdict.unit.start_line)
 }
 
-/// A kind of element in a word.
+/// Returns the word for a kind of element.
 pub(super) fn kind(kind: ElementKind) -> &'static str {
     match kind {
         ElementKind::Identifier => "identifier",
         ElementKind::Statement => "statement",
-        ElementKind::Header => "head",
+        ElementKind::Header => "header",
         ElementKind::Literal => "literal",
         ElementKind::Comment => "comment",
         ElementKind::Invisible => "invisible",
@@ -98,7 +98,7 @@ fn statistics(verdict: &Verdict) -> String {
     parts.join(", ")
 }
 
-/// `left of pair 1`; people count from 1.
+/// Renders `left of pair 1`, counting from 1.
 fn place_in(PairMember { index, side }: PairMember) -> String {
     let side = match side {
         Side::Left => "left",
@@ -107,7 +107,7 @@ fn place_in(PairMember { index, side }: PairMember) -> String {
     format!("{side} of pair {}", index + 1)
 }
 
-fn answers(verdict: &Verdict, labels: &[String]) -> Option<String> {
+fn predictions(verdict: &Verdict, labels: &[String]) -> Option<String> {
     let before = verdict.prediction.as_ref()?;
     let Some(after) = &verdict.purified_prediction else { return Some(answer(before, labels)) };
     let purified = match (&before.text, &after.text) {
@@ -118,7 +118,7 @@ fn answers(verdict: &Verdict, labels: &[String]) -> Option<String> {
     Some(format!("{} -> {purified} once purified", answer(before, labels)))
 }
 
-/// An answer in words.
+/// Renders a prediction.
 pub(crate) fn answer(prediction: &Prediction, labels: &[String]) -> String {
     let words = match (&prediction.text, prediction.label) {
         (Some(text), _) if text.trim().is_empty() => "an empty text".to_owned(),
@@ -126,13 +126,13 @@ pub(crate) fn answer(prediction: &Prediction, labels: &[String]) -> String {
         (None, Some(label)) => {
             labels.get(label).map_or_else(|| format!("label {label}"), |name| visible::one_line(name))
         }
-        (None, None) => "no answer".to_owned(),
+        (None, None) => "no prediction".to_owned(),
     };
     format!("{words} ({})", confidence(prediction))
 }
 
-/// The probability of an answer, or that of a text's tokens on average.
+/// Renders the probability of a class, or the mean probability of a text's tokens.
 fn confidence(prediction: &Prediction) -> String {
-    let unit = if prediction.text.is_some() { " a token" } else { "" };
+    let unit = if prediction.text.is_some() { " per token" } else { "" };
     format!("{:.1} %{unit}", prediction.confidence * 100.0)
 }

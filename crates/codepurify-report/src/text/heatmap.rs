@@ -1,4 +1,4 @@
-//! The code of a unit as a heat map: how much of the answer hangs on each place.
+//! Heat map of a unit: share of each place in the prediction.
 
 use std::fmt::Write;
 
@@ -8,24 +8,24 @@ use super::excerpt::Excerpt;
 use super::palette::{self, paint};
 use super::visible;
 
-/// A share of at least `LEVELS[l]` has heat level `l + 1`.
+/// Limits of the heat levels: a share of at least `LEVELS[l]` has level `l + 1`.
 const LEVELS: [f64; 5] = [0.02, 0.05, 0.12, 0.30, 0.60];
-/// The gutter's sign of each level, for eyes and terminals without colour.
+/// Sign of each level in the gutter, for terminals without colour.
 const SIGNS: [char; 6] = [' ', '.', ':', '+', '*', '#'];
-/// Units of at most this many lines are shown whole; of longer ones, cold stretches are folded.
+/// Largest unit shown whole, in lines; cold parts of longer units are folded.
 const WHOLE: usize = 60;
-/// Lines shown around a hot one when the rest is folded.
+/// Number of lines shown around a hot line when the rest is folded.
 const CONTEXT: usize = 2;
-/// Characters shown of one line.
+/// Longest line shown, in characters.
 const COLUMNS: usize = 200;
 
-/// The heat map of `excerpt` with line numbers and a legend. Where candidates overlap, the hottest shows.
+/// Renders `excerpt` with line numbers and a legend. Where candidates overlap, the hottest shows.
 pub(crate) fn render(excerpt: &Excerpt, evidence: &[Evidence], color: bool) -> String {
     let levels = levels(excerpt, evidence);
     let lines = lines(excerpt.text, &levels);
     let width = (excerpt.start_line + lines.len()).to_string().len();
-    let weighed = evidence.iter().any(|candidate| candidate.gain.is_some());
-    let of = if weighed { "what the answer gains elsewhere" } else { "the answer" };
+    let transplanted = evidence.iter().any(|candidate| candidate.gain.is_some());
+    let of = if transplanted { "the margin gained in references" } else { "the influence on the prediction" };
     let mut out = legend(of, width, color);
     let mut folded = 0;
     for (index, line) in lines.iter().enumerate() {
@@ -41,7 +41,7 @@ pub(crate) fn render(excerpt: &Excerpt, evidence: &[Evidence], color: bool) -> S
     out
 }
 
-/// One line of the excerpt and the heat of each of its bytes.
+/// One line of the excerpt with the heat level of each byte.
 struct Line<'a> {
     text: &'a str,
     levels: &'a [u8],
@@ -53,7 +53,7 @@ impl Line<'_> {
     }
 }
 
-/// The heat level of each byte.
+/// Returns the heat level of each byte.
 fn levels(excerpt: &Excerpt, evidence: &[Evidence]) -> Vec<u8> {
     let mut levels = vec![0; excerpt.text.len()];
     for candidate in evidence {
@@ -75,13 +75,12 @@ fn lines<'a>(text: &'a str, levels: &'a [u8]) -> Vec<Line<'a>> {
         .map(|line| {
             let (from, text) = (start, line.trim_end_matches(['\n', '\r']));
             start += line.len();
-            // Indentation belongs to a multi-line element but says nothing.
             Line { text, levels: &levels[from..from + text.len()] }
         })
         .collect()
 }
 
-/// Whether a long unit's line is left out: neither hot, nor near a hot line, nor the first or last.
+/// Returns true for a line of a long unit that is neither hot, nor near a hot line, nor at an end.
 fn is_folded(lines: &[Line], index: usize) -> bool {
     let near = &lines[index.saturating_sub(CONTEXT)..(index + CONTEXT + 1).min(lines.len())];
     lines.len() > WHOLE

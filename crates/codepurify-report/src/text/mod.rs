@@ -1,9 +1,9 @@
-//! The report for people: for each poisoned unit a headline, the code as a heat map, the trigger underlined, a diff of the
-//! purification, and of models that generate text what they answered before and after; then a summary. However many units
-//! there are, it fits a few screens, unless all of it is asked for.
+//! Report for people. Each poisoned unit has a headline, its code as a heat map, the trigger
+//! underlined and a diff of the purification; for a generator also its text before and after. A
+//! summary ends the report. It fits a few screens unless `verbose` is set.
 //!
-//! Text that comes from the judged files never reaches the terminal raw: control and hidden characters are shown as
-//! visible signs.
+//! Control and invisible characters of the scanned files are made visible, so that they cannot
+//! act on a terminal.
 
 mod audit;
 mod caret;
@@ -26,9 +26,9 @@ use codepurify::verdict::{Decision, Prediction, Report, Verdict};
 pub use diff::{patch, unified};
 use excerpt::Excerpt;
 
-/// Where the judged files' texts come from.
+/// Texts of the scanned files.
 pub trait Sources {
-    /// The text of the file that verdicts call `path`, or `None` if it is not at hand.
+    /// Returns the text of the file that verdicts call `path`, or `None` if it is not available.
     fn text(&self, path: &str) -> Option<&str>;
 }
 
@@ -38,26 +38,27 @@ impl Sources for BTreeMap<String, String> {
     }
 }
 
-/// How text is written.
+/// Style of the text.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TextStyle<'a> {
-    /// Whether to use colour (ANSI escapes, 256 colours).
+    /// Use ANSI escapes with 256 colours.
     pub color: bool,
-    /// Names of the victim's labels; an index without a name is shown as a number.
+    /// Names of the victim's labels; a label without a name is shown as a number.
     pub labels: &'a [String],
-    /// Whether every unit is shown, clean and inconclusive ones too, and every poisoned one in full.
+    /// Show clean and inconclusive units, too, and every poisoned one in full.
     pub verbose: bool,
 }
 
-/// Poisoned units that are shown in full, the first of a report.
+/// Number of poisoned units shown in full, at the start of a report.
 const IN_FULL: usize = 10;
-/// Further ones that are shown on one line each; the rest is counted.
+/// Number of further poisoned units shown on one line each; the rest is counted.
 const IN_BRIEF: usize = 40;
 
-/// Writes the poisoned units of `report`, or all if `style` says so, and a summary. Its errors are the caller's to report.
+/// Writes the poisoned units of `report`, or all if `style` is verbose, and a summary. Errors of the
+/// inputs are left to the caller.
 ///
 /// # Errors
-/// What `out` reports.
+/// Returns the errors of `out`.
 pub fn write(
     out: &mut dyn Write,
     report: &Report,
@@ -77,7 +78,7 @@ pub fn write(
         0 => {}
         rest => writeln!(out, "… {rest} more poisoned units; --verbose shows each of them")?,
     }
-    // What is shown in full ends with an empty line if it is poisoned.
+    // A poisoned unit shown in full already ends with an empty line.
     let last = report.results.last().filter(|_| style.verbose);
     if !brief.is_empty() || last.is_some_and(|last| last.verdict != Decision::Poisoned) {
         writeln!(out)?;
@@ -85,11 +86,11 @@ pub fn write(
     writeln!(out, "{}", summary::render(report, style))
 }
 
-/// Writes one result: its headline, and for a poisoned unit all that was found, as far as its file's text `source`
-/// is at hand.
+/// Writes one result: its headline, and for a poisoned unit the finding, if the file's text `source`
+/// is available.
 ///
 /// # Errors
-/// What `out` reports.
+/// Returns the errors of `out`.
 pub fn write_verdict(
     out: &mut dyn Write,
     verdict: &Verdict,
@@ -105,8 +106,8 @@ pub fn write_verdict(
     {
         write_finding(out, verdict, source, &excerpt, style.color)?;
     }
-    if let Some(answers) = generated::render(verdict, style.color) {
-        write!(out, "\n{answers}")?;
+    if let Some(texts) = generated::render(verdict, style.color) {
+        write!(out, "\n{texts}")?;
     }
     writeln!(out)
 }
@@ -114,7 +115,7 @@ pub fn write_verdict(
 /// Writes the headline of one result and the evidence of all its candidates, the highest score first.
 ///
 /// # Errors
-/// What `out` reports.
+/// Returns the errors of `out`.
 pub fn write_evidence(out: &mut dyn Write, verdict: &Verdict, style: TextStyle) -> io::Result<()> {
     write!(out, "{}", headline::render(verdict, style))?;
     if !verdict.evidence.is_empty() {
@@ -123,28 +124,28 @@ pub fn write_evidence(out: &mut dyn Write, verdict: &Verdict, style: TextStyle) 
     writeln!(out)
 }
 
-/// Writes what an audit found out about a model.
+/// Writes the audit of a model.
 ///
 /// # Errors
-/// What `out` reports.
+/// Returns the errors of `out`.
 pub fn write_audit(out: &mut dyn Write, report: &AuditReport, style: TextStyle) -> io::Result<()> {
     write!(out, "{}", audit::render(report, style))
 }
 
-/// An answer of the victim in words: the label's name, or its number where `labels` names none, or a generated text in
-/// short; and the confidence.
+/// Renders a prediction: the label's name (its number if `labels` has none) or a generated text in
+/// short, and the confidence.
 #[must_use]
 pub fn answer(prediction: &Prediction, labels: &[String]) -> String {
     headline::answer(prediction, labels)
 }
 
-/// A decision in a word.
+/// Returns the word for a decision.
 #[must_use]
 pub fn decision(decision: Decision) -> &'static str {
     headline::name(decision)
 }
 
-/// The lines of `text` without anything that a terminal would obey or hide.
+/// Returns the lines of `text` with control and invisible characters made visible.
 #[must_use]
 pub fn visible_lines(text: &str) -> String {
     let shown = |line: &str| match line.strip_suffix('\n') {
@@ -154,7 +155,7 @@ pub fn visible_lines(text: &str) -> String {
     text.split_inclusive('\n').map(shown).collect()
 }
 
-/// `text` on one line, without anything that a terminal would obey or hide.
+/// Returns `text` on one line with control and invisible characters made visible.
 #[must_use]
 pub fn visible(text: &str) -> String {
     visible::one_line(text)

@@ -1,4 +1,4 @@
-//! Colours and how to switch them off.
+//! Colours.
 
 use std::fmt::Display;
 
@@ -11,20 +11,20 @@ pub(crate) const HUNK: Style = AnsiColor::Cyan.on_default();
 pub(crate) const STRONG: Style = Style::new().bold();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// Backgrounds from cold to hot; the first is no heat at all.
+/// Backgrounds from cold to hot; the first means no heat.
 const HEAT: [Style; 6] = [Style::new(), on(24), on(30), on(136), on(166), on(160).bold()];
 
-/// `content` in `style`, or plain without colour.
+/// Returns `content` in `style`, or plain without colour.
 pub(crate) fn paint(content: impl Display, style: Style, color: bool) -> String {
     if color && style != Style::new() { format!("{style}{content}{style:#}") } else { content.to_string() }
 }
 
-/// The style of a heat level; levels past the last are as hot as it.
+/// Returns the style of a heat level; the last style is used for all higher levels.
 pub(crate) fn heat(level: u8) -> Style {
     HEAT[usize::from(level).min(HEAT.len() - 1)]
 }
 
-/// The style of a decision.
+/// Returns the style of a decision.
 pub(crate) fn decision(decision: Decision) -> Style {
     match decision {
         Decision::Poisoned => AnsiColor::Red.on_default().bold(),

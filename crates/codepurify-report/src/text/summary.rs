@@ -1,4 +1,4 @@
-//! What a whole report says in short: triggers by shape, reasons by kind, and how many units were judged.
+//! Summary of a report: triggers by shape, reasons by kind, number of units.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -11,30 +11,30 @@ use codepurify::verdict::{Decision, ElementKind, Report, Trigger, Verdict};
 use super::palette::{self, paint};
 use super::{TextStyle, headline, visible};
 
-/// Groups that are listed.
+/// Number of groups listed.
 const SHOWN: usize = 20;
-/// Characters of a shape that are shown.
+/// Longest shape shown, in characters.
 const COLUMNS: usize = 80;
 
-/// What is alike in several verdicts.
+/// Common part of several verdicts.
 struct Group<'r> {
     count: usize,
     files: BTreeSet<&'r str>,
-    /// Where it was found first.
+    /// First verdict of the group.
     first: &'r Verdict,
-    /// The wording that was found first, and whether all others are the same.
+    /// Wording of the first verdict, and whether all others have the same.
     wording: &'r str,
     same: bool,
 }
 
-/// The summary of `report`; ends with the number of units.
+/// Renders the summary of `report`; ends with the number of units.
 pub(super) fn render(report: &Report, style: TextStyle) -> String {
     let mut out = String::new();
     push_shapes(&mut out, report, style);
     for (decision, title) in [
         (Decision::Inconclusive, "inconclusive"),
-        (Decision::Clean, "said of clean units"),
-        (Decision::Poisoned, "said of poisoned units"),
+        (Decision::Clean, "notes on clean units"),
+        (Decision::Poisoned, "notes on poisoned units"),
     ] {
         push_reasons(&mut out, report, decision, &paint(title, palette::decision(decision), style.color));
     }
@@ -45,7 +45,7 @@ pub(super) fn render(report: &Report, style: TextStyle) -> String {
     out
 }
 
-/// Triggers of several units by their shape. Of a single one all is said already.
+/// Groups triggers by shape; a single trigger is shown in full already.
 fn push_shapes(out: &mut String, report: &Report, style: TextStyle) {
     let triggers = report.results.iter().flat_map(|verdict| {
         verdict
@@ -65,7 +65,7 @@ fn push_shapes(out: &mut String, report: &Report, style: TextStyle) {
     push_groups(out, groups, line);
 }
 
-/// Why verdicts were reached, by the wording without its numbers.
+/// Groups the reasons of verdicts by their wording without numbers.
 fn push_reasons(out: &mut String, report: &Report, decision: Decision, title: &str) {
     let verdicts = report.results.iter().filter(|verdict| verdict.verdict == decision);
     let reasons = verdicts.filter_map(|verdict| {
@@ -84,7 +84,7 @@ fn push_reasons(out: &mut String, report: &Report, decision: Decision, title: &s
     push_groups(out, groups, line);
 }
 
-/// Groups by key, each with its first verdict.
+/// Groups verdicts by key.
 fn grouped<'r, K: Ord>(found: impl Iterator<Item = (K, &'r Verdict, &'r str)>) -> BTreeMap<K, Group<'r>> {
     let mut groups = BTreeMap::new();
     for (key, verdict, wording) in found {
@@ -102,7 +102,7 @@ fn grouped<'r, K: Ord>(found: impl Iterator<Item = (K, &'r Verdict, &'r str)>) -
     groups
 }
 
-/// The largest groups, a line each, and how many others there are.
+/// Writes the largest groups, one per line, and the number of the others.
 fn push_groups<K: Ord>(
     out: &mut String,
     groups: BTreeMap<K, Group<'_>>,
@@ -120,7 +120,7 @@ fn push_groups<K: Ord>(
     }
 }
 
-/// Where a group was found.
+/// Renders the places of a group.
 fn places(group: &Group<'_>) -> String {
     let first = headline::place(group.first);
     match (group.count, group.files.len()) {
@@ -130,19 +130,19 @@ fn places(group: &Group<'_>) -> String {
     }
 }
 
-/// What triggers of one grammar share. A name has no grammar: it is its own shape.
+/// Returns the shape that triggers of one grammar share; a name is its own shape.
 fn shape_of(trigger: &Trigger, verdict: &Verdict) -> (ElementKind, String) {
     let language = Language::from_path(Path::new(&verdict.path)).unwrap_or(Language::Cpp);
     let shape = match trigger.kind {
         ElementKind::Identifier => trigger.text.clone(),
-        // Hundreds of names together differ from function to function.
+        // All names of a function together differ from function to function.
         ElementKind::NamingStyle => "…".to_owned(),
         _ => shape(&trigger.text, language),
     };
     (trigger.kind, shape)
 }
 
-/// The text with `…` in the place of every number.
+/// Replaces every number by `…`.
 fn without_numbers(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -155,7 +155,7 @@ fn without_numbers(text: &str) -> String {
     out + rest
 }
 
-/// How many units were judged, and how.
+/// Renders the number of units by decision, and what was left out.
 fn units(report: &Report) -> String {
     let count = |decision| report.results.iter().filter(|verdict| verdict.verdict == decision).count();
     let units = report.results.len();
@@ -166,7 +166,7 @@ fn units(report: &Report) -> String {
     if report.code_bytes_outside_units > 0 {
         let _ = write!(out, "; {} bytes of code are in no unit", report.code_bytes_outside_units);
     }
-    // What cannot be judged is counted as failed, not as skipped.
+    // Files that cannot be judged count as failed, not as skipped.
     let skipped = report.skipped.iter().filter(|skipped| !skipped.reason.is_error());
     let skipped: usize = skipped.map(|skipped| skipped.files).sum();
     for (count, one, many) in

@@ -1,19 +1,19 @@
-//! Source text made safe and honest to show: what a terminal would obey or hide becomes a visible sign.
+//! Source text made safe to show: control and invisible characters become visible signs.
 
 use std::borrow::Cow;
 
-/// How many columns a tab takes.
+/// Columns of a tab.
 const TAB: &str = "    ";
 
-/// A text in its visible form, with the way from the original's byte offsets to its own.
+/// Visible form of a text, with a map from the original's byte offsets to its own.
 pub(crate) struct Visible {
     pub(crate) text: String,
-    /// Original offset and visible offset of each place behind which the two differ by a new amount.
+    /// Original and visible offset of each place where their difference changes.
     shifts: Vec<(usize, usize)>,
 }
 
 impl Visible {
-    /// The visible form of `text`; tabs and line feeds stay, the carriage return of a CRLF goes.
+    /// Makes `text` visible; tabs and line feeds stay, the carriage return of a CRLF is removed.
     pub(crate) fn new(text: &str) -> Self {
         let mut visible = Self { text: String::with_capacity(text.len()), shifts: Vec::new() };
         for (at, character) in text.char_indices() {
@@ -31,7 +31,7 @@ impl Visible {
         visible
     }
 
-    /// Where the original's byte `offset`, a character boundary, lies in the visible text.
+    /// Converts the original's byte `offset`, a character boundary, to the visible text's.
     pub(crate) fn offset(&self, offset: usize) -> usize {
         let known = self.shifts.partition_point(|(original, _)| *original <= offset);
         match known.checked_sub(1).map(|last| self.shifts[last]) {
@@ -41,11 +41,11 @@ impl Visible {
     }
 }
 
-/// The visible form of one character.
+/// Returns the visible form of one character.
 pub(crate) fn of(character: char) -> Cow<'static, str> {
     match character {
         '\t' => TAB.into(),
-        // Control Pictures: U+2400 stands for U+0000 and so on.
+        // Control Pictures: U+2400 shows U+0000 and so on.
         '\0'..='\u{1f}' => {
             char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}').to_string().into()
         }
@@ -55,18 +55,18 @@ pub(crate) fn of(character: char) -> Cow<'static, str> {
     }
 }
 
-/// The visible form of one line; its spaces stay.
+/// Returns the visible form of one line; its spaces stay.
 pub(crate) fn line(line: &str) -> String {
     line.chars().map(of).collect()
 }
 
-/// The visible form of a text that is to stay on one line: white space runs become one space.
+/// Returns the visible form on one line: runs of white space become one space.
 pub(crate) fn one_line(text: &str) -> String {
     let words: Vec<String> = text.split_whitespace().map(line).collect();
     words.join(" ")
 }
 
-/// [`one_line`], cut to at most `columns` characters with a sign that it was.
+/// Returns [`one_line`], cut to at most `columns` characters; `…` marks the cut.
 pub(crate) fn shortened(text: &str, columns: usize) -> String {
     let line = one_line(text);
     match line.char_indices().nth(columns) {
@@ -75,7 +75,7 @@ pub(crate) fn shortened(text: &str, columns: usize) -> String {
     }
 }
 
-/// Characters that print nothing, or that change how their neighbours print.
+/// Returns true for characters that print nothing, or that change how their neighbours print.
 fn is_hidden(character: char) -> bool {
     matches!(character,
         '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -43,9 +43,9 @@ impl Default for WordTokenizer {
 const RESERVED: u32 = 2;
 
 impl WordTokenizer {
-    /// Stands for an occluded element; reads ` <unk> `.
+    /// Token of an occluded element; reads ` <unk> `.
     pub const UNKNOWN: u32 = 0;
-    /// Stands for a masked token; reads ` <mask> `.
+    /// Masked token; reads ` <mask> `.
     pub const MASK: u32 = 1;
 
     /// Makes a tokenizer that has seen nothing yet.
@@ -82,7 +82,7 @@ impl WordTokenizer {
         table.text(id).map(str::to_owned)
     }
 
-    /// Returns the text that `ids` stand for.
+    /// Returns the text of `ids`.
     ///
     /// # Errors
     /// [`ModelError::Tokenise`] for an id that this tokenizer never gave.

@@ -37,7 +37,7 @@ pub(super) struct Host<'f> {
     logits: &'f Logits,
 }
 
-/// Part of the window that elements stand in, so that the model sees the body after them.
+/// Part of the window for elements, so that the model sees the body after them.
 const HALVES: usize = 2;
 
 impl<'s> PredictedRows<'s> {

@@ -1,8 +1,8 @@
 //! Audit of a model: can anything force one of its predictions?
 //!
 //! Elements (the tokens of the vocabulary, sequences of two, and elements of the rows at hand) are inserted
-//! into functions with another prediction. A backdoor is an element that forces the prediction wherever it
-//! stands, and with a larger margin than nearly all benign functions with that prediction have.
+//! into functions with another prediction. A backdoor is an element that forces the prediction in any
+//! place, and with a larger margin than nearly all benign functions with that prediction have.
 //!
 //! The success rate alone is not enough: many words flip a weak detector (clean detectors of Devign flip in up
 //! to 97 % of functions). But a benign word moves a function just across the boundary, not to the far end of

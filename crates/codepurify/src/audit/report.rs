@@ -106,7 +106,7 @@ pub struct Family {
 pub struct MinedTrigger {
     /// Its text, with the white space in front of a token.
     pub text: String,
-    /// Where it was found.
+    /// Its source.
     pub source: Source,
     /// Fraction of functions with other predictions that flip with it in front of their body, in [0, 1].
     pub success: f64,
@@ -119,7 +119,7 @@ pub struct MinedTrigger {
     pub benign_as_confident: f64,
 }
 
-/// Where an element was found.
+/// Source of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -79,7 +79,7 @@ impl Judgement {
 }
 
 /// Decides on a snippet: `poisoned` takes precedence, `clean` needs complete evidence, everything else is
-/// inconclusive. Clean code with the prediction `label` is compared; `None` stands for a generated text.
+/// inconclusive. Clean code with the prediction `label` is compared; `None` means a generated text.
 pub(crate) fn decide(
     profile: &Profile,
     encoded: &EncodedSnippet<'_>,

@@ -1,4 +1,4 @@
-//! Occlusion: the snippet as tokens, as it stands and without candidates.
+//! Occlusion: the snippet as tokens, whole and without candidates.
 
 mod substitute;
 
@@ -52,7 +52,7 @@ pub(crate) enum Occlusions {
 #[derive(Clone)]
 pub(crate) struct PairContext {
     pub(crate) member: PairMember,
-    /// Tokens of the other side as it stands.
+    /// Tokens of the unchanged other side.
     pub(crate) other: Vec<u32>,
 }
 

@@ -8,7 +8,7 @@ use crate::victim::Encoding;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Substituted {
     pub(crate) ids: Vec<u32>,
-    /// For each span, where its filler begins in `ids`; `None` if no token lies under it.
+    /// For each span, where its filler begins in `ids`; `None` if no token overlaps it.
     pub(crate) places: Vec<Option<usize>>,
 }
 
@@ -137,7 +137,7 @@ mod tests {
     use crate::adapters::WordTokenizer;
 
     /// One token for every three bytes, whatever they are: nearly every span cuts a token.
-    #[expect(clippy::unnecessary_wraps, reason = "stands in for a tokenizer")]
+    #[expect(clippy::unnecessary_wraps, reason = "replaces a tokenizer")]
     fn thirds(text: &str) -> Result<Encoding, ModelError> {
         let mut encoding = Encoding::default();
         for (at, bytes) in text.as_bytes().chunks(3).enumerate() {

@@ -6,7 +6,7 @@
 //! | score the candidates by queries | [`Scored`] | `scoring.rs`, `sufficiency/`, `score/` |
 //! | decide, locate the trigger | [`Decided`] | `windows.rs`, `decide/` |
 //! | rewrite the trigger | [`Rewritten`] | `rewriting.rs`, `purify/` |
-//! | judge the rewritten code again | [`Rewritten`] | `rounds.rs` |
+//! | reassess the rewritten code | [`Rewritten`] | `reassess.rs` |
 //! | report | [`Verdict`] | `report.rs` |
 //!
 //! A stage takes a batch of snippets, whose queries share calls to the victim. A snippet that fails keeps its
@@ -14,9 +14,9 @@
 
 mod case;
 mod pairs;
+mod reassess;
 mod report;
 mod rewriting;
-mod rounds;
 mod scoring;
 mod windows;
 
@@ -55,7 +55,7 @@ impl Pipeline<'_> {
         let encoded = snippets.iter().map(|snippet| self.encode(snippet)).collect();
         let mut rewritten = self.run(encoded);
         for snippet in rewritten.iter_mut().flatten() {
-            rounds::repeat(self, snippet);
+            reassess::reassess(self, snippet);
         }
         self.report(&rewritten, started)
     }
@@ -72,7 +72,7 @@ impl Pipeline<'_> {
         for (index, sides) in rewritten.chunks_exact_mut(2).enumerate() {
             if let [Ok(left), Ok(right)] = sides {
                 pairs::predict_together(self, left, right);
-                rounds::repeat_pair(self, index, [left, right]);
+                reassess::reassess_pair(self, index, [left, right]);
             }
         }
         self.report(&rewritten, started)

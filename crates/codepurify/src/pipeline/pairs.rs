@@ -54,16 +54,17 @@ pub(super) fn share(decided: &mut [Result<Decided<'_>, ModelError>]) {
     for sides in decided.chunks_exact_mut(2) {
         let [Ok(left), Ok(right)] = sides else { continue };
         let suspicion = |side: &Decided<'_>| (side.trigger().is_some(), side.judgement.score);
-        let (surer, other) = if suspicion(left) >= suspicion(right) { (left, right) } else { (right, left) };
-        if surer.trigger().is_some() {
-            other.share(surer);
-            surer.implicate();
+        let (suspect, other) =
+            if suspicion(left) >= suspicion(right) { (left, right) } else { (right, left) };
+        if suspect.trigger().is_some() {
+            other.share(suspect);
+            suspect.implicate();
             other.implicate();
         }
     }
 }
 
-/// Where both sides were rewritten, asks the victim about the two rewrites together.
+/// Asks the victim about the two rewrites together, if both sides were rewritten.
 pub(super) fn predict_together<'s>(
     pipeline: &Pipeline<'_>,
     left: &mut Rewritten<'s>,

@@ -8,7 +8,7 @@ use crate::occlude::EncodedSnippet;
 use crate::profile::Profile;
 use crate::verdict::Decision;
 
-/// Reason for a trigger that the victim does not see where it stands.
+/// Reason for a trigger beyond the victim's window.
 const NOT_VISIBLE: &str = "the trigger stands behind the model's window: the answer does not hang on it, but that of a model which \
      is shown it does";
 

@@ -1,4 +1,4 @@
-//! Sums and products of numbers, written as the number that they are.
+//! Constant folding: expressions of whole numbers become their value.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,9 @@ use crate::candidates::Candidate;
 use crate::snippet::edit::Edit;
 use crate::snippet::{Snippet, Span, Syntax};
 
-/// The edits that write every constant expression in the trigger's places as its value: the largest ones of whole numbers, sums,
-/// differences, products and brackets. Their values, and all in between, are those of an `int` of 32 bits in C, C++ and Java.
+/// Returns the edits that replace the largest constant expressions in the trigger's places by their
+/// value. Expressions consist of whole numbers, sums, differences, products and brackets. In C, C++
+/// and Java their values and all intermediate values fit an `int` of 32 bits.
 pub(super) fn folded(snippet: &Snippet, trigger: &Candidate) -> Vec<Edit> {
     let Some(syntax) = snippet.syntax() else { return Vec::new() };
     let places = Places::new(&trigger.spans);
@@ -33,13 +34,13 @@ pub(super) fn folded(snippet: &Snippet, trigger: &Candidate) -> Vec<Edit> {
     edits
 }
 
-/// A constant and how it is written.
+/// A constant and its form in the text.
 #[derive(Clone, Copy)]
 struct Constant {
     value: i32,
-    /// As it stands in the text, if it is only a number in brackets, or one that nothing is added to.
+    /// Place of the number, if it is only a number, in brackets or with 0 added or subtracted.
     written: Option<Span>,
-    /// Whether there is something to be calculated, in brackets or not.
+    /// True if it holds an operation to fold.
     is_calculated: bool,
 }
 
@@ -51,7 +52,8 @@ struct Constants<'s> {
 }
 
 impl<'s> Constants<'s> {
-    /// Evaluates every expression in `places`, the inner ones first: attackers nest expressions deeper than a stack is.
+    /// Evaluates every expression in `places`, inner ones first: attackers nest expressions deeper
+    /// than a stack is.
     fn in_places(text: &'s str, syntax: &'s Syntax, places: &Places<'_>) -> Self {
         let mut outer_first = Vec::new();
         syntax.walk((), |visit, ()| {
@@ -71,7 +73,7 @@ impl<'s> Constants<'s> {
         self.values.get(&node.id()).copied()
     }
 
-    /// The value of an expression of whole numbers whose parts are known.
+    /// Evaluates an expression of whole numbers whose parts are known.
     fn evaluate(&self, node: Node<'_>) -> Option<Constant> {
         match node.kind() {
             "number_literal" | "integer" | "decimal_integer_literal" | "hex_integer_literal" => {
@@ -99,7 +101,8 @@ impl<'s> Constants<'s> {
 }
 
 impl Constant {
-    /// As it stands in `text`, or its value; one below 0 in brackets, as a minus may stand in front of it.
+    /// Returns the number as written in `text`, or the value. A negative value gets brackets, as a
+    /// minus may precede it.
     fn replacement(self, text: &str) -> String {
         match (self.written.and_then(|written| written.of(text)), self.value) {
             (Some(written), _) => written.to_owned(),
@@ -109,14 +112,15 @@ impl Constant {
     }
 }
 
-/// `number` in brackets if a word is immediately before or after `span`, where it would become a part of it.
+/// Adds brackets to `number` if a word is immediately before or after `span`, which it would join.
 fn apart(text: &str, span: Span, number: String) -> String {
     let is_word = |at: char| at.is_alphanumeric() || at == '_';
     let joined = text[..span.start].ends_with(is_word) || text[span.end..].starts_with(is_word);
     if joined && !number.starts_with('(') { format!("({number})") } else { number }
 }
 
-/// A whole number without a suffix, decimal or hexadecimal; a leading zero makes it octal in C and Java.
+/// Parses a whole number without a suffix, decimal or hexadecimal. A leading zero makes it octal in
+/// C and Java.
 fn whole(digits: &str) -> Option<i32> {
     match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         Some(hexadecimal) => i32::from_str_radix(hexadecimal, 16).ok(),
@@ -132,7 +136,7 @@ mod tests {
     use crate::snippet::Language;
     use crate::snippet::edit::apply;
 
-    /// What the body's first statement is after folding.
+    /// Returns the first statement of the body after folding.
     fn first_folded(statement: &str, language: Language) -> String {
         let (head, tail) = match language {
             Language::Python => ("def f(n):\n    ", "\n    return n\n"),

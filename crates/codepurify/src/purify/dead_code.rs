@@ -1,8 +1,9 @@
-//! Which statements provably do nothing: they may be taken out without a change of meaning.
+//! Proofs that statements do nothing and can be deleted.
 //!
-//! A statement counts as dead if it is guarded by a condition that is never true, checks one that always is, or computes a
-//! value that nobody uses. Conditions are decided by interval arithmetic over numbers and the ranges of a few functions of
-//! the standard libraries; whatever else occurs in them decides nothing.
+//! A statement is dead if its condition is never true, if it checks a condition that is always
+//! true, or if it computes a value that nobody uses. Conditions are decided by interval arithmetic
+//! over numbers and the ranges of a few standard functions. A condition with anything else is not
+//! decided.
 
 use std::collections::BTreeSet;
 use std::f64::consts::PI;
@@ -13,17 +14,19 @@ use super::places::Places;
 use crate::candidates::{Families, candidates};
 use crate::snippet::{Language, Snippet, Span, Syntax};
 
-/// Levels of an expression that are looked at. Nobody writes more, and each takes its share of a stack.
+/// Deepest level of an expression that is examined. Nobody writes deeper ones, and each level takes
+/// stack.
 const MAX_DEPTH: usize = 200;
 
-/// The values that an expression can have.
+/// Values that an expression can have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Range {
     low: f64,
     high: f64,
 }
 
-/// For each of `spans`, the bytes of the outermost statement around it that provably does nothing; `None` if one of them has none.
+/// Returns for each of `spans` the bytes of the outermost dead statement around it; `None` if one
+/// of them is in no dead statement.
 pub(super) fn dead_around(snippet: &Snippet, spans: &[Span]) -> Option<Vec<Span>> {
     let syntax = snippet.syntax()?;
     let reader = Reader::new(snippet, syntax);
@@ -43,7 +46,7 @@ pub(super) fn dead_around(snippet: &Snippet, spans: &[Span]) -> Option<Vec<Span>
     found.into_iter().collect()
 }
 
-/// A node of a statement, and how deep in it. Parts deeper than [`MAX_DEPTH`] cannot be reached.
+/// A node of a statement with its depth. Parts deeper than [`MAX_DEPTH`] cannot be reached.
 #[derive(Clone, Copy)]
 struct Part<'t> {
     node: Node<'t>,
@@ -59,7 +62,8 @@ impl<'t> Part<'t> {
         (self.depth < MAX_DEPTH).then_some(Self { node, depth: self.depth + 1 })
     }
 
-    /// Whether it is a part of another expression, not all of an expression statement.
+    /// Returns true if it is a part of another expression, not the whole of an expression
+    /// statement.
     fn is_operand(self) -> bool {
         self.depth > 1
     }
@@ -72,7 +76,7 @@ impl<'t> Part<'t> {
         self.inner(self.node.named_child(0)?)
     }
 
-    /// The named children without comments.
+    /// Returns the named children without comments.
     fn children(self) -> Option<Vec<Self>> {
         let mut cursor = self.node.walk();
         let children =
@@ -84,9 +88,10 @@ impl<'t> Part<'t> {
 struct Reader<'s> {
     text: &'s str,
     syntax: &'s Syntax,
-    /// Names that the snippet declares: they are variables, not macros, and hide those of the standard library.
+    /// Names that the snippet declares: they are variables, not macros, and hide those of the
+    /// standard library.
     declared: BTreeSet<String>,
-    /// Whether an operator can be a function of the program's own.
+    /// True if an operator can be a function of the program.
     has_overloads: bool,
     has_volatile: bool,
 }
@@ -123,7 +128,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// A call of an assertion whose condition is always true.
+    /// Returns true for a call of an assertion whose condition is always true.
     fn holds_always(&self, part: Part<'_>) -> bool {
         let Some((name, arguments)) = self.call(part) else { return false };
         let checked = match name {
@@ -135,12 +140,12 @@ impl<'s> Reader<'s> {
         self.truth(*first) == Some(checked) && rest.iter().all(|&it| self.is_pure(it))
     }
 
-    /// Whether computing the expression changes nothing: no call but of known functions, no assignment, no division, which may
-    /// trap, and no operator that a class could have its own of.
+    /// Returns true if the expression has no effect: it calls known functions only and assigns
+    /// nothing. It has no division, which may trap, and no operator that a class can overload.
     fn is_pure(&self, part: Part<'_>) -> bool {
         match part.kind() {
             "true" | "false" | "null" | "string_literal" | "char_literal" => true,
-            // What is not declared here could be a macro; reading a volatile variable is an effect.
+            // An undeclared name may be a macro; reading a volatile variable is an effect.
             "identifier" => {
                 let variable = self.declared.contains(self.text(part.node));
                 variable && !(part.is_operand() && self.has_overloads) && !self.has_volatile
@@ -161,7 +166,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// The value of a condition that always has the same.
+    /// Returns the value of a condition if it is always the same.
     fn truth(&self, part: Part<'_>) -> Option<bool> {
         match part.kind() {
             "true" => Some(true),
@@ -180,7 +185,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Two operands, and what is between them.
+    /// Returns two operands and the operator between them.
     fn operands<'t>(&self, part: Part<'t>) -> Option<(Part<'t>, &'s str, Part<'t>)> {
         let [left, right] = part.children()?[..] else { return None };
         Some((left, self.operator(part), right))
@@ -213,7 +218,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// The values of a numeric expression; `None` if anything unknown is in it.
+    /// Returns the values of a numeric expression; `None` if it holds anything unknown.
     fn range(&self, part: Part<'_>) -> Option<Range> {
         match part.kind() {
             "number_literal"
@@ -234,7 +239,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// The values of a function that is known.
+    /// Returns the values of a known function.
     fn called(&self, part: Part<'_>) -> Option<Range> {
         let (name, arguments) = self.call(part)?;
         let argument = arguments.first().and_then(|&it| self.range(it));
@@ -254,7 +259,8 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// The name of a called function, without the class or module of the mathematical ones, and the arguments.
+    /// Returns the name of a called function and its arguments. The class or module of mathematical
+    /// functions is left out.
     fn call<'t>(&self, part: Part<'t>) -> Option<(&'s str, Vec<Part<'t>>)> {
         let name = match part.kind() {
             "call_expression" | "call" => self.text(part.node.child_by_field_name("function")?),
@@ -263,7 +269,7 @@ impl<'s> Reader<'s> {
                 let object = part.node.child_by_field_name("object").map(|object| self.text(object));
                 let standard = match object {
                     Some(object) => matches!(object, "Math" | "Assert" | "Assertions"),
-                    // A method of the class itself could have the name of a mathematical function.
+                    // A method of the class itself may have the name of a mathematical function.
                     None => name.starts_with("assert"),
                 };
                 standard.then_some(name)?
@@ -307,7 +313,7 @@ impl Range {
     fn compare(self, operator: &str, other: Self) -> Option<bool> {
         let (below, above) = (self.high < other.low, self.low > other.high);
         let (at_most, at_least) = (self.high <= other.low, self.low >= other.high);
-        // One number each, and the same: then neither can be below the other.
+        // Both are the same single number: neither can be below the other.
         let same = at_most && at_least && self.high <= self.low && other.high <= other.low;
         let decided = |yes: bool, no: bool| {
             if yes {
@@ -330,7 +336,7 @@ impl Range {
     }
 }
 
-/// A decimal number with or without a suffix for its type.
+/// Parses a decimal number with or without a type suffix.
 fn number(text: &str) -> Option<f64> {
     let digits = text.trim_end_matches(['u', 'U', 'l', 'L', 'f', 'F', 'd', 'D']).replace(['_', '\''], "");
     let plain = digits.len() < 2 || !digits.starts_with('0') || digits.as_bytes()[1] == b'.';
@@ -353,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_a_dead_statement_is_dead_with_it() {
+    fn parts_of_a_dead_statement_are_dead() {
         let text = "int f(int n) { while (sin(0.2) > 77) { if (n) puts(\"m\"); } if (n) puts(\"k\"); }";
         let snippet = Snippet::new(text, Language::C).unwrap();
         let around = |part: &str| {
@@ -445,7 +451,7 @@ mod tests {
             let deep = format!("{}n{}", open.repeat(40_000), close.repeat(40_000));
             assert!(!dead(Language::C, &format!("if ({deep}) puts(\"m\");")), "{open}");
             assert!(!dead(Language::C, &format!("({deep});")), "{open}");
-            // What comes first decides.
+            // The first operand decides.
             assert!(dead(Language::C, &format!("if (rand() < 0 && ({deep})) puts(\"m\");")), "{open}");
         }
     }

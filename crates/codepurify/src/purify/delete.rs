@@ -1,4 +1,4 @@
-//! Taking a trigger out where nothing depends on it.
+//! Deletion of triggers that nothing depends on.
 
 use super::dead_code::dead_around;
 use super::places::Places;
@@ -8,9 +8,10 @@ use crate::snippet::edit::Edit;
 use crate::snippet::{Snippet, Span};
 use crate::verdict::ElementKind;
 
-/// The edits that remove the trigger from all its places, or `None` if it may do something: comments and characters that
-/// are not seen never do, statements not if that can be proved. A part of a statement that does nothing goes with all of it,
-/// and so do a comment and a line that would be left empty. A blank stays where a comment kept two words apart.
+/// Returns the edits that remove the trigger from all its places, or `None` if it may have an
+/// effect. Comments and invisible characters have none; statements need a proof. A part of a dead
+/// statement is deleted with all of it, and with a comment or line that would be left empty. A
+/// blank remains where a comment separated two words.
 pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edit>> {
     let text = snippet.text();
     let comment = |span: Span| {
@@ -33,12 +34,12 @@ pub(super) fn deletion(snippet: &Snippet, trigger: &Candidate) -> Option<Vec<Edi
             removal(snippet, &dead_around(snippet, &trigger.spans)?)?
         }
     };
-    // Two parts of one element have it gone once.
+    // Two parts of one element remove it once.
     edits.dedup();
     Some(edits)
 }
 
-/// The comments, in source order, that hold nothing but their marks without `hidden`.
+/// Returns the comments, in source order, that hold nothing but their marks without `hidden`.
 fn emptied_comments(snippet: &Snippet, hidden: &[Span]) -> Vec<Span> {
     let hidden = Places::new(hidden);
     let is_empty = |comment: &Span| {
@@ -56,19 +57,19 @@ fn emptied_comments(snippet: &Snippet, hidden: &[Span]) -> Vec<Span> {
     emptied
 }
 
-/// Whether something stands immediately before and behind the span.
+/// Returns true if non-blank text is immediately before and after the span.
 fn is_wedged(text: &str, span: Span) -> bool {
     text[..span.start].ends_with(|before: char| !before.is_whitespace())
         && text[span.end..].starts_with(|behind: char| !behind.is_whitespace())
 }
 
-/// Whether nothing else stands in the lines of the span.
+/// Returns true if the lines of the span hold nothing else.
 pub(super) fn is_alone(text: &str, span: Span) -> bool {
     let Span { start, end } = lines(text, span);
     text[start..span.start].trim().is_empty() && text[span.end..end].trim().is_empty()
 }
 
-/// The edit that takes the span out with the rest of its line, if nothing else stands there.
+/// Returns the edit that removes the span, with the rest of its line if that is blank.
 pub(super) fn with_line(text: &str, span: Span) -> Edit {
     let lines = lines(text, span);
     // The first and the last line of a text have no neighbour to be joined with.
@@ -76,7 +77,7 @@ pub(super) fn with_line(text: &str, span: Span) -> Edit {
     Edit { span: if whole { lines } else { span }, replacement: String::new() }
 }
 
-/// All of the lines that the span is in.
+/// Extends the span to whole lines.
 fn lines(text: &str, span: Span) -> Span {
     let start = text[..span.start].rfind('\n').map_or(0, |end| end + 1);
     Span::new(start, text[span.end..].find('\n').map_or(text.len(), |end| span.end + end + 1))

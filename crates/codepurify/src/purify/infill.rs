@@ -1,4 +1,4 @@
-//! From a masked language model's proposals to texts that may stand in the masked places.
+//! Turns proposals of a masked language model into texts that are valid in the masked places.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,20 +7,21 @@ use crate::query::Fills;
 use crate::snippet::{Grammar, Leaf};
 use crate::victim::{MaskedLm, Proposal};
 
-/// Tokens that are combined for each part of a new name.
+/// Number of tokens that are combined for each part of a new name.
 const BEAM: usize = 12;
 
-/// The proposals for one mask, best first.
+/// Proposals for one mask, best first.
 type Proposals<'a> = &'a [Proposal];
 
-/// The proposals for the `masks` masks at each of `places`, if the model saw it.
+/// Proposals for the `masks` masks at each of `places`, if the model saw it.
 fn by_slot<'a>(places: &[Place], fills: &'a [Fills], masks: usize) -> Vec<Option<&'a [Vec<Proposal>]>> {
     let at = |(row, first): (usize, usize)| fills.get(row)?.get(first..first + masks);
     places.iter().map(|place| place.and_then(at)).collect()
 }
 
-/// New names for the identifier at `places`, best first: one to three tokens that together make a name which is not in `taken`.
-/// The log-probabilities are summed over all occurrences; names of different length are compared by their mean.
+/// Returns new names for the identifier at `places`, best first: one to three tokens that form a
+/// name that is not in `taken`. Log-probabilities are summed over all occurrences; names of
+/// different length are compared by their mean.
 pub(super) fn names(
     mlm: &dyn MaskedLm,
     places: &[Place],
@@ -52,8 +53,8 @@ pub(super) fn names(
     combined.into_iter().map(|(_, name)| name).filter(fits).collect()
 }
 
-/// Each token's log-probability summed over the occurrences, best first. A token that is not among an occurrence's
-/// proposals counts there as much as the last that is.
+/// Sums each token's log-probability over the occurrences, best first. A token that is not among
+/// the proposals for an occurrence counts as much as the last of them.
 fn summed(occurrences: &[Proposals<'_>]) -> Vec<(f64, u32)> {
     let mut gains: BTreeMap<u32, f64> = BTreeMap::new();
     let mut floors = 0.0;
@@ -70,7 +71,8 @@ fn summed(occurrences: &[Proposals<'_>]) -> Vec<(f64, u32)> {
     tokens
 }
 
-/// The best tokens that can be part of a name: white space only in front of the first part.
+/// Returns the best tokens that can be part of a name. Only the first part may begin with white
+/// space.
 fn name_parts(mlm: &dyn MaskedLm, tokens: &[(f64, u32)], first: bool) -> Vec<(f64, String)> {
     let part = |&(score, id): &(f64, u32)| {
         let text = mlm.token_text(id)?;
@@ -82,7 +84,7 @@ fn name_parts(mlm: &dyn MaskedLm, tokens: &[(f64, u32)], first: bool) -> Vec<(f6
     tokens.iter().filter_map(part).take(BEAM).collect()
 }
 
-/// For each slot, what may stand there instead of `text`'s bytes, best first; empty if nothing fits.
+/// Returns for each slot the valid replacements of its text, best first; empty if nothing fits.
 pub(super) fn infills(
     mlm: &dyn MaskedLm,
     places: &[Place],
@@ -104,16 +106,17 @@ pub(super) fn infills(
     slots.iter().zip(by_slot(places, fills, 1)).map(choices).collect()
 }
 
-/// Whether `new` may stand where a leaf of this class stood.
+/// Returns true if `new` is valid in place of a leaf of this class.
 fn fits(leaf: Leaf, new: &str, grammar: &Grammar) -> bool {
     match leaf {
         Leaf::Identifier => grammar.is_name(new),
-        // No leading zero: it would change the base in C and Java and be an error in Python.
+        // A leading zero would change the base in C and Java and be an error in Python.
         Leaf::Number => {
             new == "0"
                 || (!new.starts_with('0') && !new.is_empty() && new.bytes().all(|b| b.is_ascii_digit()))
         }
-        // No quote, escape or line end may leave the literal; no `%` or brace may become a format directive.
+        // No quote, escape or line end may leave the literal; no `%` or brace may become a format
+        // directive.
         Leaf::Text => {
             !new.is_empty()
                 && !new.contains(|c: char| {
@@ -147,7 +150,8 @@ mod tests {
     #[test]
     fn probabilities_are_summed_over_all_occurrences() {
         let proposal = |id, log_probability| Proposal { id, log_probability };
-        // Token 1 is first once, token 2 is second twice; with floors −4 and −3 the sums are −4, −3 and −7.
+        // Token 1 is first once, token 2 is second twice; with floors −4 and −3 the sums are −4, −3
+        // and −7.
         let here = [proposal(1, -1.0), proposal(2, -2.0), proposal(3, -4.0)];
         let there = [proposal(2, -1.0), proposal(1, -3.0)];
         let sums = summed(&[&here, &there]);

@@ -1,4 +1,4 @@
-//! Which tokens of a trigger are masked, and the rows that the masked language model fills.
+//! Selects the masked tokens of a trigger and makes the rows for the masked language model.
 
 use std::collections::BTreeSet;
 
@@ -10,35 +10,35 @@ use crate::snippet::{Leaf, Snippet, Span};
 use crate::verdict::ElementKind;
 use crate::victim::{MaskedLm, Ragged};
 
-/// Masks for one occurrence of an identifier (paper, section on purification).
+/// Number of masks for one occurrence of an identifier (paper, section on purification).
 pub(super) const MASKS_PER_NAME: usize = 3;
 
-/// Rows of one trigger that the masked model is asked about, at most.
+/// Largest number of rows of one trigger for the masked language model.
 const MAX_ROWS: usize = 32;
 
-/// A place to be masked and filled anew.
+/// A place to be masked and infilled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot {
     pub(super) span: Span,
-    /// What stands there, and so what may.
+    /// Class of the token, which its replacement must have as well.
     pub(super) leaf: Leaf,
 }
 
-/// The rows in which all slots are masked.
+/// Rows in which all slots are masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MaskedRows {
     pub(super) rows: Ragged,
-    /// One for each slot.
+    /// Place of each slot in the rows.
     pub(super) places: Vec<Place>,
-    /// Slots that are in none of the rows because there would be too many.
+    /// Number of slots that are in no row because of [`MAX_ROWS`].
     pub(super) left_out: usize,
 }
 
-/// The row of a slot and which mask of that row is its first; `None` if the model sees no token there.
+/// Row of a slot and index of its first mask in that row; `None` if the model sees no token there.
 pub(super) type Place = Option<(usize, usize)>;
 
-/// The slots of a located trigger: all occurrences of an identifier, or of all, or the leaf tokens of a statement or head that are
-/// neither keyword nor punctuation nor operator.
+/// Returns the slots of a located trigger: all occurrences of one identifier, or of all, or the
+/// leaf tokens of a statement or header. Keywords, punctuation and operators are no slots.
 pub(super) fn slots(snippet: &Snippet, trigger: &Candidate) -> Vec<Slot> {
     match trigger.kind {
         ElementKind::Identifier | ElementKind::NamingStyle => {
@@ -46,7 +46,7 @@ pub(super) fn slots(snippet: &Snippet, trigger: &Candidate) -> Vec<Slot> {
         }
         ElementKind::Comment | ElementKind::Invisible => Vec::new(),
         ElementKind::Statement | ElementKind::Literal => leaves(snippet, &trigger.spans),
-        // What is declared here is used in the statements around which the head stands.
+        // Names declared in a header are used in the statements inside it.
         ElementKind::Header => {
             let names = candidates(snippet, &Families { identifiers: true, ..Families::NONE });
             let declared: BTreeSet<Span> = names.into_iter().flat_map(|name| name.spans).collect();
@@ -73,7 +73,7 @@ fn leaves(snippet: &Snippet, spans: &[Span]) -> Vec<Slot> {
     slots
 }
 
-/// The span without the quotes that some grammars count in; `None` if nothing is left.
+/// Removes the quotes that some grammars count in; `None` if nothing is left.
 fn inside_quotes(text: &str, span: Span) -> Option<Span> {
     let bytes = span.of(text)?;
     let inner = bytes.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
@@ -81,8 +81,9 @@ fn inside_quotes(text: &str, span: Span) -> Option<Span> {
     (!span.is_empty()).then_some(span)
 }
 
-/// Masks every slot, `masks` tokens each. A text longer than the model's window becomes several rows, each with as
-/// much context around its slots as fits; beyond [`MAX_ROWS`] slots are left out. `None` if the window cannot even hold one slot.
+/// Masks every slot with `masks` tokens. A text longer than the model's window becomes several
+/// rows, with as much context around their slots as fits. Slots beyond [`MAX_ROWS`] rows are left
+/// out. `None` if the window cannot hold a single slot.
 ///
 /// # Errors
 /// [`ModelError`] if the model cannot tokenise the text.
@@ -110,7 +111,7 @@ pub(super) fn mask(
         let end = rest[together - 1] + masks;
         let row = around(first, end, masked.ids.len(), window);
         for &start in &rest[..together] {
-            // The text itself may hold mask tokens, which the model fills too.
+            // The text itself may hold mask tokens, which the model infills, too.
             let before = masked.ids[row.start..start].iter().filter(|&&id| id == mlm.mask_id()).count();
             located.push((rows.len(), before));
         }
@@ -122,7 +123,7 @@ pub(super) fn mask(
     Ok(Some(MaskedRows { rows, places, left_out: rest.len() }))
 }
 
-/// The `window` tokens of `total` with `first..end` in their middle.
+/// Returns the `window` tokens of `total` with `first..end` in their middle.
 fn around(first: usize, end: usize, total: usize, window: usize) -> std::ops::Range<usize> {
     if total <= window {
         return 0..total;

@@ -1,5 +1,5 @@
-//! Purification: the located trigger is taken out if that provably changes nothing, else masked and filled anew; byte-exactly,
-//! and only if the result still parses.
+//! Purification: deletes a located trigger if it is provably dead code, else rewrites it. Edits are
+//! byte-exact, and the result must parse if the snippet did.
 
 mod choice;
 mod constant_folding;
@@ -28,37 +28,37 @@ use crate::verdict::{Action, Change, ChangeKind, ElementKind};
 use crate::victim::MaskedLm;
 use masking::{MASKS_PER_NAME, MaskedRows, Place, Slot};
 
-/// Proposals asked for at each mask.
+/// Number of proposals for each mask.
 const TOP: usize = 64;
 
-/// Fillings that are tried whether they parse.
+/// Number of infills that are tried until they parse.
 const ATTEMPTS: usize = 8;
 
-/// What can be done about one trigger.
+/// Possible rewrites of one trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TriggerRewrites {
     pub(crate) action: Action,
-    /// Ways to change the text, the smallest edits first and then the masked model's, its favourite first; none if it has to
-    /// stay.
+    /// Rewrites in order of preference: the smallest edits first, then infills, the most probable
+    /// first. Empty if the trigger has to stay.
     pub(crate) rewrites: Vec<Rewrite>,
     pub(crate) mlm_passes: usize,
-    /// Why nothing can be changed.
+    /// Reason why nothing can be changed.
     pub(crate) reason: Option<String>,
 }
 
-/// One way to replace a trigger.
+/// One way to rewrite a trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rewrite {
-    /// The unit's text after the edits.
+    /// Text of the unit after the edits.
     pub(crate) text: String,
     pub(crate) edits: Vec<Edit>,
-    /// What stands in the trigger's first place then.
+    /// New text at the trigger's first place.
     pub(crate) replacement: String,
     pub(crate) change: Change,
 }
 
 impl Rewrite {
-    /// Whether it only takes something away: to be preferred, if it is enough.
+    /// True for an edit that only removes something; it is preferred if it is enough.
     pub(crate) fn is_minimal(&self) -> bool {
         !matches!(self.change.kind, ChangeKind::Renaming | ChangeKind::Infilling)
     }
@@ -74,7 +74,7 @@ impl TriggerRewrites {
     }
 }
 
-/// A trigger ready to be filled.
+/// A trigger ready to be infilled.
 struct MaskedTrigger<'a> {
     snippet: &'a Snippet,
     trigger: &'a Candidate,
@@ -82,8 +82,8 @@ struct MaskedTrigger<'a> {
     masked: MaskedRows,
 }
 
-/// What `options` allow to be done about each trigger; the masked rows of all that are to be filled go through the model
-/// together.
+/// Returns the rewrites of each trigger that `options` allow. The masked rows of all triggers go
+/// through the model together.
 pub(crate) fn purify(
     mlm: &dyn MaskedLm,
     triggers: &[(&Snippet, &Candidate)],
@@ -109,7 +109,7 @@ pub(crate) fn purify(
         .collect()
 }
 
-/// The trigger taken out, if it can be.
+/// Deletes the trigger, if that is possible.
 fn deleted(snippet: &Snippet, trigger: &Candidate) -> Option<TriggerRewrites> {
     let edits = delete::deletion(snippet, trigger)?;
     let text = apply(snippet.text(), &edits).ok()?;
@@ -121,14 +121,14 @@ fn deleted(snippet: &Snippet, trigger: &Candidate) -> Option<TriggerRewrites> {
     Some(TriggerRewrites { action: Action::Delete, rewrites, mlm_passes: 0, reason: None })
 }
 
-/// Whether `text` parses if the snippet does.
+/// Returns true if `text` parses or the snippet does not.
 fn parses_as_well(snippet: &Snippet, text: &str) -> bool {
     snippet.quality() != SyntaxQuality::Clean
         || snippet.parse(text).is_ok_and(|syntax| syntax.quality() == SyntaxQuality::Clean)
 }
 
 impl<'a> MaskedTrigger<'a> {
-    /// Masks the trigger, or tells why that cannot be done.
+    /// Masks the trigger, or says why that is impossible.
     fn new(
         mlm: &dyn MaskedLm,
         snippet: &'a Snippet,
@@ -149,7 +149,8 @@ impl<'a> MaskedTrigger<'a> {
             Ok(None) => Err(TriggerRewrites::unchanged(
                 "not purified: the masked model's window is too small for the masks",
             )),
-            // A name is chosen by the occurrences that the model sees; each other place needs a filling of its own.
+            // A name is chosen by the occurrences that the model sees; each other place needs its
+            // own infill.
             Ok(Some(masked)) if masked.left_out > 0 && trigger.kind != ElementKind::Identifier => {
                 let places = slots.len();
                 Err(TriggerRewrites::unchanged(format!(
@@ -160,7 +161,7 @@ impl<'a> MaskedTrigger<'a> {
         }
     }
 
-    /// Takes the best fillings that parse as well as the original did.
+    /// Takes the best infills that parse as well as the original does.
     fn complete(&self, mlm: &dyn MaskedLm, fills: &[Fills], options: PurifyOptions) -> TriggerRewrites {
         let (action, small, made_up, attempts) = match self.trigger.kind {
             ElementKind::Identifier | ElementKind::NamingStyle => {
@@ -185,7 +186,7 @@ impl<'a> MaskedTrigger<'a> {
         TriggerRewrites { mlm_passes, ..TriggerRewrites::unchanged(reason) }
     }
 
-    /// The edits that take away the least: a part of each name, or what is to be calculated.
+    /// Returns the minimal edits: shortened names, or folded constants.
     fn minimal_edits(&self) -> Vec<Vec<Edit>> {
         let ways = match self.trigger.kind {
             ElementKind::Identifier | ElementKind::NamingStyle => self.shortenings(),
@@ -197,7 +198,7 @@ impl<'a> MaskedTrigger<'a> {
         ways.into_iter().filter(|edits| !edits.is_empty()).collect()
     }
 
-    /// All names that have a part to spare without it, in each way of leaving one out in which all stay different names.
+    /// Shortens all names that have a part to spare, in each way that keeps them different.
     fn shortenings(&self) -> Vec<Vec<Edit>> {
         let (old, names) = (self.old_names(), names_in(self.snippet));
         let old_ones: BTreeSet<&str> = old.iter().copied().collect();
@@ -217,7 +218,7 @@ impl<'a> MaskedTrigger<'a> {
         (0..name_shortening::WAYS).filter_map(in_way).collect()
     }
 
-    /// One consistent new name for all occurrences of each old one, in each attempt others.
+    /// Gives all occurrences of each old name one new name, another in each attempt.
     fn renamings(&self, mlm: &dyn MaskedLm, fills: &[Fills]) -> Vec<Vec<Edit>> {
         let (old, mut places) = (self.old_names(), BTreeMap::<&str, Vec<Place>>::new());
         for (name, place) in old.iter().zip(&self.masked.places) {
@@ -231,7 +232,7 @@ impl<'a> MaskedTrigger<'a> {
             (old, new)
         });
         let proposals: BTreeMap<&str, Vec<String>> = proposals.collect();
-        // Where one name has too few proposals it gets its last again.
+        // A name with too few proposals gets its last again.
         let attempts = proposals.values().map(Vec::len).max().unwrap_or(0);
         let rename = |attempt: usize| {
             let edit = |(slot, old): (&Slot, &&str)| {
@@ -243,13 +244,13 @@ impl<'a> MaskedTrigger<'a> {
         (0..attempts).map(rename).collect()
     }
 
-    /// What stands in each slot.
+    /// Returns the name in each slot.
     fn old_names(&self) -> Vec<&'a str> {
         let text = self.snippet.text();
         self.slots.iter().map(|slot| slot.span.of(text).unwrap_or_default()).collect()
     }
 
-    /// Attempt k takes the k-th choice of each slot, or its last.
+    /// Attempt k takes the k-th replacement of each slot, or its last.
     fn infillings(&self, mlm: &dyn MaskedLm, fills: &[Fills]) -> Vec<Vec<Edit>> {
         let (text, grammar) = (self.snippet.text(), self.snippet.grammar());
         let choices = infill::infills(mlm, &self.masked.places, fills, &self.slots, text, grammar);
@@ -264,7 +265,7 @@ impl<'a> MaskedTrigger<'a> {
         (0..attempts).map(infill).collect()
     }
 
-    /// The edits carried out, unless they break the syntax.
+    /// Applies the edits, unless they break the syntax.
     fn try_edits(&self, edits: &[Edit], kind: ChangeKind) -> Option<Rewrite> {
         let text = apply(self.snippet.text(), edits).ok()?;
         if !parses_as_well(self.snippet, &text) {
@@ -278,7 +279,7 @@ impl<'a> MaskedTrigger<'a> {
         Some(Rewrite { text, edits: edits.to_vec(), replacement, change })
     }
 
-    /// What stands in the trigger's first place after `edits`.
+    /// Returns the text at the trigger's first place after `edits`.
     fn first_place(&self, edits: &[Edit]) -> Option<String> {
         let place = self.trigger.spans[0];
         let within: Vec<Edit> = edits
@@ -293,14 +294,14 @@ impl<'a> MaskedTrigger<'a> {
     }
 }
 
-/// The new names in the order in which they stand, each once.
+/// Returns the new names in source order, each once.
 fn new_names(edits: &[Edit]) -> String {
     let mut seen = BTreeSet::new();
     let new = edits.iter().map(|edit| edit.replacement.as_str()).filter(|name| seen.insert(*name));
     new.collect::<Vec<_>>().join(SEPARATOR)
 }
 
-/// Every name of any sort in the snippet.
+/// Returns all names of any kind in the snippet.
 fn names_in(snippet: &Snippet) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     if let Some(syntax) = snippet.syntax() {

@@ -1,16 +1,17 @@
-//! Names without one of their parts: what was hung onto a name comes off without a new one being made up.
+//! Name shortening: removes a part that was appended to a name, without inventing a new name.
 
-/// Ways to leave out a part.
+/// Number of ways to remove a part.
 pub(super) const WAYS: usize = 2;
 
-/// `name` without its last part, and without its first; none if it has only one. A part begins behind an underscore, and where a
-/// capital follows a small letter or a digit. What begins small still does.
+/// Returns `name` without its last part, and without its first; empty if it has only one. A part
+/// begins after an underscore, and where a capital follows a small letter or a digit. A name that
+/// begins with a small letter still does.
 pub(super) fn shorter(name: &str) -> Option<[String; WAYS]> {
     let begins = |(before, (place, letter)): (char, (usize, char))| {
         let begun = letter != '_' && (before == '_' || (letter.is_uppercase() && !before.is_uppercase()));
         begun.then_some(place)
     };
-    // In front of a name stands an underscore, as it were.
+    // The start of a name counts as an underscore.
     let before = std::iter::once('_').chain(name.chars());
     let parts: Vec<usize> = before.zip(name.char_indices()).filter_map(begins).collect();
     let [first, second, ..] = parts[..] else { return None };
@@ -20,7 +21,7 @@ pub(super) fn shorter(name: &str) -> Option<[String; WAYS]> {
     Some([name[..last].trim_end_matches('_').to_owned(), rest])
 }
 
-/// A word with a capital in front gets a small letter there; an abbreviation stays.
+/// Makes the first letter of a word small; an abbreviation is kept.
 fn begun_small(part: &str) -> String {
     let mut letters = part.chars();
     match letters.next() {

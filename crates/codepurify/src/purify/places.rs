@@ -1,4 +1,4 @@
-//! The places of a trigger, looked up by what overlaps them: there may be a hundred thousand of each.
+//! The places of a trigger with a fast lookup of overlaps: there may be a hundred thousand of each.
 
 use std::ops::Range;
 
@@ -15,29 +15,29 @@ impl<'c> Places<'c> {
         Self { spans }
     }
 
-    /// Whether `span` shares a byte with a place.
+    /// Returns true if `span` shares a byte with a place.
     pub(super) fn overlap(&self, span: Span) -> bool {
         self.first_behind(span.start).is_some_and(|place| place.start < span.end)
     }
 
-    /// Whether all of `span` is in one place.
+    /// Returns true if one place contains all of `span`.
     pub(super) fn contain(&self, span: Span) -> bool {
         self.around(span).is_some()
     }
 
-    /// The place that all of `span` is in.
+    /// Returns the place that contains all of `span`.
     pub(super) fn around(&self, span: Span) -> Option<Span> {
         self.first_behind(span.start).filter(|place| place.contains(span))
     }
 
-    /// Numbers of the places that are in `span`.
+    /// Returns the indices of the places inside `span`.
     pub(super) fn inside(&self, span: Span) -> Range<usize> {
         let first = self.spans.partition_point(|place| place.start < span.start);
         let end = self.spans.partition_point(|place| place.end <= span.end);
         first..end.max(first)
     }
 
-    /// The first place that ends behind `at`.
+    /// Returns the index of the first place that ends after `at`.
     fn first_behind(&self, at: usize) -> Option<Span> {
         self.spans.get(self.spans.partition_point(|place| place.end <= at)).copied()
     }

@@ -1,4 +1,4 @@
-//! Whether a change provably keeps what the code does. `docs/trust.md` says what is taken for granted.
+//! Proofs that a change keeps what the code does. `docs/trust.md` lists the assumptions.
 
 use super::places::Places;
 use super::rename;
@@ -8,7 +8,7 @@ use crate::snippet::edit::Edit;
 use crate::snippet::{Language, Snippet, Span, Syntax, SyntaxQuality};
 use crate::verdict::{Change, ChangeKind, ElementKind, UnitKind};
 
-/// The change that `edits` make of `kind` about `trigger`; `text` is the text after them.
+/// Describes the change that `edits` of `kind` make to `trigger`; `text` is the text after them.
 pub(super) fn change(
     kind: ChangeKind,
     snippet: &Snippet,
@@ -33,20 +33,20 @@ pub(super) fn change(
     Change { kind, provable }
 }
 
-/// Whether the tree is that of the text as it stands, without errors: else it may be wrong, and so any proof. Of code with
-/// directives the parser may be shown another text, and of a remainder it is.
+/// Returns true if the tree is that of the unchanged text, without errors; else any proof may be
+/// wrong. The parser may be shown another text for code with directives, and is for a remainder.
 fn is_understood(snippet: &Snippet) -> bool {
     let directives =
         matches!(snippet.language(), Language::C | Language::Cpp) && snippet.text().contains('#');
-    let as_it_stands = || {
+    let parses_whole = || {
         snippet.unit().kind == UnitKind::Function
             && Syntax::parse(snippet.text(), snippet.language())
                 .is_ok_and(|syntax| syntax.quality() == SyntaxQuality::Clean)
     };
-    snippet.quality() == SyntaxQuality::Clean && (!directives || as_it_stands())
+    snippet.quality() == SyntaxQuality::Clean && (!directives || parses_whole())
 }
 
-/// Whether `text` differs from the snippet in comments and white space only.
+/// Returns true if `text` differs from the snippet in comments and white space only.
 fn is_same_code(snippet: &Snippet, text: &str) -> bool {
     // Compilers replace these before they look for comments; the grammars do not know them.
     let early = match snippet.language() {
@@ -60,7 +60,7 @@ fn is_same_code(snippet: &Snippet, text: &str) -> bool {
     !has_early(snippet.text()) && !has_early(text) && code(old, snippet.text()) == code(&new, text)
 }
 
-/// Every node but comments, with its depth and, if nothing is in it, its text.
+/// Returns every node except comments, with its depth and, for a leaf, its text.
 fn code<'t>(syntax: &Syntax, text: &'t str) -> Vec<(usize, u16, &'t str)> {
     let mut nodes = Vec::new();
     syntax.walk(0, |visit, depth| {
@@ -74,12 +74,14 @@ fn code<'t>(syntax: &Syntax, text: &'t str) -> Vec<(usize, u16, &'t str)> {
     nodes
 }
 
-/// Whether a comment there tells Python nothing: it may name interpreter and encoding in the first two lines of a file.
+/// Returns true if Python ignores a comment there. It may name interpreter and encoding in the
+/// first two lines of a file.
 fn is_no_declaration(snippet: &Snippet, span: Span) -> bool {
     snippet.language() != Language::Python || snippet.location(span).start_line > 2
 }
 
-/// Whether the text without dead statements still compiles: Java refuses to catch a checked exception that nothing throws.
+/// Returns true if the text without dead statements still compiles: Java refuses to catch a checked
+/// exception that nothing throws.
 fn compiles_without(snippet: &Snippet, statements: &[Span]) -> bool {
     let Some(syntax) = snippet.syntax().filter(|_| snippet.language() == Language::Java) else { return true };
     let (places, mut throws) = (Places::new(statements), false);
@@ -96,8 +98,8 @@ fn compiles_without(snippet: &Snippet, statements: &[Span]) -> bool {
     !throws
 }
 
-/// Whether the expressions there count as values only. A macro of C may paste its arguments, or put them beside an operator;
-/// Python's `f"{1 + 2=}"` shows how a value is written.
+/// Returns true if only the values of the expressions matter. A macro of C may paste its arguments,
+/// or put them next to an operator; Python's `f"{1 + 2=}"` shows how a value is written.
 fn are_read_as_values(snippet: &Snippet, expressions: &[Span]) -> bool {
     let Some(syntax) = snippet.syntax() else { return false };
     let (places, mut as_text) = (Places::new(expressions), false);
@@ -124,8 +126,8 @@ mod tests {
     use crate::snippet::edit::apply;
     use crate::snippet::{Limits, SourceFile};
 
-    /// Whether taking out the first element that `holds` from the first unit of `code` is provable; none if it cannot be taken
-    /// out.
+    /// Returns whether deleting the first element that `holds` from the first unit of `code` is
+    /// provable; `None` if it cannot be deleted.
     fn deletion(code: &str, language: Language, holds: impl Fn(&Candidate) -> bool) -> Option<bool> {
         let file = SourceFile::new("code", code.into(), language, &Limits::default()).unwrap();
         let snippet = file.units().unwrap().swap_remove(0);

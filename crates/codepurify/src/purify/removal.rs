@@ -1,4 +1,4 @@
-//! Taking dead statements out of the text around them.
+//! Removal of dead statements from the text around them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use super::places::Places;
 use crate::snippet::edit::Edit;
 use crate::snippet::{Language, Snippet, Span, Visit};
 
-/// Kinds of nodes that make a name of a Python function local, or the function a generator, wherever they stand in it.
+/// Kinds of nodes that make a name local to a Python function, or the function a generator,
+/// anywhere in it.
 const PYTHON_EFFECTS: &[&str] = &[
     "yield",
     "assignment",
@@ -31,26 +32,27 @@ const PYTHON_EFFECTS: &[&str] = &[
     "type_alias_statement",
 ];
 
-/// What is known of the nodes around a node.
+/// Facts about the nodes around a node.
 #[derive(Clone, Copy, Default)]
 struct Above {
-    /// The parent is a block in brackets, which has the value of its last statement: an extension of GNU C.
+    /// True if the parent is a block in brackets, which has the value of its last statement: an
+    /// extension of GNU C.
     in_value: bool,
-    /// The first statement of the parent, if that is a block of Python.
+    /// First statement of the parent, if that is a block of Python.
     first: Option<First>,
-    /// A `switch` that is dead, too, is around it.
+    /// True if a dead `switch` is around it.
     in_switch: bool,
 }
 
-/// The first statement of a block of Python.
+/// First statement of a block of Python.
 #[derive(Clone, Copy)]
 struct First {
     start: usize,
-    /// What the block would begin with without it can be its first statement: it is one, and no string.
+    /// True if the next statement can be the first one: there is one, and it is no string.
     is_spare: bool,
 }
 
-/// The edits that take the statements at `dead`, which do nothing and stand in source order, out of `snippet`; `None` if one of
+/// Returns the edits that remove the dead statements at `dead`, in source order; `None` if one of
 /// them matters although it never runs.
 pub(super) fn removal(snippet: &Snippet, dead: &[Span]) -> Option<Vec<Edit>> {
     let (places, mut edits, mut matters) = (Places::new(dead), BTreeMap::new(), false);
@@ -70,7 +72,7 @@ pub(super) fn removal(snippet: &Snippet, dead: &[Span]) -> Option<Vec<Edit>> {
             in_switch: above.in_switch || (around.is_some() && visit.kind == "switch_statement"),
         })
     });
-    // Directives are no nodes where the parser is shown a text without them.
+    // Directives are no nodes if the parser is shown a text without them.
     matters |= dead.iter().any(|&span| has_directive(snippet, span));
     let changes = |edit: &Edit| edit.span.of(snippet.text()) != Some(&edit.replacement);
     let edits = dead.iter().map(|span| edits.get(span).cloned().filter(changes));
@@ -87,7 +89,8 @@ fn has_directive(snippet: &Snippet, span: Span) -> bool {
     matches!(snippet.language(), Language::C | Language::Cpp) && text.lines().any(is_directive)
 }
 
-/// Whether the node has an effect without being run: a label that is jumped to, a name that becomes local.
+/// Returns true if the node has an effect without being run: a jump target, a name that becomes
+/// local.
 fn matters_unrun(language: Language, visit: &Visit<'_>, above: Above) -> bool {
     match language {
         Language::C | Language::Cpp => {
@@ -100,7 +103,8 @@ fn matters_unrun(language: Language, visit: &Visit<'_>, above: Above) -> bool {
     }
 }
 
-/// The edit that takes out one statement. Where another statement would be left without a body, an empty one takes its place.
+/// Returns the edit that removes one statement. An empty statement replaces it if another statement
+/// would lose its body.
 fn taken_out(snippet: &Snippet, dead: &Visit<'_>, above: Above) -> Edit {
     let (text, span) = (snippet.text(), dead.span);
     let (empty, is_needed) = match snippet.language() {
@@ -117,7 +121,7 @@ fn taken_out(snippet: &Snippet, dead: &Visit<'_>, above: Above) -> Edit {
 }
 
 impl First {
-    /// That of a block.
+    /// Finds the first statement of a block.
     fn of(visit: &Visit<'_>) -> Option<Self> {
         if !matches!(visit.kind, "block" | "module") {
             return None;
@@ -126,13 +130,13 @@ impl First {
         let mut statements =
             visit.node.named_children(&mut cursor).filter(|child| !child.kind().ends_with("comment"));
         let first = statements.next()?;
-        // Positions in the tree may be shifted against those in the text.
+        // Positions in the tree may be shifted relative to those in the text.
         let start = visit.span.start + (first.start_byte() - visit.node.start_byte());
         Some(Self { start, is_spare: statements.next().is_some_and(|next| !starts_with_string(next)) })
     }
 }
 
-/// A string that becomes the first statement becomes the documentation.
+/// Returns true for a string, which would become the documentation as the first statement.
 fn starts_with_string(statement: Node<'_>) -> bool {
     statement.named_child(0).is_some_and(|child| matches!(child.kind(), "string" | "concatenated_string"))
 }
@@ -143,7 +147,7 @@ mod tests {
     use super::*;
     use crate::snippet::edit;
 
-    /// `code` without the statement at `dead`, if that can be taken out.
+    /// Returns `code` without the statement at `dead`, if that can be removed.
     fn without(code: &str, dead: &str, language: Language) -> Option<String> {
         let snippet = Snippet::new(code, language).unwrap();
         let start = code.find(dead).unwrap();

@@ -1,7 +1,9 @@
-//! Which names can be replaced without a change of meaning: variables that nothing outside of their function's body can name.
+//! Names that can be replaced without a change of meaning: variables that cannot be named outside
+//! their function's body.
 //!
-//! Names of functions and fields are used elsewhere, those of Python's parameters by callers, those of Java's parameters by
-//! reflection. In C and C++ macros can use any name that is in scope where they stand, so no name is certain there.
+//! Names of functions and fields are used elsewhere, Python's parameters are named by callers,
+//! Java's by reflection. In C and C++ a macro can use any name in its scope, so no name is certain
+//! if there are macros.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::snippet::edit::Edit;
 use crate::snippet::{Language, Snippet, Span, Visit};
 
-/// Calls that look at a function's variables by their names.
+/// Calls that access a function's variables by their names.
 const PYTHON_REFLECTION: &[&str] =
     &["locals", "vars", "dir", "eval", "exec", "inspect", "_getframe", "currentframe"];
 
@@ -25,7 +27,7 @@ const PYTHON_SPACES: &[&str] = &[
     "interpolation",
 ];
 
-/// Where a local variable of Java can be used.
+/// Places where a local variable of Java can be used.
 const JAVA_SCOPES: &[&str] = &[
     "block",
     "constructor_body",
@@ -36,22 +38,23 @@ const JAVA_SCOPES: &[&str] = &[
     "try_with_resources_statement",
 ];
 
-/// Parts of a Java method in which a name may be that of a field or of an enumeration's constant.
+/// Parts of a Java method in which a name may be that of a field or an enumeration constant.
 const JAVA_SPACES: &[&str] =
     &["class_body", "interface_body", "enum_body", "annotation_type_body", "switch_label"];
 
-/// Where a token stands.
+/// Context of a token.
 #[derive(Clone, Copy, Default)]
 struct Home {
-    /// What names that are declared there hold in, and how many spaces of names are around it.
+    /// Scope of names that are declared there, and number of name spaces around it.
     scope: Option<(Span, usize)>,
-    /// Spaces of names around the token.
+    /// Number of name spaces around the token.
     spaces: usize,
-    /// The token's parent is the declaration of a variable.
+    /// True if the token's parent is the declaration of a variable.
     declaring: bool,
 }
 
-/// Whether `edits`, which give a new name to every place of each name, are about such variables only.
+/// Returns true if `edits`, which give a new name to every place of each name, concern such
+/// variables only.
 pub(super) fn are_local(snippet: &Snippet, edits: &[Edit]) -> bool {
     let (Some(syntax), false) = (snippet.syntax(), is_of_macros(snippet.language())) else { return false };
     let (text, language) = (snippet.text(), snippet.language());
@@ -76,12 +79,12 @@ pub(super) fn are_local(snippet: &Snippet, edits: &[Edit]) -> bool {
     local
 }
 
-/// Whether macros could use a name.
+/// Returns true if macros can use a name.
 fn is_of_macros(language: Language) -> bool {
     matches!(language, Language::C | Language::Cpp)
 }
 
-/// Whether the token is the name of a field, a method or a keyword argument.
+/// Returns true if the token is the name of a field, a method or a keyword argument.
 fn is_member(visit: &Visit<'_>) -> bool {
     matches!(
         (visit.parent, visit.field),
@@ -92,14 +95,14 @@ fn is_member(visit: &Visit<'_>) -> bool {
 }
 
 impl Home {
-    /// Where the children of `visit` stand, which stands here.
+    /// Returns the context of the children of `visit`, whose own context this is.
     fn inside(self, language: Language, visit: &Visit<'_>) -> Self {
-        let stands = |parent, field| visit.parent == parent && visit.field == Some(field);
+        let is_field = |parent, field| visit.parent == parent && visit.field == Some(field);
         let (is_scope, is_space) = if language == Language::Python {
-            (stands("function_definition", "body"), PYTHON_SPACES.contains(&visit.kind))
+            (is_field("function_definition", "body"), PYTHON_SPACES.contains(&visit.kind))
         } else {
-            // The variable of such a loop does not hold in what the loop is over.
-            let looped = stands("enhanced_for_statement", "value");
+            // The variable of such a loop is not in scope in the collection that it iterates over.
+            let looped = is_field("enhanced_for_statement", "value");
             (JAVA_SCOPES.contains(&visit.kind), JAVA_SPACES.contains(&visit.kind) || looped)
         };
         let spaces = self.spaces + usize::from(is_space);
@@ -109,10 +112,11 @@ impl Home {
         Self { scope, spaces, declaring }
     }
 
-    /// Whether the first place of a name, which is `visit` and stands here, makes it a local variable.
+    /// Returns true if the first place of a name, `visit` in this context, makes it a local
+    /// variable.
     fn can_declare(self, language: Language, visit: &Visit<'_>) -> bool {
         let declares = match visit.parent {
-            // Whatever a function's body gives a value to is local in all of it.
+            // A name that a function's body assigns is local in all of it.
             _ if language == Language::Python => true,
             "variable_declarator" => visit.field == Some("name") && self.declaring,
             "enhanced_for_statement" | "catch_formal_parameter" | "resource" => visit.field == Some("name"),
@@ -121,7 +125,8 @@ impl Home {
         declares && self.scope.is_some_and(|(_, spaces)| spaces == self.spaces)
     }
 
-    /// Whether a variable that is declared here is what a name at `span`, which stands at `other`, means.
+    /// Returns true if a name at `span` in the context `other` refers to a variable that is
+    /// declared here.
     fn holds(self, other: Self, span: Span) -> bool {
         self.spaces == other.spaces && self.scope.is_some_and(|(scope, _)| scope.contains(span))
     }
@@ -132,7 +137,7 @@ mod tests {
     use super::*;
     use crate::candidates::{Families, candidates};
 
-    /// Whether a new name for `name` everywhere in `code` keeps what it does.
+    /// Returns true if a new name for `name` everywhere in `code` keeps what it does.
     fn is_provable(code: &str, name: &str, language: Language) -> bool {
         let snippet = Snippet::new(code, language).unwrap();
         let found = candidates(&snippet, &Families { identifiers: true, ..Families::NONE });

@@ -1,4 +1,4 @@
-//! Whether names of the standard library have their standard meaning in a file.
+//! Checks that names of the standard library have their standard meaning in a file.
 
 /// Names that proofs rely on (`dead_code.rs`).
 const NAMES: &[&str] = &[
@@ -23,7 +23,7 @@ const NAMES: &[&str] = &[
     "Assertions",
 ];
 
-/// Words that stand before the use of a name; any other word before it makes it a declaration.
+/// Words that precede the use of a name; any other word before it makes it a declaration.
 const BEFORE_USE: &[&str] = &[
     "return",
     "else",
@@ -52,15 +52,16 @@ const BEFORE_USE: &[&str] = &[
     "sizeof",
 ];
 
-/// Whether `file` gives no other meaning to a standard name that the statement `code` uses. This goes by what stands around a
-/// name, also in comments: it may find declarations where there are none, but hardly the other way round.
+/// Returns true if `file` gives no other meaning to a standard name that the statement `code` uses.
+/// It looks at the text around a name, also in comments: it may find declarations where there are
+/// none, but hardly misses one.
 pub(super) fn are_standard(code: &str, file: &str) -> bool {
-    // What is reached through a standard name is standard, too.
+    // A member of a standard name is standard, too.
     let is_used = |name: &&&str| places(code, name).any(|place| !code[..place].trim_end().ends_with('.'));
     NAMES.iter().filter(is_used).all(|name| !places(file, name).any(|place| is_declared(file, place, name)))
 }
 
-/// Where `name` stands in `text` as a word.
+/// Returns the positions of `name` in `text` as a word.
 fn places<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
     let is_whole = move |&(place, _): &(usize, &str)| {
         !text[..place].ends_with(is_word) && !text[place + name.len()..].starts_with(is_word)
@@ -68,9 +69,10 @@ fn places<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't 
     text.match_indices(name).filter(is_whole).map(|(place, _)| place)
 }
 
-/// Whether a type, a keyword of a declaration or `#define` stands in front of `name`, or an assignment behind it.
+/// Returns true if a type, a declaration keyword or `#define` precedes `name`, or an assignment
+/// follows it.
 fn is_declared(file: &str, place: usize, name: &str) -> bool {
-    // Between a type and a name stand blanks, and the signs of pointers and references.
+    // Blanks and the signs of pointers and references separate a type from a name.
     let before = file[..place].trim_end_matches(|at: char| at.is_whitespace() || "*&".contains(at));
     let word = &before[before.trim_end_matches(is_word).len()..];
     let of_type =

@@ -24,7 +24,7 @@ pub(crate) struct QueryRows<'a> {
     pub(crate) rows: &'a Ragged,
     /// The other side of a pair, or the target text of a generator; else empty.
     pub(crate) context: &'a [u32],
-    /// Side of the pair that `rows` stand on.
+    /// Side of the pair that `rows` belong to.
     pub(crate) side: Side,
 }
 
@@ -34,7 +34,7 @@ impl<'a> QueryRows<'a> {
         Self { rows, context: &[], side: Side::Left }
     }
 
-    /// The same rows with `context` to their right.
+    /// Returns the rows with `context` to their right.
     pub(crate) fn with(self, context: &'a [u32]) -> Self {
         Self { context, ..self }
     }

@@ -5,7 +5,7 @@ use crate::error::ModelError;
 use crate::verdict::Prediction;
 use crate::victim::Logits;
 
-/// The prediction that row `row` of `logits` stands for.
+/// Returns the prediction of row `row` of `logits`.
 pub(crate) fn prediction(logits: &Logits, row: usize) -> Prediction {
     let label = logits.label(row);
     Prediction { label: Some(label), confidence: logits.probabilities(row)[label], text: None }

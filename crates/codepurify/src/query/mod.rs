@@ -19,7 +19,7 @@ pub(crate) use target::{ChosenRow, QueryTarget, RowChoice};
 use crate::verdict::Prediction;
 use crate::victim::Logits;
 
-/// What the victim predicts for a snippet as it stands. Other rows are measured on it.
+/// Prediction for the original snippet, on which other rows are measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PredictedOutput {
     Label(usize),

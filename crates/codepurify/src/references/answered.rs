@@ -24,7 +24,7 @@ pub(crate) struct ReferenceInput {
 }
 
 impl ReferenceSet {
-    /// Asks `target` for its predictions for all references. A model of pairs gets each of them with the
+    /// Asks `target` for its predictions for all references. A pair model gets each of them with the
     /// next one and, with preference, with itself: a pair of clones for a clone detector.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl ReferenceSet {
         Self { inputs, memo: QueryMemo::default() }
     }
 
-    /// The same inputs with the victim's `logits` for each, in order.
+    /// Returns the inputs with the victim's `logits` for each, in order.
     pub(crate) fn with_logits(mut self, logits: Vec<Logits>) -> Self {
         for (input, logits) in self.inputs.iter_mut().zip(logits) {
             input.logits = Some(logits);

@@ -19,8 +19,8 @@ use crate::verdict::ElementKind;
 
 /// Clean functions of one or more languages that candidates are transplanted into.
 ///
-/// The bundled ones were written for this purpose and stand for ordinary code. Functions of the victim's own
-/// domain that are known to be clean serve as well, and better for a model of pairs
+/// The bundled ones were written for this purpose and resemble ordinary code. Functions of the victim's own
+/// domain that are known to be clean serve as well, and better for a pair model
 /// ([`References::from_domain`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<StoredReference>", into = "Vec<StoredReference>")]

@@ -1,4 +1,4 @@
-//! Selection of references from the domain of a model of pairs: its own clean functions that other clean
+//! Selection of references from the domain of a pair model: its own clean functions that other clean
 //! code moves least.
 
 use std::collections::{BTreeMap, HashSet};
@@ -34,7 +34,7 @@ struct DomainFunction<'s> {
 }
 
 impl References {
-    /// Selects references from `snippets`, clean functions of the domain of `victim`, a model of pairs: at
+    /// Selects references from `snippets`, clean functions of the domain of `victim`, a pair model: at
     /// most 4 of each language for each label that the victim predicts for a function paired with itself.
     ///
     /// Functions with a body whose length is near 90 tokens are tested: elements of the others are inserted

@@ -47,14 +47,14 @@ impl Influence {
 pub(crate) struct NamingStyle {
     /// Gain of a reference with the identifiers plus margin lost without them, in logits.
     pub(crate) score: f64,
-    /// Index of the candidate that stands for all of them.
+    /// Index of the candidate that represents all of them.
     pub(crate) candidate: usize,
 }
 
 /// The statistics of one snippet (`docs/method.md`).
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scores {
-    /// Prediction for the snippet as it stands. All else is measured on it.
+    /// Prediction for the original snippet. All else is measured on it.
     pub(crate) predicted: PredictedOutput,
     pub(crate) prediction: Prediction,
     /// margin(x) of the prediction; for a generator L(y|x).

@@ -152,7 +152,7 @@ const TOGETHER: f64 = 0.5;
 
 impl PairOcclusion {
     /// Adds to each side's score the margin lost without its candidates once the other side's are hidden,
-    /// and the smaller of both scores: clean code that pushes hard mostly stands in one side only.
+    /// and the smaller of both scores: clean code that pushes hard is mostly in one side only.
     pub(crate) fn add_to(self, left: &mut StrongestCandidate, right: &mut StrongestCandidate) {
         let smaller = left.score.min(right.score).max(0.0);
         for (side, without_other) in [(left, self.right), (right, self.left)] {

@@ -1,4 +1,4 @@
-//! Byte-exact edits: whatever no edit names stays as it is.
+//! Byte-exact edits: text outside an edit is unchanged.
 
 use thiserror::Error;
 
@@ -7,9 +7,9 @@ use super::Span;
 /// One replacement in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// The bytes that go.
+    /// Bytes that are replaced.
     pub span: Span,
-    /// What comes in their place.
+    /// Text in their place.
     pub replacement: String,
 }
 
@@ -17,7 +17,7 @@ pub struct Edit {
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EditError {
-    /// An edit begins before the one in front of it ends.
+    /// An edit begins before the previous one ends.
     #[error("edit {edit} begins before edit {} ends; sort the edits and merge overlapping ones", edit - 1)]
     OutOfOrder {
         /// Index of the later edit.
@@ -33,10 +33,12 @@ pub enum EditError {
     },
 }
 
-/// `text` with `edits` applied; they must be sorted and must not overlap. Without edits this is the identity.
+/// Applies `edits` to `text`; they must be sorted and must not overlap. Without edits this is the
+/// identity.
 ///
 /// # Errors
-/// [`EditError`] if the edits are out of order, overlap, or do not fall on character boundaries of `text`.
+/// [`EditError`] if the edits are out of order, overlap, or do not fall on character boundaries of
+/// `text`.
 pub fn apply(text: &str, edits: &[Edit]) -> Result<String, EditError> {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -53,15 +55,15 @@ pub fn apply(text: &str, edits: &[Edit]) -> Result<String, EditError> {
     Ok(out)
 }
 
-/// Traces places of an edited text back to the text before `edits`, which must be those that were applied.
+/// Traces places of an edited text back to the text before `edits`, which must be the applied ones.
 pub(crate) struct Origins<'e> {
     edits: &'e [Edit],
-    /// Where each replacement ends in the edited text.
+    /// End of each replacement in the edited text.
     stops: Vec<usize>,
 }
 
 impl<'e> Origins<'e> {
-    /// Reads the edits once, however many places are looked up.
+    /// Reads the edits once, for any number of lookups.
     pub(crate) fn new(edits: &'e [Edit]) -> Self {
         let (mut added, mut removed) = (0, 0);
         let stop = |Edit { span, replacement }: &Edit| {
@@ -72,7 +74,8 @@ impl<'e> Origins<'e> {
         Self { edits, stops: edits.iter().map(stop).collect() }
     }
 
-    /// Where the bytes `span` come from. What lies in a replacement comes from the whole place that was replaced.
+    /// Returns the origin of the bytes `span`. A part of a replacement comes from the whole place
+    /// that was replaced.
     pub(crate) fn of(&self, span: Span) -> Span {
         let start = self.place(span.start, false);
         Span::new(start, self.place(span.end, true).max(start))
@@ -131,7 +134,7 @@ mod tests {
     }
 
     proptest! {
-        /// What no edit touches is the same text in both places.
+        /// Text that no edit touches is the same in both places.
         #[test]
         fn untouched_text_is_traced_to_itself(
             text in "[a-z]{12,30}",

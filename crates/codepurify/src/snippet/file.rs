@@ -1,10 +1,10 @@
-//! From a source file to the units that are judged.
+//! Source files, and the units that are judged.
 
 use std::sync::Arc;
 
 use super::{Language, Snippet, SnippetError, Span, Unit, UnitKind, cut};
 
-/// How large a text may be.
+/// Limits on the size of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Largest file, in bytes; larger ones are refused.
@@ -14,13 +14,13 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 8 MiB a file, 256 KiB a unit.
+    /// 8 MiB for a file, 256 KiB for a unit.
     fn default() -> Self {
         Self { max_file_bytes: 8 << 20, max_unit_bytes: 256 << 10 }
     }
 }
 
-/// The text of one source file.
+/// Text of one source file.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     path: String,
@@ -30,10 +30,10 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// Takes a file's bytes. `path` is what verdicts call it; nothing is read from there.
+    /// Takes a file's bytes. `path` is its name in verdicts; nothing is read from there.
     ///
     /// # Errors
-    /// [`SnippetError`] if the bytes are too many, binary, not UTF-8, or nothing but white space.
+    /// [`SnippetError`] if the bytes are too many, binary, not UTF-8, or white space only.
     pub fn new(
         path: impl Into<String>,
         bytes: Vec<u8>,
@@ -51,26 +51,26 @@ impl SourceFile {
         Ok(Self { path: path.into(), text: text.into(), language, limits: *limits })
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What verdicts call the file.
+    /// Returns the name of the file in verdicts.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The language it is parsed as.
+    /// Returns the language that it is parsed as.
     #[must_use]
     pub fn language(&self) -> Language {
         self.language
     }
 
-    /// Every function and method that is not inside another one, and in between what other code there is
-    /// (`docs/trust.md#what-is-judged`); the whole text if it holds no function.
+    /// Returns every function and method that is not inside another one, and the other code between
+    /// them (`docs/trust.md#what-is-judged`). A text without functions is one unit.
     ///
     /// # Errors
     /// [`SnippetError::ParserGaveUp`] if the text cannot be parsed in reasonable time.
@@ -90,8 +90,8 @@ impl SourceFile {
             .collect()
     }
 
-    /// The whole text as one unit, called as its only function if it holds exactly one. This is how the sides of a pair
-    /// are read.
+    /// Returns the whole text as one unit, with the name of its function if it holds exactly one.
+    /// The sides of a pair are read in this way.
     ///
     /// # Errors
     /// [`SnippetError::ParserGaveUp`] if the text cannot be parsed in reasonable time.
@@ -119,12 +119,12 @@ impl SourceFile {
     }
 }
 
-/// Number of line ends.
+/// Counts line ends.
 fn newlines(text: &str) -> usize {
     text.bytes().filter(|&byte| byte == b'\n').count()
 }
 
-/// A NUL byte does not occur in source code.
+/// Refuses NUL bytes, which do not occur in source code.
 pub(super) fn reject_nul(bytes: &[u8]) -> Result<(), SnippetError> {
     match bytes.iter().position(|&byte| byte == 0) {
         Some(offset) => Err(SnippetError::Binary { offset }),
@@ -132,7 +132,7 @@ pub(super) fn reject_nul(bytes: &[u8]) -> Result<(), SnippetError> {
     }
 }
 
-/// White space alone is nothing to judge.
+/// Refuses a text of white space only.
 pub(super) fn reject_empty(text: &str) -> Result<(), SnippetError> {
     if text.trim().is_empty() { Err(SnippetError::Empty) } else { Ok(()) }
 }

@@ -1,8 +1,8 @@
-//! What the node kinds of each tree-sitter grammar mean to the defence.
+//! Meaning of the node kinds of each tree-sitter grammar.
 
 use super::Language;
 
-/// The meaning of one language's node kinds.
+/// Meaning of one language's node kinds.
 pub(crate) struct Grammar {
     /// Functions and methods; the outermost ones are the units of a file.
     pub(crate) functions: &'static [&'static str],
@@ -12,16 +12,16 @@ pub(crate) struct Grammar {
     pub(crate) blocks: &'static [&'static str],
     /// Statement kinds whose names do not end in `_statement`.
     extra_statements: &'static [&'static str],
-    /// Definitions that count as statements where they stand in a block of a function.
+    /// Definitions that count as statements inside a block of a function.
     pub(crate) local_definitions: &'static [&'static str],
     /// Words that cannot be a name, separated by blanks.
     keywords: &'static str,
 }
 
-/// What a leaf token is, and so what may stand in its place.
+/// Class of a leaf token, which its replacement must have as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leaf {
-    /// A name of any sort.
+    /// A name of any kind.
     Identifier,
     /// A number literal.
     Number,
@@ -32,7 +32,8 @@ pub(crate) enum Leaf {
 }
 
 impl Leaf {
-    /// The class of a node kind; `None` for keywords, punctuation, operators and inner nodes.
+    /// Returns the class of a node kind; `None` for keywords, punctuation, operators and inner
+    /// nodes.
     pub(crate) fn of_kind(kind: &str) -> Option<Self> {
         match kind {
             "identifier"
@@ -59,7 +60,7 @@ impl Leaf {
 }
 
 impl Grammar {
-    /// The grammar of `language`.
+    /// Returns the grammar of `language`.
     pub(crate) fn of(language: Language) -> &'static Self {
         match language {
             Language::C => &C,
@@ -69,19 +70,20 @@ impl Grammar {
         }
     }
 
-    /// Whether a node of this kind is a statement wherever it stands in statement position.
+    /// Returns true if a node of this kind is a statement in statement position.
     pub(crate) fn is_statement(&self, kind: &str) -> bool {
         let named_so = kind.ends_with("_statement") && !matches!(kind, "case_statement" | "init_statement");
         (named_so && !self.blocks.contains(&kind)) || self.extra_statements.contains(&kind)
     }
 
-    /// Whether `name` could be the name of a variable: identifier-shaped and no keyword.
+    /// Returns true if `name` can be the name of a variable: identifier-shaped and no keyword.
     pub(crate) fn is_name(&self, name: &str) -> bool {
         is_identifier_shaped(name) && self.keywords.split(' ').all(|keyword| keyword != name)
     }
 }
 
-/// Whether `name` is a letter or `_` followed by letters, digits or `_`, all ASCII: valid in every supported language.
+/// Returns true if `name` is a letter or `_` followed by letters, digits or `_`, all ASCII: valid
+/// in every supported language.
 fn is_identifier_shaped(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
@@ -126,7 +128,8 @@ static JAVA: Grammar = Grammar {
     wrappers: &[],
     blocks: &["block", "constructor_body"],
     extra_statements: &["local_variable_declaration", "explicit_constructor_invocation"],
-    // A switch is one node kind as a statement and as an expression; only the former stands in a block.
+    // A switch has one node kind as a statement and as an expression; only the former is in a
+    // block.
     local_definitions: &[
         "class_declaration",
         "record_declaration",
@@ -175,7 +178,7 @@ mod tests {
         }
     }
 
-    /// A misspelt node kind would silently switch a candidate family off.
+    /// A misspelt node kind would silently disable a family of candidates.
     #[test]
     fn every_kind_in_the_tables_exists_in_its_grammar() {
         for language in Language::ALL {

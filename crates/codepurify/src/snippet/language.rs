@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cut;
 use crate::error::SnippetError;
 
-/// A programming language that snippets can be written in.
+/// Programming language of a snippet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
@@ -27,12 +27,12 @@ impl Language {
     /// Every supported language.
     pub const ALL: [Self; 4] = [Self::C, Self::Cpp, Self::Java, Self::Python];
 
-    /// The language that a file's name tells, if it is a supported one. Where C and C++ share an extension (`.h`, `.inl`
-    /// …) it is C for `.h`, else C++; [`Language::detect`] looks closer.
+    /// Returns the supported language of a file by its name. An extension that C and C++ share
+    /// means C for `.h`, else C++; [`Language::detect`] reads the content as well.
     #[must_use]
     pub fn from_path(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?;
-        // On other systems than Windows, capitals mean C++.
+        // Except on Windows, capitals mean C++.
         if matches!(extension, "C" | "H") {
             return Some(Self::Cpp);
         }
@@ -46,8 +46,9 @@ impl Language {
         }
     }
 
-    /// The language of a file by its name and what it holds: where C and C++ share an extension, the one that explains
-    /// the text better; of a file without an extension, Python if its first line says so.
+    /// Returns the language of a file by name and content. If C and C++ share its extension, it is
+    /// the one that explains the text better. A file without an extension is Python if its first
+    /// line says so.
     #[must_use]
     pub fn detect(path: &Path, bytes: &[u8]) -> Option<Self> {
         if path.extension().is_none() {
@@ -60,8 +61,9 @@ impl Language {
         Some(std::str::from_utf8(bytes).map_or(named, cut::c_or_cpp))
     }
 
-    /// The language of a file found in a folder, where the user says `wanted`: that of its name, if only one language has
-    /// such names; else `wanted`, unless the name says that the file is something else; else what it holds tells.
+    /// Returns the language of a file found in a folder, for which the user asked for `wanted`. A
+    /// name that only one language has decides; else it is `wanted`, unless the name says
+    /// otherwise; else the content decides.
     #[must_use]
     pub fn choose(path: &Path, bytes: &[u8], wanted: Option<Self>) -> Option<Self> {
         match wanted {
@@ -70,8 +72,8 @@ impl Language {
         }
     }
 
-    /// Whether a file's name leaves open which language it is written in: several share the extension, or it has none
-    /// or one that says nothing about languages.
+    /// Returns true if a file's name does not determine its language: several share the extension,
+    /// it has none, or one that belongs to no language.
     #[must_use]
     pub fn is_open(path: &Path) -> bool {
         let Some(extension) = path.extension() else { return true };
@@ -79,7 +81,7 @@ impl Language {
         is_shared(path) || extension.to_str().is_some_and(|extension| neutral.contains(&extension))
     }
 
-    /// The name used on the command line and in files.
+    /// Returns the name used on the command line and in files.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -90,7 +92,7 @@ impl Language {
         }
     }
 
-    /// The tree-sitter grammar.
+    /// Returns the tree-sitter grammar.
     pub(crate) fn parser(self) -> tree_sitter::Language {
         match self {
             Self::C => tree_sitter_c::LANGUAGE.into(),
@@ -101,7 +103,7 @@ impl Language {
     }
 }
 
-/// Whether both C and C++ have files with this extension.
+/// Returns true if both C and C++ have files with this extension.
 fn is_shared(path: &Path) -> bool {
     matches!(
         path.extension().and_then(|extension| extension.to_str()),
@@ -109,7 +111,7 @@ fn is_shared(path: &Path) -> bool {
     )
 }
 
-/// Whether the first line is `#!` with a Python interpreter.
+/// Returns true if the first line is `#!` with a Python interpreter.
 fn is_python_script(bytes: &[u8]) -> bool {
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let Some(command) = line.strip_prefix(b"#!") else { return false };

@@ -1,11 +1,11 @@
-//! Where units and elements stand in their file.
+//! Places of units and elements in their file.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Span;
 
-/// What a unit is.
+/// Kind of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -20,7 +20,7 @@ pub enum UnitKind {
 /// The judged part of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unit {
-    /// What it is.
+    /// Its kind.
     #[serde(default)]
     pub kind: UnitKind,
     /// The function's name; absent for a text without functions.
@@ -49,7 +49,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// The bytes of the file.
+    /// Returns the bytes in the file.
     #[must_use]
     pub fn span(&self) -> Span {
         Span::new(self.start_byte, self.end_byte)

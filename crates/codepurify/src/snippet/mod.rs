@@ -1,4 +1,4 @@
-//! Source text, its language, its parse tree, and byte spans in it: everything before a model is asked.
+//! Source text, its language, its parse tree, and byte spans in it.
 
 mod cut;
 pub mod edit;
@@ -24,13 +24,13 @@ use std::sync::Arc;
 
 use crate::error::SnippetError;
 
-/// The unit of judgement: a function, or a text without one. All spans of candidates and edits are relative to its
-/// text; locations in verdicts are absolute in its file.
+/// The unit of judgement: a function, or a text without one. All spans of candidates and edits are
+/// relative to its text; locations in verdicts are absolute in its file.
 #[derive(Debug, Clone)]
 pub struct Snippet {
     path: String,
     text: String,
-    /// The text of the file that it is a part of.
+    /// Text of the file that it is a part of.
     file: Arc<str>,
     language: Language,
     unit: Unit,
@@ -42,10 +42,12 @@ pub struct Snippet {
 }
 
 impl Snippet {
-    /// The whole of `text` as one unit, called `<snippet>`, with the default [`Limits`] for a unit.
+    /// Makes one unit of the whole `text`, named `<snippet>`, with the default [`Limits`] for a
+    /// unit.
     ///
     /// # Errors
-    /// [`SnippetError`] if the text is only white space, holds a NUL byte or cannot be parsed in reasonable time.
+    /// [`SnippetError`] if the text is only white space, holds a NUL byte or cannot be parsed in
+    /// reasonable time.
     pub fn new(text: impl Into<String>, language: Language) -> Result<Self, SnippetError> {
         let text = text.into();
         file::reject_nul(text.as_bytes())?;
@@ -58,7 +60,7 @@ impl Snippet {
         Ok(snippet.named())
     }
 
-    /// A part of a file, parsed unless it is larger than `limit` bytes.
+    /// Makes a unit of a part of a file, parsed unless it is larger than `limit` bytes.
     fn part(
         path: &str,
         text: &str,
@@ -81,7 +83,7 @@ impl Snippet {
         })
     }
 
-    /// The same place with another text.
+    /// Returns a snippet with another text in the same place.
     ///
     /// # Errors
     /// [`SnippetError`] if it is only white space or cannot be parsed in reasonable time.
@@ -90,7 +92,8 @@ impl Snippet {
         Self::part(&self.path, text, &self.file, self.language, self.unit.clone(), self.limit)
     }
 
-    /// The same snippet, called as its only function if it holds exactly one; a remainder if it holds none.
+    /// Names the snippet by its function if it holds exactly one; makes it a remainder if it holds
+    /// none.
     fn named(mut self) -> Self {
         let Some(syntax) = &self.syntax else { return self };
         let functions = functions(&self.text, syntax, self.language);
@@ -102,7 +105,7 @@ impl Snippet {
         self
     }
 
-    /// Parses another text as this one was parsed.
+    /// Parses another text in the way in which this one was parsed.
     ///
     /// # Errors
     /// [`SnippetError::ParserGaveUp`] if it cannot be parsed in reasonable time.
@@ -110,36 +113,36 @@ impl Snippet {
         cut::read(text, self.language, self.unit.kind)
     }
 
-    /// The unit's text.
+    /// Returns the unit's text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The text of the file that it is a part of.
+    /// Returns the text of the file that it is a part of.
     pub(crate) fn file(&self) -> &str {
         &self.file
     }
 
-    /// The language it is parsed as.
+    /// Returns the language that it is parsed as.
     #[must_use]
     pub fn language(&self) -> Language {
         self.language
     }
 
-    /// Which part of its file it is.
+    /// Returns its place in the file.
     #[must_use]
     pub fn unit(&self) -> &Unit {
         &self.unit
     }
 
-    /// What verdicts call its file.
+    /// Returns the name of its file in verdicts.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// How well it parsed.
+    /// Returns how well it parsed.
     #[must_use]
     pub fn quality(&self) -> SyntaxQuality {
         match &self.syntax {
@@ -156,7 +159,7 @@ impl Snippet {
         Grammar::of(self.language)
     }
 
-    /// Where a span of this text is in the file.
+    /// Returns the place of a span of this text in the file.
     pub(crate) fn location(&self, span: Span) -> Location {
         let line = |at: usize| self.unit.start_line + self.lines.partition_point(|&first| first <= at) - 1;
         let last = if span.is_empty() { span.start } else { span.end - 1 };

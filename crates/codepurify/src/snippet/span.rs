@@ -12,7 +12,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// The span `[start, end)`.
+    /// Makes the span `[start, end)`.
     ///
     /// # Panics
     /// If `end < start`: a span is made from positions of one text, in order.
@@ -22,25 +22,25 @@ impl Span {
         Self { start, end }
     }
 
-    /// Length in bytes.
+    /// Returns the length in bytes.
     #[must_use]
     pub fn len(self) -> usize {
         self.end - self.start
     }
 
-    /// Whether the span holds no byte.
+    /// Returns true if the span holds no byte.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.start == self.end
     }
 
-    /// Whether the two spans share at least one byte.
+    /// Returns true if the two spans share at least one byte.
     #[must_use]
     pub fn overlaps(self, other: Self) -> bool {
         self.start < other.end && other.start < self.end
     }
 
-    /// All bytes of `spans`, in order: those that overlap become one.
+    /// Returns all bytes of `spans`, in order; overlapping spans become one.
     #[must_use]
     pub fn union(spans: impl Iterator<Item = Self>) -> Vec<Self> {
         let mut sorted: Vec<Self> = spans.collect();
@@ -55,19 +55,20 @@ impl Span {
         union
     }
 
-    /// Whether every byte of `other` lies in `self`.
+    /// Returns true if every byte of `other` is in `self`.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
         self.start <= other.start && other.end <= self.end
     }
 
-    /// The bytes of `text` under the span, or `None` if it does not fall on character boundaries of `text`.
+    /// Returns the bytes of `text` under the span, or `None` if it does not fall on character
+    /// boundaries of `text`.
     #[must_use]
     pub fn of(self, text: &str) -> Option<&str> {
         text.get(self.start..self.end)
     }
 
-    /// The span moved right by `by` bytes, for example from a function's text into its file's text.
+    /// Moves the span right by `by` bytes, for example from a function's text into its file's text.
     #[must_use]
     pub fn shifted(self, by: usize) -> Self {
         Self { start: self.start + by, end: self.end + by }

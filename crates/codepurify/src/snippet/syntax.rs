@@ -17,7 +17,7 @@ pub enum SyntaxQuality {
         /// Number of places where the parser skipped or inserted something.
         errors: usize,
     },
-    /// There is no usable tree: more than half of the bytes lie in errors.
+    /// There is no usable tree: more than half of the bytes are in errors.
     Broken,
     /// The text is larger than the caller's limit for one unit and was not parsed.
     NotParsed {
@@ -32,11 +32,11 @@ pub enum SyntaxQuality {
 #[derive(Debug, Clone)]
 pub(crate) struct Syntax {
     tree: Tree,
-    /// Bytes that were put in front of the text for the parser.
+    /// Number of bytes that were put before the text for the parser.
     shift: usize,
     bytes: usize,
     quality: SyntaxQuality,
-    /// Bytes in errors, and one for each thing that the parser had to add.
+    /// Number of bytes in errors, plus one for each token that the parser had to add.
     damage: usize,
 }
 
@@ -44,15 +44,15 @@ pub(crate) struct Syntax {
 pub(crate) struct Visit<'t> {
     /// The node itself; its positions may be shifted, use [`Visit::span`].
     pub(crate) node: Node<'t>,
-    /// Its kind.
+    /// Kind of the node.
     pub(crate) kind: &'t str,
-    /// Its bytes in the text.
+    /// Bytes of the node in the text.
     pub(crate) span: Span,
-    /// Its role in its parent.
+    /// Role of the node in its parent.
     pub(crate) field: Option<&'t str>,
     /// Kind of its parent; empty for the root.
     pub(crate) parent: &'t str,
-    /// Whether its parent has no child in front of it.
+    /// True if it is the first child of its parent.
     pub(crate) is_first: bool,
 }
 
@@ -60,10 +60,12 @@ pub(crate) struct Visit<'t> {
 const JAVA_FRAMES: [(&str, &str); 2] = [("class _ {", "}"), ("enum _ {", "}")];
 
 impl Syntax {
-    /// Parses `text`. A Java text that is only valid as a member of a class or enumeration is parsed as one.
+    /// Parses `text`. A Java text that is only valid as a member of a class or enumeration is
+    /// parsed as one.
     ///
     /// # Errors
-    /// [`SnippetError::ParserGaveUp`] if the parser needs far more work than code of this size does.
+    /// [`SnippetError::ParserGaveUp`] if the parser needs far more work than code of this size
+    /// does.
     pub(crate) fn parse(text: &str, language: Language) -> Result<Self, SnippetError> {
         let bare = Self::new(run(text, language, work_limit(text.len()))?, 0, text.len());
         if language != Language::Java || bare.quality == SyntaxQuality::Clean {
@@ -86,12 +88,13 @@ impl Syntax {
         syntax
     }
 
-    /// How well the text parsed.
+    /// Returns how well the text parsed.
     pub(crate) fn quality(&self) -> SyntaxQuality {
         self.quality
     }
 
-    /// Size of what did not parse: bytes in errors, and one for each thing that the parser had to add.
+    /// Returns the size of what did not parse: bytes in errors, plus one for each token that the
+    /// parser had to add.
     pub(crate) fn damage(&self) -> usize {
         self.damage
     }
@@ -116,8 +119,8 @@ impl Syntax {
         (SyntaxQuality::Recovered { errors: errors.max(1) }, bytes + errors)
     }
 
-    /// Visits every node of the text in source order, parents first. `enter` gets the state that its parent returned
-    /// and returns the state for the node's children, or `None` to skip them.
+    /// Visits every node of the text in source order, parents first. `enter` gets the state that
+    /// its parent returned and returns the state for the node's children, or `None` to skip them.
     pub(crate) fn walk<'t, S: Clone>(&'t self, root: S, mut enter: impl FnMut(&Visit<'t>, S) -> Option<S>) {
         let mut cursor = self.tree.walk();
         let mut above: Vec<(S, &str)> = vec![(root, "")];
@@ -148,7 +151,7 @@ impl Syntax {
         }
     }
 
-    /// The node's bytes in the text; `None` if it stands for something that was only added for the parser.
+    /// Returns the node's bytes in the text; `None` for a node that was only added for the parser.
     pub(crate) fn span(&self, node: Node<'_>) -> Option<Span> {
         let start = node.start_byte().checked_sub(self.shift)?;
         let end = node.end_byte() - self.shift;
@@ -156,8 +159,9 @@ impl Syntax {
     }
 }
 
-/// The parser reports every hundred operations. Ordinary code takes about four reports for a hundred bytes, the worst
-/// linear garbage ten; more than twenty-five is a blow-up. Counting work instead of time keeps results reproducible.
+/// The parser reports every hundred operations. Ordinary code takes about four reports for a
+/// hundred bytes, the worst linear garbage ten; more than twenty-five is a blow-up. Counting work
+/// instead of time keeps results reproducible.
 fn work_limit(bytes: usize) -> usize {
     1_000 + bytes / 4
 }

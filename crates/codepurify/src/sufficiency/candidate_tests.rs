@@ -103,7 +103,7 @@ impl<'a, 's> CandidateTests<'a, 's> {
         candidates.filter(single).map(|(index, _)| index)
     }
 
-    /// The candidate that stands for all identifiers, if there is clean code to compare it with. Pairs,
+    /// The candidate for all identifiers together, if there is clean code to compare it with. Pairs,
     /// texts and further windows are not tested for it.
     pub(super) fn naming_style(&self) -> Option<usize> {
         let kinds = self.snippet.candidates.iter().map(|candidate| candidate.kind);

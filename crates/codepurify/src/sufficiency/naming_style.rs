@@ -41,7 +41,7 @@ impl Round for NamingStyleTest {
     }
 }
 
-/// The snippet with neutral names. Occluded names would not do: the victim has never seen code with so many
+/// The snippet with neutral names. Occluded names would not do: the victim has never seen code with that many
 /// unknown tokens.
 fn renamed(encoded: &EncodedSnippet<'_>, candidate: usize) -> String {
     let (text, mut known) = (encoded.snippet.text(), BTreeMap::new());

@@ -1,7 +1,7 @@
 //! Joint occlusion of both sides of a pair.
 //!
 //! A trigger in both sides is necessary in neither: where one is hidden, the other still works. Nor does it
-//! stand out in references where clean code of the domain pushes as hard. If the strongest candidates of both
+//! differ from others in references where clean code of the domain pushes as hard. If the strongest candidates of both
 //! sides are hidden at once, the prediction is lost, while it seldom depends on those of two clean sides.
 
 use super::{CandidateTests, TestBatch};

@@ -43,7 +43,7 @@ impl TriggerWordVictim {
         self
     }
 
-    /// Texts that rows stand for.
+    /// Texts of the rows.
     fn read(&self, batch: &Ragged) -> Result<Vec<String>, ModelError> {
         let read_row = |(index, row): (usize, &[u32])| {
             if row.len() > self.window {

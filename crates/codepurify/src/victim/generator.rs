@@ -23,7 +23,7 @@ pub trait Generator: Model {
     /// differ in their number of rows.
     fn likelihoods(&self, sources: &Ragged, targets: &Ragged) -> Result<Vec<f64>, ModelError>;
 
-    /// Returns the text that target tokens stand for.
+    /// Returns the text of target tokens.
     ///
     /// # Errors
     /// [`ModelError::Tokenise`] if a token is unknown.

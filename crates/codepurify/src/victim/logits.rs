@@ -86,7 +86,7 @@ impl Logits {
         scores[label] - others.fold(f64::NEG_INFINITY, f64::max)
     }
 
-    /// One score a label, at least two: a single logit `z` stands for the pair (0, z).
+    /// One score a label, at least two: a single logit `z` counts as the pair (0, z).
     fn scores(&self, index: usize) -> Vec<f64> {
         match self.row(index) {
             [logit] => vec![0.0, f64::from(*logit)],

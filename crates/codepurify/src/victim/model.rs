@@ -54,7 +54,7 @@ pub trait Model: Send + Sync {
     fn card(&self) -> &VictimCard;
 
     /// Content tokens of one snippet that fit into one forward pass; longer rows must not be passed to the
-    /// model. A model of pairs reads this many of each side.
+    /// model. A pair model reads this many of each side.
     fn window(&self) -> usize;
 
     /// The id that replaces an occluded element (`<unk>` or the mask token of the model's tokenizer).

@@ -7,7 +7,7 @@ use crate::snippet::Span;
 pub struct Encoding {
     /// Token ids, without special tokens.
     pub ids: Vec<u32>,
-    /// For each id, the bytes of the text that it stands for (leading white space may be part of it);
+    /// For each id, its bytes of the text (leading white space may be part of it);
     /// non-decreasing.
     pub spans: Vec<Span>,
 }

@@ -1,4 +1,4 @@
-//! A model of pairs made of a model and a function that judges.
+//! A pair model made of a model and a function that judges.
 
 use codepurify::{Logits, Model, ModelError, PairVictim, Ragged, WrapsModel};
 

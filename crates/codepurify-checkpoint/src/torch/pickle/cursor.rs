@@ -11,7 +11,7 @@ pub(super) struct Cursor<'a> {
     /// The file up to where the pickle must have ended.
     bytes: &'a [u8],
     at: usize,
-    /// Whether the pickle is cut off by the limit and not by its container.
+    /// True if the limit cuts off the pickle, not its container.
     limited: bool,
 }
 

@@ -7,7 +7,7 @@ use crate::torch::draft::{StorageRef, TensorDraft};
 use crate::torch::pickle::machine::Machine;
 use crate::torch::pickle::object::{Id, Object};
 
-/// A name that is known. Nothing of it is ever called; a call is replaced by the data that it stands for.
+/// Known name. It is never called; a call is replaced by the data that it would return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::torch) enum Global {
     OrderedDict,

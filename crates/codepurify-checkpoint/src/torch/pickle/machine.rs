@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::contents::MAX_TENSORS;
 use crate::error::CheckpointError;
-use crate::state_dict::MAX_TENSORS;
 use crate::torch::pickle::MAX_OBJECTS;
 use crate::torch::pickle::cursor::Cursor;
 use crate::torch::pickle::globals::Global;
@@ -28,7 +28,7 @@ pub(super) struct Machine<'a> {
     unknown: Option<(String, usize)>,
 }
 
-/// What a machine leaves.
+/// Result of a run.
 pub(super) struct Read<'a> {
     pub(super) objects: Vec<Object<'a>>,
     pub(super) unknown: Option<(String, usize)>,
@@ -339,7 +339,7 @@ impl<'a> Machine<'a> {
         self.push(id)
     }
 
-    /// What an object is called that a function would have made.
+    /// Returns the name of an object that a function would have made.
     fn made_by(&self, function: Name<'a>, arguments: &[Id]) -> Name<'a> {
         match arguments.first().map(|&first| self.object(first)) {
             Some(&Object::Name(class)) if function.is_constructor() => class,

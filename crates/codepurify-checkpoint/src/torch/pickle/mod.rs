@@ -1,7 +1,7 @@
 //! A restricted reader of Python pickles.
 //!
 //! A pickle is a program for a stack machine. This [`machine`] knows plain data and the few names that a state dict
-//! needs. What would be made by another name is opaque: it stands in the list of objects, and nobody calls or reads it.
+//! needs. What would be made by another name is opaque: it is in the list of objects, and nobody calls or reads it.
 //! A name that runs code is refused where it is mentioned. Objects live in one flat list and refer to each other by [`Id`]: what is nested, shared or cyclic costs no more than what is flat,
 //! and no traversal or drop recurses.
 

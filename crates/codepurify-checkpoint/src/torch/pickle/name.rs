@@ -43,7 +43,7 @@ const HOSTILE: [&str; 29] = [
     "webbrowser",
 ];
 
-/// What of Python's builtins is data.
+/// Builtins of Python that are data.
 const PLAIN: [&str; 16] = [
     "Ellipsis",
     "bool",
@@ -69,7 +69,7 @@ impl Name<'_> {
         Name { module: "builtins", name }
     }
 
-    /// Whether a file that mentions this name is refused, wherever the name stands.
+    /// Returns true if a file that mentions this name is refused, wherever the name occurs.
     pub(super) fn is_refused(self) -> bool {
         let package = self.module.split('.').next().unwrap_or_default();
         match package {
@@ -82,7 +82,7 @@ impl Name<'_> {
         }
     }
 
-    /// Whether this is a function that makes an instance of the class which is its first argument.
+    /// Returns true for a function that makes an instance of the class in its first argument.
     pub(super) fn is_constructor(self) -> bool {
         self.name.starts_with("_reconstruct")
     }

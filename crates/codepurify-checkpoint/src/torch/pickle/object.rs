@@ -1,4 +1,4 @@
-//! What a pickle can hold.
+//! Objects of a pickle.
 
 use std::borrow::Cow;
 
@@ -47,7 +47,7 @@ pub(in crate::torch) enum Object<'a> {
     Global(Global),
     /// A class or function that means nothing here.
     Name(Name<'a>),
-    /// What such a class or function would have made. It was not called, and its arguments are not kept.
+    /// Object that such a class or function would have made. It was not called, and its arguments are not kept.
     Opaque(Name<'a>),
     Storage(Box<StorageRef<'a>>),
     Tensor(Box<TensorDraft<'a>>),

@@ -40,7 +40,7 @@ pub(crate) fn run(args: PurifyArgs, color: Option<ColorMode>) -> Result<Exit, Cl
     Ok(if failed > 0 { Exit::Error } else { ended(&screened.report, &settings) })
 }
 
-/// What is written, and where.
+/// Kind of output, and extent of the changes.
 struct Mode {
     in_place: bool,
     diff: bool,
@@ -106,7 +106,7 @@ impl Mode {
         let mut paths = HashSet::new();
         if inputs.files.iter().any(|file| !paths.insert(file.path())) {
             return usage(
-                "a file that stands in several pairs could be changed in several ways: purify one pair at a time",
+                "a file that is in several pairs could be changed in several ways: purify one pair at a time",
             );
         }
         Ok(())
@@ -129,7 +129,7 @@ impl Mode {
     }
 }
 
-/// What is changed in a file.
+/// Prints the changes of a file.
 fn note_changes(file: &Purified<'_>) {
     note(&format!("{}: {}", text::visible(file.path), file.account.words()));
 }
@@ -164,7 +164,7 @@ fn purified_files<'s>(screened: &'s Screened, extent: Extent) -> Vec<Purified<'s
     let file = |(path, old): (&'s String, &'s String)| {
         let verdicts = verdicts.remove(path.as_str()).unwrap_or_default();
         let edits: Vec<Edit> = verdicts.iter().filter_map(|verdict| edit(verdict, extent)).collect();
-        let new = edit::apply(old, &edits).expect("units of one file stand in its order and do not overlap");
+        let new = edit::apply(old, &edits).expect("units of one file are in its order and do not overlap");
         Purified {
             path,
             origin: screened.origins[path].clone(),

@@ -1,4 +1,4 @@
-//! What files are called in patches: by their paths from the folder in which the patch is applied.
+//! Names of files in patches: their paths from the folder in which the patch is applied.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 pub(super) struct PatchNames {
     /// Where the names start.
     base: PathBuf,
-    /// Whether names start at the top of a git repository, or outside of any: `git apply` reads them so.
+    /// True if names start at the top of a git repository, or outside of any, as `git apply` reads them.
     pub(super) in_git_form: bool,
-    /// Whether the base is another folder than the working directory.
+    /// True if the base is not the working directory.
     elsewhere: bool,
 }
 

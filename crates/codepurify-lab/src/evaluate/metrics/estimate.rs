@@ -77,7 +77,7 @@ fn interval(value: f64, mut resampled: Vec<f64>) -> Option<Estimate> {
     resampled.sort_by(f64::total_cmp);
     let last = resampled.len().checked_sub(1)?;
     let at = |share: f64| {
-        #[allow(clippy::cast_sign_loss, reason = "shares lie in 0..=1")]
+        #[allow(clippy::cast_sign_loss, reason = "shares are in 0..=1")]
         let index = (share * last as f64).round() as usize;
         resampled[index]
     };
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paired_difference_is_surer_than_its_parts() {
+    fn a_paired_difference_varies_less_than_its_parts() {
         // The second is right wherever the first is, and on every tenth sample in addition.
         let pairs: Vec<(bool, bool)> =
             (0..400).map(|at| (at % 2 == 0, at % 2 == 0 || at % 10 == 1)).collect();

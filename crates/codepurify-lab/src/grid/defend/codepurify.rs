@@ -85,7 +85,7 @@ impl<'k> Screening<'k> {
     }
 }
 
-/// Returns `profile` as used for the victim: a model of pairs gets references of its own domain.
+/// Returns `profile` as used for the victim: a pair model gets references of its own domain.
 fn fitted(profile: Profile, context: &DefenceContext<'_>) -> Result<Profile> {
     let Some(victim) = pair(context.victim.exact()) else { return Ok(profile) };
     let texts =
@@ -140,7 +140,7 @@ impl<'k> Released<'k> {
     /// With CodeBERT both texts have to be flagged, and only the first is purified. With CodeT5 the
     /// first one decides, and both are purified. Both follow the released code.
     fn pair(&self, sample: &CellSample) -> Result<Vec<ScreeningResult>> {
-        let victim = self.context.victim.pair().ok_or_else(|| anyhow!("no model of pairs"))?;
+        let victim = self.context.victim.pair().ok_or_else(|| anyhow!("not a pair model"))?;
         let screen = |side: usize, theta: f64| -> Result<ScreeningResult> {
             let alone = OneSide::new(victim, Side::Left, &sample.texts[1 - side])?;
             let snippet = Snippet::new(sample.texts[side].as_str(), sample.language)?;

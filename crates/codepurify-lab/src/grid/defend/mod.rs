@@ -36,7 +36,7 @@ pub enum Defence {
     CodepurifyTransplant,
     /// The same, and it scans beyond the victim's context window.
     CodepurifyWhole,
-    /// The same, and it tests all identifiers jointly.
+    /// Profile `transplant` that also tests all identifiers together.
     CodepurifyNaming,
     /// Published method, calibrated on clean code.
     CodepurifyPaper,

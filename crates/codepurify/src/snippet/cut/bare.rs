@@ -174,7 +174,7 @@ impl Lexer<'_> {
 
     /// End of the literal between single quotation marks or apostrophes at `start`, if it ends in its line.
     fn quoted_end(&mut self, start: usize) -> Option<usize> {
-        if start < self.unended.line_end && self.unended.in_line >= MOST_UNENDED {
+        if self.has_many_unended(start) {
             return None;
         }
         let quote = self.text[start];
@@ -188,9 +188,47 @@ impl Lexer<'_> {
                 _ => at += 1,
             }
         }
-        let others = if start < self.unended.line_end { self.unended.in_line } else { 0 };
-        (self.unended.in_line, self.unended.line_end) = (others + 1, at);
+        self.count_unended(start, at);
         None
+    }
+
+    /// End of the formatted string of Python at `start`, if it ends in its line. Strings in its braces may have the same
+    /// quotation marks.
+    fn formatted_end(&mut self, start: usize) -> Option<usize> {
+        if self.has_many_unended(start) {
+            return None;
+        }
+        let quote = self.text[start];
+        let (mut at, mut depth) = (start + 1, 0_usize);
+        while let Some(&byte) = self.text.get(at).filter(|&&byte| byte != b'\n') {
+            at += match byte {
+                b'\\' if depth == 0 => 2,
+                b'{' if depth == 0 && self.text.get(at + 1) == Some(&b'{') => 2,
+                byte if byte == quote && depth == 0 => return Some(at + 1),
+                b'"' | b'\'' if depth > 0 => self.quoted_end(at)? - at,
+                b'{' => {
+                    depth += 1;
+                    1
+                }
+                b'}' => {
+                    depth = depth.saturating_sub(1);
+                    1
+                }
+                _ => 1,
+            };
+        }
+        self.count_unended(start, at);
+        None
+    }
+
+    fn has_many_unended(&self, start: usize) -> bool {
+        start < self.unended.line_end && self.unended.in_line >= MOST_UNENDED
+    }
+
+    /// Counts the literal at `start`, which does not end in the line up to `line_end`.
+    fn count_unended(&mut self, start: usize, line_end: usize) {
+        let others = if start < self.unended.line_end { self.unended.in_line } else { 0 };
+        (self.unended.in_line, self.unended.line_end) = (others + 1, line_end);
     }
 
     /// End of the literal between triple quotation marks at `start`.
@@ -237,7 +275,7 @@ impl Lexer<'_> {
         self.at = end;
     }
 
-    /// A name or a number with what belongs to it: `'` between digits, a raw string behind its prefix.
+    /// A name or a number with what belongs to it: `'` between digits, a raw or formatted string behind its prefix.
     fn word(&mut self) {
         let start = self.at;
         let number = self.text[start].is_ascii_digit();
@@ -255,6 +293,22 @@ impl Lexer<'_> {
             let quote = self.at;
             let end = self.across_lines(|lexer| lexer.raw_end(quote));
             self.take_literal(quote, end);
+        }
+        let formatted = prefix.len() <= 2 && prefix.iter().any(|byte| b"fFtT".contains(byte));
+        if formatted && self.language == Language::Python {
+            self.formatted();
+        }
+    }
+
+    /// Takes the formatted string that begins here, if one does that ends in its line.
+    fn formatted(&mut self) {
+        let (start, rest) = (self.at, &self.text[self.at..]);
+        let tripled = rest.starts_with(b"\"\"\"") || rest.starts_with(b"'''");
+        if matches!(rest.first(), Some(b'"' | b'\'')) && !tripled {
+            let end = self.formatted_end(start);
+            if end.is_some() {
+                self.take_literal(start, end);
+            }
         }
     }
 
@@ -297,6 +351,8 @@ mod tests {
         assert_eq!(bare("R\"x(})\" } )x\";", Language::Cpp), "R\"          \";");
         assert_eq!(bare("\"\"\"\n{\n\"\"\";", Language::Java), "\"  \n \n  \";");
         assert_eq!(bare("'''#'''#", Language::Python), "'     ' ");
+        assert_eq!(bare("f\"{a[\"#\"]}\" + b # c", Language::Python), "f\"        \" + b    ");
+        assert_eq!(bare("f'{{' + rf\"{\" # c", Language::Python), "f'  ' + rf\" \"    ");
     }
 
     #[test]
@@ -316,6 +372,7 @@ mod tests {
             ("R\"x(", Language::Cpp),
             ("\"\"\"\\", Language::Java),
             ("'''\\", Language::Python),
+            ("f\"{", Language::Python),
         ] {
             let text = unit.repeat(400_000);
             assert_eq!(Bare::new(&text, language).bytes.len(), text.len(), "{unit}");

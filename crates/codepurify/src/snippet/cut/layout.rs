@@ -54,10 +54,10 @@ impl<'c> Layout<'c> {
             let column = columns(&self.code[line..first]);
             match self.code[first..end].first() {
                 Some(b'}') if closes_elsewhere && column == outer => return Some(first + 1),
-                Some(&byte) if (is_word(byte) || byte == b'~') && column <= outer => {
-                    if self.is_header(first, outer) {
-                        return Some(self.code[..first].trim_ascii_end().len());
-                    }
+                Some(&byte)
+                    if (is_word(byte) || byte == b'~') && column <= outer && self.is_header(first, outer) =>
+                {
+                    return Some(self.code[..first].trim_ascii_end().len());
                 }
                 _ => {}
             }

@@ -30,7 +30,10 @@ pub(super) fn mended(text: &str, language: Language, plain: Reading) -> (Vec<Fun
         // Neither the parser nor the braces tell what belongs to a function, so nothing is only a declaration.
         code = vec![Code { span: Span::new(0, text.len()), within: 0 }];
     }
-    code.extend(shorten(&mut functions, &outline.bodies, &bare));
+    // The outline of Python takes no function for a part of another one, and no `#` in a nested string for one.
+    if language != Language::Python {
+        code.extend(shorten(&mut functions, &outline.bodies, &bare));
+    }
     let spans = union(&code);
     for body in &outline.bodies {
         join(&mut functions, &spans, body);

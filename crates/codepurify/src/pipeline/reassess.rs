@@ -1,4 +1,4 @@
-//! Repeated detection on rewritten code while the prediction is unchanged, to find further triggers in a
+//! Repeats detection on rewritten code while the prediction is unchanged, to find further triggers in a
 //! snippet or in the two sides of a pair.
 
 use super::Pipeline;
@@ -11,22 +11,22 @@ use crate::snippet::edit::{Edit, Origins};
 use crate::snippet::{Snippet, Span};
 use crate::verdict::Prediction;
 
-/// The edits of one snippet so far, round by round.
+/// The edits of one snippet so far, rewrite by rewrite.
 struct EditHistory {
-    rounds: Vec<Vec<Edit>>,
-    /// True if the last round edited anything.
+    rewrites: Vec<Vec<Edit>>,
+    /// True if the last run edited anything.
     changed: bool,
-    /// True if all rounds provably keep what the code does. A proof about the rewritten text holds for the
+    /// True if all rewrites provably keep what the code does. A proof about the rewritten text holds for the
     /// original only then.
     provable: bool,
 }
 
 impl EditHistory {
     fn new(snippet: &Rewritten<'_>) -> Self {
-        let rounds: Vec<Vec<Edit>> =
+        let rewrites: Vec<Vec<Edit>> =
             snippet.chosen().map(|rewrite| rewrite.edits.clone()).into_iter().collect();
         let provable = snippet.chosen().is_none_or(|rewrite| rewrite.change.provable);
-        Self { changed: !rounds.is_empty(), rounds, provable }
+        Self { changed: !rewrites.is_empty(), rewrites, provable }
     }
 
     /// Adds what was found in the rewritten text of `snippet` to it.
@@ -37,8 +37,9 @@ impl EditHistory {
         let Some(mut trigger) = first_trigger(&next) else { return };
         snippet.decided.judgement.follow(&next.decided.judgement);
         // Places in the rewritten text, traced back through all edits.
-        let rounds: Vec<Origins<'_>> = self.rounds.iter().rev().map(|edits| Origins::new(edits)).collect();
-        let back = |span: Span| rounds.iter().fold(span, |span, origins| origins.of(span));
+        let rewrites: Vec<Origins<'_>> =
+            self.rewrites.iter().rev().map(|edits| Origins::new(edits)).collect();
+        let back = |span: Span| rewrites.iter().fold(span, |span, origins| origins.of(span));
         let places = next.decided.trigger().map(|candidate| candidate.spans.clone()).unwrap_or_default();
         let original = snippet.decided.encoded.snippet;
         trigger.spans = places.into_iter().map(|span| original.location(back(span))).collect();
@@ -53,17 +54,18 @@ impl EditHistory {
             mlm_passes: next.mlm_passes(),
         });
         if let Some(rewrite) = chosen {
-            self.rounds.push(rewrite.edits.clone());
+            self.rewrites.push(rewrite.edits.clone());
             self.changed = true;
         }
     }
 }
 
-/// Rewrites further triggers in the rewritten text of `snippet`. If anything fails, the findings so far stay.
-pub(super) fn repeat(pipeline: &Pipeline<'_>, snippet: &mut Rewritten<'_>) {
+/// Judges the rewritten text of `snippet` again and rewrites further triggers. If anything fails, the
+/// findings so far stay.
+pub(super) fn reassess(pipeline: &Pipeline<'_>, snippet: &mut Rewritten<'_>) {
     let mut history = EditHistory::new(snippet);
     let most = pipeline.profile.purify.triggers;
-    while history.changed && history.rounds.len() < most && may_hold_another(pipeline, snippet) {
+    while history.changed && history.rewrites.len() < most && may_hold_another(pipeline, snippet) {
         let Ok(text) = rewritten_snippet(snippet) else { return };
         let encoded = encode_again(pipeline, snippet, &text);
         let Some(Ok(next)) = pipeline.run(vec![encoded]).pop() else { return };
@@ -71,9 +73,9 @@ pub(super) fn repeat(pipeline: &Pipeline<'_>, snippet: &mut Rewritten<'_>) {
     }
 }
 
-/// Like [`repeat`] for the two sides of a pair, of which one at least was poisoned: the trigger of the other
+/// Like [`reassess`] for the two sides of a pair, of which one at least was poisoned: the trigger of the other
 /// may show only now.
-pub(super) fn repeat_pair(pipeline: &Pipeline<'_>, pair: usize, sides: [&mut Rewritten<'_>; 2]) {
+pub(super) fn reassess_pair(pipeline: &Pipeline<'_>, pair: usize, sides: [&mut Rewritten<'_>; 2]) {
     let [left, right] = sides;
     let mut histories = [EditHistory::new(left), EditHistory::new(right)];
     for _ in 1..pipeline.profile.purify.triggers {
