@@ -1,4 +1,4 @@
-//! Contents of one weights file.
+//! The contents of one weights file.
 
 use crate::layout::Layout;
 

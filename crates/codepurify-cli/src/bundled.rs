@@ -4,7 +4,7 @@ use codepurify::Language;
 use codepurify_models::ModelFiles;
 
 /// A bundled model.
-pub(crate) struct Bundled {
+pub struct Bundled {
     /// Directory name.
     pub(crate) name: &'static str,
     /// Purpose.
@@ -31,7 +31,7 @@ macro_rules! card {
 }
 
 /// The backdoored defect detector that is guarded where no model is named.
-pub(crate) static VICTIM: Bundled = Bundled {
+pub static VICTIM: Bundled = Bundled {
     name: "devign-bnc-fixed",
     role: "backdoored defect detector for C, for demonstrations and tests",
     card: card!("devign-bnc-fixed"),
@@ -47,10 +47,10 @@ pub(crate) const NOTE: &str = "note: no --model: judged with the bundled detecto
     backdoored on purpose; its verdicts say nothing about your model";
 
 /// The only language that the bundled detector was trained and calibrated on.
-pub(crate) const VICTIM_LANGUAGE: Language = Language::C;
+pub const VICTIM_LANGUAGE: Language = Language::C;
 
 /// The masked language model that fills purified places.
-pub(crate) static MASKED_LM: Bundled = Bundled {
+pub static MASKED_LM: Bundled = Bundled {
     name: "codepurify-mlm-mini",
     role: "masked language model for C, Java and Python, fills purified places",
     card: card!("codepurify-mlm-mini"),
@@ -63,7 +63,8 @@ pub(crate) static MASKED_LM: Bundled = Bundled {
 
 impl Bundled {
     /// The files, borrowed from the program.
-    pub(crate) fn files(&self) -> ModelFiles {
+    #[must_use]
+    pub fn files(&self) -> ModelFiles {
         let files =
             ModelFiles::from_static(self.name, self.config, self.weights, self.tokenizer, Some(self.sidecar));
         match self.calibration {

@@ -14,16 +14,27 @@ use crate::exit::Exit;
 
 /// A run that could not be completed. Inputs that could not be judged are no such error: they are in the report.
 #[derive(Debug, Error)]
-pub(crate) enum CliError {
+#[non_exhaustive]
+pub enum CliError {
     /// The arguments make no sense together.
     #[error("{0}")]
     Usage(String),
     /// The configuration file cannot be read or says something unknown.
     #[error("configuration file {path}: {message}")]
-    Config { path: PathBuf, message: String },
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The problem with it.
+        message: String,
+    },
     /// A file that the options name cannot be used.
     #[error("{path}: {message}")]
-    File { path: PathBuf, message: String },
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The problem with it.
+        message: String,
+    },
     /// Rows cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -41,7 +52,12 @@ pub(crate) enum CliError {
     Audit(Box<AuditError>),
     /// The result cannot be written.
     #[error("cannot write {to}: {source}")]
-    Write { to: String, source: io::Error },
+    Write {
+        /// Where it should go.
+        to: String,
+        /// Why it cannot.
+        source: io::Error,
+    },
     /// The demonstration did not come out as it must.
     #[error("the demonstration failed: {0}")]
     Demo(String),

@@ -1,7 +1,5 @@
 //! Exit codes.
 
-use std::process::ExitCode;
-
 use clap::ValueEnum;
 use codepurify::verdict::{Decision, Report};
 use serde::Deserialize;
@@ -58,11 +56,5 @@ impl Exit {
         } else {
             Self::Nothing
         }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
     }
 }

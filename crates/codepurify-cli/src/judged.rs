@@ -6,8 +6,9 @@ use codepurify::{Snippet, SnippetError, SourceFile};
 use rayon::prelude::*;
 
 use crate::inputs::Inputs;
-use crate::judge::{Judge, Sides};
+use crate::judge::Judge;
 use crate::output::progress;
+use crate::row_defender::Sides;
 
 /// Results of the inputs.
 #[derive(Default)]

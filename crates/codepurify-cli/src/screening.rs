@@ -310,11 +310,10 @@ fn profile(settings: &Settings, victim: &Loaded, thresholds: Thresholds) -> Resu
     }
     let unusable = |path: &Path, message: String| CliError::File { path: path.to_path_buf(), message };
     let Some(path) = &settings.calibration else {
-        // The model's own was made with the defaults; other settings do without it.
-        let own = victim.calibration.as_ref();
-        let own = own.map(|clean| (clean, profile.clone().with_calibration(clean.clone())));
-        let own = own.filter(|(clean, calibrated)| clean.settings == calibrated.settings());
-        return Ok(own.map_or(profile, |(_, calibrated)| calibrated));
+        return Ok(match victim.own_calibration(&profile) {
+            Some(own) => profile.with_calibration(own.clone()),
+            None => profile,
+        });
     };
     let text = inputs::text(path, CALIBRATION_LIMIT).map_err(|error| unusable(path, error.to_string()))?;
     let calibration = Calibration::from_json(&text).map_err(|error| unusable(path, error.to_string()))?;

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Results of `judge` for every chunk of `size` items, in the order of the items. There are as many chunks on their way as
 /// the pool has threads, and what a chunk spreads over the pool is picked up by those that wait. `done` gets the results of
 /// each chunk as soon as those of all chunks before it are there.
-pub(crate) fn in_chunks<T: Sync, V: Send>(
+///
+/// # Panics
+/// If `judge` or `done` does.
+pub fn in_chunks<T: Sync, V: Send>(
     items: &[T],
     size: usize,
     judge: impl Fn(&[T]) -> Vec<V> + Sync,

@@ -2,7 +2,7 @@
 
 use candle_nn::VarBuilder;
 use codepurify::victim::{Generator, Model, PairVictim, Task, Victim, VictimCard};
-use codepurify::{Calibration, Thresholds};
+use codepurify::{Calibration, Profile, Thresholds};
 
 use crate::agreement::{Agreement, Facts, check_preset};
 use crate::checkpoint::Checkpoint;
@@ -42,6 +42,15 @@ pub struct Loaded {
     pub targets: Vec<u32>,
     /// Weights in the file that the model does not use, by name: a pooler, another head, a second network.
     pub unused: Vec<String>,
+}
+
+impl Loaded {
+    /// Returns the model's own calibration if that was made with the settings of `profile`.
+    #[must_use]
+    pub fn own_calibration(&self, profile: &Profile) -> Option<&Calibration> {
+        let calibrated = |clean: &Calibration| profile.clone().with_calibration(clean.clone());
+        self.calibration.as_ref().filter(|clean| clean.settings == calibrated(clean).settings())
+    }
 }
 
 impl GuardedModel {

@@ -1,7 +1,7 @@
 //! The public face of the pipeline.
 
 use std::marker::PhantomData;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::error::ModelError;
 use crate::pipeline::Pipeline;
@@ -104,7 +104,7 @@ impl<'m> PairDefender<'m> {
 impl<'m, Input> Defender<'m, Input> {
     /// Guards `victim`, which must judge `Input`.
     fn guarding(victim: QueryTarget<'m>) -> Self {
-        let references = Arc::new(OnceLock::new());
+        let references = Arc::default();
         let pipeline =
             Pipeline { victim, mlm: None, profile: Profile::transplant(), evidence: false, references };
         Self { pipeline, input: PhantomData }

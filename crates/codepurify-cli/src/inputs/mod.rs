@@ -77,6 +77,24 @@ pub(crate) struct Inputs {
     seen: HashSet<PathBuf>,
 }
 
+/// The source files under `paths`, found and read as `scan` does without options, and what could not be read.
+///
+/// # Errors
+/// [`CliError`] if a path is no name of a file or folder.
+pub fn source_files(
+    paths: &[PathBuf],
+    language: Option<Language>,
+) -> Result<(Vec<SourceFile>, Vec<InputError>), CliError> {
+    let reading = Reading {
+        lang: language,
+        limits: Limits::default(),
+        encoding: EncodingName::default(),
+        folders: FolderRules { ignored: false, hidden: false },
+    };
+    let Inputs { files, errors, .. } = Inputs::gather(paths, &reading)?;
+    Ok((files, errors))
+}
+
 impl Inputs {
     /// Files that are already at hand.
     pub(crate) fn of(files: Vec<SourceFile>) -> Self {

@@ -20,7 +20,7 @@ mod rewriting;
 mod scoring;
 mod windows;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::error::ModelError;
@@ -45,7 +45,7 @@ pub(crate) struct Pipeline<'m> {
     /// True if verdicts carry the evidence of every candidate.
     pub(crate) evidence: bool,
     /// The references with the victim's predictions, which are asked for when they are first needed.
-    pub(crate) references: Arc<OnceLock<Result<ReferenceSet, ModelError>>>,
+    pub(crate) references: Arc<Mutex<Option<Arc<ReferenceSet>>>>,
 }
 
 impl Pipeline<'_> {
@@ -85,6 +85,16 @@ impl Pipeline<'_> {
         let decided = self.share_across_pairs(decided);
         let decided = self.measure_necessity(decided);
         self.rewrite(decided)
+    }
+
+    /// Returns the references with the victim's predictions. A failure is not kept: the next snippets ask again.
+    fn references(&self) -> Result<Arc<ReferenceSet>, ModelError> {
+        let mut known = self.references.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(references) = known.as_ref() {
+            return Ok(Arc::clone(references));
+        }
+        let references = Arc::new(ReferenceSet::new(&self.victim, &self.profile.references)?);
+        Ok(Arc::clone(known.insert(references)))
     }
 
     /// Encodes a snippet as the victim reads it and finds its candidates.

@@ -6,7 +6,6 @@ use crate::error::ModelError;
 use crate::occlude::EncodedSnippet;
 use crate::profile::Statistic;
 use crate::query::{PredictedOutput, Query, QueryRows, through};
-use crate::references::ReferenceSet;
 use crate::score::Scores;
 use crate::sufficiency::SufficiencyTest;
 
@@ -41,12 +40,11 @@ fn scores(pipeline: &Pipeline<'_>, windows: &[&EncodedSnippet<'_>]) -> Batch<Sco
 /// Transplants candidates into references.
 fn by_sufficiency(pipeline: &Pipeline<'_>, windows: &[&EncodedSnippet<'_>]) -> Batch<Scores> {
     let Pipeline { victim, profile, .. } = pipeline;
-    let references = pipeline.references.get_or_init(|| ReferenceSet::new(victim, &profile.references));
-    match references {
+    match pipeline.references() {
         Err(error) => windows.iter().map(|_| Err(error.clone())).collect(),
         Ok(references) => {
             let (budget, calibrated) = (profile.budget, profile.calibration.is_some());
-            SufficiencyTest { target: victim, references, budget, calibrated }.run(windows)
+            SufficiencyTest { target: victim, references: &references, budget, calibrated }.run(windows)
         }
     }
 }

@@ -1,0 +1,72 @@
+"""Defends neural models of code against backdoor triggers at inference time.
+
+>>> import codepurify
+>>> guard = codepurify.Guard.from_pretrained()
+>>> verdict = guard.scan("int twice(int n) { return n + n; }")
+>>> verdict.verdict
+'clean'
+"""
+
+from ._errors import (
+    CalibrationError,
+    CodepurifyError,
+    HubError,
+    InputError,
+    InternalError,
+    LoadError,
+    ModelError,
+    ModelNotFoundError,
+    ModelRuntimeError,
+    OtherSideError,
+    OutputError,
+    RowsFailedWarning,
+    SnippetError,
+    TokeniseError,
+    TooLongError,
+    UsageError,
+)
+from ._guard import Guard
+from ._verdict import (
+    Change,
+    Cost,
+    Coverage,
+    Evidence,
+    GuardedPrediction,
+    Location,
+    PairMember,
+    Prediction,
+    Trigger,
+    Unit,
+    Verdict,
+)
+
+__all__ = [
+    "CalibrationError",
+    "Change",
+    "CodepurifyError",
+    "Cost",
+    "Coverage",
+    "Evidence",
+    "Guard",
+    "GuardedPrediction",
+    "HubError",
+    "InputError",
+    "InternalError",
+    "LoadError",
+    "Location",
+    "ModelError",
+    "ModelNotFoundError",
+    "ModelRuntimeError",
+    "OtherSideError",
+    "OutputError",
+    "PairMember",
+    "Prediction",
+    "RowsFailedWarning",
+    "SnippetError",
+    "TokeniseError",
+    "TooLongError",
+    "Trigger",
+    "Unit",
+    "UsageError",
+    "Verdict",
+]

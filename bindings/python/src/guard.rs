@@ -1,0 +1,359 @@
+//! One guarded model.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use codepurify::victim::{MaskedLm, Task, VictimCard};
+use codepurify::{Calibration, ModelError, Profile, References, Snippet, Verdict, rows_needed};
+use codepurify_cli::bundled::VICTIM_LANGUAGE;
+use codepurify_cli::{RowDefender, Sides, in_chunks};
+use codepurify_models::Precision;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::callable::Callable;
+use crate::errors;
+use crate::loading::{Deciding, Models, Names, Target, masked_lm};
+use crate::pool::{Pool, PooledMaskedLm};
+use crate::rows::{Read, Rows};
+
+/// Snippets that are judged together, as by the command.
+const CHUNK: usize = 16;
+/// Batches of a function's texts that are judged together, so that most calls are full.
+const BATCHES: usize = 16;
+/// One of this many clean pairs is set aside for references, as by the command.
+const EVERY: usize = 8;
+
+/// A guarded model.
+#[pyclass(frozen, module = "codepurify._core")]
+pub(crate) struct Core {
+    target: Target,
+    mlm: Arc<dyn MaskedLm>,
+    /// The victim, if it is a function.
+    callable: Option<Arc<Callable>>,
+    batch: usize,
+    /// Without a calibration.
+    profile: Profile,
+    deciding: Deciding,
+    pool: Arc<Pool>,
+    decisions: RwLock<Decisions>,
+}
+
+/// How rows are decided about.
+#[derive(Clone)]
+struct Decisions {
+    calibration: Option<Calibration>,
+    defender: RowDefender<'static>,
+    /// For rows in other languages than that of the bundled model, if its own calibration is in use.
+    elsewhere: Option<RowDefender<'static>>,
+}
+
+#[pymethods]
+impl Core {
+    /// Loads models by their names, the bundled ones where none is given.
+    #[staticmethod]
+    #[allow(clippy::too_many_arguments, reason = "called from one place, by name")]
+    #[pyo3(signature = (*, model, mlm, base, preset, profile, alpha, precision, threads))]
+    fn from_pretrained(
+        py: Python<'_>,
+        model: Option<PathBuf>,
+        mlm: Option<PathBuf>,
+        base: Option<PathBuf>,
+        preset: Option<String>,
+        profile: String,
+        alpha: f64,
+        precision: String,
+        threads: Option<usize>,
+    ) -> PyResult<Self> {
+        let pool = Arc::new(Pool::new(threads));
+        let deciding = Deciding { profile, alpha };
+        let names = Names { model, mlm, base, preset, precision };
+        let loaded = pool.run(py, |_| names.load(&deciding))?;
+        let models = loaded.map_err(|error| errors::command(py, &error))?;
+        Ok(Self::new(models, None, CHUNK, deciding, pool))
+    }
+
+    /// Guards a function: `codepurify._callable.Predict`.
+    #[staticmethod]
+    #[allow(clippy::too_many_arguments, reason = "called from one place, by name")]
+    #[pyo3(signature = (*, predict, name, labels, pairs, window, batch_size, mlm, profile, alpha, threads))]
+    fn from_callable(
+        py: Python<'_>,
+        predict: Py<PyAny>,
+        name: String,
+        labels: Vec<String>,
+        pairs: bool,
+        window: Option<usize>,
+        batch_size: usize,
+        mlm: Option<PathBuf>,
+        profile: String,
+        alpha: f64,
+        threads: Option<usize>,
+    ) -> PyResult<Self> {
+        let pool = Arc::new(Pool::new(threads));
+        let deciding = Deciding { profile, alpha };
+        let profile = deciding.profile(None).map_err(|error| errors::command(py, &error))?;
+        let mlm = pool.run(py, |_| masked_lm(mlm, Precision::F32))?;
+        let mlm = mlm.map_err(|error| errors::command(py, &error))?;
+        let card = VictimCard { name, task: Task::Classification, sha256: String::new(), labels };
+        let callable = Arc::new(Callable::new(predict, card, window, batch_size));
+        let target = if pairs {
+            Target::Pair(Arc::clone(&callable) as _)
+        } else {
+            Target::Classifier(Arc::clone(&callable) as _)
+        };
+        // The function is called on the thread of the caller, and only the other model on the pool.
+        let mlm: Arc<dyn MaskedLm> = Arc::new(PooledMaskedLm::new(mlm, Arc::clone(&pool)));
+        let calibrated = profile.clone();
+        let models = Models { target, mlm, profile, calibrated, own: None, is_bundled: false };
+        Ok(Self::new(models, Some(callable), BATCHES * batch_size, deciding, pool))
+    }
+
+    /// Name of the victim.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.card().name
+    }
+
+    /// Task of the victim.
+    #[getter]
+    fn task(&self) -> &'static str {
+        self.card().task.name()
+    }
+
+    /// SHA-256 of the victim's weights, empty for a function.
+    #[getter]
+    fn sha256(&self) -> &str {
+        &self.card().sha256
+    }
+
+    /// Names of the labels by class index.
+    #[getter]
+    fn labels(&self) -> Vec<String> {
+        self.card().labels.clone()
+    }
+
+    /// Number of texts in a row.
+    #[getter]
+    fn sides(&self) -> usize {
+        self.decisions().defender.sides()
+    }
+
+    /// Judges rows. Returns for each row an exception, or for each of its sides an exception or the verdict as
+    /// JSON with the judged code.
+    fn screen<'py>(&self, py: Python<'py>, rows: &Rows, evidence: bool) -> PyResult<Bound<'py, PyList>> {
+        let Decisions { defender, elsewhere, .. } = self.decisions();
+        let defender = defender.with_evidence(evidence);
+        let elsewhere = elsewhere.map(|defender| defender.with_evidence(evidence));
+        let judged = self.judge(py, &rows.rows, &defender, elsewhere.as_ref())?;
+        let results = rows.rows.iter().zip(judged).map(|(read, sides)| -> PyResult<Bound<'py, PyAny>> {
+            match read {
+                Err(unreadable) => Ok(unreadable.raised(py).into_value(py).into_bound(py).into_any()),
+                Ok(row) => {
+                    let sides = row.iter().zip(sides).map(|(snippet, side)| outcome(py, snippet, side));
+                    Ok(PyList::new(py, sides.collect::<PyResult<Vec<_>>>()?)?.into_any())
+                }
+            }
+        });
+        PyList::new(py, results.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    /// Calibrates with rows of clean code. Returns the number of snippets by predicted label (`None` for a text).
+    fn calibrate(
+        &self,
+        py: Python<'_>,
+        rows: &Rows,
+        source: &str,
+        partial: bool,
+    ) -> PyResult<Vec<(Option<usize>, usize)>> {
+        let refuse = |message: &str| Err(errors::exception(py, "CalibrationError", message));
+        if !self.deciding.is_calibrated() {
+            return refuse("only the profile `transplant` is calibrated");
+        }
+        if let Some(unreadable) = rows.rows.iter().find_map(|read| read.as_ref().err()).filter(|_| !partial) {
+            return Err(unreadable.raised(py));
+        }
+        let (profile, used) = self.with_references(py, &rows.rows)?;
+        let calibrating = profile.clone().calibrating();
+        let defender = self.target.defender(&self.mlm, calibrating.clone());
+        let used: Vec<Read> = used.into_iter().map(Ok).collect();
+        let judged = self.judge(py, &used, &defender, None)?;
+        let (mut verdicts, mut failures) = (Vec::new(), Vec::new());
+        for side in judged.into_iter().flatten() {
+            match side {
+                Ok(verdict) => verdicts.push(verdict),
+                Err(error) => failures.push(error),
+            }
+        }
+        if let Some(error) = failures.first().filter(|_| !partial || verdicts.is_empty()) {
+            return Err(errors::model(py, error));
+        }
+        let calibration = calibrating.calibrate(self.sha256(), source, &verdicts);
+        let counts = counts(&calibration, &verdicts);
+        let needed = rows_needed(self.deciding.alpha);
+        if counts.is_empty() {
+            return refuse("no clean snippet was scored");
+        }
+        if let Some((label, rows)) = counts.iter().find(|(_, rows)| *rows < needed).filter(|_| !partial) {
+            let label = label.map_or("a text".to_owned(), |label| self.label(label));
+            return refuse(&format!(
+                "{rows} clean snippets are predicted as {label}: {needed} are needed for alpha={}; partial=True \
+                 accepts that",
+                self.deciding.alpha
+            ));
+        }
+        self.decide_by(profile, calibration);
+        Ok(counts)
+    }
+
+    /// The calibration in use as JSON.
+    #[getter]
+    fn calibration(&self) -> Option<String> {
+        self.decisions().calibration.map(|calibration| calibration.to_json())
+    }
+
+    /// Uses a calibration that was saved.
+    fn set_calibration(&self, py: Python<'_>, json: &str) -> PyResult<()> {
+        let unusable = |error| errors::calibration(py, &error);
+        let calibration = Calibration::from_json(json).map_err(unusable)?;
+        let calibrated = self.profile.clone().with_calibration(calibration.clone());
+        calibration.check(self.sha256(), &calibrated.settings()).map_err(unusable)?;
+        self.decide_by(self.profile.clone(), calibration);
+        Ok(())
+    }
+}
+
+impl Core {
+    fn new(
+        models: Models,
+        callable: Option<Arc<Callable>>,
+        batch: usize,
+        deciding: Deciding,
+        pool: Arc<Pool>,
+    ) -> Self {
+        let Models { target, mlm, profile, calibrated, own, is_bundled } = models;
+        let elsewhere = is_bundled.then(|| target.defender(&mlm, profile.clone()));
+        let defender = target.defender(&mlm, calibrated);
+        let decisions = RwLock::new(Decisions { calibration: own, defender, elsewhere });
+        Self { target, mlm, callable, batch, profile, deciding, pool, decisions }
+    }
+
+    fn card(&self) -> &VictimCard {
+        self.target.model().card()
+    }
+
+    fn label(&self, label: usize) -> String {
+        self.card().labels.get(label).cloned().unwrap_or_else(|| label.to_string())
+    }
+
+    fn decisions(&self) -> Decisions {
+        self.decisions.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn decide_by(&self, profile: Profile, calibration: Calibration) {
+        let calibrated = profile.with_calibration(calibration.clone());
+        let defender = self.target.defender(&self.mlm, calibrated);
+        *self.decisions.write().unwrap_or_else(PoisonError::into_inner) =
+            Decisions { calibration: Some(calibration), defender, elsewhere: None };
+    }
+
+    /// The profile that clean rows are scored with, and these rows. A pair model gets references from some.
+    fn with_references(&self, py: Python<'_>, rows: &[Read]) -> PyResult<(Profile, Vec<Vec<Snippet>>)> {
+        let rows = rows.iter().flatten().cloned();
+        let Target::Pair(victim) = &self.target else { return Ok((self.profile.clone(), rows.collect())) };
+        let (taken, left): (Vec<_>, Vec<_>) = rows.enumerate().partition(|(index, _)| index % EVERY == 0);
+        let functions: Vec<Snippet> = taken.into_iter().flat_map(|(_, row)| row).collect();
+        let work = |_: &AtomicBool| References::from_domain(victim, &functions);
+        let references = if self.callable.is_some() {
+            py.detach(|| work(&AtomicBool::new(false)))
+        } else {
+            self.pool.run(py, work)?
+        };
+        let references = references.map_err(|error| errors::model(py, &error))?;
+        if references.is_empty() {
+            let message = format!(
+                "one of {EVERY} pairs is set aside, to try candidates in its functions: none of them has a body"
+            );
+            return Err(errors::exception(py, "CalibrationError", &message));
+        }
+        let left = left.into_iter().map(|(_, row)| row).collect();
+        Ok((self.profile.clone().with_references(references), left))
+    }
+
+    /// Verdicts on the rows that could be read; nothing for others.
+    fn judge(
+        &self,
+        py: Python<'_>,
+        rows: &[Read],
+        defender: &RowDefender<'_>,
+        elsewhere: Option<&RowDefender<'_>>,
+    ) -> PyResult<Vec<Sides>> {
+        let is_elsewhere = |row: &[Snippet]| row.iter().any(|snippet| snippet.language() != VICTIM_LANGUAGE);
+        let (mut here, mut there) = (Vec::new(), Vec::new());
+        for row in rows.iter().flatten() {
+            let rows = if elsewhere.is_some() && is_elsewhere(row) { &mut there } else { &mut here };
+            rows.push(row.clone());
+        }
+        let mut judged_here = self.judge_by(py, &here, defender)?.into_iter();
+        let mut judged_there = match elsewhere {
+            Some(defender) => self.judge_by(py, &there, defender)?,
+            None => Vec::new(),
+        }
+        .into_iter();
+        let sides = rows.iter().map(|read| match read {
+            Err(_) => None,
+            Ok(row) if elsewhere.is_some() && is_elsewhere(row) => judged_there.next(),
+            Ok(_) => judged_here.next(),
+        });
+        Ok(sides.map(Option::unwrap_or_default).collect())
+    }
+
+    fn judge_by(
+        &self,
+        py: Python<'_>,
+        rows: &[Vec<Snippet>],
+        defender: &RowDefender<'_>,
+    ) -> PyResult<Vec<Sides>> {
+        let size = (self.batch / defender.sides()).max(1);
+        let Some(callable) = &self.callable else {
+            return self.pool.run(py, |stop| {
+                let judge = |chunk: &[Vec<Snippet>]| {
+                    if stop.load(Ordering::Relaxed) { Vec::new() } else { defender.screen(chunk) }
+                };
+                in_chunks(rows, size, judge, |_| ())
+            });
+        };
+        let mut judged = Vec::with_capacity(rows.len());
+        for chunk in rows.chunks(size) {
+            judged.extend(py.detach(|| defender.screen(chunk)));
+            if let Some(fatal) = callable.take_fatal() {
+                return Err(fatal);
+            }
+            py.check_signals()?;
+        }
+        Ok(judged)
+    }
+}
+
+/// A verdict as JSON with the judged code, or the exception.
+fn outcome<'py>(
+    py: Python<'py>,
+    snippet: &Snippet,
+    side: Result<Verdict, ModelError>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match side {
+        Err(error) => Ok(errors::model(py, &error).into_value(py).into_bound(py).into_any()),
+        Ok(verdict) => {
+            let json = serde_json::to_string(&verdict).expect("a verdict is plain data");
+            Ok((json, snippet.text()).into_pyobject(py)?.into_any())
+        }
+    }
+}
+
+/// The number of clean snippets by predicted label.
+fn counts(calibration: &Calibration, verdicts: &[Verdict]) -> Vec<(Option<usize>, usize)> {
+    let labels = verdicts.iter().filter_map(|verdict| Some(verdict.prediction.as_ref()?.label));
+    let labels: std::collections::BTreeSet<Option<usize>> = labels.collect();
+    labels.into_iter().map(|label| (label, calibration.rows(label))).collect()
+}

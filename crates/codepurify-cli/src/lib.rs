@@ -1,0 +1,69 @@
+//! The command `codepurify` as a library: arguments → settings → one of [`commands`] → exit code.
+//!
+//! [`run`] is the whole program; the binary and the Python package call it. The other public items let
+//! the package find models and source files, and share work between threads, as the command does.
+
+mod args;
+pub mod bundled;
+mod cache;
+mod commands;
+mod configuration;
+mod dataset;
+mod error;
+mod exit;
+mod heading;
+mod inputs;
+mod judge;
+mod judged;
+mod output;
+mod row_defender;
+mod rows;
+mod screening;
+mod settings;
+mod side_by_side;
+pub mod source;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::Exit;
+
+pub use error::CliError;
+pub use inputs::source_files;
+pub use row_defender::{RowDefender, Sides};
+pub use side_by_side::in_chunks;
+
+/// Runs the command with these arguments, of which the first is the program's name, and returns its exit code.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
+    let exit = match Cli::try_parse_from(arguments) {
+        Ok(cli) => dispatch(cli).unwrap_or_else(|error| failed(&error)),
+        Err(message) => {
+            // Help and version are no errors; where even they cannot be printed, nothing else can.
+            let _ = message.print();
+            if message.use_stderr() { Exit::Usage } else { Exit::Nothing }
+        }
+    };
+    exit as u8
+}
+
+fn dispatch(cli: Cli) -> Result<Exit, CliError> {
+    match cli.command {
+        Command::Demo(args) => commands::demo::run(&args, cli.color),
+        Command::Scan(args) => commands::scan::run(args, cli.color),
+        Command::Purify(args) => commands::purify::run(args, cli.color),
+        Command::Explain(args) => commands::explain::run(args, cli.color),
+        Command::Calibrate(args) => commands::calibrate::run(args, cli.color),
+        Command::Audit(args) => commands::audit::run(args, cli.color),
+        Command::Dataset(args) => commands::dataset::run(args, cli.color),
+        Command::Models(args) => commands::models::run(&args),
+        Command::Completions { shell } => commands::completions::run(shell),
+    }
+}
+
+/// Tells people what went wrong.
+fn failed(error: &CliError) -> Exit {
+    output::note(&format!("error: {error}"));
+    error.exit()
+}
