@@ -68,12 +68,11 @@ class ContentTypes:
 
 
 def test_false_alarms_come_at_the_promised_rate() -> None:
-    model, rows, alpha = ContentTypes(), 60, 0.2
+    model, rows, alpha = ContentTypes(), 40, 0.2
     guard = codepurify.Guard.from_callable(model, labels=model.labels, name="magika", alpha=alpha)
     counts = guard.calibrate([snippet(seed) for seed in range(rows)], partial=True)
     assert sum(counts.values()) == rows
     fresh = guard.scan([snippet(seed) for seed in range(1000, 1000 + rows)], errors="raise")
-    assert all(verdict.p_value is not None or verdict.verdict == "inconclusive" for verdict in fresh)
     flagged = sum(verdict.is_poisoned for verdict in fresh)
     assert flagged <= rows * alpha + 3 * (rows * alpha * (1 - alpha)) ** 0.5
     print(f"flagged {flagged} of {rows}, {sum(model.calls) / (2 * rows):.1f} texts a row, {counts}")
