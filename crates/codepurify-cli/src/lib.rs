@@ -1,4 +1,4 @@
-//! The command `codepurify` as a library: arguments → settings → one of [`commands`] → exit code.
+//! The command `codepurify` as a library: arguments → settings → one of `commands` → exit code.
 //!
 //! [`run`] is the whole program; the binary and the Python package call it. The other public items let
 //! the package find models and source files, and share work between threads, as the command does.
