@@ -29,13 +29,27 @@ const STATEMENTS: [&[u8]; 12] = [
 pub(super) struct Layout<'c> {
     code: &'c [u8],
     language: Language,
+    lines: Vec<Line>,
     /// The last `{`, `}` or `;` that was looked up.
     stop: usize,
 }
 
+/// A line. All of a text may be one line, so its indentation is measured once.
+struct Line {
+    /// Its first byte that is no blank.
+    first: usize,
+    column: usize,
+}
+
 impl<'c> Layout<'c> {
     pub(super) fn new(code: &'c [u8], language: Language) -> Self {
-        Self { code, language, stop: 0 }
+        let (mut lines, mut start) = (Vec::new(), 0);
+        for line in code.split_inclusive(|&byte| byte == b'\n') {
+            let blanks = line.iter().take_while(|&&byte| matches!(byte, b' ' | b'\t')).count();
+            lines.push(Line { first: start + blanks, column: columns(&line[..blanks]) });
+            start += line.len();
+        }
+        Self { code, language, lines, stop: 0 }
     }
 
     /// The end of the body behind the brace at `open`, whose header begins at `start`, if its own closing brace is missing:
@@ -45,14 +59,11 @@ impl<'c> Layout<'c> {
         let outer = self.column(start);
         let end = if close == 0 { self.code.len() } else { close };
         let closes_elsewhere = close == 0 || self.column(close) != outer;
-        let mut line = open;
-        while let Some(length) = self.code[line..end].iter().position(|&byte| byte == b'\n') {
-            line += length + 1;
-            let blanks =
-                self.code[line..end].iter().take_while(|&&byte| matches!(byte, b' ' | b'\t')).count();
-            let first = line + blanks;
-            let column = columns(&self.code[line..first]);
-            match self.code[first..end].first() {
+        let next = self.lines.partition_point(|line| line.first <= open);
+        for index in next..self.lines.len() {
+            let Line { first, column } = self.lines[index];
+            match self.code[..end].get(first) {
+                None => break,
                 Some(b'}') if closes_elsewhere && column == outer => return Some(first + 1),
                 Some(&byte)
                     if (is_word(byte) || byte == b'~') && column <= outer && self.is_header(first, outer) =>
@@ -65,13 +76,13 @@ impl<'c> Layout<'c> {
         None
     }
 
-    /// The indentation of the line that holds `at`, or of its part before `at`.
+    /// The indentation of the line that holds the code at `at`.
     fn column(&self, at: usize) -> usize {
-        let line = self.code[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        columns(&self.code[line..at])
+        let behind = self.lines.partition_point(|line| line.first <= at);
+        self.lines[..behind].last().map_or(0, |line| line.column)
     }
 
-    /// Whether a parameter list and a body follow. A name alone before the list may be a macro with a block, unless the
+    /// Returns true if a parameter list and a body follow. A name alone before the list may be a macro with a block, unless the
     /// brace stands at the start of its line too.
     fn is_header(&mut self, start: usize, outer: usize) -> bool {
         if self.stop < start {
@@ -91,5 +102,20 @@ impl<'c> Layout<'c> {
         let brace_begins_line = header[header.trim_ascii_end().len()..].contains(&b'\n');
         let names = parameters(header).map_or(0, |list| words(&header[..list]).count());
         names > 1 || (brace_begins_line && self.column(self.stop) <= outer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::snippet::Language;
+    use crate::snippet::cut::bare::Bare;
+    use crate::snippet::cut::outline::Outline;
+
+    /// Looking for the start of the line at each body would take minutes.
+    #[test]
+    fn bodies_in_one_line_cost_linear_work() {
+        let text = format!("{{{}", "int f(){}".repeat(300_000));
+        let outline = Outline::new(&Bare::new(&text, Language::C), Language::C);
+        assert!(!outline.balanced && outline.bodies.len() == 300_000);
     }
 }

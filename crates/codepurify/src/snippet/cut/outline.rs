@@ -16,7 +16,7 @@ pub(crate) struct Outline {
 pub(crate) struct Body {
     pub(crate) name: Option<String>,
     pub(crate) span: Span,
-    /// Whether its closing brace is missing, and indentation told its end.
+    /// True if its closing brace is missing, and indentation told its end.
     pub(crate) by_indentation: bool,
 }
 
@@ -42,7 +42,8 @@ pub(super) enum Opened {
 fn braces(code: &[u8], language: Language) -> Outline {
     let (partners, balanced) = partners(code);
     let mut outline = Outline { bodies: Vec::new(), balanced };
-    let mut layout = Layout::new(code, language);
+    // Only braces that do not match leave it to the layout where a body ends.
+    let mut layout = (!balanced).then(|| Layout::new(code, language));
     // Where the definition begins that is being read.
     let mut begin: Option<usize> = None;
     let mut at = 0;
@@ -58,7 +59,7 @@ fn braces(code: &[u8], language: Language) -> Outline {
             b'{' => match (opened(header, language), partners[at]) {
                 (Opened::Body(name), partner) => {
                     let start = begin.take().unwrap_or(at);
-                    let early = if balanced { None } else { layout.end_of_body(start, at, partner) };
+                    let early = layout.as_mut().and_then(|layout| layout.end_of_body(start, at, partner));
                     at = early.unwrap_or_else(|| match partner {
                         0 => code.trim_ascii_end().len(),
                         partner => end_of_handlers(code, &partners, partner),
@@ -138,7 +139,7 @@ const STATEMENTS: [&[u8]; 7] = [b"if", b"for", b"while", b"switch", b"catch", b"
 /// Most bytes of a header. What is longer is a list of values, each of which may have braces of its own.
 const LONGEST_HEADER: usize = 8 << 10;
 
-/// What a brace behind `header` opens.
+/// Returns the kind of brace behind `header`.
 pub(super) fn opened(header: &[u8], language: Language) -> Opened {
     if header.len() > LONGEST_HEADER {
         return Opened::Other;
