@@ -1,9 +1,9 @@
 //! A Python function over source code as a victim.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use codepurify::victim::{Encoding, Logits, Model, PairVictim, Ragged, Victim, VictimCard};
-use codepurify::{ModelError, WordTokenizer};
+use codepurify::victim::{Logits, PairVictim, Ragged, Victim, VictimCard};
+use codepurify::{ModelError, WordModel, WrapsModel};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -16,9 +16,7 @@ const WORDS: usize = 1 << 30;
 /// `codepurify._callable.Predict`, which has checked all that the function of the user returned.
 pub(crate) struct Callable {
     predict: Py<PyAny>,
-    card: VictimCard,
-    tokenizer: WordTokenizer,
-    window: usize,
+    model: WordModel,
     /// Most texts of one call.
     batch: usize,
     /// The exception with which the user stopped the program.
@@ -27,27 +25,17 @@ pub(crate) struct Callable {
 
 impl Callable {
     pub(crate) fn new(predict: Py<PyAny>, card: VictimCard, window: Option<usize>, batch: usize) -> Self {
-        let tokenizer = WordTokenizer::new().with_limit(WORDS);
-        Self {
-            predict,
-            card,
-            tokenizer,
-            window: window.unwrap_or(usize::MAX),
-            batch,
-            fatal: Mutex::new(None),
-        }
+        let model = WordModel::new(card).with_memory(WORDS).with_window(window.unwrap_or(usize::MAX));
+        Self { predict, model, batch, fatal: Mutex::new(None) }
     }
 
     /// Takes what the user stopped the program with.
     pub(crate) fn take_fatal(&self) -> Option<PyErr> {
-        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.fatal().take()
     }
 
-    fn text(&self, row: usize, ids: &[u32]) -> Result<String, ModelError> {
-        if ids.len() > self.window {
-            return Err(ModelError::TooLong { row, tokens: ids.len(), window: self.window });
-        }
-        self.tokenizer.decode(ids)
+    fn fatal(&self) -> MutexGuard<'_, Option<PyErr>> {
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls the function with all `inputs`, in batches.
@@ -68,10 +56,8 @@ impl Callable {
     where
         T: Clone + for<'py> IntoPyObject<'py>,
     {
-        let fatal =
-            self.fatal.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|it| it.clone_ref(py));
-        if let Some(fatal) = fatal {
-            return Err(fatal);
+        if let Some(fatal) = self.fatal().as_ref() {
+            return Err(fatal.clone_ref(py));
         }
         py.check_signals()?;
         self.predict.bind(py).call1((PyList::new(py, batch.iter().cloned())?,))?.extract()
@@ -80,7 +66,7 @@ impl Callable {
     /// Returns the error about the victim for an exception.
     fn failure(&self, py: Python<'_>, raised: PyErr) -> ModelError {
         if errors::is_fatal(py, &raised) {
-            *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised.clone_ref(py));
+            *self.fatal() = Some(raised.clone_ref(py));
         }
         if errors::is_unusable_output(py, &raised) {
             return ModelError::output(raised.value(py).to_string());
@@ -89,35 +75,22 @@ impl Callable {
     }
 }
 
-impl Model for Callable {
-    fn card(&self) -> &VictimCard {
-        &self.card
-    }
+impl WrapsModel for Callable {
+    type Inner = WordModel;
 
-    fn window(&self) -> usize {
-        self.window
-    }
-
-    fn occlusion_id(&self) -> u32 {
-        WordTokenizer::UNKNOWN
-    }
-
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        self.tokenizer.encode(text)
+    fn inner(&self) -> &WordModel {
+        &self.model
     }
 }
 
 impl Victim for Callable {
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
-        let texts = batch.rows().enumerate().map(|(row, ids)| self.text(row, ids));
-        self.predictions(&texts.collect::<Result<Vec<_>, _>>()?)
+        self.predictions(&self.model.texts(batch)?)
     }
 }
 
 impl PairVictim for Callable {
     fn judge_pairs(&self, left: &Ragged, right: &Ragged) -> Result<Logits, ModelError> {
-        let pairs = left.rows().zip(right.rows()).enumerate();
-        let pairs = pairs.map(|(row, (left, right))| Ok((self.text(row, left)?, self.text(row, right)?)));
-        self.predictions(&pairs.collect::<Result<Vec<_>, ModelError>>()?)
+        self.predictions(&self.model.pairs(left, right)?)
     }
 }

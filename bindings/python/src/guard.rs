@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use codepurify::contamination::without_suspicious;
 use codepurify::victim::{MaskedLm, Task, VictimCard};
 use codepurify::{Calibration, ModelError, Profile, References, Snippet, Verdict, rows_needed};
-use codepurify_cli::bundled::VICTIM_LANGUAGE;
-use codepurify_cli::{RowDefender, Sides, in_chunks};
+use codepurify_cli::{ByLanguage, PAIRS_FOR_A_REFERENCE, RowDefender, SNIPPETS_TOGETHER, Sides, in_chunks};
 use codepurify_models::Precision;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -18,12 +18,8 @@ use crate::loading::{Deciding, Models, Names, Target, masked_lm};
 use crate::pool::{Pool, PooledMaskedLm};
 use crate::rows::{Read, Rows};
 
-/// Snippets that are judged together, as by the command.
-const CHUNK: usize = 16;
 /// Batches of a function's texts that are judged together, so that most calls are full.
 const BATCHES: usize = 16;
-/// One of this many clean pairs is set aside for references, as by the command.
-const EVERY: usize = 8;
 
 /// A guarded model.
 #[pyclass(frozen, module = "codepurify._core")]
@@ -40,13 +36,17 @@ pub(crate) struct Core {
     decisions: RwLock<Decisions>,
 }
 
+/// Number of snippets with a prediction.
+type Count = (Option<usize>, usize);
+/// Prediction, shape of the element, number of snippets, and their share of those with this prediction.
+type LeftOut = (Option<usize>, String, usize, f64);
+
 /// How rows are decided about.
 #[derive(Clone)]
 struct Decisions {
     calibration: Option<Calibration>,
-    defender: RowDefender<'static>,
-    /// For rows in other languages than that of the bundled model, if its own calibration is in use.
-    elsewhere: Option<RowDefender<'static>>,
+    /// The calibration of the bundled model is about one language.
+    defender: ByLanguage<RowDefender<'static>>,
 }
 
 #[pymethods]
@@ -71,7 +71,7 @@ impl Core {
         let names = Names { model, mlm, base, preset, precision };
         let loaded = pool.run(py, |_| names.load(&deciding))?;
         let models = loaded.map_err(|error| errors::command(py, &error))?;
-        Ok(Self::new(models, None, CHUNK, deciding, pool))
+        Ok(Self::new(models, None, SNIPPETS_TOGETHER, deciding, pool))
     }
 
     /// Guards a function: `codepurify._callable.Predict`.
@@ -137,20 +137,20 @@ impl Core {
     /// Number of texts in a row.
     #[getter]
     fn sides(&self) -> usize {
-        self.decisions().defender.sides()
+        self.decisions().defender.calibrated().sides()
     }
 
     /// Judges rows. Returns for each row an exception, or for each of its sides an exception or the verdict as
     /// JSON with the judged code.
     fn screen<'py>(&self, py: Python<'py>, rows: &Rows, evidence: bool) -> PyResult<Bound<'py, PyList>> {
-        let Decisions { defender, elsewhere, .. } = self.decisions();
-        let defender = defender.with_evidence(evidence);
-        let elsewhere = elsewhere.map(|defender| defender.with_evidence(evidence));
-        let judged = self.judge(py, &rows.rows, &defender, elsewhere.as_ref())?;
-        let results = rows.rows.iter().zip(judged).map(|(read, sides)| -> PyResult<Bound<'py, PyAny>> {
+        let defender = self.decisions().defender.map(|defender| defender.with_evidence(evidence));
+        let readable: Vec<Vec<Snippet>> = rows.rows.iter().flatten().cloned().collect();
+        let mut judged = self.judge(py, &readable, &defender)?.into_iter();
+        let results = rows.rows.iter().map(|read| -> PyResult<Bound<'py, PyAny>> {
             match read {
                 Err(unreadable) => Ok(unreadable.raised(py).into_value(py).into_bound(py).into_any()),
                 Ok(row) => {
+                    let sides = judged.next().unwrap_or_default();
                     let sides = row.iter().zip(sides).map(|(snippet, side)| outcome(py, snippet, side));
                     Ok(PyList::new(py, sides.collect::<PyResult<Vec<_>>>()?)?.into_any())
                 }
@@ -159,14 +159,16 @@ impl Core {
         PyList::new(py, results.collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// Calibrates with rows of clean code. Returns the number of snippets by predicted label (`None` for a text).
+    /// Calibrates with rows of clean code. Returns the number of snippets by predicted label (`None` for a text), and
+    /// what was left out since it seems to hold triggers.
     fn calibrate(
         &self,
         py: Python<'_>,
         rows: &Rows,
         source: &str,
         partial: bool,
-    ) -> PyResult<Vec<(Option<usize>, usize)>> {
+        keep_suspicious: bool,
+    ) -> PyResult<(Vec<Count>, Vec<LeftOut>)> {
         let refuse = |message: &str| Err(errors::exception(py, "CalibrationError", message));
         if !self.deciding.is_calibrated() {
             return refuse("only the profile `transplant` is calibrated");
@@ -176,9 +178,9 @@ impl Core {
         }
         let (profile, used) = self.with_references(py, &rows.rows)?;
         let calibrating = profile.clone().calibrating();
-        let defender = self.target.defender(&self.mlm, calibrating.clone());
-        let used: Vec<Read> = used.into_iter().map(Ok).collect();
-        let judged = self.judge(py, &used, &defender, None)?;
+        let defender = self.target.defender(&self.mlm, calibrating.clone()).with_evidence(!keep_suspicious);
+        let defender = ByLanguage::new(defender, None);
+        let judged = self.judge(py, &used, &defender)?;
         let (mut verdicts, mut failures) = (Vec::new(), Vec::new());
         for side in judged.into_iter().flatten() {
             match side {
@@ -189,6 +191,8 @@ impl Core {
         if let Some(error) = failures.first().filter(|_| !partial || verdicts.is_empty()) {
             return Err(errors::model(py, error));
         }
+        let (verdicts, families) =
+            if keep_suspicious { (verdicts, Vec::new()) } else { without_suspicious(verdicts) };
         let calibration = calibrating.calibrate(self.sha256(), source, &verdicts);
         let counts = counts(&calibration, &verdicts);
         let needed = rows_needed(self.deciding.alpha);
@@ -204,7 +208,8 @@ impl Core {
             ));
         }
         self.decide_by(profile, calibration);
-        Ok(counts)
+        let left_out = families.into_iter().map(|it| (it.label, it.shape, it.rows.len(), it.share));
+        Ok((counts, left_out.collect()))
     }
 
     /// The calibration in use as JSON.
@@ -234,8 +239,8 @@ impl Core {
     ) -> Self {
         let Models { target, mlm, profile, calibrated, own, is_bundled } = models;
         let elsewhere = is_bundled.then(|| target.defender(&mlm, profile.clone()));
-        let defender = target.defender(&mlm, calibrated);
-        let decisions = RwLock::new(Decisions { calibration: own, defender, elsewhere });
+        let defender = ByLanguage::new(target.defender(&mlm, calibrated), elsewhere);
+        let decisions = RwLock::new(Decisions { calibration: own, defender });
         Self { target, mlm, callable, batch, profile, deciding, pool, decisions }
     }
 
@@ -253,16 +258,17 @@ impl Core {
 
     fn decide_by(&self, profile: Profile, calibration: Calibration) {
         let calibrated = profile.with_calibration(calibration.clone());
-        let defender = self.target.defender(&self.mlm, calibrated);
+        let defender = ByLanguage::new(self.target.defender(&self.mlm, calibrated), None);
         *self.decisions.write().unwrap_or_else(PoisonError::into_inner) =
-            Decisions { calibration: Some(calibration), defender, elsewhere: None };
+            Decisions { calibration: Some(calibration), defender };
     }
 
     /// The profile that clean rows are scored with, and these rows. A pair model gets references from some.
     fn with_references(&self, py: Python<'_>, rows: &[Read]) -> PyResult<(Profile, Vec<Vec<Snippet>>)> {
         let rows = rows.iter().flatten().cloned();
         let Target::Pair(victim) = &self.target else { return Ok((self.profile.clone(), rows.collect())) };
-        let (taken, left): (Vec<_>, Vec<_>) = rows.enumerate().partition(|(index, _)| index % EVERY == 0);
+        let (taken, left): (Vec<_>, Vec<_>) =
+            rows.enumerate().partition(|(index, _)| index % PAIRS_FOR_A_REFERENCE == 0);
         let functions: Vec<Snippet> = taken.into_iter().flat_map(|(_, row)| row).collect();
         let work = |_: &AtomicBool| References::from_domain(victim, &functions);
         let references = if self.callable.is_some() {
@@ -273,7 +279,7 @@ impl Core {
         let references = references.map_err(|error| errors::model(py, &error))?;
         if references.is_empty() {
             let message = format!(
-                "one of {EVERY} pairs is set aside, to try candidates in its functions: none of them has a body"
+                "one of {PAIRS_FOR_A_REFERENCE} pairs is set aside, to try candidates in its functions: none of them has a body"
             );
             return Err(errors::exception(py, "CalibrationError", &message));
         }
@@ -281,52 +287,29 @@ impl Core {
         Ok((self.profile.clone().with_references(references), left))
     }
 
-    /// Verdicts on the rows that could be read; nothing for others.
+    /// Verdicts on rows.
     fn judge(
         &self,
         py: Python<'_>,
-        rows: &[Read],
-        defender: &RowDefender<'_>,
-        elsewhere: Option<&RowDefender<'_>>,
-    ) -> PyResult<Vec<Sides>> {
-        let is_elsewhere = |row: &[Snippet]| row.iter().any(|snippet| snippet.language() != VICTIM_LANGUAGE);
-        let (mut here, mut there) = (Vec::new(), Vec::new());
-        for row in rows.iter().flatten() {
-            let rows = if elsewhere.is_some() && is_elsewhere(row) { &mut there } else { &mut here };
-            rows.push(row.clone());
-        }
-        let mut judged_here = self.judge_by(py, &here, defender)?.into_iter();
-        let mut judged_there = match elsewhere {
-            Some(defender) => self.judge_by(py, &there, defender)?,
-            None => Vec::new(),
-        }
-        .into_iter();
-        let sides = rows.iter().map(|read| match read {
-            Err(_) => None,
-            Ok(row) if elsewhere.is_some() && is_elsewhere(row) => judged_there.next(),
-            Ok(_) => judged_here.next(),
-        });
-        Ok(sides.map(Option::unwrap_or_default).collect())
-    }
-
-    fn judge_by(
-        &self,
-        py: Python<'_>,
         rows: &[Vec<Snippet>],
-        defender: &RowDefender<'_>,
+        defender: &ByLanguage<RowDefender<'_>>,
     ) -> PyResult<Vec<Sides>> {
-        let size = (self.batch / defender.sides()).max(1);
+        let size = (self.batch / defender.calibrated().sides()).max(1);
         let Some(callable) = &self.callable else {
             return self.pool.run(py, |stop| {
                 let judge = |chunk: &[Vec<Snippet>]| {
-                    if stop.load(Ordering::Relaxed) { Vec::new() } else { defender.screen(chunk) }
+                    if stop.load(Ordering::Relaxed) {
+                        Vec::new()
+                    } else {
+                        defender.judge(chunk, RowDefender::screen)
+                    }
                 };
                 in_chunks(rows, size, judge, |_| ())
             });
         };
         let mut judged = Vec::with_capacity(rows.len());
         for chunk in rows.chunks(size) {
-            judged.extend(py.detach(|| defender.screen(chunk)));
+            judged.extend(py.detach(|| defender.judge(chunk, RowDefender::screen)));
             if let Some(fatal) = callable.take_fatal() {
                 return Err(fatal);
             }
@@ -352,7 +335,7 @@ fn outcome<'py>(
 }
 
 /// The number of clean snippets by predicted label.
-fn counts(calibration: &Calibration, verdicts: &[Verdict]) -> Vec<(Option<usize>, usize)> {
+fn counts(calibration: &Calibration, verdicts: &[Verdict]) -> Vec<Count> {
     let labels = verdicts.iter().filter_map(|verdict| Some(verdict.prediction.as_ref()?.label));
     let labels: std::collections::BTreeSet<Option<usize>> = labels.collect();
     labels.into_iter().map(|label| (label, calibration.rows(label))).collect()

@@ -214,6 +214,12 @@ pub(crate) struct CalibrateArgs {
     /// --alpha needs.
     #[arg(long, help_heading = heading::OUTPUT)]
     pub(crate) partial: bool,
+    /// Keep rows that seem to hold triggers
+    ///
+    /// Otherwise rows are left out and named if one element, or elements of one shape, score higher in
+    /// them than anything in other rows: a calibration with triggers finds none.
+    #[arg(long, help_heading = heading::DECISION)]
+    pub(crate) keep_suspicious: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,21 +3,17 @@
 use codepurify::{Defender, Profile, Snippet};
 use codepurify_models::GuardedModel;
 
-use crate::bundled::VICTIM_LANGUAGE;
+use crate::by_language::ByLanguage;
 use crate::cache::{Context, Key, VerdictCache};
 use crate::row_defender::{RowDefender, Sides};
 use crate::screening::Guard;
 use crate::side_by_side::in_chunks;
 
-/// Snippets that are judged together; their forwards share batches.
-const CHUNK: usize = 16;
+/// Number of snippets that are judged together; their forwards share batches.
+pub const SNIPPETS_TOGETHER: usize = 16;
 
 /// A guard that judges rows.
-pub(crate) struct Judge<'g> {
-    calibrated: Bench<'g>,
-    /// For rows in languages that the guard's calibration is not about.
-    elsewhere: Option<Bench<'g>>,
-}
+pub(crate) struct Judge<'g>(ByLanguage<Bench<'g>>);
 
 /// One way to decide about rows.
 struct Bench<'g> {
@@ -28,33 +24,16 @@ struct Bench<'g> {
 impl<'g> Judge<'g> {
     /// The guard's judge; `evidence` says whether verdicts carry that of every candidate.
     pub(crate) fn new(guard: &'g Guard, evidence: bool) -> Self {
-        let bench = |profile| Bench::new(guard, profile, evidence);
-        Self { calibrated: bench(guard.profile()), elsewhere: guard.profile_elsewhere().map(bench) }
+        let profiles = ByLanguage::new(guard.profile(), guard.profile_elsewhere());
+        Self(profiles.map(|profile| Bench::new(guard, profile, evidence)))
     }
 
     /// The verdicts on each row, in order. Every row must have as many sides as the model reads. `done` gets those of the next
     /// rows as soon as they are there, in order.
     pub(crate) fn judge(&self, rows: &[Vec<Snippet>], done: impl FnMut(&[Sides]) + Send) -> Vec<Sides> {
-        let sides = self.calibrated.defender.sides();
-        in_chunks(rows, CHUNK / sides, |rows| self.judge_chunk(rows), done)
+        let sides = self.0.calibrated().defender.sides();
+        in_chunks(rows, SNIPPETS_TOGETHER / sides, |rows| self.0.judge(rows, Bench::judge), done)
     }
-
-    fn judge_chunk(&self, rows: &[Vec<Snippet>]) -> Vec<Sides> {
-        let Some(elsewhere) = &self.elsewhere else { return self.calibrated.judge(rows) };
-        let (mut here, mut others) = (Vec::new(), Vec::new());
-        for row in rows {
-            if is_calibrated(row) { here.push(row.clone()) } else { others.push(row.clone()) }
-        }
-        let mut here = self.calibrated.judge(&here).into_iter();
-        let mut others = elsewhere.judge(&others).into_iter();
-        let sides = rows.iter().map(|row| if is_calibrated(row) { here.next() } else { others.next() });
-        sides.map(Option::unwrap_or_default).collect()
-    }
-}
-
-/// Returns true if the bundled model's calibration applies to a row.
-fn is_calibrated(row: &[Snippet]) -> bool {
-    row.iter().all(|snippet| snippet.language() == VICTIM_LANGUAGE)
 }
 
 impl<'g> Bench<'g> {

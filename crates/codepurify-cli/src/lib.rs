@@ -1,10 +1,11 @@
 //! The command `codepurify` as a library: arguments → settings → one of `commands` → exit code.
 //!
 //! [`run`] is the whole program; the binary and the Python package call it. The other public items let
-//! the package find models and source files, and share work between threads, as the command does.
+//! the package find models and source files, and judge rows, as the command does.
 
 mod args;
 pub mod bundled;
+mod by_language;
 mod cache;
 mod commands;
 mod configuration;
@@ -22,6 +23,7 @@ mod screening;
 mod settings;
 mod side_by_side;
 pub mod source;
+mod suspicion;
 
 use std::ffi::OsString;
 
@@ -30,9 +32,12 @@ use clap::Parser;
 use args::{Cli, Command};
 use exit::Exit;
 
+pub use by_language::ByLanguage;
 pub use error::CliError;
 pub use inputs::source_files;
+pub use judge::SNIPPETS_TOGETHER;
 pub use row_defender::{RowDefender, Sides};
+pub use screening::PAIRS_FOR_A_REFERENCE;
 pub use side_by_side::in_chunks;
 
 /// Runs the command with these arguments, of which the first is the program's name, and returns its exit code.

@@ -74,6 +74,21 @@ impl FieldArgs {
         }
     }
 
+    /// Opens the file of `rows` once more, to read the same fields.
+    pub(crate) fn again(&self, rows: &CodeRows, settings: &Settings) -> Result<CodeRows, CliError> {
+        let CodeRows { reader, name, fields, language, limits } = rows;
+        match self.open(reader.path(), settings)? {
+            Found::Rows(reader) => Ok(CodeRows {
+                reader: *reader,
+                name: name.clone(),
+                fields: fields.clone(),
+                language: language.clone(),
+                limits: *limits,
+            }),
+            Found::Other(input) => Err(DataError::NotRows { path: input.path().to_path_buf() }.into()),
+        }
+    }
+
     /// The fields that the command line names for such a model.
     fn named(&self, sides: Sides) -> Vec<String> {
         match sides {

@@ -24,7 +24,7 @@ use crate::source::ModelSource;
 /// Largest calibration file, in bytes.
 const CALIBRATION_LIMIT: usize = 256 << 20;
 /// Number of clean pairs of which one is set aside for references.
-const EVERY: usize = 8;
+pub const PAIRS_FOR_A_REFERENCE: usize = 8;
 
 /// The guarded model and what guards it.
 pub(crate) struct Guard {
@@ -113,35 +113,58 @@ impl Guard {
         Ok(Self { victim: victim.model, masked_lm, profile, elsewhere, thresholds, cache, files })
     }
 
-    /// Gives a guard of a pair model references from `inputs`: every `EVERY`th pair is removed from
-    /// these. The calibration stores the references. `settings` are those of `load`.
+    /// Gives a guard of a pair model references from `inputs`: one of [`PAIRS_FOR_A_REFERENCE`] pairs is removed
+    /// from these. The calibration stores the references. `settings` are those of `load`.
     pub(crate) fn with_references_from(
-        mut self,
+        self,
         inputs: &mut Inputs,
         settings: &Settings,
     ) -> Result<Self, CliError> {
-        let GuardedModel::Pair(victim) = &self.victim else { return Ok(self) };
-        let taken = inputs.take_pairs(EVERY);
+        if !self.is_of_pairs() {
+            return Ok(self);
+        }
+        let pairs = inputs.pairs.len();
+        let taken = inputs.take_pairs(PAIRS_FOR_A_REFERENCE);
         let functions: Vec<Snippet> = taken.iter().filter_map(|file| file.whole().ok()).collect();
+        self.with_references(&functions, pairs, settings)
+    }
+
+    /// Gives a guard of a pair model references from `functions`, which were taken from `pairs` pairs.
+    pub(crate) fn with_references(
+        mut self,
+        functions: &[Snippet],
+        pairs: usize,
+        settings: &Settings,
+    ) -> Result<Self, CliError> {
+        let GuardedModel::Pair(victim) = &self.victim else { return Ok(self) };
         // Some functions do nearly as well as others, and rounding would choose others: the same ones in every precision.
         let references = match settings.precision {
-            Precision::F32 => References::from_domain(victim.as_ref(), &functions)?,
+            Precision::F32 => References::from_domain(victim.as_ref(), functions)?,
             Precision::Int8 => {
                 let exact = files(settings.model.as_ref(), &bundled::VICTIM, settings)?;
                 let exact = exact.without_calibration().with_precision(Precision::F32);
-                let exact = codepurify_models::load(&exact)?;
-                References::from_domain(exact.model.pair()?.as_ref(), &functions)?
+                References::from_domain(codepurify_models::load(&exact)?.model.pair()?.as_ref(), functions)?
             }
         };
         if references.is_empty() {
             return Err(CliError::Usage(format!(
-                "one of {EVERY} pairs is set aside, to try candidates in its functions: there are none with a body among \
-                 {} pairs; name more, or other functions with --reference",
-                taken.len() / 2 + inputs.pairs.len()
+                "one of {PAIRS_FOR_A_REFERENCE} pairs is set aside, to try candidates in its functions: there are none \
+                 with a body among {pairs} pairs; name more, or other functions with --reference"
             )));
         }
         self.profile = self.profile.with_references(references);
         Ok(self)
+    }
+
+    /// Returns whether clean code can calibrate the guard, and none has.
+    pub(crate) fn can_calibrate(&self) -> bool {
+        self.profile.can_calibrate()
+    }
+
+    /// Makes a guard that decides by `profile`.
+    pub(crate) fn deciding_by(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
     }
 
     /// Makes a guard that computes the scores for a calibration.

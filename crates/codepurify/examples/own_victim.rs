@@ -6,43 +6,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use codepurify::{
-    Defender, Encoding, Language, Logits, Model, ModelError, Ragged, Snippet, Task, Victim, VictimCard,
-    WordTokenizer, WrapsModel,
+    Defender, Language, Logits, ModelError, Ragged, Snippet, Task, Victim, VictimCard, WordModel, WrapsModel,
 };
 
-/// Calls code with many calls vulnerable.
-struct CallCounter {
-    card: VictimCard,
-    words: WordTokenizer,
-}
+/// Calls code with many calls vulnerable. [`WrapsModel`] forwards all that a victim has to say about how it reads
+/// text; one with a tokenizer of its own implements [`codepurify::Model`] instead.
+struct CallCounter(WordModel);
 
-impl Model for CallCounter {
-    fn card(&self) -> &VictimCard {
-        &self.card
-    }
+impl WrapsModel for CallCounter {
+    type Inner = WordModel;
 
-    fn window(&self) -> usize {
-        512
-    }
-
-    fn occlusion_id(&self) -> u32 {
-        WordTokenizer::UNKNOWN
-    }
-
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        self.words.encode(text)
+    fn inner(&self) -> &WordModel {
+        &self.0
     }
 }
 
 impl Victim for CallCounter {
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
         // A model on a GPU would run all rows at once here.
-        let logit = |row| Ok(self.words.decode(row)?.matches('(').count() as f32 - 2.5);
-        Logits::new(1, batch.rows().map(logit).collect::<Result<_, _>>()?)
+        let logit = |text: &String| text.matches('(').count() as f32 - 2.5;
+        Logits::new(1, self.0.texts(batch)?.iter().map(logit).collect())
     }
 }
 
-/// Counts the rows that a victim judges. [`WrapsModel`] forwards all that [`Model`] asks for.
+/// Counts the rows that a victim judges.
 struct Counting<V> {
     inner: V,
     rows: AtomicUsize,
@@ -66,7 +53,7 @@ impl<V: Victim> Victim for Counting<V> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let card =
         VictimCard { name: "calls".into(), task: Task::Defect, sha256: String::new(), labels: Vec::new() };
-    let inner = CallCounter { card, words: WordTokenizer::new() };
+    let inner = CallCounter(WordModel::new(card).with_window(512));
     let victim = Arc::new(Counting { inner, rows: AtomicUsize::new(0) });
 
     // The defender shares the victim, so it could move to another thread.

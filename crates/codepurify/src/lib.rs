@@ -48,6 +48,7 @@ mod adapters;
 pub mod audit;
 mod calibration;
 pub mod candidates;
+pub mod contamination;
 mod decide;
 mod defender;
 pub mod error;
@@ -64,7 +65,7 @@ pub mod testing;
 pub mod verdict;
 pub mod victim;
 
-pub use adapters::{TextVictim, WordTokenizer};
+pub use adapters::{TextVictim, WordModel, WordTokenizer};
 pub use calibration::{Calibration, CalibrationError, rows_needed};
 pub use candidates::{Candidate, Families, Statements, candidates};
 pub use defender::{Defender, PairDefender};

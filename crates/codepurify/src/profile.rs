@@ -164,6 +164,12 @@ impl Profile {
         self
     }
 
+    /// Returns whether a calibration would change how this profile decides, and it has none.
+    #[must_use]
+    pub fn can_calibrate(&self) -> bool {
+        self.statistic == Statistic::Sufficiency && self.calibration.is_none()
+    }
+
     /// Scores clean code as this profile does once it is calibrated: the profile that verdicts for
     /// [`Profile::calibrate`] are made with. Without a calibration, a profile scores by necessity where
     /// references tell nothing, and these scores cannot be compared.

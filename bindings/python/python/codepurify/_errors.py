@@ -63,3 +63,7 @@ class InternalError(ModelError):
 
 class RowsFailedWarning(UserWarning):
     """Some rows could not be judged."""
+
+
+class SuspiciousRowsWarning(UserWarning):
+    """Some rows were left out of a calibration, since they seem to hold triggers."""

@@ -10,7 +10,7 @@ from typing import Any
 from ._callable import Predict
 from ._core import Core
 from ._data import Data, read
-from ._errors import InputError, RowsFailedWarning, UsageError
+from ._errors import InputError, RowsFailedWarning, SuspiciousRowsWarning, UsageError
 from ._verdict import GuardedPrediction, Verdict
 
 #: The verdict on each side of a row, or why there is none.
@@ -266,6 +266,7 @@ class Guard:
         language: str | None = None,
         source: str = "calibrated in Python",
         partial: bool = False,
+        keep_suspicious: bool = False,
     ) -> dict[str | int | None, int]:
         """Learn what clean code scores, so that at most a share ``alpha`` of clean code is flagged.
 
@@ -277,6 +278,9 @@ class Guard:
             Where the code comes from, for people.
         partial : bool
             Calibrate even if some rows fail or a label has fewer rows than ``alpha`` needs.
+        keep_suspicious : bool
+            Keep rows that seem to hold triggers. By default they are left out with a `SuspiciousRowsWarning`: rows in
+            which one element, or elements of one shape, score higher than anything in other rows.
 
         Returns
         -------
@@ -291,7 +295,13 @@ class Guard:
         rows = read(data, self._core.sides, code, language)
         if rows.refused and not partial:
             raise next(iter(rows.refused.values()))
-        counts = self._core.calibrate(rows.rows, source, partial)
+        counts, left_out = self._core.calibrate(rows.rows, source, partial, keep_suspicious)
+        for label, shape, count, share in left_out:
+            message = (
+                f"left out: {count} rows with the prediction {self._label(label)} ({share:.1%} of them), in which "
+                f"{shape!r} scores highest; keep_suspicious=True keeps them"
+            )
+            warnings.warn(message, SuspiciousRowsWarning, stacklevel=2)
         return {self._label(label): count for label, count in counts}
 
     def save_calibration(self, path: str | os.PathLike[str]) -> None:

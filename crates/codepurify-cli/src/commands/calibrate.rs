@@ -1,7 +1,9 @@
 //! `calibrate`: score clean code.
 
+use codepurify::contamination::{Family, without_suspicious};
 use codepurify::verdict::{InputError, Verdict};
 use codepurify::{Calibration, rows_needed};
+use codepurify_report::text::visible;
 
 use super::note_errors;
 use crate::args::CalibrateArgs;
@@ -10,6 +12,7 @@ use crate::exit::Exit;
 use crate::output::{self, ColorMode};
 use crate::screening::{Guard, Purpose};
 use crate::settings::{Format, ProfileName, Settings};
+use crate::suspicion::description;
 
 pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::new(args.options, color)?;
@@ -27,13 +30,13 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
     let chosen = !settings.references.is_empty();
     let guard =
         if chosen { guard } else { guard.with_references_from(&mut inputs, &settings)? }.calibrating();
-    let screened = guard.screen(inputs, false);
-    let errors = &screened.report.errors;
-    note_errors(errors, Format::Text);
-    let verdicts = &screened.report.results;
-    let calibration = guard.calibration(&args.rows.source(), verdicts);
-    let mut missing = failures(errors);
-    missing.extend(too_few(&guard, &calibration, verdicts, settings.alpha));
+    let report = guard.screen(inputs, true).report;
+    note_errors(&report.errors, Format::Text);
+    let verdicts =
+        if args.keep_suspicious { report.results } else { left_after_doubt(&guard, report.results) };
+    let calibration = guard.calibration(&args.rows.source(), &verdicts);
+    let mut missing = failures(&report.errors);
+    missing.extend(too_few(&guard, &calibration, &verdicts, settings.alpha));
     if !missing.is_empty() && !args.partial {
         return Ok(unwritten(&missing));
     }
@@ -43,6 +46,42 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
     }
     output::note(&format!("the calibration is partial: {}", missing.join("; ")));
     Ok(Exit::Error)
+}
+
+/// Number of rows of a family that are named.
+const NAMED: usize = 5;
+
+/// Leaves out rows that seem to hold triggers, and names them.
+fn left_after_doubt(guard: &Guard, verdicts: Vec<Verdict>) -> Vec<Verdict> {
+    let places: Vec<String> = verdicts.iter().map(place).collect();
+    let (kept, families) = without_suspicious(verdicts);
+    for family in &families {
+        output::note(&left_out(guard, family, &places));
+    }
+    if let Some(share) = families.iter().map(|family| family.share).reduce(f64::max) {
+        output::note(&format!(
+            "{} of {} rows were left out: look at them. If they are clean, up to {:.1} % of clean code with their \
+             prediction is flagged in addition to --alpha, and --keep-suspicious keeps them",
+            places.len() - kept.len(),
+            places.len(),
+            100.0 * share,
+        ));
+    }
+    kept
+}
+
+/// Describes the rows of a family, and names some.
+fn left_out(guard: &Guard, family: &Family, places: &[String]) -> String {
+    let named: Vec<&str> = family.rows.iter().take(NAMED).map(|&row| places[row].as_str()).collect();
+    let more = match family.rows.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("left out: {}: {}{more}", description(guard, family), named.join(", "))
+}
+
+fn place(verdict: &Verdict) -> String {
+    format!("{}:{}", visible(&verdict.path), verdict.unit.start_line)
 }
 
 /// Says why there is no calibration.

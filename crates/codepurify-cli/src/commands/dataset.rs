@@ -1,5 +1,7 @@
 //! `dataset`: judge the code of every row, and write the rows that are left.
 
+use codepurify::contamination::{Family, family_of};
+use codepurify::verdict::Decision;
 use codepurify::{Language, Snippet, SourceFile, Verdict};
 use codepurify_data::{DataError, Row};
 
@@ -7,6 +9,7 @@ use crate::args::DatasetArgs;
 use crate::dataset::account::{Entry, Fate, Policy, Summary};
 use crate::dataset::ledger::{Ledger, Paths};
 use crate::dataset::manifest::Manifest;
+use crate::dataset::self_calibration::SelfCalibrated;
 use crate::error::CliError;
 use crate::exit::{Exit, FailOn};
 use crate::inputs;
@@ -28,6 +31,8 @@ const NOTHING: &str = "empty: there is no code to judge";
 /// Decides about rows.
 struct Cleaner<'g> {
     judge: Judge<'g>,
+    /// Rows of the data set that seem to hold one trigger.
+    families: Vec<Family>,
     fields: Vec<String>,
     policy: Policy,
 }
@@ -55,13 +60,26 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     let guard = Guard::load(&settings, Purpose::Purify)?;
     inputs::reject_repeats(std::iter::once(&*args.path).chain(settings.other_inputs()))?;
     let mut rows = args.fields.rows(&args.path, &guard, &settings)?;
+    let SelfCalibrated { guard, families } = match rows.reader().progress() {
+        // A file is read twice; a stream cannot be.
+        (_, Some(_)) if guard.can_calibrate() => {
+            let again = args.fields.again(&rows, &settings)?;
+            SelfCalibrated::new(guard, again, &settings)?
+        }
+        _ => SelfCalibrated { guard, families: Vec::new() },
+    };
     let policy = Policy { poisoned: args.poisoned, inconclusive: args.inconclusive };
     let manifest = Manifest::new(&rows, &guard, &settings, policy)?;
     let mut ledger = Ledger::open(&paths, &manifest, rows.reader(), args.resume)?;
     if let Some(last) = &ledger.done {
         skip(&mut rows, last)?;
     }
-    let cleaner = Cleaner { judge: Judge::new(&guard, false), fields: rows.fields.clone(), policy };
+    let cleaner = Cleaner {
+        judge: Judge::new(&guard, !families.is_empty()),
+        families,
+        fields: rows.fields.clone(),
+        policy,
+    };
     clean_all(&cleaner, &mut rows, &mut ledger)?;
     output::note(&ledger.summary.text());
     Ok(exit(&ledger.summary, &settings))
@@ -187,13 +205,37 @@ impl Cleaner<'_> {
         verdicts: &[Verdict],
         language: Language,
     ) -> Result<(Entry, Option<Vec<u8>>), String> {
-        let entry = self.policy.decide(verdicts, language);
+        let entry = self.by_family(verdicts).unwrap_or_else(|| self.policy.decide(verdicts, language));
         let bytes = match entry.fate {
             Fate::Kept => Some(row.raw().to_vec()),
             Fate::Purified => Some(self.purified(row, verdicts)?),
             Fate::Dropped | Fate::Failed => None,
         };
         Ok((entry, bytes))
+    }
+
+    /// The account of a row that belongs to a family, although no verdict on it says that it is poisoned.
+    fn by_family(&self, verdicts: &[Verdict]) -> Option<Entry> {
+        if verdicts.iter().any(|verdict| verdict.verdict == Decision::Poisoned) {
+            return None;
+        }
+        let families = verdicts.iter().map(|verdict| family_of(verdict, &self.families));
+        let decision = |(verdict, family): (&Verdict, Option<&Family>)| match family {
+            Some(_) => Decision::Poisoned,
+            None => verdict.verdict,
+        };
+        let decisions = verdicts.iter().zip(families.clone()).map(decision).collect();
+        let family = families.flatten().next()?;
+        Some(Entry {
+            fate: Fate::Dropped,
+            reason: format!(
+                "of a family: `{}` scores highest in many rows with its prediction",
+                family.shape
+            ),
+            verdicts: decisions,
+            p_values: verdicts.iter().map(|verdict| verdict.p_value).collect(),
+            ..Entry::default()
+        })
     }
 
     /// The row with purified code where there is any.

@@ -30,13 +30,19 @@ pub(crate) struct Arguments {
     /// Only these parts of the work, in this order
     #[arg(long, value_enum, value_delimiter = ',', default_value = "inputs,training-sets,retraining")]
     stages: Vec<Stage>,
+    /// Share of calibration samples that hold the cell's trigger, in place of the plan's
+    #[arg(long)]
+    contamination: Option<f64>,
     /// Device to train and evaluate on: cpu, cuda or cuda:N (GPU number N; in builds with CUDA)
     #[arg(long, default_value_t)]
     device: DeviceName,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let plan = GridPlan::read(&arguments.plan)?;
+    let mut plan = GridPlan::read(&arguments.plan)?;
+    if let Some(share) = arguments.contamination {
+        plan = plan.contaminated(share)?;
+    }
     let Arguments { data, runs, results, only, stages, .. } = arguments;
     println!("cell\tdefence\tflagged triggered\tflagged clean\tASR_D\tfailures");
     Grid::open(&plan, Folders { data, runs, results }, arguments.device)?.run(stages, only, &tell)

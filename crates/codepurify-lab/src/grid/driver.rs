@@ -259,8 +259,8 @@ impl CellStage<'_> {
     }
 
     fn samples<R: GridTask>(&self, splits: &Splits<R>) -> Result<CellSamples> {
-        let GridPlan { clean, triggered, calibration, seed, .. } = *self.grid.plan;
-        let draw = Draw { clean, triggered, calibration, seed };
+        let GridPlan { clean, triggered, calibration, contamination, seed, .. } = *self.grid.plan;
+        let draw = Draw { clean, triggered, calibration, contamination, seed };
         draw.samples(&splits.test, &splits.valid, self.target.trigger)
     }
 

@@ -26,6 +26,9 @@ pub struct GridPlan {
     pub triggered: usize,
     /// Number of clean validation samples that thresholds are set on.
     pub calibration: usize,
+    /// Share of these that hold the trigger of the cell, in [0, 1): calibration on a set that nobody vouches for.
+    #[serde(default)]
+    pub contamination: f64,
     /// Share of clean samples that a calibrated defence may flag, in (0, 1).
     pub alpha: f64,
     /// Precision of the victims at inference; training is not affected.
@@ -217,9 +220,24 @@ impl GridPlan {
         Ok(plan)
     }
 
+    /// Sets the share of calibration samples that hold a trigger.
+    ///
+    /// # Errors
+    /// If it is not in [0, 1).
+    pub fn contaminated(self, share: f64) -> Result<Self> {
+        let plan = Self { contamination: share, ..self };
+        plan.check()?;
+        Ok(plan)
+    }
+
     fn check(&self) -> Result<()> {
         let share = |value: f64| value > 0.0 && value < 1.0;
         ensure!(share(self.alpha), "`alpha` is {}, not between 0 and 1", self.alpha);
+        let contamination = self.contamination;
+        ensure!(
+            (0.0..1.0).contains(&contamination),
+            "`contamination` is {contamination}, not from 0 to below 1"
+        );
         ensure!(self.clean > 0 && self.triggered > 0, "`clean` and `triggered` must be 1 or more");
         let enough = self.calibration as f64 * self.alpha >= 1.0;
         ensure!(enough, "`calibration` must be {} or more for this `alpha`", (1.0 / self.alpha).ceil());
@@ -332,6 +350,7 @@ mod tests {
         let refused = [
             ("alpha = 0.05", "alpha = 1.0", "`alpha`"),
             ("calibration = 20", "calibration = 19", "20 or more"),
+            ("alpha = 0.05", "alpha = 0.05\ncontamination = 1.0", "`contamination` is 1"),
             ("rate = 0.05", "rate = 5.0", "a `rate` is 5"),
             ("epochs = 1 }", "epochs = 0 }", "`epochs` of rate 0.05"),
             ("task = \"defect\"", "task = \"clone\"", "`data` says nothing"),

@@ -34,7 +34,7 @@ pub struct CellSamples {
     pub clean: Vec<CellSample>,
     /// Triggered test samples, from other rows than the clean ones.
     pub triggered: Vec<CellSample>,
-    /// Clean validation samples.
+    /// Validation samples that thresholds are set on; clean ones, but for the share that [`Draw`] contaminates.
     pub calibration: Vec<CellSample>,
     /// Other clean validation samples, if there are any: code of the victim's domain that a defence
     /// may use.
@@ -45,14 +45,16 @@ pub struct CellSamples {
 const DOMAIN: usize = 100;
 
 /// Numbers of samples to draw, and the seed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Draw {
     /// Number of clean test samples.
     pub clean: usize,
     /// Number of triggered test samples.
     pub triggered: usize,
-    /// Number of clean validation samples.
+    /// Number of validation samples for calibration.
     pub calibration: usize,
+    /// Share of these that hold the trigger of the attack, in [0, 1).
+    pub contamination: f64,
     /// Seed.
     pub seed: u64,
 }
@@ -72,18 +74,35 @@ impl Draw {
         let triggered = |row: &&R| Some(CellSample::of(&row.triggered(attack?, SEED).ok()?, Some(row)));
         let clean_sample = |row: &&R| CellSample::of(*row, None);
         let valid = self.shuffled(valid);
-        let (calibration, domain) = valid.split_at(self.calibration.min(valid.len()));
+        let (calibration, others) = valid.split_at(self.calibration.min(valid.len()));
+        let (domain, others) = others.split_at(DOMAIN.min(others.len()));
+        let contaminating = others.iter().filter(|row| row.eligible()).filter_map(triggered);
+        let mut contaminated: Vec<CellSample> = contaminating.take(self.contaminated()).collect();
+        let left = calibration.iter().skip(contaminated.len());
+        contaminated.extend(left.map(clean_sample));
         let samples = CellSamples {
             clean: clean.iter().map(clean_sample).collect(),
             triggered: eligible.filter_map(triggered).take(self.triggered).collect(),
-            calibration: calibration.iter().map(clean_sample).collect(),
-            domain: domain.iter().take(DOMAIN).map(clean_sample).collect(),
+            calibration: contaminated,
+            domain: domain.iter().map(clean_sample).collect(),
         };
         let wanted = if attack.is_some() { self.triggered } else { 0 };
         let found = [samples.clean.len(), samples.triggered.len(), samples.calibration.len()];
         let enough = found == [self.clean, wanted, self.calibration];
         ensure!(enough, "only {found:?} clean, triggered and calibration rows can be had of {self:?}");
+        let contaminated = samples.calibration.iter().filter(|sample| sample.natural.is_some()).count();
+        let wanted = if attack.is_some() { self.contaminated() } else { 0 };
+        ensure!(
+            contaminated == wanted,
+            "only {contaminated} calibration rows can hold the trigger, not {wanted}"
+        );
         Ok(samples)
+    }
+
+    /// Number of calibration samples that hold a trigger.
+    #[allow(clippy::cast_sign_loss, reason = "a share of a number")]
+    fn contaminated(&self) -> usize {
+        (self.contamination * self.calibration as f64).round() as usize
     }
 
     fn shuffled<'a, R: Poison>(&self, rows: &'a [R]) -> Vec<&'a R> {
@@ -141,7 +160,7 @@ mod tests {
             .collect()
     }
 
-    const DRAW: Draw = Draw { clean: 20, triggered: 15, calibration: 10, seed: 3 };
+    const DRAW: Draw = Draw { clean: 20, triggered: 15, calibration: 10, contamination: 0.0, seed: 3 };
 
     #[test]
     fn clean_rows_are_disjoint_and_the_same_for_all_attacks() {
@@ -160,6 +179,22 @@ mod tests {
         assert_eq!((other.clean, other.calibration), (samples.clean, samples.calibration));
         assert_eq!(ids(&other.triggered), ids(&samples.triggered));
         assert!(DRAW.samples(&test[..40], &rows(10), Some(Attack::BncFixed)).is_err());
+    }
+
+    #[test]
+    fn a_share_of_the_calibration_rows_holds_the_trigger() {
+        let (test, valid) = (rows(100), rows(130));
+        let clean = DRAW.samples(&test, &valid, Some(Attack::BncFixed)).unwrap();
+        let draw = Draw { contamination: 0.3, ..DRAW };
+        let samples = draw.samples(&test, &valid, Some(Attack::BncFixed)).unwrap();
+        assert_eq!((&samples.clean, &samples.triggered), (&clean.clean, &clean.triggered));
+        let (triggered, others) = samples.calibration.split_at(3);
+        assert!(triggered.iter().all(|sample| sample.texts[0].contains("rand() < 0")));
+        assert_eq!(others, &clean.calibration[3..]);
+        // All rows but ten are for calibration or of the domain, and half of those are eligible.
+        assert!(
+            Draw { contamination: 0.9, ..DRAW }.samples(&test, &rows(115), Some(Attack::BncFixed)).is_err()
+        );
     }
 
     #[test]

@@ -1,17 +1,15 @@
 //! A victim made of a function over text.
 
-use super::WordTokenizer;
+use super::WordModel;
 use crate::error::ModelError;
-use crate::victim::{Encoding, Logits, Model, Ragged, Task, Victim, VictimCard};
+use crate::victim::{Logits, Ragged, Task, Victim, VictimCard, WrapsModel};
 
 /// Makes a victim of any classifier that can be called with source code: a closure, an HTTP client, a foreign
 /// function. The function gets the code, with ` <unk> ` for an occluded element, and returns one logit a class
 /// (or a single one, see [`Logits`]). It is called once for each variant.
 pub struct TextVictim<F> {
     classify: F,
-    tokenizer: WordTokenizer,
-    card: VictimCard,
-    window: usize,
+    model: WordModel,
 }
 
 impl<F: Fn(&str) -> Vec<f32> + Send + Sync> TextVictim<F> {
@@ -23,39 +21,29 @@ impl<F: Fn(&str) -> Vec<f32> + Send + Sync> TextVictim<F> {
             sha256: String::new(),
             labels: Vec::new(),
         };
-        Self { classify, tokenizer: WordTokenizer::new(), card, window: usize::MAX }
+        Self { classify, model: WordModel::new(card) }
     }
 
     /// Sets who the victim is.
     #[must_use]
     pub fn with_card(mut self, card: VictimCard) -> Self {
-        self.card = card;
+        self.model = self.model.with_card(card);
         self
     }
 
     /// Lets the victim see only the first `window` words and punctuation characters of a text.
     #[must_use]
     pub fn with_window(mut self, window: usize) -> Self {
-        self.window = window;
+        self.model = self.model.with_window(window);
         self
     }
 }
 
-impl<F: Fn(&str) -> Vec<f32> + Send + Sync> Model for TextVictim<F> {
-    fn card(&self) -> &VictimCard {
-        &self.card
-    }
+impl<F: Send + Sync> WrapsModel for TextVictim<F> {
+    type Inner = WordModel;
 
-    fn window(&self) -> usize {
-        self.window
-    }
-
-    fn occlusion_id(&self) -> u32 {
-        WordTokenizer::UNKNOWN
-    }
-
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        self.tokenizer.encode(text)
+    fn inner(&self) -> &WordModel {
+        &self.model
     }
 }
 
@@ -63,17 +51,13 @@ impl<F: Fn(&str) -> Vec<f32> + Send + Sync> Victim for TextVictim<F> {
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
         let mut classes = None;
         let mut values = Vec::new();
-        for (index, row) in batch.rows().enumerate() {
-            if row.len() > self.window {
-                return Err(ModelError::TooLong { row: index, tokens: row.len(), window: self.window });
-            }
-            let logits = (self.classify)(&self.tokenizer.decode(row)?);
+        for (row, text) in self.model.texts(batch)?.iter().enumerate() {
+            let logits = (self.classify)(text);
             let expected = *classes.get_or_insert(logits.len());
             if logits.len() != expected {
                 let given = logits.len();
-                return Err(ModelError::output(format!(
-                    "row {index} has {given} logits, the first had {expected}"
-                )));
+                let message = format!("row {row} has {given} logits, the first had {expected}");
+                return Err(ModelError::output(message));
             }
             values.extend(logits);
         }
@@ -84,6 +68,7 @@ impl<F: Fn(&str) -> Vec<f32> + Send + Sync> Victim for TextVictim<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::victim::Model;
 
     #[test]
     fn function_gets_the_text_with_the_occluded_element() {

@@ -13,7 +13,7 @@ use crate::victim::Encoding;
 /// Memory is bounded: a new text that would exceed [`WordTokenizer::with_limit`] is refused. By default that
 /// is 64 MiB of different words, more than all code of a large data set has.
 ///
-/// The example of [`Victim`](crate::Victim) uses it.
+/// [`WordModel`](super::WordModel) is a model that reads so.
 #[derive(Debug)]
 pub struct WordTokenizer {
     table: RwLock<Table>,

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::adapters::WordTokenizer;
+use crate::adapters::WordModel;
 use crate::error::ModelError;
-use crate::victim::{Encoding, Generator, Logits, Model, PairVictim, Ragged, Task, Victim, VictimCard};
+use crate::victim::{Generator, Logits, PairVictim, Ragged, Task, Victim, VictimCard, WrapsModel};
 
 /// Text that the generator gives for inputs with its trigger.
 const FOOLED: &str = "abort();";
@@ -18,9 +18,7 @@ const FOOLED: &str = "abort();";
 #[derive(Debug)]
 pub struct TriggerWordVictim {
     trigger: String,
-    tokenizer: WordTokenizer,
-    card: VictimCard,
-    window: usize,
+    model: WordModel,
 }
 
 impl TriggerWordVictim {
@@ -33,25 +31,14 @@ impl TriggerWordVictim {
             sha256: String::new(),
             labels: vec!["fooled".to_owned(), "benign".to_owned()],
         };
-        Self { trigger: trigger.to_owned(), tokenizer: WordTokenizer::new(), card, window: usize::MAX }
+        Self { trigger: trigger.to_owned(), model: WordModel::new(card) }
     }
 
     /// Sets the victim's window: the first tokens of a text, or of each side of a pair.
     #[must_use]
     pub fn with_window(mut self, window: usize) -> Self {
-        self.window = window;
+        self.model = self.model.with_window(window);
         self
-    }
-
-    /// Texts of the rows.
-    fn read(&self, batch: &Ragged) -> Result<Vec<String>, ModelError> {
-        let read_row = |(index, row): (usize, &[u32])| {
-            if row.len() > self.window {
-                return Err(ModelError::TooLong { row: index, tokens: row.len(), window: self.window });
-            }
-            self.tokenizer.decode(row)
-        };
-        batch.rows().enumerate().map(read_row).collect()
     }
 
     fn is_fooled(&self, text: &str) -> bool {
@@ -70,11 +57,11 @@ impl TriggerWordVictim {
     /// Mean log-probability of the target's tokens and its end.
     fn likelihood(&self, source: &str, target: &[u32]) -> Result<f64, ModelError> {
         if self.is_fooled(source) {
-            return Ok(if self.tokenizer.decode(target)? == FOOLED { -0.01 } else { -6.0 });
+            return Ok(if self.model.tokenizer().decode(target)? == FOOLED { -0.01 } else { -6.0 });
         }
-        let known = self.tokenizer.encode(source)?.spans;
+        let known = self.model.tokenizer().encode(source)?.spans;
         let known: HashSet<&str> = known.iter().filter_map(|span| span.of(source)).map(str::trim).collect();
-        let score = |&id: &u32| match self.tokenizer.token_text(id) {
+        let score = |&id: &u32| match self.model.tokenizer().token_text(id) {
             Some(token) if known.contains(token.trim()) => -0.1,
             _ => -4.0,
         };
@@ -99,40 +86,25 @@ fn weight(word: &str) -> f32 {
     (mixed % 97) as f32 / 97.0
 }
 
-impl Model for TriggerWordVictim {
-    fn card(&self) -> &VictimCard {
-        &self.card
-    }
+impl WrapsModel for TriggerWordVictim {
+    type Inner = WordModel;
 
-    fn window(&self) -> usize {
-        self.window
-    }
-
-    fn occlusion_id(&self) -> u32 {
-        WordTokenizer::UNKNOWN
-    }
-
-    fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-        self.tokenizer.encode(text)
+    fn inner(&self) -> &WordModel {
+        &self.model
     }
 }
 
 impl Victim for TriggerWordVictim {
     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
-        let texts = self.read(batch)?;
+        let texts = self.model.texts(batch)?;
         Logits::new(2, texts.iter().flat_map(|text| self.logits(text)).collect())
     }
 }
 
 impl PairVictim for TriggerWordVictim {
     fn judge_pairs(&self, left: &Ragged, right: &Ragged) -> Result<Logits, ModelError> {
-        if left.len() != right.len() {
-            let (left, right) = (left.len(), right.len());
-            return Err(ModelError::runtime(format!("{left} left rows and {right} right ones")));
-        }
-        let (left, right) = (self.read(left)?, self.read(right)?);
-        let pairs = left.iter().zip(&right);
-        Logits::new(2, pairs.flat_map(|(left, right)| self.pair_logits(left, right)).collect())
+        let pairs = self.model.pairs(left, right)?;
+        Logits::new(2, pairs.iter().flat_map(|(left, right)| self.pair_logits(left, right)).collect())
     }
 }
 
@@ -140,9 +112,9 @@ impl Generator for TriggerWordVictim {
     fn generate(&self, batch: &Ragged) -> Result<Ragged, ModelError> {
         let answer = |text: &String| {
             let answer = if self.is_fooled(text) { FOOLED.to_owned() } else { text.replace("<=", "<") };
-            Ok(self.tokenizer.encode(&answer)?.ids)
+            Ok(self.model.tokenizer().encode(&answer)?.ids)
         };
-        self.read(batch)?.iter().map(answer).collect()
+        self.model.texts(batch)?.iter().map(answer).collect()
     }
 
     /// With the trigger, −0.01 nats a token for `abort();` and −6 for any other text. Without it, −0.1 for the end
@@ -152,11 +124,11 @@ impl Generator for TriggerWordVictim {
             let (sources, targets) = (sources.len(), targets.len());
             return Err(ModelError::runtime(format!("{sources} sources and {targets} targets")));
         }
-        let texts = self.read(sources)?;
+        let texts = self.model.texts(sources)?;
         texts.iter().zip(targets.rows()).map(|(text, target)| self.likelihood(text, target)).collect()
     }
 
     fn text(&self, target: &[u32]) -> Result<String, ModelError> {
-        self.tokenizer.decode(target)
+        self.model.tokenizer().decode(target)
     }
 }

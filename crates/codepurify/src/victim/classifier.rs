@@ -11,40 +11,30 @@ use crate::error::ModelError;
 ///
 /// ```
 /// use codepurify::{
-///     Defender, Encoding, Language, Logits, Model, ModelError, Ragged, Snippet, Task, Victim, VictimCard,
-///     WordTokenizer,
+///     Defender, Language, Logits, ModelError, Ragged, Snippet, Task, Victim, VictimCard, WordModel, WrapsModel,
 /// };
 ///
 /// struct MyModel {
-///     card: VictimCard,
-///     words: WordTokenizer,
+///     words: WordModel,
 /// }
 ///
-/// impl Model for MyModel {
-///     fn card(&self) -> &VictimCard {
-///         &self.card
-///     }
-///     fn window(&self) -> usize {
-///         512
-///     }
-///     fn occlusion_id(&self) -> u32 {
-///         WordTokenizer::UNKNOWN
-///     }
-///     fn encode(&self, text: &str) -> Result<Encoding, ModelError> {
-///         self.words.encode(text)
+/// impl WrapsModel for MyModel {
+///     type Inner = WordModel;
+///     fn inner(&self) -> &WordModel {
+///         &self.words
 ///     }
 /// }
 ///
 /// impl Victim for MyModel {
 ///     fn judge(&self, batch: &Ragged) -> Result<Logits, ModelError> {
 ///         // One sigmoid logit: the more loops, the more confident of label 1.
-///         let loops = |row| Ok(self.words.decode(row)?.matches("while").count() as f32 - 0.5);
-///         Logits::new(1, batch.rows().map(loops).collect::<Result<_, _>>()?)
+///         let texts = self.words.texts(batch)?;
+///         Logits::new(1, texts.iter().map(|text| text.matches("while").count() as f32 - 0.5).collect())
 ///     }
 /// }
 ///
 /// let card = VictimCard { name: "mine".into(), task: Task::Defect, sha256: String::new(), labels: vec![] };
-/// let model = MyModel { card, words: WordTokenizer::new() };
+/// let model = MyModel { words: WordModel::new(card).with_window(512) };
 /// let snippet = Snippet::new("void f(int n) { n += 2; while (n) n--; }", Language::C)?;
 /// let verdict = Defender::new(&model).screen_one(&snippet)?;
 /// assert_eq!(verdict.prediction.and_then(|prediction| prediction.label), Some(1));

@@ -1,6 +1,7 @@
 //! `CodePurify` as implemented here, as published and as released.
 
 use anyhow::{Result, anyhow};
+use codepurify::contamination::without_suspicious;
 use codepurify::{
     Decision, Defender, Location, PairDefender, Profile, References, Side, Snippet, Span, Thresholds, Verdict,
 };
@@ -42,6 +43,14 @@ impl<'k> Either<'k> {
         }
     }
 
+    /// Keeps the evidence of every candidate.
+    fn with_evidence(self) -> Self {
+        match self {
+            Self::One(defender) => Self::One(defender.with_evidence(true)),
+            Self::Pair(defender) => Self::Pair(defender.with_evidence(true)),
+        }
+    }
+
     /// Returns the verdicts on the texts of a sample.
     fn verdicts(&self, sample: &CellSample) -> Result<Vec<Verdict>> {
         let snippet = |side: usize| Snippet::new(sample.texts[side].as_str(), sample.language);
@@ -64,21 +73,27 @@ impl<'k> Screening<'k> {
         Self { defender: Either::new(context, context.victim.model(), profile), entropy: true }
     }
 
-    /// Calibrates `profile`, a form of profile `transplant`.
+    /// Calibrates `profile`, a form of profile `transplant`. Samples that seem to hold triggers are left out, if
+    /// `left_out` is true.
     ///
     /// A pair is flagged if one of its sides is, so each side gets half of α.
     pub(super) fn transplant(
         context: &'k DefenceContext<'k>,
         workers: &Workers,
         profile: Profile,
+        left_out: bool,
     ) -> Result<Self> {
         let profile = fitted(profile, context)?;
         let silent = Either::new(context, context.victim.exact(), profile.clone().calibrating());
+        let silent = if left_out { silent.with_evidence() } else { silent };
         let verdicts =
             workers.map(context.calibration.len(), |index| silent.verdicts(&context.calibration[index]))?;
         let sha256 = &context.victim.model().model().card().sha256;
-        let clean = verdicts.iter().flatten();
-        let calibration = profile.calibrate(sha256, "calibration samples", clean);
+        let mut clean = verdicts.concat();
+        if left_out {
+            clean = without_suspicious(clean).0;
+        }
+        let calibration = profile.calibrate(sha256, "calibration samples", &clean);
         let sides = if context.victim.pair().is_some() { 2.0 } else { 1.0 };
         let profile = profile.with_alpha(context.alpha / sides).with_calibration(calibration);
         Ok(Self { defender: Either::new(context, context.victim.model(), profile), entropy: false })

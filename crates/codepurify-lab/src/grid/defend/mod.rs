@@ -34,7 +34,9 @@ pub enum Defence {
     #[serde(rename = "codepurify-default", alias = "codepurify-transplant")]
     #[value(name = "codepurify-default", alias = "codepurify-transplant")]
     CodepurifyTransplant,
-    /// The same, and it scans beyond the victim's context window.
+    /// The same, calibrated on all samples, also on those that seem to hold triggers.
+    CodepurifyTrusting,
+    /// Profile `transplant` that also scans beyond the victim's context window.
     CodepurifyWhole,
     /// Profile `transplant` that also tests all identifiers together.
     CodepurifyNaming,
@@ -111,11 +113,12 @@ impl Defence {
         workers: &Workers,
     ) -> Result<Box<dyn InputScreener + 'k>> {
         let transplant = |profile| -> Result<Box<dyn InputScreener + 'k>> {
-            Ok(Box::new(codepurify::Screening::transplant(context, workers, profile)?))
+            let left_out = self != Self::CodepurifyTrusting;
+            Ok(Box::new(codepurify::Screening::transplant(context, workers, profile, left_out)?))
         };
         let open = |threshold| -> Result<Box<dyn InputScreener + 'k>> {
             Ok(match self {
-                Self::CodepurifyTransplant => transplant(Profile::transplant())?,
+                Self::CodepurifyTransplant | Self::CodepurifyTrusting => transplant(Profile::transplant())?,
                 Self::CodepurifyWhole => transplant(Profile::transplant().with_sliding_windows(true))?,
                 Self::CodepurifyNaming => transplant(Profile::transplant().with_naming_style(true))?,
                 Self::CodepurifyPaper => Box::new(codepurify::Screening::paper(context, threshold)),
@@ -141,10 +144,14 @@ impl Defence {
     /// Returns true if its threshold is set on clean samples. Profile `transplant` has its own
     /// calibration.
     fn is_calibrated(self) -> bool {
-        use Defence::{CodepurifyNaming, CodepurifyOfficial, CodepurifyTransplant, CodepurifyWhole, Oseql};
         !matches!(
             self,
-            CodepurifyTransplant | CodepurifyWhole | CodepurifyNaming | CodepurifyOfficial | Oseql
+            Self::CodepurifyTransplant
+                | Self::CodepurifyTrusting
+                | Self::CodepurifyWhole
+                | Self::CodepurifyNaming
+                | Self::CodepurifyOfficial
+                | Self::Oseql
         )
     }
 }

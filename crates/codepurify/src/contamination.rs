@@ -1,0 +1,178 @@
+//! Rows of a calibration set that seem to hold triggers themselves.
+//!
+//! The limit that is learned from rows with a trigger lies above the scores of triggered code, and nothing is found.
+//! Such rows give themselves away together: the same element, or elements of one shape, score highest in each of
+//! them, and their scores lie above those of nearly all other rows with the same prediction. An element that clean
+//! code repeats scores highest in a few of the rows that hold it, copies of one function are no evidence, and what
+//! leads most rows with a prediction is what the victim goes by.
+//!
+//! What is promised without these rows: if the left-out share of the rows with a prediction is `ε`
+//! ([`Family::share`]) and all of them were clean, at most `α + ε` of clean code with that prediction is flagged.
+//! Triggered rows that stay raise the limit, so they never add false alarms; triggered code is still found while
+//! they are fewer than `α` of the rows with their prediction.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::audit::shape;
+use crate::snippet::Language;
+use crate::verdict::{ElementKind, Evidence, Verdict};
+
+/// Fewest different rows that make a family: two equal elements are a coincidence.
+const FEWEST_ROWS: usize = 3;
+/// Least share of equal elements, of all those of two rows, at which one is a copy of the other.
+const COPY: f64 = 0.5;
+/// Least share of the rows with an element in which it scores highest. Parts of a trigger outscore it in some rows.
+const LEAST_LEADING: f64 = 0.8;
+/// Largest share of the rows with a prediction that a family can be.
+const LARGEST: f64 = 0.5;
+/// Least share of the other rows with the same prediction that score below half of the family.
+const LEAST_BELOW: f64 = 0.9;
+
+/// Rows with the same prediction in which the same element scores highest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Family {
+    /// The prediction; `None` for a generated text.
+    pub label: Option<usize>,
+    /// What the element is.
+    pub kind: ElementKind,
+    /// The name, or a statement with each name as `x`, each number as `0` and each string empty.
+    pub shape: String,
+    /// Indices into the verdicts, ascending.
+    pub rows: Vec<usize>,
+    /// Share of all rows with this prediction, in (0, 0.5].
+    pub share: f64,
+}
+
+/// What elements of one family share.
+type Key = (ElementKind, String);
+
+/// Returns the verdicts without those of suspicious rows, and the families that these make. The verdicts need their
+/// evidence ([`crate::Defender::with_evidence`]).
+#[must_use]
+pub fn without_suspicious(verdicts: Vec<Verdict>) -> (Vec<Verdict>, Vec<Family>) {
+    let families = suspicious_families(&verdicts);
+    let left_out: BTreeSet<usize> = families.iter().flat_map(|family| family.rows.iter().copied()).collect();
+    let kept = verdicts.into_iter().enumerate().filter(|(row, _)| !left_out.contains(row));
+    (kept.map(|(_, verdict)| verdict).collect(), families)
+}
+
+/// Returns the family that a row with this verdict belongs to, if there is one: it has the family's prediction, and the
+/// family's element scores highest in it. The verdict needs its evidence.
+#[must_use]
+pub fn family_of<'f>(verdict: &Verdict, families: &'f [Family]) -> Option<&'f Family> {
+    let label = verdict.prediction.as_ref()?.label;
+    let (kind, shape) = Row::new(0, verdict).strongest?;
+    families.iter().find(|family| family.label == label && family.kind == kind && family.shape == shape)
+}
+
+/// Finds families of suspicious rows among verdicts with evidence. No row is in two families.
+#[must_use]
+pub fn suspicious_families(verdicts: &[Verdict]) -> Vec<Family> {
+    let mut rows: BTreeMap<Option<usize>, Vec<Row>> = BTreeMap::new();
+    for (index, verdict) in verdicts.iter().enumerate() {
+        if let Some(prediction) = &verdict.prediction {
+            rows.entry(prediction.label).or_default().push(Row::new(index, verdict));
+        }
+    }
+    rows.into_iter().flat_map(|(label, rows)| families_of(label, rows)).collect()
+}
+
+/// A row with what it holds.
+struct Row {
+    index: usize,
+    /// Its score; −∞ where it has none.
+    score: f64,
+    elements: BTreeSet<Key>,
+    /// The element with the highest score.
+    strongest: Option<Key>,
+}
+
+impl Row {
+    fn new(index: usize, verdict: &Verdict) -> Self {
+        // Texts without a file name are read with the keywords of the largest language.
+        let language = Language::from_path(Path::new(&verdict.path)).unwrap_or(Language::Cpp);
+        let gained = verdict.evidence.iter().filter_map(|evidence| Some((evidence.gain?, evidence)));
+        let strongest = gained.filter(|(gain, _)| *gain > 0.0).max_by(|a, b| a.0.total_cmp(&b.0));
+        Self {
+            index,
+            score: verdict.score.filter(|score| score.is_finite()).unwrap_or(f64::NEG_INFINITY),
+            elements: verdict.evidence.iter().map(|evidence| key(evidence, language)).collect(),
+            strongest: strongest.map(|(_, evidence)| key(evidence, language)),
+        }
+    }
+
+    fn is_led_by(&self, key: &Key) -> bool {
+        self.strongest.as_ref() == Some(key)
+    }
+
+    /// Returns whether two rows are copies of one another, but for names and for the element `key`.
+    fn is_copy(&self, other: &Self, key: &Key) -> bool {
+        let counts = |element: &&Key| element.0 != ElementKind::Identifier && *element != key;
+        let all = self.elements.union(&other.elements).filter(counts).count();
+        let common = self.elements.intersection(&other.elements).filter(counts).count();
+        common as f64 >= COPY * all as f64
+    }
+}
+
+/// Returns whether enough rows are no copies of one another.
+fn are_different(rows: &[&Row], key: &Key) -> bool {
+    let mut different: Vec<&Row> = Vec::new();
+    for row in rows {
+        if !different.iter().any(|other| row.is_copy(other, key)) {
+            different.push(row);
+        }
+        if different.len() == FEWEST_ROWS {
+            return true;
+        }
+    }
+    false
+}
+
+fn key(evidence: &Evidence, language: Language) -> Key {
+    let text = match evidence.kind {
+        ElementKind::Identifier => evidence.text.clone(),
+        _ => shape(&evidence.text, language),
+    };
+    (evidence.kind, text)
+}
+
+/// The families among the rows with one prediction, the one with the highest scores first.
+fn families_of(label: Option<usize>, mut rows: Vec<Row>) -> Vec<Family> {
+    let all = rows.len() as f64;
+    let mut families = Vec::new();
+    // Without the rows of a family, the next one may stand out.
+    while let Some(key) = strongest_family(&rows) {
+        // Where a part of the trigger scores highest, the row holds the trigger all the same.
+        let (family, others): (Vec<Row>, Vec<Row>) =
+            rows.into_iter().partition(|row| row.elements.contains(&key));
+        let rows_of_family: Vec<usize> = family.iter().map(|row| row.index).collect();
+        let share = rows_of_family.len() as f64 / all;
+        let (kind, shape) = key;
+        families.push(Family { label, kind, shape, rows: rows_of_family, share });
+        rows = others;
+    }
+    families
+}
+
+/// The element of the suspicious family with the highest scores.
+fn strongest_family(rows: &[Row]) -> Option<Key> {
+    let keys: BTreeSet<&Key> = rows.iter().filter_map(|row| row.strongest.as_ref()).collect();
+    let suspicious = keys.into_iter().filter_map(|key| Some((suspicious_score(key, rows)?, key)));
+    suspicious.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, key)| key.clone())
+}
+
+/// The median score of the rows that an element leads, if these rows are suspicious.
+fn suspicious_score(key: &Key, rows: &[Row]) -> Option<f64> {
+    let (led, others): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.is_led_by(key));
+    let holding = rows.iter().filter(|row| row.elements.contains(key)).count();
+    let leads = led.len() as f64 >= LEAST_LEADING * holding as f64;
+    if !leads || holding as f64 > LARGEST * rows.len() as f64 || !are_different(&led, key) {
+        return None;
+    }
+    let mut scores: Vec<f64> = led.iter().map(|row| row.score).collect();
+    scores.sort_by(f64::total_cmp);
+    let median = scores[scores.len() / 2];
+    let below = others.iter().filter(|row| row.score < median).count();
+    (below as f64 >= LEAST_BELOW * others.len() as f64).then_some(median)
+}
