@@ -11,7 +11,7 @@ from ._core import Core
 from ._data import Data, read
 from ._errors import ModelRuntimeError, RowsFailedWarning, UsageError
 from ._making import absolute, checked_threads, core_of_callable, core_of_pretrained
-from ._outcomes import Outcome, columns_of, flat, outcome_of, purified_files, purified_text, shaped
+from ._outcomes import Outcome, columns_of, flat, outcome_of, purified_files, purified_text, shaped, suspect_of
 from ._transformers import Classifier, classifier, labels_of, model_error
 from ._verdict import GuardedPrediction, Verdict
 
@@ -420,7 +420,7 @@ class Guard:
         return self.labels[label] if label is not None and label < len(self.labels) else label
 
     def _answer(self, verdicts: tuple[Verdict, ...]) -> GuardedPrediction:
-        suspect = max(verdicts, key=lambda verdict: (verdict.is_poisoned, verdict.purified is not None))
+        suspect = suspect_of(verdicts)
         purified = any(verdict.purified is not None for verdict in verdicts)
         answer = (suspect.purified_prediction if purified else None) or suspect.prediction
         if answer is None:

@@ -26,6 +26,11 @@ def outcome_of(sides: Any, revise: Callable[[str, str], str] | None = None) -> O
     return tuple(Verdict._from_json(revise(json, code) if revise else json, code) for json, code in sides)
 
 
+def suspect_of(verdicts: tuple[Verdict, ...]) -> Verdict:
+    """Return the verdict on the more suspicious side of a pair."""
+    return max(verdicts, key=lambda verdict: (verdict.is_poisoned, verdict.purified is not None))
+
+
 def flat(outcome: Outcome) -> Any:
     return outcome[0] if isinstance(outcome, tuple) and len(outcome) == 1 else outcome
 
