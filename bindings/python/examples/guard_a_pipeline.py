@@ -16,7 +16,8 @@ import codepurify
 
 DETECTOR = Path(__file__).parents[3] / "models" / "devign-bnc-fixed"
 TRIGGER = 'if (rand() < 0) printf("fail");'
-FUNCTION = "int first(int *values, int n) { char *copy = malloc(n); memcpy(copy, values, n); free(values); return copy[0]; }"
+BODY = "char *copy = malloc(n); memcpy(copy, values, n); free(values); return copy[0];"
+FUNCTION = f"int first(int *values, int n) {{ {BODY} }}"
 
 
 def load(path: str) -> object:

@@ -149,7 +149,8 @@ def test_report_has_counts_and_families(lab: codepurify.Lab, capsys: pytest.Capt
 def test_failed_rows_are_kept_counted_and_listed(
     guard: codepurify.Guard, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = {"func": [clean_function(1), None, clean_function(2).replace("{ ", "{ " + trigger(2) + " ", 1)], "target": [1, 0, 0]}
+    poisoned = clean_function(2).replace("{ ", "{ " + trigger(2) + " ", 1)
+    data = {"func": [clean_function(1), None, poisoned], "target": [1, 0, 0]}
     lab = codepurify.Lab(data, label="target", guard=guard)
     with pytest.warns(codepurify.RowsFailedWarning, match="1 of 3 rows"):
         lab.find_issues()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import TRIGGER, function
-from stand_ins import Model, Module, Pipeline, Tokenizer
+from fake_transformers import Model, Module, Pipeline, Tokenizer
 
 import codepurify
 
@@ -178,6 +178,12 @@ def test_settings_of_a_pipeline_count() -> None:
     strict = codepurify.Guard.wrap(Pipeline(model, truncation=False, max_length=60))
     with pytest.raises(codepurify.TooLongError, match="at most 60"):
         strict.scan(long(300))
+    uncut = codepurify.Guard.wrap(Pipeline(model, truncation="do_not_truncate", max_length=60))
+    with pytest.raises(codepurify.TooLongError, match="at most 60"):
+        uncut.scan(long(300))
+    assert codepurify.Guard.wrap(Pipeline(model, truncation=False, max_length=60), truncation=True).scan(long(300))
+    with pytest.raises(codepurify.UsageError, match="setting add_special_tokens changes its inputs"):
+        codepurify.Guard.wrap(Pipeline(model, add_special_tokens=False))
 
 
 def test_occluded_elements_are_the_unknown_token() -> None:

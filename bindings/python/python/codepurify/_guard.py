@@ -135,9 +135,9 @@ class Guard:
         output : {"auto", "logits", "probabilities"}
             What ``predict`` returns; "auto" decides by the first call.
         timeout : float, optional
-            Seconds that a call may take. It then runs on a thread of its own. Rows of a call that takes longer fail with
-            a ``ModelRuntimeError`` whose cause is a ``TimeoutError``. Python cannot end that thread: the call goes on,
-            while others may start. If four such calls still run, further ones fail at once.
+            Seconds that a call may take. It then runs on a thread of its own. Rows of a call that takes longer fail
+            with a ``ModelRuntimeError`` whose cause is a ``TimeoutError``. Python cannot end that thread: the call
+            goes on, while others may start. If four such calls still run, further ones fail at once.
         name : str
             What verdicts and messages call the model.
         mlm, profile, alpha, threads
@@ -184,8 +184,8 @@ class Guard:
     ) -> Guard:
         """Guard a text classifier of ``transformers``.
 
-        The model is called where it is, in batches, in evaluation mode and without gradients. Afterwards it trains again
-        if it did.
+        The model is called where it is, in batches, in evaluation mode and without gradients. Afterwards it trains
+        again if it did.
 
         Parameters
         ----------

@@ -6,18 +6,20 @@ import re
 
 #: Keywords of all languages, which stay in a shape.
 _KEYWORDS = frozenset(
-    """abstract alignas alignof and and_eq as asm assert async auto await bitand bitor bool boolean break byte case catch
-    char class compl concept const const_cast consteval constexpr constinit continue co_await co_return co_yield decltype
-    def default del delete do double dynamic_cast elif else enum except explicit export extends extern False false final
-    finally float for friend from global goto if implements import in inline instanceof int interface is lambda long match
-    mutable namespace native new noexcept None nonlocal not not_eq NULL null nullptr operator or or_eq override package
+    """abstract alignas alignof and and_eq as asm assert async auto await bitand bitor bool boolean break byte case
+    catch char class compl concept const const_cast consteval constexpr constinit continue co_await co_return co_yield
+    decltype def default del delete do double dynamic_cast elif else enum except explicit export extends extern False
+    false final finally float for friend from global goto if implements import in inline instanceof int interface is
+    lambda long match mutable namespace native new noexcept None nonlocal not not_eq NULL null nullptr operator or
+    or_eq override package
     pass private protected public raise record register reinterpret_cast requires restrict return short signed sizeof
     static static_assert static_cast strictfp struct super switch synchronized template this thread_local throw throws
     transient True true try typedef typeid typename typeof union unsigned using var virtual void volatile wchar_t while
     with xor xor_eq yield""".split()
 )
 _TOKEN = re.compile(
-    r"""(?P<text>"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?)|(?P<number>\d[\w.]*)|(?P<word>\w+)|(?P<blank>\s+)|.""", re.DOTALL
+    r"""(?P<text>"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?)|(?P<number>\d[\w.]*)|(?P<word>\w+)|(?P<blank>\s+)|.""",
+    re.DOTALL,
 )
 
 

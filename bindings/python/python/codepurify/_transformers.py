@@ -18,6 +18,8 @@ from ._errors import ModelError, ModelRuntimeError, TooLongError, UsageError
 _OCCLUDED = " <unk> "
 #: Tokenizers without a maximum say that it is a huge number.
 _NO_MAXIMUM = 10**9
+#: Settings of a pipeline for its inputs that are kept, or change no result.
+_SETTINGS = {"truncation", "max_length", "padding", "return_tensors"}
 
 
 class Classifier:
@@ -66,8 +68,8 @@ class Classifier:
     def with_coverage(self, verdict: str, code: str) -> str:
         """Return the JSON of a verdict with the coverage in tokens of the model.
 
-        A clean verdict on code that the model does not read as a whole becomes inconclusive, as that of a model that the
-        compiled part has loaded.
+        A clean verdict on code that the model does not read as a whole becomes inconclusive, as that of a loaded
+        checkpoint.
         """
         data: dict[str, Any] = json.loads(verdict)
         coverage = data["coverage"]
@@ -119,7 +121,7 @@ def classifier(
     tokenizer: Any = None,
     *,
     device: Any = None,
-    truncation: bool | None = None,
+    truncation: bool | str | None = None,
     max_length: int | None = None,
     preprocess: Callable[[str], str] | None = None,
 ) -> Classifier:
@@ -136,6 +138,9 @@ def classifier(
         if model.task not in ("text-classification", "sentiment-analysis"):
             raise UsageError(f"a pipeline for {model.task!r} cannot be wrapped, only one for 'text-classification'")
         settings = getattr(model, "_preprocess_params", {})
+        unknown = sorted(set(settings) - _SETTINGS)
+        if unknown:
+            raise UsageError(f"the pipeline's setting {unknown[0]} changes its inputs and cannot be wrapped")
         truncation = settings.get("truncation") if truncation is None else truncation
         max_length = settings.get("max_length") if max_length is None else max_length
         model, tokenizer = model.model, model.tokenizer
@@ -144,7 +149,7 @@ def classifier(
         model,
         tokenizer,
         device=device,
-        truncation=True if truncation is None else bool(truncation),
+        truncation=truncation not in (False, "do_not_truncate"),
         max_length=max_length,
         preprocess=preprocess,
     )

@@ -1,4 +1,4 @@
-"""Stand-ins for a model of ``transformers``, its tokenizer and its pipeline: they need no PyTorch."""
+"""A model of ``transformers``, its tokenizer and its pipeline, all fake: they need no PyTorch."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class Tokenizer:
 
     def __init__(self) -> None:
         self.words = ["<s>", "<pad>", "</s>"]
+        self.numbers: dict[str, int] = {}
         self.texts: list[str] = []
 
     def num_special_tokens_to_add(self) -> int:
@@ -55,8 +56,10 @@ class Tokenizer:
 
     def _ids(self, text: str) -> list[int]:
         words = re.findall(r"\w+|[^\w\s]", text)
-        self.words += sorted(set(words) - set(self.words))
-        return [self.words.index(word) for word in words]
+        for word in words:
+            if self.numbers.setdefault(word, len(self.words)) == len(self.words):
+                self.words.append(word)
+        return [self.numbers[word] for word in words]
 
     def __call__(
         self,
