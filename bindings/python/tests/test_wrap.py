@@ -142,8 +142,13 @@ def test_long_code_fails_without_truncation() -> None:
 
 def test_window_in_words_is_kept() -> None:
     model = Model(Tokenizer())
-    verdict = codepurify.Guard.wrap(model, model.tokenizer, window=50).scan(long(300), errors="raise")
-    assert (verdict.verdict, verdict.coverage.tokens_inspected) == ("inconclusive", 50)
+    text = long(300)
+    for window, limit, inspected in ((50, None, 50), (150, 102, 100), (60, 102, 60)):
+        guard = codepurify.Guard.wrap(model, model.tokenizer, window=window, max_length=limit)
+        verdict = guard.scan(text, errors="raise")
+        assert (verdict.verdict, verdict.coverage.tokens_inspected) == ("inconclusive", inspected)
+        assert verdict.reason.count("tokens fit") == 1 and f"only {inspected} of" in verdict.reason
+        assert verdict.coverage.tokens_total == len(model.tokenizer._ids(text))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Nothing is imported: whoever has such a model has imported PyTorch.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from ._errors import ModelError, ModelRuntimeError, TooLongError, UsageError
 
 #: Text of an occluded element, as the compiled part writes it.
 _OCCLUDED = " <unk> "
+#: A word or another character with the white space in front of it, as the compiled part counts them.
+_WORD = re.compile(r"\s*(?:\w+|\S)")
 #: Tokenizers without a maximum say that it is a huge number.
 _NO_MAXIMUM = 10**9
 #: Settings of a pipeline for its inputs that are kept, or change no result.
@@ -72,23 +75,23 @@ class Classifier:
         checkpoint.
         """
         data: dict[str, Any] = json.loads(verdict)
-        coverage = data["coverage"]
-        if coverage["tokens_inspected"] < coverage["tokens_total"]:
-            return verdict  # A window in words has cut it already.
-        inspected, total = self._coverage(code)
+        # The compiled part counts words, and has cut the code if there is a window in words.
+        words, all_words = data["coverage"]["tokens_inspected"], data["coverage"]["tokens_total"]
+        total = self._tokens(code)
+        inspected = total if words == all_words else self._tokens("".join(_WORD.findall(code)[:words]))
+        if self.max_length is not None:
+            inspected = min(inspected, self.max_length - self.tokenizer.num_special_tokens_to_add())
         data["coverage"] = {"tokens_inspected": inspected, "tokens_total": total}
         if inspected < total:
-            reasons = [f"only {inspected} of {total} tokens fit the model's window", data.get("reason")]
-            data["reason"] = "; ".join(filter(None, reasons))
+            others = (data.get("reason") or "").replace(_cut(words, all_words), "").strip("; ")
+            data["reason"] = "; ".join(filter(None, [_cut(inspected, total), others]))
             data["verdict"] = "inconclusive" if data["verdict"] == "clean" else data["verdict"]
         return json.dumps(data, ensure_ascii=False)
 
-    def _coverage(self, code: str) -> tuple[int, int]:
+    def _tokens(self, code: str) -> int:
         with self._lock:
-            total = len(self.tokenizer(self._prepared(code), truncation=False, add_special_tokens=False)["input_ids"])
-        if self.max_length is None:
-            return total, total
-        return min(total, self.max_length - self.tokenizer.num_special_tokens_to_add()), total
+            encoded = self.tokenizer(self._prepared(code), truncation=False, add_special_tokens=False)
+            return len(encoded["input_ids"])
 
     def _prepared(self, text: str) -> str:
         text = text.replace(_OCCLUDED, self._unknown)
@@ -166,6 +169,10 @@ def model_error(error: Exception) -> Exception:
     """Return the error of this package that a wrapped model raised, in place of the one that it is the cause of."""
     is_own = isinstance(error, ModelRuntimeError) and isinstance(error.__cause__, ModelError)
     return error.__cause__ if is_own and isinstance(error.__cause__, Exception) else error
+
+
+def _cut(inspected: int, total: int) -> str:
+    return f"only {inspected} of {total} tokens fit the model's window"
 
 
 def _check(model: Any, tokenizer: Any) -> None:
