@@ -35,4 +35,4 @@ fi
 # The command of the wheel is compared with the binary, if the workspace has built it.
 cargo build --release --locked -p codepurify-cli
 export CODEPURIFY_BINARY=$target/release/codepurify
-exec "$work/bin/python" -m pytest -c bindings/python/pyproject.toml bindings/python/tests -q -p no:cacheprovider "$@"
+exec "$work/bin/python" -m pytest -c bindings/python/pyproject.toml bindings/python/tests -q -rs -p no:cacheprovider "$@"

@@ -26,7 +26,9 @@ from ._errors import (
     TooLongError,
     UsageError,
 )
+from ._families import Family
 from ._guard import Guard
+from ._lab import Lab
 from ._verdict import (
     Change,
     Cost,
@@ -48,11 +50,13 @@ __all__ = [
     "Cost",
     "Coverage",
     "Evidence",
+    "Family",
     "Guard",
     "GuardedPrediction",
     "HubError",
     "InputError",
     "InternalError",
+    "Lab",
     "LoadError",
     "Location",
     "ModelError",

@@ -33,6 +33,14 @@ class Frame:
         """Return the table with these columns added or replaced."""
         return {**self.table, **columns}
 
+    def take(self, rows: list[int]) -> Any:
+        """Return the table with these rows only."""
+        return {name: _taken(values, rows) for name, values in self.table.items()}
+
+    def index(self) -> Any:
+        """Return the labels of the rows; None if they are only numbered."""
+        return None
+
 
 class _Pandas(Frame):
     def names(self) -> list[str]:
@@ -50,6 +58,12 @@ class _Pandas(Frame):
             return pandas.Series(values, index=self.table.index, dtype=kind)
 
         return self.table.assign(**{name: series(name, values) for name, values in columns.items()})
+
+    def take(self, rows: list[int]) -> Any:
+        return self.table.iloc[rows]
+
+    def index(self) -> Any:
+        return self.table.index
 
 
 class _Polars(Frame):
@@ -71,6 +85,11 @@ class _Polars(Frame):
         series = [polars.Series(name, values, dtype=kind(name)) for name, values in columns.items()]
         return self.table.with_columns(series)
 
+    def take(self, rows: list[int]) -> Any:
+        import polars
+
+        return self.table[polars.Series(rows, dtype=polars.UInt32)]
+
 
 class _Arrow(Frame):
     def names(self) -> list[str]:
@@ -86,6 +105,11 @@ class _Arrow(Frame):
             at = table.schema.get_field_index(name)
             table = table.append_column(name, array) if at < 0 else table.set_column(at, name, array)
         return table
+
+    def take(self, rows: list[int]) -> Any:
+        import pyarrow
+
+        return self.table.take(pyarrow.array(rows, pyarrow.int64()))
 
 
 class _Dataset(Frame):
@@ -104,6 +128,18 @@ class _Dataset(Frame):
         known = [name for name in columns if name in self.table.column_names]
         added = datasets.Dataset(pyarrow.table(_arrays(columns)))
         return datasets.concatenate_datasets([self.table.remove_columns(known), added], axis=1)
+
+    def take(self, rows: list[int]) -> Any:
+        return self.table.select(rows)
+
+
+def _taken(values: Any, rows: list[int]) -> Any:
+    """Return the same kind of column with these values only."""
+    if hasattr(values, "take"):
+        return values.take(rows)
+    if isinstance(values, tuple):
+        return tuple(values[row] for row in rows)
+    return [values[row] for row in rows] if isinstance(values, list) else values[rows]
 
 
 def _stem(name: str) -> str:

@@ -7,23 +7,21 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ._callable import Predict
 from ._core import Core
 from ._data import Data, read
-from ._errors import InputError, RowsFailedWarning, SuspiciousRowsWarning, UsageError
+from ._errors import ModelRuntimeError, RowsFailedWarning, SuspiciousRowsWarning, UsageError
+from ._making import absolute, checked_threads, core_of_callable, core_of_pretrained
+from ._outcomes import Outcome, columns_of, flat, outcome_of, purified_files, purified_text, shaped, suspect_of
+from ._transformers import Classifier, classifier, labels_of, model_error
 from ._verdict import GuardedPrediction, Verdict
 
-#: The verdict on each side of a row, or why there is none.
-_Outcome = tuple[Verdict, ...] | Exception
-
-_SIDES = {1: ("",), 2: ("_left", "_right")}
 _ERRORS = ("keep", "raise")
 
 
 class Guard:
     """Guards a model of code: finds backdoor triggers in its inputs and removes them.
 
-    Make one with :meth:`from_pretrained` or :meth:`from_callable`.
+    Make one with :meth:`from_pretrained`, :meth:`wrap` or :meth:`from_callable`.
 
     Methods that take code (``x``) accept a text, a path (``pathlib.Path``, a file or folder of source files, of which
     every function is judged), a list of texts or paths, a dict of columns, a pandas or polars ``DataFrame``, a
@@ -90,16 +88,16 @@ class Guard:
             If it cannot be loaded.
         """
         arguments = dict(
-            model=_absolute(path_or_hub_id),
-            mlm=_absolute(mlm),
-            base=_absolute(base),
+            model=absolute(path_or_hub_id),
+            mlm=absolute(mlm),
+            base=absolute(base),
             preset=preset,
             profile=profile,
             alpha=alpha,
             precision=precision,
-            threads=_threads(threads),
+            threads=checked_threads(threads),
         )
-        return cls(_core_of_pretrained, arguments)
+        return cls(core_of_pretrained, arguments)
 
     @classmethod
     def from_callable(
@@ -111,6 +109,7 @@ class Guard:
         *,
         pairs: bool = False,
         output: str = "auto",
+        timeout: float | None = None,
         name: str = "callable",
         mlm: str | os.PathLike[str] | None = None,
         profile: str = "transplant",
@@ -123,7 +122,8 @@ class Guard:
         ----------
         predict : callable
             Takes a list of texts (with ``pairs``, of tuples of two texts) and returns an array-like with a row of
-            logits or probabilities for each. It must be deterministic. It is called on the calling thread.
+            logits or probabilities for each. It must be deterministic. It is called on the calling thread, unless
+            there is a ``timeout``.
         labels : sequence of str, optional
             Names of the labels by class index.
         window : int, optional
@@ -134,6 +134,10 @@ class Guard:
             Whether the model compares two texts.
         output : {"auto", "logits", "probabilities"}
             What ``predict`` returns; "auto" decides by the first call.
+        timeout : float, optional
+            Seconds that a call may take. It then runs on a thread of its own. Rows of a call that takes longer fail
+            with a ``ModelRuntimeError`` whose cause is a ``TimeoutError``. Python cannot end that thread: the call
+            goes on, while others may start. If four such calls still run, further ones fail at once.
         name : str
             What verdicts and messages call the model.
         mlm, profile, alpha, threads
@@ -146,17 +150,89 @@ class Guard:
         arguments = dict(
             predict=predict,
             output=output,
+            timeout=timeout,
             name=name,
             labels=list(labels),
             pairs=pairs,
             window=window,
             batch_size=batch_size,
-            mlm=_absolute(mlm),
+            mlm=absolute(mlm),
             profile=profile,
             alpha=alpha,
-            threads=_threads(threads),
+            threads=checked_threads(threads),
         )
-        return cls(_core_of_callable, arguments)
+        return cls(core_of_callable, arguments)
+
+    @classmethod
+    def wrap(
+        cls,
+        model: Any,
+        tokenizer: Any = None,
+        labels: Sequence[str] | None = None,
+        window: int | None = None,
+        batch_size: int = 64,
+        device: Any = None,
+        *,
+        truncation: bool | None = None,
+        max_length: int | None = None,
+        preprocess: Callable[[str], str] | None = None,
+        name: str | None = None,
+        mlm: str | os.PathLike[str] | None = None,
+        profile: str = "transplant",
+        alpha: float = 0.05,
+        threads: int | None = None,
+    ) -> Guard:
+        """Guard a text classifier of ``transformers``.
+
+        The model is called where it is, in batches, in evaluation mode and without gradients. Afterwards it trains
+        again if it did.
+
+        Parameters
+        ----------
+        model : Pipeline or PreTrainedModel
+            Pipeline for text classification, or a PyTorch ``AutoModelForSequenceClassification``.
+        tokenizer : PreTrainedTokenizerBase, optional
+            Tokenizer of a model that is no pipeline.
+        labels : sequence of str, optional
+            Names of the labels by class index; by default those of the model's configuration.
+        window, batch_size
+            As for :meth:`from_callable`. By default texts are not cut by words.
+        device : optional
+            Where a model is moved to, and stays; by default it is not moved.
+        truncation : bool, optional
+            Whether the model reads only the first ``max_length`` tokens of longer code. Its ``coverage`` says how many,
+            and it is ``"inconclusive"`` instead of ``"clean"``. If false, longer code fails with a
+            :class:`TooLongError`. By default what the pipeline was made with, and true without such a setting.
+        max_length : int, optional
+            Most tokens of an input, special tokens included. By default what the pipeline was made with, at most what
+            the tokenizer and the positions of the model allow.
+        preprocess : callable, optional
+            Changes each text before it is tokenised, as was done for training.
+        name : str, optional
+            What verdicts and messages call the model; by default the name that it was loaded by.
+        mlm, profile, alpha, threads
+            As for :meth:`from_pretrained`.
+
+        Raises
+        ------
+        UsageError
+            If the model generates text, or gives anything but one of several labels.
+        """
+        options = dict(device=device, truncation=truncation, max_length=max_length, preprocess=preprocess)
+        wrapped = classifier(model, tokenizer, **options)
+        config = wrapped.model.config
+        return cls.from_callable(
+            wrapped,
+            labels_of(config) if labels is None else labels,
+            window,
+            batch_size,
+            output="logits",
+            name=name or getattr(config, "_name_or_path", "") or type(wrapped.model).__name__,
+            mlm=mlm,
+            profile=profile,
+            alpha=alpha,
+            threads=threads,
+        )
 
     @property
     def name(self) -> str:
@@ -192,8 +268,8 @@ class Guard:
         data = read(x, self._core.sides, code, language)
         outcomes = self._judge(data, evidence=False, errors=errors)
         if data.frame is None:
-            return _shaped(data, [_flat(outcome) for outcome in outcomes])
-        return data.frame.with_columns(_columns(outcomes, self._core.sides))
+            return shaped(data, [flat(outcome) for outcome in outcomes])
+        return data.frame.with_columns(columns_of(outcomes, self._core.sides))
 
     def explain(
         self, x: Any, *, code: str | Sequence[str] | None = None, language: str | None = None, errors: str = "keep"
@@ -207,7 +283,7 @@ class Guard:
         """
         data = read(x, self._core.sides, code, language)
         outcomes = self._judge(data, evidence=True, errors=errors)
-        return _shaped(data, [_flat(outcome) for outcome in outcomes])
+        return shaped(data, [flat(outcome) for outcome in outcomes])
 
     def purify(
         self, x: Any, *, code: str | Sequence[str] | None = None, language: str | None = None, errors: str = "keep"
@@ -223,15 +299,15 @@ class Guard:
         data = read(x, self._core.sides, code, language)
         outcomes = self._judge(data, evidence=False, errors=errors)
         if data.rows.files:
-            return _purified_files(data, outcomes)
+            return purified_files(data, outcomes)
         if data.frame is not None:
             columns = {}
             for side, field in enumerate(data.fields):
                 old = data.frame.column(field)
-                columns[field] = [_purified(outcome, side, text) for outcome, text in zip(outcomes, old)]
+                columns[field] = [purified_text(outcome, side, text) for outcome, text in zip(outcomes, old)]
             return data.frame.with_columns(columns)
         items = [x] if data.is_single else list(x)
-        return _shaped(data, [self._purified_item(outcome, item) for outcome, item in zip(outcomes, items)])
+        return shaped(data, [self._purified_item(outcome, item) for outcome, item in zip(outcomes, items)])
 
     def predict(
         self, x: Any, *, code: str | Sequence[str] | None = None, language: str | None = None, errors: str = "keep"
@@ -248,13 +324,13 @@ class Guard:
         outcomes = self._judge(data, evidence=False, errors=errors)
         answers = [outcome if isinstance(outcome, Exception) else self._answer(outcome) for outcome in outcomes]
         if data.frame is None:
-            return _shaped(data, answers)
+            return shaped(data, answers)
         good = [None if isinstance(answer, Exception) else answer for answer in answers]
         return data.frame.with_columns(
             {
                 "label": [None if answer is None or answer.label is None else str(answer.label) for answer in good],
                 "confidence": [answer and answer.confidence for answer in good],
-                **_columns(outcomes, self._core.sides),
+                **columns_of(outcomes, self._core.sides),
             }
         )
 
@@ -295,7 +371,12 @@ class Guard:
         rows = read(data, self._core.sides, code, language)
         if rows.refused and not partial:
             raise next(iter(rows.refused.values()))
-        counts, left_out = self._core.calibrate(rows.rows, source, partial, keep_suspicious)
+        try:
+            counts, left_out = self._core.calibrate(rows.rows, source, partial, keep_suspicious)
+        except ModelRuntimeError as error:
+            if model_error(error) is error:
+                raise
+            raise model_error(error) from None
         for label, shape, count, share in left_out:
             message = (
                 f"left out: {count} rows with the prediction {self._label(label)} ({share:.1%} of them), in which "
@@ -330,11 +411,13 @@ class Guard:
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self._make, self._arguments, self._core.calibration)
 
-    def _judge(self, data: Data, evidence: bool, errors: str) -> list[_Outcome]:
+    def _judge(self, data: Data, evidence: bool, errors: str) -> list[Outcome]:
         if errors not in _ERRORS:
             raise UsageError(f"errors={errors!r}: known are {' and '.join(_ERRORS)}")
         judged = self._core.screen(data.rows, evidence)
-        outcomes = [_outcome(sides) for sides in data.in_order(judged)]
+        predict = self._arguments.get("predict")
+        revise = predict.with_coverage if isinstance(predict, Classifier) else None
+        outcomes = [outcome_of(sides, revise) for sides in data.in_order(judged)]
         failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         if failures and (errors == "raise" or len(failures) == len(outcomes)):
             raise failures[0]
@@ -347,7 +430,7 @@ class Guard:
         return self.labels[label] if label is not None and label < len(self.labels) else label
 
     def _answer(self, verdicts: tuple[Verdict, ...]) -> GuardedPrediction:
-        suspect = max(verdicts, key=lambda verdict: (verdict.is_poisoned, verdict.purified is not None))
+        suspect = suspect_of(verdicts)
         purified = any(verdict.purified is not None for verdict in verdicts)
         answer = (suspect.purified_prediction if purified else None) or suspect.prediction
         if answer is None:
@@ -355,19 +438,10 @@ class Guard:
         label = answer.text if answer.text is not None else self._label(answer.label)
         return GuardedPrediction(label, answer.confidence, purified, suspect)
 
-    def _purified_item(self, outcome: _Outcome, item: Any) -> Any:
+    def _purified_item(self, outcome: Outcome, item: Any) -> Any:
         if self._core.sides == 1 or isinstance(outcome, Exception):
-            return _purified(outcome, 0, item)
-        return tuple(_purified(outcome, side, text) for side, text in enumerate(item))
-
-
-def _core_of_pretrained(**arguments: Any) -> Core:
-    return Core.from_pretrained(**arguments)
-
-
-def _core_of_callable(*, predict: Callable[[list[Any]], Any], output: str, **arguments: Any) -> Core:
-    checked = Predict(predict, len(arguments["labels"]) or None, output)
-    return Core.from_callable(predict=checked, **arguments)
+            return purified_text(outcome, 0, item)
+        return tuple(purified_text(outcome, side, text) for side, text in enumerate(item))
 
 
 def _restored(make: Callable[..., Core], arguments: dict[str, Any], calibration: str | None) -> Guard:
@@ -375,74 +449,3 @@ def _restored(make: Callable[..., Core], arguments: dict[str, Any], calibration:
     if calibration is not None:
         guard._core.set_calibration(calibration)
     return guard
-
-
-def _absolute(path: str | os.PathLike[str] | None) -> str | None:
-    """Return a path that means the same in another process, or a hub id as it is."""
-    if path is None:
-        return None
-    name = os.fspath(path)
-    return os.path.abspath(name) if os.path.exists(name) else name
-
-
-def _threads(threads: int | None) -> int | None:
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads={threads}: at least 1 is needed")
-    return threads
-
-
-def _outcome(sides: Any) -> _Outcome:
-    if isinstance(sides, Exception):
-        return sides
-    for side in sides:
-        if isinstance(side, Exception):
-            return side
-    return tuple(Verdict._from_json(json, code) for json, code in sides)
-
-
-def _flat(outcome: _Outcome) -> Any:
-    return outcome[0] if isinstance(outcome, tuple) and len(outcome) == 1 else outcome
-
-
-def _shaped(data: Data, values: list[Any]) -> Any:
-    return values[0] if data.is_single else values
-
-
-def _purified(outcome: _Outcome, side: int, text: Any) -> Any:
-    if isinstance(outcome, Exception) or outcome[side].purified is None:
-        return text
-    return outcome[side].purified
-
-
-def _purified_files(data: Data, outcomes: list[_Outcome]) -> dict[str, str]:
-    files, start = {}, 0
-    for path, text, count in data.rows.files:
-        code, units = text.encode(), outcomes[start : start + count]
-        start += count
-        # From the last unit to the first, so that places stay what they are.
-        for outcome in reversed(units):
-            if isinstance(outcome, tuple) and outcome[0].purified is not None:
-                unit = outcome[0].unit
-                code = code[: unit.start_byte] + outcome[0].purified.encode() + code[unit.end_byte :]
-        if not any(isinstance(outcome, InputError) for outcome in units):
-            files[path] = code.decode()
-    return files
-
-
-def _columns(outcomes: list[_Outcome], sides: int) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {}
-    for side, suffix in enumerate(_SIDES[sides]):
-        verdicts = [None if isinstance(outcome, Exception) else outcome[side] for outcome in outcomes]
-        columns["verdict" + suffix] = [verdict and verdict.verdict for verdict in verdicts]
-        columns["p_value" + suffix] = [verdict and verdict.p_value for verdict in verdicts]
-        columns["score" + suffix] = [verdict and verdict.score for verdict in verdicts]
-        columns["triggers" + suffix] = [_triggers(verdict) for verdict in verdicts]
-        columns["purified" + suffix] = [verdict and verdict.purified for verdict in verdicts]
-    columns["error"] = [str(outcome) if isinstance(outcome, Exception) else None for outcome in outcomes]
-    return columns
-
-
-def _triggers(verdict: Verdict | None) -> list[dict[str, str]]:
-    fields = ("kind", "text", "action", "replacement")
-    triggers = verdict.triggers if verdict is not None else ()
-    return [{field: getattr(trigger, field) for field in fields} for trigger in triggers]

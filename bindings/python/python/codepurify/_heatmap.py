@@ -15,7 +15,12 @@ _COLOURS = {"poisoned": "#c62828", "clean": "#2e7d32", "inconclusive": "#8d6e00"
 
 def escaped(text: str) -> str:
     """Return ``text`` as HTML that shows it; invisible and direction-changing characters by their numbers."""
-    return _html.escape("".join(map(_visible, text)))
+    return _html.escape(visible(text))
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with invisible and direction-changing characters by their numbers."""
+    return "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:
