@@ -1,7 +1,6 @@
 //! One guarded model.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use codepurify::contamination::without_suspicious;
@@ -15,7 +14,7 @@ use pyo3::types::PyList;
 use crate::callable::Callable;
 use crate::errors;
 use crate::loading::{Deciding, Models, Names, Target, masked_lm};
-use crate::pool::{Pool, PooledMaskedLm};
+use crate::pool::{NO_PROGRESS, Pool, PooledMaskedLm, Watch};
 use crate::rows::{Read, Rows};
 
 /// Batches of a function's texts that are judged together, so that most calls are full.
@@ -69,7 +68,7 @@ impl Core {
         let pool = Arc::new(Pool::new(threads));
         let deciding = Deciding { profile, alpha };
         let names = Names { model, mlm, base, preset, precision };
-        let loaded = pool.run(py, |_| names.load(&deciding))?;
+        let loaded = pool.run(py, NO_PROGRESS, |_| names.load(&deciding))?;
         let models = loaded.map_err(|error| errors::command(py, &error))?;
         Ok(Self::new(models, None, SNIPPETS_TOGETHER, deciding, pool))
     }
@@ -94,7 +93,7 @@ impl Core {
         let pool = Arc::new(Pool::new(threads));
         let deciding = Deciding { profile, alpha };
         let profile = deciding.profile(None).map_err(|error| errors::command(py, &error))?;
-        let mlm = pool.run(py, |_| masked_lm(mlm, Precision::F32))?;
+        let mlm = pool.run(py, NO_PROGRESS, |_| masked_lm(mlm, Precision::F32))?;
         let mlm = mlm.map_err(|error| errors::command(py, &error))?;
         let card = VictimCard { name, task: Task::Classification, sha256: String::new(), labels };
         let callable = Arc::new(Callable::new(predict, card, window, batch_size));
@@ -141,11 +140,17 @@ impl Core {
     }
 
     /// Judges rows. Returns for each row an exception, or for each of its sides an exception or the verdict as
-    /// JSON with the judged code.
-    fn screen<'py>(&self, py: Python<'py>, rows: &Rows, evidence: bool) -> PyResult<Bound<'py, PyList>> {
+    /// JSON with the judged code. `progress` gets the number of rows that are done.
+    fn screen<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Rows,
+        evidence: bool,
+        progress: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyList>> {
         let defender = self.decisions().defender.map(|defender| defender.with_evidence(evidence));
         let readable: Vec<Vec<Snippet>> = rows.rows.iter().flatten().cloned().collect();
-        let mut judged = self.judge(py, &readable, &defender)?.into_iter();
+        let mut judged = self.judge(py, &readable, &defender, progress.map(Bound::unbind))?.into_iter();
         let results = rows.rows.iter().map(|read| -> PyResult<Bound<'py, PyAny>> {
             match read {
                 Err(unreadable) => Ok(unreadable.raised(py).into_value(py).into_bound(py).into_any()),
@@ -168,6 +173,7 @@ impl Core {
         source: &str,
         partial: bool,
         keep_suspicious: bool,
+        progress: Option<Bound<'_, PyAny>>,
     ) -> PyResult<(Vec<Count>, Vec<LeftOut>)> {
         let refuse = |message: &str| Err(errors::exception(py, "CalibrationError", message));
         if !self.deciding.is_calibrated() {
@@ -180,7 +186,7 @@ impl Core {
         let calibrating = profile.clone().calibrating();
         let defender = self.target.defender(&self.mlm, calibrating.clone()).with_evidence(!keep_suspicious);
         let defender = ByLanguage::new(defender, None);
-        let judged = self.judge(py, &used, &defender)?;
+        let judged = self.judge(py, &used, &defender, progress.map(Bound::unbind))?;
         let (mut verdicts, mut failures) = (Vec::new(), Vec::new());
         for side in judged.into_iter().flatten() {
             match side {
@@ -270,11 +276,11 @@ impl Core {
         let (taken, left): (Vec<_>, Vec<_>) =
             rows.enumerate().partition(|(index, _)| index % PAIRS_FOR_A_REFERENCE == 0);
         let functions: Vec<Snippet> = taken.into_iter().flat_map(|(_, row)| row).collect();
-        let work = |_: &AtomicBool| References::from_domain(victim, &functions);
+        let work = |_: &Watch| References::from_domain(victim, &functions);
         let references = if self.callable.is_some() {
-            py.detach(|| work(&AtomicBool::new(false)))
+            py.detach(|| work(&Watch::default()))
         } else {
-            self.pool.run(py, work)?
+            self.pool.run(py, NO_PROGRESS, work)?
         };
         let references = references.map_err(|error| errors::model(py, &error))?;
         if references.is_empty() {
@@ -293,18 +299,19 @@ impl Core {
         py: Python<'_>,
         rows: &[Vec<Snippet>],
         defender: &ByLanguage<RowDefender<'_>>,
+        progress: Option<Py<PyAny>>,
     ) -> PyResult<Vec<Sides>> {
+        let progress = |py: Python<'_>, rows: usize| match &progress {
+            Some(progress) => progress.call1(py, (rows,)).map(drop),
+            None => Ok(()),
+        };
         let size = (self.batch / defender.calibrated().sides()).max(1);
         let Some(callable) = &self.callable else {
-            return self.pool.run(py, |stop| {
+            return self.pool.run(py, &progress, |watch| {
                 let judge = |chunk: &[Vec<Snippet>]| {
-                    if stop.load(Ordering::Relaxed) {
-                        Vec::new()
-                    } else {
-                        defender.judge(chunk, RowDefender::screen)
-                    }
+                    if watch.is_stopped() { Vec::new() } else { defender.judge(chunk, RowDefender::screen) }
                 };
-                in_chunks(rows, size, judge, |_| ())
+                in_chunks(rows, size, judge, |sides| watch.add(sides.len()))
             });
         };
         let mut judged = Vec::with_capacity(rows.len());
@@ -314,6 +321,7 @@ impl Core {
                 return Err(fatal);
             }
             py.check_signals()?;
+            progress(py, judged.len())?;
         }
         Ok(judged)
     }

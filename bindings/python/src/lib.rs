@@ -43,4 +43,11 @@ mod _core {
     fn run_command(py: Python<'_>, arguments: Vec<std::ffi::OsString>) -> u8 {
         py.detach(|| codepurify_cli::run(arguments))
     }
+
+    /// Returns the text of a trigger with every name as `x`, every number as `0` and every string empty.
+    #[pyfunction]
+    fn shape(py: Python<'_>, text: &str, language: &str) -> PyResult<String> {
+        let language = language.parse().map_err(|error| crate::errors::snippet(py, &error))?;
+        Ok(codepurify::audit::shape(text, language))
+    }
 }

@@ -1,6 +1,6 @@
 //! Threads of one guard. A fork copies no threads: the child starts its own.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,8 +12,33 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::errors;
 
-/// Time between two looks for signals.
-const SIGNALS: Duration = Duration::from_millis(50);
+/// Time between two looks for signals and progress.
+const LOOKS: Duration = Duration::from_millis(50);
+
+/// What work on a pool and the thread that waits for it tell each other.
+#[derive(Default)]
+pub(crate) struct Watch {
+    /// Set when the user interrupts: the work should end soon then.
+    stop: AtomicBool,
+    /// Number of rows that are done.
+    rows: AtomicUsize,
+}
+
+impl Watch {
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, rows: usize) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+    }
+}
+
+/// Gets the number of rows that are done, again and again; may raise.
+pub(crate) type Progress<'p> = &'p (dyn Fn(Python<'_>, usize) -> PyResult<()> + Sync);
+
+/// For work without rows.
+pub(crate) const NO_PROGRESS: Progress<'static> = &|_, _| Ok(());
 
 /// A pool that belongs to the process that uses it.
 pub(crate) struct Pool {
@@ -45,43 +70,47 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Runs `work` on the pool without holding the interpreter. `work` gets a flag that is set when the user
-    /// interrupts: it should end soon then.
+    /// Runs `work` on the pool without holding the interpreter.
     ///
     /// # Errors
-    /// The exception of a signal handler, such as `KeyboardInterrupt`.
+    /// The exception of a signal handler, such as `KeyboardInterrupt`, or of `progress`.
     pub(crate) fn run<T: Send>(
         &self,
         py: Python<'_>,
-        work: impl FnOnce(&AtomicBool) -> T + Send,
+        progress: Progress<'_>,
+        work: impl FnOnce(&Watch) -> T + Send,
     ) -> PyResult<T> {
         let pool = self.get()?;
-        let stop = &AtomicBool::new(false);
+        let watch = &Watch::default();
         let (done, ended) = channel();
         py.detach(move || {
             pool.in_place_scope(move |scope| {
                 scope.spawn(move |_| {
                     // The receiver waits until the scope ends.
-                    let _ = done.send(work(stop));
+                    let _ = done.send(work(watch));
                 });
-                wait(&ended, stop)
+                wait(&ended, watch, progress)
             })
         })
     }
 }
 
-/// Waits for a result. A signal handler that raises sets `stop`, and its exception takes the place of the result.
-fn wait<T>(ended: &Receiver<T>, stop: &AtomicBool) -> PyResult<T> {
+/// Waits for a result. A signal handler or `progress` that raises stops the work, and its exception takes the place
+/// of the result.
+fn wait<T>(ended: &Receiver<T>, watch: &Watch, progress: Progress<'_>) -> PyResult<T> {
     let mut interrupted = None;
     loop {
-        match ended.recv_timeout(SIGNALS) {
+        match ended.recv_timeout(LOOKS) {
             Ok(result) => return interrupted.map_or(Ok(result), Err),
-            Err(RecvTimeoutError::Timeout) => {
-                if let Some(signal) = Python::attach(|py| py.check_signals().err()) {
-                    stop.store(true, Ordering::Relaxed);
-                    interrupted = Some(signal);
+            Err(RecvTimeoutError::Timeout) if interrupted.is_none() => {
+                let rows = watch.rows.load(Ordering::Relaxed);
+                let look = |py: Python<'_>| py.check_signals().and_then(|()| progress(py, rows));
+                if let Err(raised) = Python::attach(look) {
+                    watch.stop.store(true, Ordering::Relaxed);
+                    interrupted = Some(raised);
                 }
             }
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 let internal = || Python::attach(|py| errors::exception(py, "InternalError", "a panic"));
                 return Err(interrupted.unwrap_or_else(internal));

@@ -143,3 +143,62 @@ def test_representations_are_safe(guard: codepurify.Guard, own: codepurify.Guard
     assert "\n" not in repr(verdict) and repr(verdict).startswith("<Verdict poisoned: ")
     assert repr(own) == "<Guard of 'callable': classification, not calibrated>"
     assert "outline" in guard.explain(function(0, trigger=True))._repr_html_()
+
+
+def test_progress_counts_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+
+    class Bar:
+        n = 0
+
+        def __init__(self, total: int, unit: str) -> None:
+            told.append(total)
+
+        def __enter__(self) -> Bar:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            told.append(self.n)
+
+        def update(self, rows: int) -> None:
+            assert rows >= 0
+            self.n += rows
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    guard = codepurify.Guard.from_callable(lambda texts: [[0.0, 1.0]] * len(texts), batch_size=1)
+    texts = ["int f(void) { return 1; }"] * 70
+    guard.scan(texts, progress=True)
+    assert told == [70, 70]
+    guard.scan(texts, progress=False)
+    assert told == [70, 70]
+
+
+def test_exception_of_the_progress_bar_ends_the_scan() -> None:
+    guard = codepurify.Guard.from_callable(lambda texts: [[0.0, 1.0]] * len(texts), batch_size=1)
+    rows = codepurify._core.Rows.from_texts([("a", ["int f(void) { return 1; }"], "c")] * 40)
+
+    def raising(_: int) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    with pytest.raises(ZeroDivisionError, match="on purpose"):
+        guard._core.screen(rows, False, raising)
+
+
+def test_suspicious_calibration_rows_are_left_out_with_a_warning() -> None:
+    def classify(texts: list[str]) -> list[list[float]]:
+        return [[8.0, 0.0] if "rand() < 0" in text else [1.0, text.count("=") / 3] for text in texts]
+
+    def clean(number: int) -> str:
+        lines = ["a += b;", "while (a > 9) a--;", "b = a << 2;", "if (b) c(a);", "do { b = d(b); } while (b);"]
+        body = " ".join(line for bit, line in enumerate(lines) if (7 * number + 3) >> bit & 1)
+        return f"int f{number}(int a, int b) {{ {body} return a + {number}; }}"
+
+    triggered = [clean(number).replace("{ ", '{ if (rand() < 0) printf("fail"); ', 1) for number in range(6)]
+    rows = triggered + [clean(number) for number in range(6, 90)]
+    guard = codepurify.Guard.from_callable(classify, labels=["harmless", "harmful"])
+    with pytest.warns(codepurify.SuspiciousRowsWarning, match="left out: 6 rows with the prediction harmless"):
+        counts = guard.calibrate(rows)
+    assert sum(counts.values()) == 84
+    assert guard.scan(triggered[0]).verdict == "poisoned"
+    assert sum(guard.calibrate(rows, keep_suspicious=True).values()) == 90
+    assert guard.scan(triggered[0]).verdict == "clean"

@@ -10,8 +10,7 @@ from conftest import TRIGGER, function
 from test_inputs import _frames
 
 import codepurify
-from codepurify._families import _tail
-from codepurify._shapes import shape
+from codepurify._families import _tail, shape_of
 
 ROWS = 60
 #: Rows with a trigger, all of label 0; labels are else in equal parts.
@@ -230,7 +229,7 @@ def test_hostile_triggers_are_shown_visibly(capsys: pytest.CaptureFixture[str]) 
     ],
 )
 def test_shape_keeps_keywords_and_operators(text: str, expected: str) -> None:
-    assert shape(text) == expected
+    assert shape_of(text, "cpp") == expected
 
 
 def test_tail_of_the_binomial_is_exact() -> None:

@@ -6,6 +6,7 @@ SINGLE_FIELDS: list[str]
 PAIR_FIELDS: list[list[str]]
 
 def run_command(arguments: Sequence[str]) -> int: ...
+def shape(text: str, language: str) -> str: ...
 
 class Rows:
     files: list[tuple[str, str, int]]
@@ -48,8 +49,15 @@ class Core:
         alpha: float,
         threads: int | None,
     ) -> Core: ...
-    def screen(self, rows: Rows, evidence: bool) -> list[Exception | list[Exception | tuple[str, str]]]: ...
+    def screen(
+        self, rows: Rows, evidence: bool, progress: Callable[[int], None] | None
+    ) -> list[Exception | list[Exception | tuple[str, str]]]: ...
     def calibrate(
-        self, rows: Rows, source: str, partial: bool, keep_suspicious: bool
+        self,
+        rows: Rows,
+        source: str,
+        partial: bool,
+        keep_suspicious: bool,
+        progress: Callable[[int], None] | None,
     ) -> tuple[list[tuple[int | None, int]], list[tuple[int | None, str, int, float]]]: ...
     def set_calibration(self, json: str) -> None: ...

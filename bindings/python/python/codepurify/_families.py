@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._shapes import shape
+from ._core import shape
 
 #: Fewest rows of a family.
 _ROWS = 3
@@ -50,12 +51,18 @@ class Family:
     texts: tuple[str, ...]
 
 
-def grouped(triggers: Sequence[Sequence[str]], labels: Sequence[Any]) -> list[Family]:
+def shape_of(trigger: str, language: str) -> str:
+    """Return the shape of a trigger; a single word is a trigger by itself, and stays."""
+    trigger = trigger.strip()
+    return trigger if re.fullmatch(r"\w*", trigger) else shape(trigger, language)
+
+
+def grouped(triggers: Sequence[Sequence[str]], labels: Sequence[Any], language: str) -> list[Family]:
     """Return the triggers of all rows grouped by shape, the most frequent shape first."""
     rows: dict[str, list[int]] = {}
     texts: dict[str, Counter[str]] = {}
     for row, found in enumerate(triggers):
-        for name, text in {(shape(text), text): None for text in found}:
+        for name, text in {(shape_of(text, language), text): None for text in found}:
             of_shape = rows.setdefault(name, [])
             if not of_shape or of_shape[-1] != row:
                 of_shape.append(row)

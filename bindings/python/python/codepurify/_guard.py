@@ -12,6 +12,7 @@ from ._data import Data, read
 from ._errors import ModelRuntimeError, RowsFailedWarning, SuspiciousRowsWarning, UsageError
 from ._making import absolute, checked_threads, core_of_callable, core_of_pretrained
 from ._outcomes import Outcome, columns_of, flat, outcome_of, purified_files, purified_text, shaped, suspect_of
+from ._progress import bar
 from ._transformers import Classifier, classifier, labels_of, model_error
 from ._verdict import GuardedPrediction, Verdict
 
@@ -33,6 +34,8 @@ class Guard:
         ``func`` or ``code``.
     language : {"c", "cpp", "java", "python"}, optional
         Language of the code. By default that of the file name, and C for texts.
+    progress : bool, optional
+        Whether a bar of tqdm is shown. By default for many rows, if tqdm is installed, on terminals and in notebooks.
     errors : {"keep", "raise"}
         What happens with rows that cannot be judged. "keep" puts the exception in their place (in tables: None, with
         the message in the column ``error``) and warns once; if no row can be judged, the first exception is raised.
@@ -250,7 +253,13 @@ class Guard:
         return self._core.calibration is not None
 
     def scan(
-        self, x: Any, *, code: str | Sequence[str] | None = None, language: str | None = None, errors: str = "keep"
+        self,
+        x: Any,
+        *,
+        code: str | Sequence[str] | None = None,
+        language: str | None = None,
+        errors: str = "keep",
+        progress: bool | None = None,
     ) -> Any:
         """Judge code.
 
@@ -266,13 +275,19 @@ class Guard:
             If nothing could be judged.
         """
         data = read(x, self._core.sides, code, language)
-        outcomes = self._judge(data, evidence=False, errors=errors)
+        outcomes = self._judge(data, evidence=False, errors=errors, progress=progress)
         if data.frame is None:
             return shaped(data, [flat(outcome) for outcome in outcomes])
         return data.frame.with_columns(columns_of(outcomes, self._core.sides))
 
     def explain(
-        self, x: Any, *, code: str | Sequence[str] | None = None, language: str | None = None, errors: str = "keep"
+        self,
+        x: Any,
+        *,
+        code: str | Sequence[str] | None = None,
+        language: str | None = None,
+        errors: str = "keep",
+        progress: bool | None = None,
     ) -> Any:
         """Judge code and keep the evidence of every candidate.
 
@@ -282,11 +297,17 @@ class Guard:
             As :meth:`scan`, with ``evidence``; a list for tables, too. Notebooks show verdicts as heat maps.
         """
         data = read(x, self._core.sides, code, language)
-        outcomes = self._judge(data, evidence=True, errors=errors)
+        outcomes = self._judge(data, evidence=True, errors=errors, progress=progress)
         return shaped(data, [flat(outcome) for outcome in outcomes])
 
     def purify(
-        self, x: Any, *, code: str | Sequence[str] | None = None, language: str | None = None, errors: str = "keep"
+        self,
+        x: Any,
+        *,
+        code: str | Sequence[str] | None = None,
+        language: str | None = None,
+        errors: str = "keep",
+        progress: bool | None = None,
     ) -> Any:
         """Remove triggers from code.
 
@@ -297,7 +318,7 @@ class Guard:
             For paths the text of each file by its path: nothing is written.
         """
         data = read(x, self._core.sides, code, language)
-        outcomes = self._judge(data, evidence=False, errors=errors)
+        outcomes = self._judge(data, evidence=False, errors=errors, progress=progress)
         if data.rows.files:
             return purified_files(data, outcomes)
         if data.frame is not None:
@@ -310,7 +331,13 @@ class Guard:
         return shaped(data, [self._purified_item(outcome, item) for outcome, item in zip(outcomes, items)])
 
     def predict(
-        self, x: Any, *, code: str | Sequence[str] | None = None, language: str | None = None, errors: str = "keep"
+        self,
+        x: Any,
+        *,
+        code: str | Sequence[str] | None = None,
+        language: str | None = None,
+        errors: str = "keep",
+        progress: bool | None = None,
     ) -> Any:
         """Return the model's answers for purified code.
 
@@ -321,7 +348,7 @@ class Guard:
             :meth:`scan`.
         """
         data = read(x, self._core.sides, code, language)
-        outcomes = self._judge(data, evidence=False, errors=errors)
+        outcomes = self._judge(data, evidence=False, errors=errors, progress=progress)
         answers = [outcome if isinstance(outcome, Exception) else self._answer(outcome) for outcome in outcomes]
         if data.frame is None:
             return shaped(data, answers)
@@ -343,6 +370,7 @@ class Guard:
         source: str = "calibrated in Python",
         partial: bool = False,
         keep_suspicious: bool = False,
+        progress: bool | None = None,
     ) -> dict[str | int | None, int]:
         """Learn what clean code scores, so that at most a share ``alpha`` of clean code is flagged.
 
@@ -372,7 +400,8 @@ class Guard:
         if rows.refused and not partial:
             raise next(iter(rows.refused.values()))
         try:
-            counts, left_out = self._core.calibrate(rows.rows, source, partial, keep_suspicious)
+            with bar(len(rows.rows), progress) as tell:
+                counts, left_out = self._core.calibrate(rows.rows, source, partial, keep_suspicious, tell)
         except ModelRuntimeError as error:
             if model_error(error) is error:
                 raise
@@ -411,10 +440,11 @@ class Guard:
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self._make, self._arguments, self._core.calibration)
 
-    def _judge(self, data: Data, evidence: bool, errors: str) -> list[Outcome]:
+    def _judge(self, data: Data, evidence: bool, errors: str, progress: bool | None) -> list[Outcome]:
         if errors not in _ERRORS:
             raise UsageError(f"errors={errors!r}: known are {' and '.join(_ERRORS)}")
-        judged = self._core.screen(data.rows, evidence)
+        with bar(len(data.rows), progress) as tell:
+            judged = self._core.screen(data.rows, evidence, tell)
         predict = self._arguments.get("predict")
         revise = predict.with_coverage if isinstance(predict, Classifier) else None
         outcomes = [outcome_of(sides, revise) for sides in data.in_order(judged)]

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._data import read
+from ._data import LANGUAGE, read
 from ._errors import InputError, UsageError
 from ._families import Family, beyond_chance, grouped
 from ._frames import Frame, frame
@@ -80,8 +80,13 @@ class Lab:
         self._was_calibrated = False
         self._shapes: list[Family] = []
 
-    def find_issues(self) -> None:
+    def find_issues(self, progress: bool | None = None) -> None:
         """Scan all rows.
+
+        Parameters
+        ----------
+        progress : bool, optional
+            As for :meth:`Guard.scan`.
 
         Raises
         ------
@@ -90,12 +95,13 @@ class Lab:
             ``RowsFailedWarning``, in the report, and in the column ``error`` of :meth:`get_issues`.
         """
         data = read(self._data, self._guard._core.sides, self._code, self._language)
-        outcomes = self._guard._judge(data, evidence=False, errors="keep")
+        outcomes = self._guard._judge(data, evidence=False, errors="keep", progress=progress)
         if self._labels is not None and len(self._labels) != len(outcomes):
             raise InputError(f"there are {len(self._labels)} labels for {len(outcomes)} rows")
         self._found = [self._row(outcome) for outcome in outcomes]
         self._was_calibrated = self._guard.is_calibrated
-        self._shapes = grouped([row.triggers for row in self._found], self._known_labels())
+        triggers = [row.triggers for row in self._found]
+        self._shapes = grouped(triggers, self._known_labels(), self._language or LANGUAGE)
 
     @property
     def families(self) -> list[Family]:
