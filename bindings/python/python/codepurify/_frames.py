@@ -96,8 +96,13 @@ class _Arrow(Frame):
         return list(self.table.column_names)
 
     def column(self, name: str) -> list[Any]:
-        values: list[Any] = self.table.column(name).to_pylist()
-        return values
+        values = self.table.column(name)
+        try:
+            plain: list[Any] = values.to_pylist()
+        except UnicodeDecodeError:
+            # Arrow does not check what others declare to be text: bytes that are none fail in their rows only.
+            return [_decoded(value) for value in values.cast("large_binary").to_pylist()]
+        return plain
 
     def with_columns(self, columns: dict[str, list[Any]]) -> Any:
         table = self.table
@@ -140,6 +145,14 @@ def _taken(values: Any, rows: list[int]) -> Any:
     if isinstance(values, tuple):
         return tuple(values[row] for row in rows)
     return [values[row] for row in rows] if isinstance(values, list) else values[rows]
+
+
+def _decoded(value: bytes | None) -> str | bytes | None:
+    """Return UTF-8 as a text, and other bytes as they are."""
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _stem(name: str) -> str:

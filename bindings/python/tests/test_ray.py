@@ -1,0 +1,169 @@
+"""Data sets of Ray, judged by the workers of a real cluster."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import conftest
+import pytest
+from conftest import TRIGGER, classify, function
+
+import codepurify
+
+pa = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+ray = pytest.importorskip("ray")
+engine = pytest.importorskip("codepurify.ray")
+
+# Ray and its dependencies warn about each other.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+ADDED = ["verdict", "p_value", "score", "triggers", "purified", "error"]
+BAD = {17: None, 40: "   ", 63: "int f(void) { return 0\0; }"}
+#: Rows of one file; the last file has only nulls.
+FILE = 20
+TEXTS = [BAD.get(number, function(number, trigger=number % 7 == 0)) for number in range(120)] + [None] * FILE
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Workers cannot import modules of the tests.
+    ray.cloudpickle.register_pickle_by_value(conftest)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100_000_000)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    yield
+    ray.shutdown()
+    ray.cloudpickle.unregister_pickle_by_value(conftest)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("functions")
+    for start in range(0, len(TEXTS), FILE):
+        texts = pa.array(TEXTS[start : start + FILE], pa.string())
+        table = pa.table({"id": range(start, start + FILE), "source": texts})
+        parquet.write_table(table, folder / f"{start:04}.parquet")
+    return folder
+
+
+def rows_of(dataset: Any) -> list[dict[str, Any]]:
+    return sorted(dataset.take_all(), key=lambda row: row["id"])
+
+
+def expected(guard: codepurify.Guard) -> list[dict[str, Any]]:
+    """Return the rows as one process judges them, without row numbers in messages."""
+    table = pa.table({"id": range(len(TEXTS)), "source": pa.array(TEXTS, pa.string())})
+    rows: list[dict[str, Any]] = guard.scan(table, code="source").to_pylist()
+    for row in rows:
+        row["error"] = row["error"] and row["error"].removeprefix(f"row {row['id']}: ")
+    return rows
+
+
+def assert_same(rows: list[dict[str, Any]], reference: list[dict[str, Any]]) -> None:
+    """Compare rows: models round by batches, so only scores may differ, in their last digits."""
+    assert [row.pop("score") for row in rows] == pytest.approx([row.pop("score") for row in reference], rel=1e-5)
+    assert rows == reference
+
+
+def marking(folder: Path, fatal: str | None = None) -> codepurify.Guard:
+    """Return a guard that notes its processes, one of which kills itself when it first meets a text."""
+
+    def predict(texts: list[str]) -> list[list[float]]:
+        (folder / f"{os.getpid()}.pid").touch()
+        if fatal is not None and any(fatal in text for text in texts) and not (folder / "killed").exists():
+            (folder / "killed").write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return classify(texts)
+
+    guard = codepurify.Guard.from_callable(predict, labels=["harmless", "harmful"])
+    guard.calibrate([function(number) for number in range(200, 240)])
+    for mark in folder.iterdir():
+        mark.unlink()
+    return guard
+
+
+def test_two_actors_judge_as_one_process(cluster: None, files: Path, guard: codepurify.Guard) -> None:
+    dataset = ray.data.read_parquet(str(files))
+    scanned = engine.scan_dataset(dataset, column="source", actors=2, batch_size=FILE).materialize()
+    rows = rows_of(scanned)
+    assert_same(rows, expected(guard))
+    assert [row["verdict"] for row in rows].count("poisoned") == len(range(0, 120, 7)) - 1
+    assert TRIGGER in rows[7]["triggers"][0]["text"]
+    assert [row["id"] for row in rows if row["error"]] == [*BAD, *range(120, 140)]
+    tables = ray.get(scanned.to_arrow_refs())
+    schema = guard.scan(pa.table({"id": [0], "source": [function(0)]}), code="source").schema
+    assert len(tables) == len(TEXTS) // FILE
+    assert all(table.schema.remove_metadata().equals(schema) for table in tables)
+
+
+def test_both_actors_work_and_a_killed_one_costs_nothing(cluster: None, files: Path, tmp_path: Path) -> None:
+    guard = marking(tmp_path, fatal="f44(")
+    dataset = ray.data.read_parquet(str(files))
+    rows = rows_of(engine.scan_dataset(dataset, guard, column="source", actors=2, batch_size=FILE))
+    processes = {int(mark.stem) for mark in tmp_path.glob("*.pid")}
+    assert int((tmp_path / "killed").read_text()) in processes and os.getpid() not in processes
+    assert len(processes) == 3
+    assert_same(rows, expected(guard))
+
+
+def test_class_judges_arrow_tables(own: codepurify.Guard) -> None:
+    broken = pa.array([function(1, trigger=True).encode(), b"\xff", None]).cast(pa.string(), safe=False)
+    for judge in (engine.GuardUDF(own), codepurify.ray.GuardUDF(lambda: own)):
+        table = judge(pa.table({"func": pa.Array.from_buffers(pa.string(), 3, broken.buffers())}))
+        assert table.column_names == ["func", *ADDED]
+        assert table.column("verdict").to_pylist() == ["poisoned", None, None]
+        assert table.column("error").to_pylist() == [None, "a text is needed, not bytes", "there is no text (null)"]
+    empty = judge(pa.table({"func": pa.array([], pa.string())}))
+    assert empty.schema.equals(table.schema) and empty.num_rows == 0
+
+
+def test_missing_columns_and_models_are_named(cluster: None, files: Path, own: codepurify.Guard) -> None:
+    with pytest.raises(codepurify.InputError, match="there is no column 'func'; there are: id, source"):
+        engine.GuardUDF(own, column="func")(pa.table({"id": [1], "source": [function(1)]}))
+    rows = ray.data.read_parquet(str(files / "0000.parquet"))
+    with pytest.raises(ray.exceptions.RayError, match="no such file"):
+        engine.scan_dataset(rows, column="source", path_or_hub_id="/no/such/model").take_all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"threads": 0}, "threads=0"),
+        ({"actors": 0}, "actors=0"),
+        ({"actors": (3, 2)}, "actors="),
+        ({"alhpa": 0.1}, "alhpa"),
+        ({"guard": 5}, "not int"),
+        ({"guard": b"", "alpha": 0.1}, "alpha"),
+    ],
+)
+def test_arguments_are_checked_before_anything_runs(
+    cluster: None, files: Path, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(codepurify.UsageError, match=message):
+        engine.scan_dataset(ray.data.read_parquet(str(files)), column="source", **arguments)
+    with pytest.raises(codepurify.UsageError, match="not dict"):
+        engine.scan_dataset({"func": []})  # type: ignore[arg-type]
+
+
+def test_sources_that_make_no_guard_are_refused() -> None:
+    for source in (pickle.dumps(5), lambda: 5):
+        with pytest.raises(codepurify.UsageError, match="there is a int"):
+            engine.GuardUDF(source)  # type: ignore[arg-type]
+
+
+def test_example_scans_with_ray(tmp_path: Path) -> None:
+    example = Path(__file__).parents[1] / "examples" / "ray_scan.py"
+    done = subprocess.run([sys.executable, str(example), str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "poisoned" in done.stdout, done.stdout
+    judged = parquet.read_table(tmp_path / "judged")
+    assert judged.num_rows == 120 and judged.column_names[-6:] == ADDED
