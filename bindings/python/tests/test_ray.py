@@ -13,7 +13,8 @@ from typing import Any
 
 import conftest
 import pytest
-from conftest import TRIGGER, classify, function
+from clusters import ADDED, FILE, TEXTS, assert_found, assert_judged_as_by, write_files
+from conftest import classify, function
 
 import codepurify
 
@@ -24,12 +25,6 @@ engine = pytest.importorskip("codepurify.ray")
 
 # Ray and its dependencies warn about each other.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-ADDED = ["verdict", "p_value", "score", "triggers", "purified", "error"]
-BAD = {17: None, 40: "   ", 63: "int f(void) { return 0\0; }"}
-#: Rows of one file; the last file has only nulls.
-FILE = 20
-TEXTS = [BAD.get(number, function(number, trigger=number % 7 == 0)) for number in range(120)] + [None] * FILE
 
 
 @pytest.fixture(scope="module")
@@ -47,31 +42,11 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("functions")
-    for start in range(0, len(TEXTS), FILE):
-        texts = pa.array(TEXTS[start : start + FILE], pa.string())
-        table = pa.table({"id": range(start, start + FILE), "source": texts})
-        parquet.write_table(table, folder / f"{start:04}.parquet")
-    return folder
+    return write_files(tmp_path_factory.mktemp("functions"))
 
 
 def rows_of(dataset: Any) -> list[dict[str, Any]]:
     return sorted(dataset.take_all(), key=lambda row: row["id"])
-
-
-def expected(guard: codepurify.Guard) -> list[dict[str, Any]]:
-    """Return the rows as one process judges them, without row numbers in messages."""
-    table = pa.table({"id": range(len(TEXTS)), "source": pa.array(TEXTS, pa.string())})
-    rows: list[dict[str, Any]] = guard.scan(table, code="source").to_pylist()
-    for row in rows:
-        row["error"] = row["error"] and row["error"].removeprefix(f"row {row['id']}: ")
-    return rows
-
-
-def assert_same(rows: list[dict[str, Any]], reference: list[dict[str, Any]]) -> None:
-    """Compare rows: models round by batches, so only scores may differ, in their last digits."""
-    assert [row.pop("score") for row in rows] == pytest.approx([row.pop("score") for row in reference], rel=1e-5)
-    assert rows == reference
 
 
 def marking(folder: Path, fatal: str | None = None) -> codepurify.Guard:
@@ -95,10 +70,8 @@ def test_two_actors_judge_as_one_process(cluster: None, files: Path, guard: code
     dataset = ray.data.read_parquet(str(files))
     scanned = engine.scan_dataset(dataset, column="source", actors=2, batch_size=FILE).materialize()
     rows = rows_of(scanned)
-    assert_same(rows, expected(guard))
-    assert [row["verdict"] for row in rows].count("poisoned") == len(range(0, 120, 7)) - 1
-    assert TRIGGER in rows[7]["triggers"][0]["text"]
-    assert [row["id"] for row in rows if row["error"]] == [*BAD, *range(120, 140)]
+    assert_judged_as_by(guard, rows)
+    assert_found(rows)
     tables = ray.get(scanned.to_arrow_refs())
     schema = guard.scan(pa.table({"id": [0], "source": [function(0)]}), code="source").schema
     assert len(tables) == len(TEXTS) // FILE
@@ -112,7 +85,7 @@ def test_both_actors_work_and_a_killed_one_costs_nothing(cluster: None, files: P
     processes = {int(mark.stem) for mark in tmp_path.glob("*.pid")}
     assert int((tmp_path / "killed").read_text()) in processes and os.getpid() not in processes
     assert len(processes) == 3
-    assert_same(rows, expected(guard))
+    assert_judged_as_by(guard, rows)
 
 
 def test_class_judges_arrow_tables(own: codepurify.Guard) -> None:

@@ -12,22 +12,16 @@ from typing import Any
 
 import conftest
 import pytest
-from conftest import TRIGGER, classify, function
+from clusters import ADDED, TEXTS, assert_found, assert_judged_as_by, write_files
+from conftest import classify, function
 
 import codepurify
 
 pytest.importorskip("pyspark")
-pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 engine = pytest.importorskip("codepurify.spark")
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-ADDED = ["verdict", "p_value", "score", "triggers", "purified", "error"]
-BAD = {17: None, 40: "   ", 63: "int f(void) { return 0\0; }"}
-#: Rows of one file; the last file has only nulls.
-FILE = 20
-TEXTS = [BAD.get(number, function(number, trigger=number % 7 == 0)) for number in range(120)] + [None] * FILE
 
 
 @pytest.fixture(scope="module")
@@ -51,44 +45,25 @@ def session() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("functions")
-    for start in range(0, len(TEXTS), FILE):
-        texts = pa.array(TEXTS[start : start + FILE], pa.string())
-        table = pa.table({"id": range(start, start + FILE), "source": texts})
-        parquet.write_table(table, folder / f"{start:04}.parquet")
-    return folder
+    return write_files(tmp_path_factory.mktemp("functions"))
 
 
 def rows_of(df: Any) -> list[dict[str, Any]]:
     return [row.asDict(recursive=True) for row in df.orderBy("id").collect()]
 
 
-def expected(guard: codepurify.Guard) -> list[dict[str, Any]]:
-    """Return the rows as one process judges them, without row numbers in messages."""
-    table = pa.table({"id": range(len(TEXTS)), "source": pa.array(TEXTS, pa.string())})
-    rows: list[dict[str, Any]] = guard.scan(table, code="source").to_pylist()
-    for row in rows:
-        row["error"] = row["error"] and row["error"].removeprefix(f"row {row['id']}: ")
-    return rows
-
-
-def assert_same(rows: list[dict[str, Any]], reference: list[dict[str, Any]]) -> None:
-    """Compare rows: models round by batches, so only scores may differ, in their last digits."""
-    assert [row.pop("score") for row in rows] == pytest.approx([row.pop("score") for row in reference], rel=1e-5)
-    assert rows == reference
-
-
 def counting(folder: Path, fatal: str | None = None) -> codepurify.Guard:
     """Return a guard that counts how often each process makes it. One process kills itself when it meets a text."""
 
     class Counted:
-        def __init__(self) -> None:
-            self.loads = 0
+        def __reduce__(self) -> tuple[Any, ...]:
+            return type(self)._loaded, ()
 
-        def __setstate__(self, state: dict[str, Any]) -> None:
-            self.__dict__ = state
+        @classmethod
+        def _loaded(cls) -> Any:
             with (folder / f"{os.getpid()}.loads").open("a") as file:
                 file.write("1")
+            return cls()
 
         def __call__(self, texts: list[str]) -> list[list[float]]:
             if fatal is not None and any(fatal in text for text in texts) and not (folder / "killed").exists():
@@ -107,10 +82,8 @@ def test_workers_judge_as_one_process(session: Any, files: Path, guard: codepuri
     scanned = engine.scan(df, "source")
     assert scanned.columns == ["id", "source", *ADDED]
     rows = rows_of(scanned)
-    assert [row["id"] for row in rows if row["error"]] == [*BAD, *range(120, 140)]
-    assert [row["verdict"] for row in rows].count("poisoned") == len(range(0, 120, 7)) - 1
-    assert TRIGGER in rows[7]["triggers"][0]["text"]
-    assert_same(rows, expected(guard))
+    assert_found(rows)
+    assert_judged_as_by(guard, rows)
 
 
 def test_each_worker_makes_one_guard(session: Any, files: Path, tmp_path: Path) -> None:
@@ -126,7 +99,7 @@ def test_a_killed_worker_costs_nothing(session: Any, files: Path, tmp_path: Path
     guard = counting(tmp_path, fatal="f44(")
     rows = rows_of(engine.scan(session.read.parquet(str(files)), "source", guard))
     assert (tmp_path / f"{(tmp_path / 'killed').read_text()}.loads").exists()
-    assert_same(rows, expected(guard))
+    assert_judged_as_by(guard, rows)
 
 
 def test_columns_of_the_same_name_are_replaced(session: Any, own: codepurify.Guard) -> None:

@@ -120,6 +120,7 @@ def _texts(items: Sequence[Any], sides: int, language: str | None) -> Data:
             good.append((f"<row {number}>", _sides(item, sides), language or LANGUAGE))
         except InputError as error:
             refused[number] = InputError(f"row {number}: {error}")
+            # Without the number, which is that of a batch where workers judge batches.
             refused[number].__cause__ = error
     return Data(Rows.from_texts(good), refused)
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ._data import read
-from ._errors import UsageError
+from ._errors import InputError, UsageError
 from ._guard import Guard, _absolute, _columns, _outcome
 
 #: What a worker makes its guard from: a guard, a pickled one, or a function that returns one.
@@ -73,7 +73,10 @@ def judged(guard: Guard, table: Any, column: str | Sequence[str] | None, languag
     """
     sides = guard._core.sides
     data = read(table, sides, column, language)
-    data.refused = {row: error.__cause__ or error for row, error in data.refused.items()}
+    data.refused = {
+        row: cause if isinstance(cause := error.__cause__, InputError) else error
+        for row, error in data.refused.items()
+    }
     outcomes = [_outcome(row) for row in data.in_order(guard._core.screen(data.rows, False))]
     assert data.frame is not None, "an Arrow table is a frame"
     return data.frame.with_columns(_columns(outcomes, sides))

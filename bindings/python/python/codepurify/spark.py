@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +25,9 @@ from ._frames import _NUMBERS, _TRIGGER, _stem
 from ._guard import Guard, _columns
 
 __all__ = ["scan"]
+
+#: Pickles functions of scripts and notebooks as well.
+_dumps: Callable[[Any], bytes] = cloudpickle.dumps
 
 
 def scan(
@@ -73,7 +76,7 @@ def scan(
     for name in columns:
         if name not in df.columns:
             raise InputError(f"there is no column {name!r}; there are: {', '.join(df.columns)}")
-    pickled: bytes = cloudpickle.dumps(factory(guard, threads, arguments))
+    pickled = _dumps(factory(guard, threads, arguments))
 
     def judge(batches: Iterator[Any]) -> Iterator[Any]:
         here = _guard(pickled)
