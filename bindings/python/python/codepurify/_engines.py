@@ -10,7 +10,9 @@ from typing import Any
 
 from ._data import read
 from ._errors import InputError, UsageError
-from ._guard import Guard, _absolute, _columns, _outcome
+from ._guard import Guard
+from ._making import absolute
+from ._outcomes import columns_of
 
 #: What a worker makes its guard from: a guard, a pickled one, or a function that returns one.
 Source = Guard | bytes | Callable[[], Guard]
@@ -77,9 +79,9 @@ def judged(guard: Guard, table: Any, column: str | Sequence[str] | None, languag
         row: cause if isinstance(cause := error.__cause__, InputError) else error
         for row, error in data.refused.items()
     }
-    outcomes = [_outcome(row) for row in data.in_order(guard._core.screen(data.rows, False))]
+    outcomes = guard._outcomes(data, evidence=False, progress=False)
     assert data.frame is not None, "an Arrow table is a frame"
-    return data.frame.with_columns(_columns(outcomes, sides))
+    return data.frame.with_columns(columns_of(outcomes, sides))
 
 
 def _checked(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -88,4 +90,4 @@ def _checked(arguments: dict[str, Any]) -> dict[str, Any]:
         inspect.signature(Guard.from_pretrained).bind(**arguments)
     except TypeError as error:
         raise UsageError(f"arguments of Guard.from_pretrained: {error}") from error
-    return {name: _absolute(value) if name in _PATHS else value for name, value in arguments.items()}
+    return {name: absolute(value) if name in _PATHS else value for name, value in arguments.items()}

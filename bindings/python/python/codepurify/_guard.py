@@ -440,14 +440,17 @@ class Guard:
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self._make, self._arguments, self._core.calibration)
 
-    def _judge(self, data: Data, evidence: bool, errors: str, progress: bool | None) -> list[Outcome]:
-        if errors not in _ERRORS:
-            raise UsageError(f"errors={errors!r}: known are {' and '.join(_ERRORS)}")
+    def _outcomes(self, data: Data, evidence: bool, progress: bool | None) -> list[Outcome]:
         with bar(len(data.rows), progress) as tell:
             judged = self._core.screen(data.rows, evidence, tell)
         predict = self._arguments.get("predict")
         revise = predict.with_coverage if isinstance(predict, Classifier) else None
-        outcomes = [outcome_of(sides, revise) for sides in data.in_order(judged)]
+        return [outcome_of(sides, revise) for sides in data.in_order(judged)]
+
+    def _judge(self, data: Data, evidence: bool, errors: str, progress: bool | None) -> list[Outcome]:
+        if errors not in _ERRORS:
+            raise UsageError(f"errors={errors!r}: known are {' and '.join(_ERRORS)}")
+        outcomes = self._outcomes(data, evidence, progress)
         failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         if failures and (errors == "raise" or len(failures) == len(outcomes)):
             raise failures[0]

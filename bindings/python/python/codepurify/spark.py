@@ -22,7 +22,8 @@ except ImportError as error:
 from ._engines import Source, factory, judged, made
 from ._errors import InputError
 from ._frames import _NUMBERS, _TRIGGER, _stem
-from ._guard import Guard, _columns
+from ._guard import Guard
+from ._outcomes import columns_of
 
 __all__ = ["scan"]
 
@@ -94,7 +95,7 @@ def _guard(pickled: bytes) -> Guard:
 
 def _with_added(schema: StructType, sides: int) -> StructType:
     fields = {field.name: field for field in schema}
-    for name in _columns([], sides):
+    for name in columns_of([], sides):
         fields[name] = StructField(name, _type(name))
     return StructType(list(fields.values()))
 
