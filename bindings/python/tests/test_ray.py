@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,20 +50,23 @@ def rows_of(dataset: Any) -> list[dict[str, Any]]:
     return sorted(dataset.take_all(), key=lambda row: row["id"])
 
 
-def marking(folder: Path, fatal: str | None = None) -> codepurify.Guard:
-    """Return a guard that notes its processes, one of which kills itself when it first meets a text."""
+def marking(folder: Path, fatal: str) -> codepurify.Guard:
+    """Return a guard that works in two processes, one of which kills itself when it first meets a text."""
 
     def predict(texts: list[str]) -> list[list[float]]:
-        (folder / f"{os.getpid()}.pid").touch()
-        if fatal is not None and any(fatal in text for text in texts) and not (folder / "killed").exists():
+        if (folder / "started").exists():
+            (folder / f"{os.getpid()}.pid").touch()
+            deadline = time.monotonic() + 30
+            while len(list(folder.glob("*.pid"))) < 2 and time.monotonic() < deadline:
+                time.sleep(0.02)
+        if any(fatal in text for text in texts) and not (folder / "killed").exists():
             (folder / "killed").write_text(str(os.getpid()))
             os.kill(os.getpid(), signal.SIGKILL)
         return classify(texts)
 
     guard = codepurify.Guard.from_callable(predict, labels=["harmless", "harmful"])
     guard.calibrate([function(number) for number in range(200, 240)])
-    for mark in folder.iterdir():
-        mark.unlink()
+    (folder / "started").touch()
     return guard
 
 
@@ -84,13 +88,14 @@ def test_both_actors_work_and_a_killed_one_costs_nothing(cluster: None, files: P
     rows = rows_of(engine.scan_dataset(dataset, guard, column="source", actors=2, batch_size=FILE))
     processes = {int(mark.stem) for mark in tmp_path.glob("*.pid")}
     assert int((tmp_path / "killed").read_text()) in processes and os.getpid() not in processes
-    assert len(processes) == 3
+    assert len(processes) >= 2
     assert_judged_as_by(guard, rows)
 
 
 def test_class_judges_arrow_tables(own: codepurify.Guard) -> None:
     broken = pa.array([function(1, trigger=True).encode(), b"\xff", None]).cast(pa.string(), safe=False)
-    for judge in (engine.GuardUDF(own), codepurify.ray.GuardUDF(lambda: own)):
+    for source in (own, pickle.dumps(own), lambda: own):
+        judge = engine.GuardUDF(source)
         table = judge(pa.table({"func": pa.Array.from_buffers(pa.string(), 3, broken.buffers())}))
         assert table.column_names == ["func", *ADDED]
         assert table.column("verdict").to_pylist() == ["poisoned", None, None]
