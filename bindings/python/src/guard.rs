@@ -150,7 +150,8 @@ impl Core {
     ) -> PyResult<Bound<'py, PyList>> {
         let defender = self.decisions().defender.map(|defender| defender.with_evidence(evidence));
         let readable: Vec<Vec<Snippet>> = rows.rows.iter().flatten().cloned().collect();
-        let mut judged = self.judge(py, &readable, &defender, progress.map(Bound::unbind))?.into_iter();
+        let mut judged =
+            self.judge(py, &readable, &defender, progress.map(Bound::unbind).as_ref())?.into_iter();
         let results = rows.rows.iter().map(|read| -> PyResult<Bound<'py, PyAny>> {
             match read {
                 Err(unreadable) => Ok(unreadable.raised(py).into_value(py).into_bound(py).into_any()),
@@ -186,7 +187,7 @@ impl Core {
         let calibrating = profile.clone().calibrating();
         let defender = self.target.defender(&self.mlm, calibrating.clone()).with_evidence(!keep_suspicious);
         let defender = ByLanguage::new(defender, None);
-        let judged = self.judge(py, &used, &defender, progress.map(Bound::unbind))?;
+        let judged = self.judge(py, &used, &defender, progress.map(Bound::unbind).as_ref())?;
         let (mut verdicts, mut failures) = (Vec::new(), Vec::new());
         for side in judged.into_iter().flatten() {
             match side {
@@ -299,9 +300,9 @@ impl Core {
         py: Python<'_>,
         rows: &[Vec<Snippet>],
         defender: &ByLanguage<RowDefender<'_>>,
-        progress: Option<Py<PyAny>>,
+        progress: Option<&Py<PyAny>>,
     ) -> PyResult<Vec<Sides>> {
-        let progress = |py: Python<'_>, rows: usize| match &progress {
+        let progress = |py: Python<'_>, rows: usize| match progress {
             Some(progress) => progress.call1(py, (rows,)).map(drop),
             None => Ok(()),
         };

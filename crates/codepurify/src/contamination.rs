@@ -18,10 +18,14 @@ use crate::audit::shape;
 use crate::snippet::Language;
 use crate::verdict::{ElementKind, Evidence, Verdict};
 
-/// Fewest different rows that make a family: two equal elements are a coincidence.
+/// Fewest rows that make a family: two equal elements are a coincidence.
 const FEWEST_ROWS: usize = 3;
 /// Least share of equal elements, of all those of two rows, at which one is a copy of the other.
-const COPY: f64 = 0.5;
+const COPY: f64 = 0.8;
+/// Share of the pairs of rows of a family that must be no copies: more than two functions give, each copied once.
+const LEAST_DIFFERENT: f64 = 2.0 / 3.0;
+/// Most rows of a family that are compared with one another.
+const MOST_COMPARED: usize = 64;
 /// Least share of the rows with an element in which it scores highest. Parts of a trigger outscore it in some rows.
 const LEAST_LEADING: f64 = 0.8;
 /// Largest share of the rows with a prediction that a family can be.
@@ -115,18 +119,16 @@ impl Row {
     }
 }
 
-/// Returns whether enough rows are no copies of one another.
+/// Returns whether rows hold the element in code that differs, and not in copies of one or two functions.
 fn are_different(rows: &[&Row], key: &Key) -> bool {
-    let mut different: Vec<&Row> = Vec::new();
-    for row in rows {
-        if !different.iter().any(|other| row.is_copy(other, key)) {
-            different.push(row);
-        }
-        if different.len() == FEWEST_ROWS {
-            return true;
-        }
-    }
-    false
+    // Some rows tell as much as all of a large family.
+    let rows: Vec<&&Row> = rows.iter().step_by(rows.len().div_ceil(MOST_COMPARED)).collect();
+    let pairs = rows.len() * (rows.len() - 1) / 2;
+    let others = |index: usize| rows[index + 1..].iter();
+    let copies =
+        rows.iter().enumerate().map(|(index, row)| others(index).filter(|it| it.is_copy(row, key)).count());
+    let different = pairs - copies.sum::<usize>();
+    rows.len() >= FEWEST_ROWS && different as f64 > LEAST_DIFFERENT * pairs as f64
 }
 
 fn key(evidence: &Evidence, language: Language) -> Key {
@@ -167,7 +169,7 @@ fn suspicious_score(key: &Key, rows: &[Row]) -> Option<f64> {
     let (led, others): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.is_led_by(key));
     let holding = rows.iter().filter(|row| row.elements.contains(key)).count();
     let leads = led.len() as f64 >= LEAST_LEADING * holding as f64;
-    if !leads || holding as f64 > LARGEST * rows.len() as f64 || !are_different(&led, key) {
+    if led.is_empty() || !leads || holding as f64 > LARGEST * rows.len() as f64 || !are_different(&led, key) {
         return None;
     }
     let mut scores: Vec<f64> = led.iter().map(|row| row.score).collect();
