@@ -15,7 +15,7 @@ use crate::errors;
 /// Time between two looks for signals and progress.
 const LOOKS: Duration = Duration::from_millis(50);
 
-/// What work on a pool and the thread that waits for it tell each other.
+/// Messages between work on a pool and the thread that waits for it.
 #[derive(Default)]
 pub(crate) struct Watch {
     /// Set when the user interrupts: the work should end soon then.

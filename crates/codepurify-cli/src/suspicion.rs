@@ -1,4 +1,4 @@
-//! What is said about rows that seem to hold triggers.
+//! Messages about rows that seem to hold triggers.
 
 use codepurify::contamination::Family;
 use codepurify_report::text::visible;

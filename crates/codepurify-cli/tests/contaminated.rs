@@ -56,7 +56,7 @@ fn calibrate_leaves_suspicious_rows_out_and_names_them() {
 }
 
 #[test]
-fn dataset_calibrates_on_itself_where_the_model_has_no_calibration() {
+fn dataset_without_a_calibration_calibrates_on_itself() {
     let place = place();
     let dataset = ["dataset", "rows.jsonl", "--lang", "c", "--model", "model", "-o", "out.jsonl"];
     let run = place.run(&dataset);

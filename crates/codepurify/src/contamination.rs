@@ -1,12 +1,12 @@
 //! Rows of a calibration set that seem to hold triggers themselves.
 //!
-//! The limit that is learned from rows with a trigger lies above the scores of triggered code, and nothing is found.
-//! Such rows give themselves away together: the same element, or elements of one shape, score highest in each of
-//! them, and their scores lie above those of nearly all other rows with the same prediction. An element that clean
-//! code repeats scores highest in a few of the rows that hold it, copies of one function are no evidence, and what
-//! leads most rows with a prediction is what the victim goes by.
+//! A limit that is learned from rows with a trigger is above the scores of triggered code, so nothing is found. Such
+//! rows can be told together: the same element, or elements of one shape, score highest in each of them, and these
+//! scores exceed those of nearly all other rows with the same prediction. An element that clean code repeats scores
+//! highest in a few of the rows that hold it. Copies of one function are no evidence, and an element that leads most
+//! rows with a prediction is what the victim decides by.
 //!
-//! What is promised without these rows: if the left-out share of the rows with a prediction is `ε`
+//! The promise without these rows: if the left-out share of the rows with a prediction is `ε`
 //! ([`Family::share`]) and all of them were clean, at most `α + ε` of clean code with that prediction is flagged.
 //! Triggered rows that stay raise the limit, so they never add false alarms; triggered code is still found while
 //! they are fewer than `α` of the rows with their prediction.
@@ -38,7 +38,7 @@ const LEAST_BELOW: f64 = 0.9;
 pub struct Family {
     /// The prediction; `None` for a generated text.
     pub label: Option<usize>,
-    /// What the element is.
+    /// Kind of the element.
     pub kind: ElementKind,
     /// The name, or a statement with each name as `x`, each number as `0` and each string empty.
     pub shape: String,
@@ -48,7 +48,7 @@ pub struct Family {
     pub share: f64,
 }
 
-/// What elements of one family share.
+/// Kind and shape, which elements of one family share.
 type Key = (ElementKind, String);
 
 /// Returns the verdicts without those of suspicious rows, and the families that these make. The verdicts need their
@@ -143,7 +143,7 @@ fn key(evidence: &Evidence, language: Language) -> Key {
 fn families_of(label: Option<usize>, mut rows: Vec<Row>) -> Vec<Family> {
     let all = rows.len() as f64;
     let mut families = Vec::new();
-    // Without the rows of a family, the next one may stand out.
+    // The rows of one family can hide the next one.
     while let Some(key) = strongest_family(&rows) {
         // Where a part of the trigger scores highest, the row holds the trigger all the same.
         let (family, others): (Vec<Row>, Vec<Row>) =
