@@ -11,7 +11,7 @@ use codepurify_models::Precision;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::callable::Callable;
+use crate::callable::{Callable, Calls, GeneratorCallable};
 use crate::errors;
 use crate::loading::{Deciding, Models, Names, Target, masked_lm};
 use crate::pool::{NO_PROGRESS, Pool, PooledMaskedLm, Watch};
@@ -25,8 +25,8 @@ const BATCHES: usize = 16;
 pub(crate) struct Core {
     target: Target,
     mlm: Arc<dyn MaskedLm>,
-    /// The victim, if it is a function.
-    callable: Option<Arc<Callable>>,
+    /// The victim, if it is made of functions.
+    callable: Option<Functions>,
     batch: usize,
     /// Without a calibration.
     profile: Profile,
@@ -39,6 +39,21 @@ pub(crate) struct Core {
 type Count = (Option<usize>, usize);
 /// Prediction, shape of the element, number of snippets, and their share of those with this prediction.
 type LeftOut = (Option<usize>, String, usize, f64);
+
+/// A victim that is made of functions.
+enum Functions {
+    Classifier(Arc<Callable>),
+    Generator(Arc<GeneratorCallable>),
+}
+
+impl Functions {
+    fn calls(&self) -> &Calls {
+        match self {
+            Self::Classifier(callable) => &callable.calls,
+            Self::Generator(callable) => &callable.calls,
+        }
+    }
+}
 
 /// How rows are decided about.
 #[derive(Clone)]
@@ -90,23 +105,39 @@ impl Core {
         alpha: f64,
         threads: Option<usize>,
     ) -> PyResult<Self> {
-        let pool = Arc::new(Pool::new(threads));
-        let deciding = Deciding { profile, alpha };
-        let profile = deciding.profile(None).map_err(|error| errors::command(py, &error))?;
-        let mlm = pool.run(py, NO_PROGRESS, |_| masked_lm(mlm, Precision::F32))?;
-        let mlm = mlm.map_err(|error| errors::command(py, &error))?;
         let card = VictimCard { name, task: Task::Classification, sha256: String::new(), labels };
-        let callable = Arc::new(Callable::new(predict, card, window, batch_size));
+        let callable = Arc::new(Callable::new(predict, card, window, Calls::new(batch_size)));
         let target = if pairs {
             Target::Pair(Arc::clone(&callable) as _)
         } else {
             Target::Classifier(Arc::clone(&callable) as _)
         };
-        // The function is called on the thread of the caller, and only the other model on the pool.
-        let mlm: Arc<dyn MaskedLm> = Arc::new(PooledMaskedLm::new(mlm, Arc::clone(&pool)));
-        let calibrated = profile.clone();
-        let models = Models { target, mlm, profile, calibrated, own: None, is_bundled: false };
-        Ok(Self::new(models, Some(callable), BATCHES * batch_size, deciding, pool))
+        let deciding = Deciding { profile, alpha };
+        Self::of_functions(py, target, Functions::Classifier(callable), batch_size, mlm, deciding, threads)
+    }
+
+    /// Guards two functions: `codepurify._callable.Generate` and `Score`.
+    #[staticmethod]
+    #[allow(clippy::too_many_arguments, reason = "called from one place, by name")]
+    #[pyo3(signature = (*, generate, score, name, window, batch_size, mlm, profile, alpha, threads))]
+    fn from_generator(
+        py: Python<'_>,
+        generate: Py<PyAny>,
+        score: Py<PyAny>,
+        name: String,
+        window: Option<usize>,
+        batch_size: usize,
+        mlm: Option<PathBuf>,
+        profile: String,
+        alpha: f64,
+        threads: Option<usize>,
+    ) -> PyResult<Self> {
+        let card = VictimCard { name, task: Task::Repair, sha256: String::new(), labels: Vec::new() };
+        let calls = Calls::new(batch_size);
+        let callable = Arc::new(GeneratorCallable::new(generate, score, card, window, calls));
+        let target = Target::Generator(Arc::clone(&callable) as _);
+        let deciding = Deciding { profile, alpha };
+        Self::of_functions(py, target, Functions::Generator(callable), batch_size, mlm, deciding, threads)
     }
 
     /// Name of the victim.
@@ -239,7 +270,7 @@ impl Core {
 impl Core {
     fn new(
         models: Models,
-        callable: Option<Arc<Callable>>,
+        callable: Option<Functions>,
         batch: usize,
         deciding: Deciding,
         pool: Arc<Pool>,
@@ -249,6 +280,26 @@ impl Core {
         let defender = ByLanguage::new(target.defender(&mlm, calibrated), elsewhere);
         let decisions = RwLock::new(Decisions { calibration: own, defender });
         Self { target, mlm, callable, batch, profile, deciding, pool, decisions }
+    }
+
+    /// Guards functions. They are called on the thread of the caller, and only the other model on the pool.
+    fn of_functions(
+        py: Python<'_>,
+        target: Target,
+        functions: Functions,
+        batch_size: usize,
+        mlm: Option<PathBuf>,
+        deciding: Deciding,
+        threads: Option<usize>,
+    ) -> PyResult<Self> {
+        let pool = Arc::new(Pool::new(threads));
+        let profile = deciding.profile(None).map_err(|error| errors::command(py, &error))?;
+        let mlm = pool.run(py, NO_PROGRESS, |_| masked_lm(mlm, Precision::F32))?;
+        let mlm = mlm.map_err(|error| errors::command(py, &error))?;
+        let mlm: Arc<dyn MaskedLm> = Arc::new(PooledMaskedLm::new(mlm, Arc::clone(&pool)));
+        let calibrated = profile.clone();
+        let models = Models { target, mlm, profile, calibrated, own: None, is_bundled: false };
+        Ok(Self::new(models, Some(functions), BATCHES * batch_size, deciding, pool))
     }
 
     fn card(&self) -> &VictimCard {
@@ -318,7 +369,7 @@ impl Core {
         let mut judged = Vec::with_capacity(rows.len());
         for chunk in rows.chunks(size) {
             judged.extend(py.detach(|| defender.judge(chunk, RowDefender::screen)));
-            if let Some(fatal) = callable.take_fatal() {
+            if let Some(fatal) = callable.calls().take_fatal() {
                 return Err(fatal);
             }
             py.check_signals()?;

@@ -82,6 +82,16 @@ fn dataset_without_a_calibration_calibrates_on_itself() {
 }
 
 #[test]
+fn dataset_from_a_stream_keeps_the_built_in_limit() {
+    let place = place();
+    let mut command = place.command(&["dataset", "-", "--lang", "c", "--model", "model", "-o", "out.jsonl"]);
+    command.pipe_stdin(place.path("rows.jsonl")).unwrap();
+    let run = common::Run::of(&mut command);
+    assert!(run.err.contains("a stream is read once; the built-in limit holds"), "{}", run.err);
+    assert!(place.read("out.report.jsonl").contains("\"p_values\":[null]"));
+}
+
+#[test]
 fn dataset_with_too_few_rows_keeps_the_built_in_limit() {
     let place = place();
     let few: String = place.read("rows.jsonl").lines().take(12).map(|line| format!("{line}\n")).collect();

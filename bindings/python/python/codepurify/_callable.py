@@ -29,8 +29,7 @@ class Predict:
     """
 
     def __init__(self, predict: Callable[[list[Any]], Any], classes: int | None, output: str) -> None:
-        if not callable(predict):
-            raise UsageError(f"predict must be callable, not {type(predict).__name__}")
+        _check_callable("predict", predict)
         if output not in _OUTPUTS:
             raise UsageError(f"output={output!r}: known are {', '.join(_OUTPUTS)}")
         self._predict = predict
@@ -64,17 +63,56 @@ class Predict:
                 raise OutputError(f"row {number} of the function's result holds {value}")
 
 
+class Generate:
+    """Calls ``generate`` and returns a text for each input."""
+
+    def __init__(self, generate: Callable[[list[str]], Any]) -> None:
+        _check_callable("generate", generate)
+        self._generate = generate
+
+    def __call__(self, inputs: list[str]) -> list[str]:
+        texts = _as_list(self._generate(inputs), len(inputs), "text")
+        for number, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise OutputError(f"output {number} of the function is a {type(text).__name__}, not a text")
+        return texts
+
+
+class Score:
+    """Calls ``score`` and returns a mean log-likelihood for each pair of source and target."""
+
+    def __init__(self, score: Callable[[list[tuple[str, str]]], Any]) -> None:
+        _check_callable("score", score)
+        self._score = score
+
+    def __call__(self, inputs: list[tuple[str, str]]) -> list[float]:
+        scores = [row[0] if len(row) == 1 else math.nan for row in _rows(self._score(inputs), len(inputs))]
+        for number, score in enumerate(scores):
+            if not math.isfinite(score) or score > _ROUNDING:
+                raise OutputError(f"output {number} of the function is {score}, not a log-likelihood (at most 0)")
+        return scores
+
+
+def _check_callable(name: str, function: Any) -> None:
+    if not callable(function):
+        raise UsageError(f"{name} must be callable, not {type(function).__name__}")
+
+
+def _as_list(result: Any, count: int, what: str) -> list[Any]:
+    if isinstance(result, str | bytes | dict) or not hasattr(result, "__iter__"):
+        raise OutputError(f"the function returns {type(result).__name__}, not a list of {what}s")
+    values = list(result)
+    if len(values) != count:
+        raise OutputError(f"the function returns {len(values)} {what}s for {count} inputs")
+    return values
+
+
 def _rows(result: Any, count: int) -> list[list[float]]:
     """Return an array-like as lists of floats."""
     for move in ("detach", "cpu"):
         result = getattr(result, move, lambda same=result: same)()
     values = result.tolist() if hasattr(result, "tolist") else result
-    if isinstance(values, str | bytes | dict) or not hasattr(values, "__iter__"):
-        raise OutputError(f"the function returns {type(result).__name__}, not an array of numbers")
-    rows = list(values)
-    if len(rows) != count:
-        raise OutputError(f"the function returns {len(rows)} rows for {count} inputs")
-    return [_row(number, row) for number, row in enumerate(rows)]
+    return [_row(number, row) for number, row in enumerate(_as_list(values, count, "row"))]
 
 
 def _row(number: int, row: Any) -> list[float]:

@@ -49,6 +49,19 @@ class Core:
         alpha: float,
         threads: int | None,
     ) -> Core: ...
+    @staticmethod
+    def from_generator(
+        *,
+        generate: Callable[[list[str]], list[str]],
+        score: Callable[[list[tuple[str, str]]], list[float]],
+        name: str,
+        window: int | None,
+        batch_size: int,
+        mlm: str | None,
+        profile: str,
+        alpha: float,
+        threads: int | None,
+    ) -> Core: ...
     def screen(
         self, rows: Rows, evidence: bool, progress: Callable[[int], None] | None
     ) -> list[Exception | list[Exception | tuple[str, str]]]: ...

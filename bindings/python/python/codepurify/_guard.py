@@ -10,7 +10,14 @@ from typing import Any
 from ._core import Core
 from ._data import Data, read
 from ._errors import ModelRuntimeError, RowsFailedWarning, SuspiciousRowsWarning, UsageError
-from ._making import absolute, checked_threads, core_of_callable, core_of_pretrained
+from ._making import (
+    absolute,
+    checked_batch,
+    checked_threads,
+    core_of_callable,
+    core_of_generator,
+    core_of_pretrained,
+)
 from ._outcomes import Outcome, columns_of, flat, outcome_of, purified_files, purified_text, shaped, suspect_of
 from ._progress import bar
 from ._transformers import Classifier, classifier, labels_of, model_error
@@ -22,7 +29,7 @@ _ERRORS = ("keep", "raise")
 class Guard:
     """Guards a model of code: finds backdoor triggers in its inputs and removes them.
 
-    Make one with :meth:`from_pretrained`, :meth:`wrap` or :meth:`from_callable`.
+    Make one with :meth:`from_pretrained`, :meth:`wrap`, :meth:`from_callable` or :meth:`from_generator`.
 
     Methods that take code (``x``) accept a text, a path (``pathlib.Path``, a file or folder of source files, of which
     every function is judged), a list of texts or paths, a dict of columns, a pandas or polars ``DataFrame``, a
@@ -146,8 +153,6 @@ class Guard:
         mlm, profile, alpha, threads
             As for :meth:`from_pretrained`.
         """
-        if batch_size < 1:
-            raise UsageError(f"batch_size={batch_size}: at least 1 is needed")
         if isinstance(labels, str):
             raise UsageError("labels= is a list of names, not one text")
         arguments = dict(
@@ -158,13 +163,57 @@ class Guard:
             labels=list(labels),
             pairs=pairs,
             window=window,
-            batch_size=batch_size,
+            batch_size=checked_batch(batch_size),
             mlm=absolute(mlm),
             profile=profile,
             alpha=alpha,
             threads=checked_threads(threads),
         )
         return cls(core_of_callable, arguments)
+
+    @classmethod
+    def from_generator(
+        cls,
+        generate: Callable[[list[str]], Any],
+        score: Callable[[list[tuple[str, str]]], Any],
+        window: int | None = None,
+        batch_size: int = 64,
+        *,
+        timeout: float | None = None,
+        name: str = "callable",
+        mlm: str | os.PathLike[str] | None = None,
+        profile: str = "transplant",
+        alpha: float = 0.05,
+        threads: int | None = None,
+    ) -> Guard:
+        """Guard any model that rewrites code, such as program repair.
+
+        Parameters
+        ----------
+        generate : callable
+            Takes a list of texts and returns a list with the text that the model generates for each. It must be
+            deterministic (greedy or beam search).
+        score : callable
+            Takes a list of tuples (source, target) and returns, for each, the mean log-likelihood of the target's
+            tokens given the source, in nats, at most 0.
+        window, batch_size, timeout, name
+            As for :meth:`from_callable`.
+        mlm, profile, alpha, threads
+            As for :meth:`from_pretrained`.
+        """
+        arguments = dict(
+            generate=generate,
+            score=score,
+            timeout=timeout,
+            name=name,
+            window=window,
+            batch_size=checked_batch(batch_size),
+            mlm=absolute(mlm),
+            profile=profile,
+            alpha=alpha,
+            threads=checked_threads(threads),
+        )
+        return cls(core_of_generator, arguments)
 
     @classmethod
     def wrap(

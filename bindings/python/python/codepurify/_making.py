@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ._callable import Predict
+from ._callable import Generate, Predict, Score
 from ._core import Core
 from ._errors import UsageError
 from ._timeout import Timed
@@ -24,6 +24,18 @@ def core_of_callable(
     return Core.from_callable(predict=checked, **arguments)
 
 
+def core_of_generator(
+    *,
+    generate: Callable[[list[str]], Any],
+    score: Callable[[list[tuple[str, str]]], Any],
+    timeout: float | None,
+    **arguments: Any,
+) -> Core:
+    if timeout is not None:
+        generate, score = Timed(generate, timeout), Timed(score, timeout)
+    return Core.from_generator(generate=Generate(generate), score=Score(score), **arguments)
+
+
 def absolute(path: str | os.PathLike[str] | None) -> str | None:
     """Return a path that means the same in another process, or a hub id as it is."""
     if path is None:
@@ -36,3 +48,9 @@ def checked_threads(threads: int | None) -> int | None:
     if threads is not None and threads < 1:
         raise UsageError(f"threads={threads}: at least 1 is needed")
     return threads
+
+
+def checked_batch(batch_size: int) -> int:
+    if batch_size < 1:
+        raise UsageError(f"batch_size={batch_size}: at least 1 is needed")
+    return batch_size

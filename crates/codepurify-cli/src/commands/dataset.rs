@@ -15,7 +15,7 @@ use crate::exit::{Exit, FailOn};
 use crate::inputs;
 use crate::judge::Judge;
 use crate::output::{self, ColorMode};
-use crate::rows::{CodeRow, CodeRows};
+use crate::rows::{CodeRow, CodeRows, FieldArgs};
 use crate::screening::{Guard, Purpose};
 use crate::settings::Settings;
 
@@ -60,14 +60,7 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     let guard = Guard::load(&settings, Purpose::Purify)?;
     inputs::reject_repeats(std::iter::once(&*args.path).chain(settings.other_inputs()))?;
     let mut rows = args.fields.rows(&args.path, &guard, &settings)?;
-    let SelfCalibrated { guard, families } = match rows.reader().progress() {
-        // A file is read twice; a stream cannot be.
-        (_, Some(_)) if guard.can_calibrate() => {
-            let again = args.fields.again(&rows, &settings)?;
-            SelfCalibrated::new(guard, again, &settings)?
-        }
-        _ => SelfCalibrated { guard, families: Vec::new() },
-    };
+    let SelfCalibrated { guard, families } = self_calibrated(guard, &rows, &args.fields, &settings)?;
     let policy = Policy { poisoned: args.poisoned, inconclusive: args.inconclusive };
     let manifest = Manifest::new(&rows, &guard, &settings, policy)?;
     let mut ledger = Ledger::open(&paths, &manifest, rows.reader(), args.resume)?;
@@ -83,6 +76,24 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     clean_all(&cleaner, &mut rows, &mut ledger)?;
     output::note(&ledger.summary.text());
     Ok(exit(&ledger.summary, &settings))
+}
+
+/// Calibrates a guard that has no calibration on the rows themselves. A file is read twice for that.
+fn self_calibrated(
+    guard: Guard,
+    rows: &CodeRows,
+    fields: &FieldArgs,
+    settings: &Settings,
+) -> Result<SelfCalibrated, CliError> {
+    let is_stream = rows.reader().progress().1.is_none();
+    if !guard.can_calibrate() || is_stream {
+        if guard.can_calibrate() {
+            output::note("not calibrated on the data set: a stream is read once; the built-in limit holds");
+        }
+        return Ok(SelfCalibrated { guard, families: Vec::new() });
+    }
+    let again = fields.again(rows, settings)?;
+    SelfCalibrated::new(guard, again, settings)
 }
 
 /// How a run with this account ended, by the rules of all commands.
