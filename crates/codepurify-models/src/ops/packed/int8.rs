@@ -128,7 +128,7 @@ impl Scales<'_> {
     }
 }
 
-/// Meaning of the integers of a row: each is `zero` plus a multiple of `scale`.
+/// Meaning of the integers of a row: each one means its difference from `zero`, times `scale`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin {
     /// Integer that means 0.
