@@ -37,8 +37,8 @@ impl Agreement {
     /// Decides what the model does.
     ///
     /// # Errors
-    /// [`LoadError::Disagreement`] if a statement does not fit, [`LoadError::Ambiguous`] if a necessary one is
-    /// missing.
+    /// [`LoadError::Disagreement`] if a statement does not fit, [`LoadError::Ambiguous`] if a necessary one
+    /// is missing.
     pub(crate) fn of(facts: &Facts<'_>) -> Result<Self, LoadError> {
         facts.check_preset()?;
         facts.check_answers()?;

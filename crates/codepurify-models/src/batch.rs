@@ -36,7 +36,8 @@ pub(crate) fn micro_batch_tokens(words: &Tensor) -> usize {
 pub struct Rows {
     /// Where each row starts, and the number of all tokens.
     starts: Vec<usize>,
-    /// Term that is added to the scores of each token as a key: 0 or [`f32::MIN`]. None where no token is hidden.
+    /// Term that is added to the scores of each token as a key: 0 or [`f32::MIN`]. None where no token is
+    /// hidden.
     mask: Option<Vec<f32>>,
 }
 
@@ -175,8 +176,9 @@ impl RaggedBatch {
         &self.rows
     }
 
-    /// Pads the rows of `hidden`, `[tokens, hidden]`, to equal lengths: `[rows · longest, hidden]`. Also returns the
-    /// additive mask of visible tokens, `[rows, longest]`: 0 or [`f32::MIN`]. The padding has arbitrary values.
+    /// Pads the rows of `hidden`, `[tokens, hidden]`, to equal lengths: `[rows · longest, hidden]`. Also
+    /// returns the additive mask of visible tokens, `[rows, longest]`: 0 or [`f32::MIN`]. The padding has
+    /// arbitrary values.
     pub(crate) fn padded(&self, hidden: &Tensor) -> Result<(Tensor, Tensor)> {
         let (count, longest) = (self.rows.count(), self.rows.longest());
         let (mut places, mut mask) = (Vec::new(), Vec::new());

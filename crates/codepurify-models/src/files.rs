@@ -69,9 +69,9 @@ impl ModelFiles {
         Self::read_with_base(dir, None)
     }
 
-    /// Finds the files of a model directory, or of a weights file. Files that are missing in that directory, or
-    /// next to that file, come from `base`: training scripts save a bare state dict and leave configuration and
-    /// tokenizer with the model that they started from.
+    /// Finds the files of a model directory, or of a weights file. Files that are missing in that directory,
+    /// or next to that file, come from `base`: training scripts save a bare state dict and leave
+    /// configuration and tokenizer with the model that they started from.
     ///
     /// # Errors
     /// [`LoadError::MissingFile`] or [`LoadError::Read`].
@@ -153,8 +153,8 @@ impl ModelFiles {
         self
     }
 
-    /// Sets the precision that the model is loaded in; `f32` by default. The calibration stays: verdicts differ
-    /// too little to calibrate again (see docs/performance.md).
+    /// Sets the precision that the model is loaded in; `f32` by default. The calibration stays: verdicts
+    /// differ too little to calibrate again (see docs/performance.md).
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
@@ -181,9 +181,9 @@ impl ModelFiles {
         &self.name
     }
 
-    /// Returns the SHA-256, in hexadecimal, of all that the model's answers depend on: weights and their precision,
-    /// whether a GPU rounds the sums, configuration, tokenizer and `codepurify.json`. Name and calibration are no
-    /// part of it.
+    /// Returns the SHA-256, in hexadecimal, of all that the model's answers depend on: weights and their
+    /// precision, whether a GPU rounds the sums, configuration, tokenizer and `codepurify.json`. Name and
+    /// calibration are no part of it.
     ///
     /// # Errors
     /// [`LoadError`] if the weights cannot be read.

@@ -1,4 +1,4 @@
-//! Tensor names without what training frameworks and older versions put into them.
+//! Tensor names without the prefixes that training frameworks add, and without names of older versions.
 
 use codepurify_checkpoint::StateDict;
 
@@ -11,8 +11,8 @@ const PARTS: [&str; 7] = ["roberta", "encoder", "decoder", "classifier", "embedd
 /// The field of Lightning modules and other owners; losses and metrics may be fields next to it.
 const MODEL: &str = "model";
 
-/// Renames the tensors to the names that the model itself gives them. Where two tensors would get the same name,
-/// they keep the longer ones.
+/// Renames the tensors to the names that the model itself gives them. Where two tensors would get the same
+/// name, they keep the longer ones.
 pub(crate) fn plain(state: StateDict) -> StateDict {
     let mut state = state.renamed(without_wrappers);
     while let Some(owner) = owner(&state) {

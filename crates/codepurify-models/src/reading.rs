@@ -8,8 +8,8 @@ use crate::files::ModelFiles;
 use crate::sidecar::Sidecar;
 use crate::tokenizer::CodeTokenizer;
 
-/// Longest input, special tokens included, of an architecture without position embeddings, where the sidecar sets
-/// no other: the length that CodeT5 was trained on.
+/// Longest input, special tokens included, of an architecture without position embeddings, where the sidecar
+/// sets no other: the length that CodeT5 was trained on.
 const LENGTH_WITHOUT_POSITIONS: usize = 512;
 
 /// The text side of a model.

@@ -108,8 +108,8 @@ fn every_classifier_can_be_rounded() {
     assert_eq!(model(&golden("tiny-classifier")).name(), "tiny-classifier");
 }
 
-/// Outputs of a GPU differ in the last bits, so a cache must not confuse them with those of the processor. All
-/// GPUs count as equal.
+/// Outputs of a GPU differ in the last bits, so a cache must not confuse them with those of the processor.
+/// All GPUs count as equal.
 #[test]
 fn the_fingerprint_knows_how_answers_are_rounded() {
     let files = || ModelFiles::read(&bundled("codepurify-mlm-mini")).unwrap();

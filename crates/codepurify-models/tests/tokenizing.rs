@@ -92,7 +92,8 @@ fn spans_hold_every_visible_byte_once() {
     }
 }
 
-/// Each token of a character of several tokens has the span of the whole character, so no span cuts a character.
+/// Each token of a character of several tokens has the span of the whole character, so no span cuts a
+/// character.
 #[test]
 fn parts_of_a_character_share_its_span() {
     let text = "a \u{1F980}\u{1F9DE} b";

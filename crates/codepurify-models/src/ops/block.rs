@@ -1,9 +1,9 @@
 //! A whole transformer block whose weights do not change any more, as one operation.
 //!
-//! As separate operations, the parts of a block write their results to memory that is cleared before and fetched
-//! after. Here a thread keeps one workspace for intermediate results from block to block. The feed-forward part
-//! processes so few tokens at a time that the widened vectors never leave the nearest caches. No sum changes its
-//! order, so results are bitwise equal to those of the parts.
+//! As separate operations, the parts of a block write their results to memory that is cleared before and
+//! fetched after. Here a thread keeps one workspace for intermediate results from block to block. The
+//! feed-forward part processes so few tokens at a time that the widened vectors never leave the nearest
+//! caches. No sum changes its order, so results are bitwise equal to those of the parts.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -87,8 +87,8 @@ impl Block {
         x.apply_op1(Forward { block: self.clone(), rows: rows.clone(), firsts: false })
     }
 
-    /// Computes the result of [`Block::forward`] at the first position of every row only, `[rows, hidden]`, at less
-    /// than half of its cost: no other position goes through the feed-forward part.
+    /// Computes the result of [`Block::forward`] at the first position of every row only, `[rows, hidden]`,
+    /// at less than half of its cost: no other position goes through the feed-forward part.
     ///
     /// # Errors
     /// As [`Block::forward`], or if a row is empty, or the block was made without `seen`.
@@ -136,7 +136,8 @@ impl Block {
         self.behind(mixed, target)
     }
 
-    /// Computes the layers behind attention from its mixtures; `x` is the block's input at the same positions.
+    /// Computes the layers behind attention from its mixtures; `x` is the block's input at the same
+    /// positions.
     fn behind(&self, mixed: &[f32], mut x: Vec<f32>) -> Result<Vec<f32>> {
         let size = (BLOCK * self.hidden()).max(1);
         x.par_chunks_mut(size).zip(mixed.par_chunks(size)).try_for_each(|(x, mixed)| {

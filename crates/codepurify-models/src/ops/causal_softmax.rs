@@ -9,8 +9,8 @@ use super::{elements, fill_rows};
 
 /// `softmax(scale · scores)` over the keys that a query may see.
 ///
-/// `scores` is `[batch, heads, queries, keys]`. The queries are at the last positions of the keys: query i sees the
-/// keys up to `keys − queries + i`, itself included; the others get weight 0.
+/// `scores` is `[batch, heads, queries, keys]`. The queries are at the last positions of the keys: query i
+/// sees the keys up to `keys − queries + i`, itself included; the others get weight 0.
 ///
 /// # Errors
 /// If there are more queries than keys or the tensor is not contiguous `f32`.

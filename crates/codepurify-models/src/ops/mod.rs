@@ -150,8 +150,8 @@ pub(crate) mod finite_difference {
         }
     }
 
-    /// Asserts that two forms of an operation have the same values and, at every input, the same gradients of a
-    /// weighted sum of them.
+    /// Asserts that two forms of an operation have the same values and, at every input, the same gradients of
+    /// a weighted sum of them.
     pub(crate) fn same(
         inputs: &[Tensor],
         one: impl Fn(&[Tensor]) -> Result<Tensor>,

@@ -38,8 +38,8 @@ impl ClassificationHead {
         })
     }
 
-    /// Makes a head of one linear layer, as `DefectModel` of CodeT5's scripts puts it on a RoBERTa. Takes `weight` and
-    /// `bias` below the prefix of `weights`.
+    /// Makes a head of one linear layer, as `DefectModel` of CodeT5's scripts puts it on a RoBERTa. Takes
+    /// `weight` and `bias` below the prefix of `weights`.
     ///
     /// # Errors
     /// If a tensor is missing or of the wrong shape.

@@ -40,8 +40,8 @@ impl Layer {
         }
     }
 
-    /// Computes the result of [`Layer::forward`] at the first position of every row only, `[rows, hidden]`, at less
-    /// than half of its cost: no other position goes through the feed-forward part.
+    /// Computes the result of [`Layer::forward`] at the first position of every row only, `[rows, hidden]`,
+    /// at less than half of its cost: no other position goes through the feed-forward part.
     pub(super) fn firsts(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
         match self {
             Self::Parts(parts) => parts.feed(&parts.attention.firsts_onto(x, rows)?),

@@ -45,7 +45,8 @@ impl RobertaEncoder {
         })
     }
 
-    /// Prepares the encoder for use only: its weights are laid out for the kernels, and no gradient goes through them.
+    /// Prepares the encoder for use only: its weights are laid out for the kernels, and no gradient goes
+    /// through them.
     ///
     /// # Errors
     /// If the tensor runtime fails.

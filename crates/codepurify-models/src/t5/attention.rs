@@ -61,8 +61,8 @@ impl Heads {
         part.reshape((rows, length, self.count, self.width))?.transpose(1, 2)?.contiguous()
     }
 
-    /// Computes the attention of `query` to `seen`, `[rows · length, inner]`. `softmax` makes weights of the scores
-    /// `[rows, heads, queries, keys]`.
+    /// Computes the attention of `query` to `seen`, `[rows · length, inner]`. `softmax` makes weights of the
+    /// scores `[rows, heads, queries, keys]`.
     fn look(
         self,
         query: &Tensor,
@@ -135,8 +135,8 @@ impl SelfAttention {
         self.output.forward_onto(&mixed, x)
     }
 
-    /// Computes [`SelfAttention::forward_onto`] for the next positions of `rows` sequences. They see `past`, to which
-    /// their keys and values are added, and each other as far as `softmax` allows.
+    /// Computes [`SelfAttention::forward_onto`] for the next positions of `rows` sequences. They see `past`,
+    /// to which their keys and values are added, and each other as far as `softmax` allows.
     pub(super) fn step_onto(
         &self,
         x: &Tensor,
@@ -206,8 +206,8 @@ impl CrossAttention {
         Ok(KeysValues { keys: keys?, values: values? })
     }
 
-    /// Returns `x` plus the attention of its normed positions, equally many for each source, to the keys and values
-    /// `source`; `mask` is additive, `[sources, keys]`.
+    /// Returns `x` plus the attention of its normed positions, equally many for each source, to the keys and
+    /// values `source`; `mask` is additive, `[sources, keys]`.
     pub(super) fn step_onto(
         &self,
         x: &Tensor,

@@ -41,8 +41,8 @@ pub struct T5Config {
     /// True if the output layer is the word embeddings.
     #[serde(default = "yes")]
     pub tie_word_embeddings: bool,
-    /// True if hidden states are multiplied by `d_model^-0.5` before the output layer; if absent, they are where that
-    /// layer is tied.
+    /// True if hidden states are multiplied by `d_model^-0.5` before the output layer; if absent, they are
+    /// where that layer is tied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_decoder_outputs: Option<bool>,
     /// Scale of fresh weights.
@@ -134,7 +134,8 @@ impl T5Config {
         self.position_complaint().or_else(|| self.token_complaint()).or_else(|| self.number_complaint())
     }
 
-    /// Checks the buckets: half of them are on each side of the query, and half of those hold a single distance each.
+    /// Checks the buckets: half of them are on each side of the query, and half of those hold a single
+    /// distance each.
     fn position_complaint(&self) -> Option<String> {
         let (buckets, distance) = (self.relative_attention_num_buckets, self.relative_attention_max_distance);
         if buckets < 4 {

@@ -24,7 +24,8 @@ pub struct DecoderState {
     blocks: Vec<Seen>,
     /// Additive attention mask of the sources, `[sources, source length]`.
     source_mask: Tensor,
-    /// Number of sequences. Those of one source are adjacent and share its encoding; every source has equally many.
+    /// Number of sequences. Those of one source are adjacent and share its encoding; every source has equally
+    /// many.
     rows: usize,
 }
 

@@ -124,9 +124,9 @@ impl Tokens {
         Ok(Self { add_prefix_space: config.add_prefix_space, names, added, special })
     }
 
-    /// Adds the added tokens to the vocabulary. A token that the vocabulary already holds gets its new id: it is found
-    /// in a text first, so its old id never occurs. A token for single words is refused, as its old id would occur
-    /// within longer words.
+    /// Adds the added tokens to the vocabulary. A token that the vocabulary already holds gets its new id: it
+    /// is found in a text first, so its old id never occurs. A token for single words is refused, as its old
+    /// id would occur within longer words.
     pub(super) fn extend(&self, vocabulary: &mut Vocab) -> Result<()> {
         let mut ids: HashSet<u32> = vocabulary.values().copied().collect();
         for (&id, token) in &self.added {

@@ -60,8 +60,9 @@ impl Padding {
         }
     }
 
-    /// Returns the terms that are added to the scores of keys, `[rows, 1, 1, longest]`; none where all are visible.
-    /// Where a row has no key at all, its padding is visible instead: that is zeros, and so is the mixture.
+    /// Returns the terms that are added to the scores of keys, `[rows, 1, 1, longest]`; none where all are
+    /// visible. Where a row has no key at all, its padding is visible instead: that is zeros, and so is the
+    /// mixture.
     fn mask(&self, rows: &Rows, device: &Device) -> Result<Option<Tensor>> {
         if self.moves.is_none() && rows.mask(0..rows.tokens()).is_none() {
             return Ok(None);
@@ -79,7 +80,8 @@ impl Padding {
     }
 }
 
-/// Queries, keys and values of all heads, and the weights that the queries give; candle records nothing of it.
+/// Queries, keys and values of all heads, and the weights that the queries give; candle records nothing of
+/// it.
 struct Looked {
     scale: f64,
     keys: Tensor,

@@ -70,16 +70,16 @@ impl Bias<'_> {
 }
 
 impl<'a> Sides<'a> {
-    /// Attention of each row to itself. Query, key and value of every token are side by side, with `inner` columns
-    /// each.
+    /// Attention of each row to itself. Query, key and value of every token are side by side, with `inner`
+    /// columns each.
     pub(in crate::ops) fn within(of: Attention, inner: usize, projected: &'a [f32], rows: &'a Rows) -> Self {
         let part = |part: usize| Columns { elements: projected, stride: 3 * inner, first: part * inner };
         let (queries, keys, values) = (part(0), part(1), part(2));
         Self { of, inner, queries, keys, values, bias: None, rows, others: rows }
     }
 
-    /// Attention of each row to the row of the same number in `others`. Key and value of every token of `others` are
-    /// side by side.
+    /// Attention of each row to the row of the same number in `others`. Key and value of every token of
+    /// `others` are side by side.
     pub(in crate::ops) fn across(
         of: Attention,
         inner: usize,
@@ -131,8 +131,8 @@ impl Sides<'_> {
         Ok(())
     }
 
-    /// Computes the weights that a head's queries, counted from the start of their row, give to the tokens `seen`,
-    /// `[queries, seen]`.
+    /// Computes the weights that a head's queries, counted from the start of their row, give to the tokens
+    /// `seen`, `[queries, seen]`.
     fn weights_into(
         &self,
         row: usize,

@@ -26,8 +26,8 @@ pub struct Attention {
 }
 
 impl Attention {
-    /// Computes the attention of each row to itself, `[tokens, inner]`. `projected` is `[tokens, 3 · inner]`: query,
-    /// key and value of every token side by side.
+    /// Computes the attention of each row to itself, `[tokens, inner]`. `projected` is `[tokens, 3 · inner]`:
+    /// query, key and value of every token side by side.
     ///
     /// # Errors
     /// If the shapes do not fit or a tensor is not contiguous `f32`.
@@ -50,8 +50,9 @@ impl Attention {
         composed::within(self, projected, Some(bias), rows)
     }
 
-    /// Computes the attention of each row to the row of the same number in `others`, `[tokens, inner]`. `queries` is
-    /// `[tokens, inner]`, `seen` is `[tokens of the others, 2 · inner]`: their keys and values side by side.
+    /// Computes the attention of each row to the row of the same number in `others`, `[tokens, inner]`.
+    /// `queries` is `[tokens, inner]`, `seen` is `[tokens of the others, 2 · inner]`: their keys and values
+    /// side by side.
     ///
     /// # Errors
     /// As [`Attention::within`], or if there are more or fewer rows than others.

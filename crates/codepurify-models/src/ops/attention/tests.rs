@@ -23,7 +23,8 @@ fn by_parts(of: Attention, [q, k, v]: [&Tensor; 3], extra: &Tensor) -> Result<Te
     mixed.transpose(0, 1)?.contiguous()?.reshape((q.dim(1)?, ()))
 }
 
-/// Terms that are added to the scores of a row: its mask, the biases of distances, and −∞ ahead of a causal query.
+/// Terms that are added to the scores of a row: its mask, the biases of distances, and −∞ ahead of a causal
+/// query.
 fn extra(of: Attention, rows: &Rows, row: usize, bias: Option<&Tensor>) -> Tensor {
     let tokens = rows.range(row);
     let longest = rows.longest();

@@ -17,7 +17,8 @@ pub(super) struct Int8Weights {
     product: Product,
     /// Scale of the weights of each output: a weight is an integer times its scale.
     scales: Vec<f32>,
-    /// Sum of the weights of each output: the excess of an output for each unit that the inputs are shifted by.
+    /// Sum of the weights of each output: the excess of an output for each unit that the inputs are shifted
+    /// by.
     sums: Vec<i32>,
 }
 
@@ -108,8 +109,8 @@ impl Scales<'_> {
         self.bias.len()
     }
 
-    /// Converts `sums` of a row to outputs and writes them to `target`, or adds them to it; `first` is the number of
-    /// the first output. Inlined, so that it is compiled for the vectors of the caller.
+    /// Converts `sums` of a row to outputs and writes them to `target`, or adds them to it; `first` is the
+    /// number of the first output. Inlined, so that it is compiled for the vectors of the caller.
     #[expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide vectors")]
     #[inline(always)]
     pub(super) fn put(&self, sums: &[i32], origin: Origin, first: usize, target: &mut [f32]) {
@@ -228,8 +229,8 @@ fn round(row: &[f32], inverse: f32, zero: f32, rounded: &mut [u8]) {
     );
 }
 
-/// Returns the step between the 256 values that a row is rounded to, and which of them means 0. The step is NaN if
-/// the row holds a number that is not finite, so that no result of it looks like an answer.
+/// Returns the step between the 256 values that a row is rounded to, and which of them means 0. The step is
+/// NaN if the row holds a number that is not finite, so that no result of it looks like an answer.
 #[expect(clippy::cast_sign_loss, reason = "the lowest value is not positive, the step not negative")]
 fn scale_and_zero(row: &[f32]) -> (f32, u8) {
     let [lowest, highest, nothing] = Extremes(row).dispatch();

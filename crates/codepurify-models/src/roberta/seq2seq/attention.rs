@@ -76,8 +76,8 @@ impl Attention {
         ops::Attention { heads: self.heads, scale: self.scale(), causal }
     }
 
-    /// Computes the attention of `rows` sequences to themselves. `x` is `[rows · length, hidden]`. `past` holds the
-    /// earlier keys and values of each sequence; the new ones are added to it.
+    /// Computes the attention of `rows` sequences to themselves. `x` is `[rows · length, hidden]`. `past`
+    /// holds the earlier keys and values of each sequence; the new ones are added to it.
     pub(super) fn look_back(&self, x: &Tensor, rows: usize, past: &mut Option<KeysValues>) -> Result<Tensor> {
         let projected = self.projections.forward(x)?;
         let [queries, keys, values] = [0, 1, 2].map(|part| self.split(&projected, part, rows));
@@ -98,8 +98,8 @@ impl Attention {
         Ok(KeysValues { keys: self.split(&projected, 0, rows)?, values: self.split(&projected, 1, rows)? })
     }
 
-    /// Computes the attention to the memory of the sources. `mask` is additive, `[sources, keys]`; `x` holds equally
-    /// many positions for each source, one source after the other.
+    /// Computes the attention to the memory of the sources. `mask` is additive, `[sources, keys]`; `x` holds
+    /// equally many positions for each source, one source after the other.
     pub(super) fn look_up(&self, x: &Tensor, memory: &KeysValues, mask: &Tensor) -> Result<Tensor> {
         let queries = self.split(&self.part(0, 1)?.forward(x)?, 0, mask.dim(0)?)?;
         let scores = queries.matmul(&memory.keys.t()?)?;

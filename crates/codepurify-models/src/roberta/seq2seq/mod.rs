@@ -1,10 +1,10 @@
 //! CodeBERT for repair and summaries: a RoBERTa encoder with a PyTorch transformer decoder, one definition for
 //! inference and training.
 //!
-//! The model of the CodeXGLUE scripts (Lu et al. 2021): the decoder shares the encoder's embedding block, positions and
-//! layer norm included; its output goes through a dense layer with tanh to an output layer that is tied to the word
-//! embeddings and has no bias. Weights have no common prefix: `encoder.embeddings.*`, `encoder.encoder.layer.N.*`,
-//! `decoder.layers.K.*`, `dense.*`, `lm_head.weight`.
+//! The model of the CodeXGLUE scripts (Lu et al. 2021): the decoder shares the encoder's embedding block,
+//! positions and layer norm included; its output goes through a dense layer with tanh to an output layer that
+//! is tied to the word embeddings and has no bias. Weights have no common prefix: `encoder.embeddings.*`,
+//! `encoder.encoder.layer.N.*`, `decoder.layers.K.*`, `dense.*`, `lm_head.weight`.
 
 mod attention;
 mod layer;

@@ -6,7 +6,8 @@ use super::layer::LayerState;
 
 /// The encoded sources, keys and values of the targets' tokens, and the positions of the tokens to come.
 ///
-/// Adjacent sequences of one source (its beams) share its memory, as long as every source has equally many of them.
+/// Adjacent sequences of one source (its beams) share its memory, as long as every source has equally many of
+/// them.
 #[derive(Debug, Clone)]
 pub struct Seq2SeqState {
     pub(super) layers: Vec<LayerState>,

@@ -8,7 +8,8 @@ use crate::snippet::{Language, Span};
 pub(crate) struct Outline {
     /// In source order, none inside another.
     pub(crate) bodies: Vec<Body>,
-    /// True if every bracket has its partner. Otherwise bodies may be missing, and the last one may end too late.
+    /// True if every bracket has its partner. Otherwise bodies may be missing, and the last one may end too
+    /// late.
     pub(crate) balanced: bool,
 }
 

@@ -17,7 +17,8 @@ pub(super) const LARGEST: usize = 1_500;
 /// Most bytes of declarations between two pieces of code that become one part.
 const WIDEST_GAP: usize = 200;
 
-/// Returns the parts of `code` outside of `functions`. Both are in source order, and functions do not overlap.
+/// Returns the parts of `code` outside of `functions`. Both are in source order, and functions do not
+/// overlap.
 pub(super) fn remainders(text: &str, language: Language, functions: &[Function], code: &[Code]) -> Vec<Part> {
     let mut parts: Vec<Code> = Vec::new();
     let pieces = without(code, functions).into_iter().flat_map(|piece| sliced(text, language, piece));
