@@ -13,8 +13,8 @@ use crate::tokenizer::SpecialIds;
 /// Tokens of one micro-batch: enough that weights are read for many tokens at a time, few enough that there
 /// are several batches to work on in parallel.
 pub(crate) const MICRO_BATCH: usize = 1024;
-/// Tokens of one micro-batch of a narrow network: its weights are in the nearest caches anyway, and so are
-/// few enough tokens.
+/// Tokens of one micro-batch of a narrow network: its weights fit the nearest caches, and so few tokens do
+/// too.
 const OF_NARROW: usize = 256;
 /// The widest hidden states that are narrow.
 const NARROW: usize = 384;
@@ -31,7 +31,7 @@ pub(crate) fn micro_batch_tokens(words: &Tensor) -> usize {
     }
 }
 
-/// Token ranges of the rows of a ragged batch, and the tokens that are hidden from all others.
+/// Token ranges of the rows of a ragged batch, and the tokens that no query may attend to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
     /// Where each row starts, and the number of all tokens.
@@ -58,7 +58,7 @@ impl Rows {
         Self::of_lengths(std::iter::repeat_n(1, count))
     }
 
-    /// Hides the tokens for which `hidden` is true from all others. `hidden` has one item for each token.
+    /// Hides the tokens for which `hidden` is true from all queries. `hidden` has one item for each token.
     #[must_use]
     pub fn hiding(mut self, hidden: impl IntoIterator<Item = bool>) -> Self {
         let mask: Vec<f32> = hidden.into_iter().map(|hidden| if hidden { f32::MIN } else { 0.0 }).collect();
@@ -124,7 +124,8 @@ impl Rows {
         Tensor::cat(&self.ranges().map(mean).collect::<Result<Vec<_>>>()?, 0)
     }
 
-    /// Returns the terms that are added to the scores of some tokens as keys, unless all tokens are visible.
+    /// Returns the terms that are added to the scores of some tokens as keys. None if the batch hides no
+    /// token.
     pub(crate) fn mask(&self, tokens: Range<usize>) -> Option<&[f32]> {
         self.mask.as_ref().map(|mask| &mask[tokens])
     }

@@ -18,7 +18,7 @@ pub(super) fn matrix<T>(values: &[T], rows: usize, columns: usize, stride: usize
         .map_err(|error| candle_core::Error::Msg(error.to_string()))
 }
 
-/// Writes `alpha · a · b` to `target`, whose rows are contiguous.
+/// Writes `alpha · a · b` to `target`, a contiguous matrix.
 pub(super) fn multiply(alpha: f32, a: Matrix<'_>, b: Matrix<'_>, target: &mut [f32]) -> Result<()> {
     if small::multiply(alpha, a, b, target) {
         return Ok(());

@@ -23,8 +23,8 @@ thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = RefCell::default();
 }
 
-/// Writes `alpha · a · b` to `target`, whose rows are contiguous. Does nothing and returns false if the
-/// matrices are not small, if the rows of `a` are not contiguous, or if neither rows nor columns of `b` are.
+/// Writes `alpha · a · b` to `target`, a contiguous matrix. Does nothing and returns false if the matrices
+/// are not small, if the rows of `a` are not contiguous, or if neither rows nor columns of `b` are.
 pub(super) fn multiply(alpha: f32, a: Matrix<'_>, b: Matrix<'_>, target: &mut [f32]) -> bool {
     let (rows, depth, columns) = (a.size(0), a.size(1), b.size(1));
     let contiguous = a.stride(1) == 1 && (b.stride(0) == 1 || b.stride(1) == 1);

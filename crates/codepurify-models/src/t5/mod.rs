@@ -39,9 +39,9 @@ pub struct T5 {
 }
 
 impl T5 {
-    /// Takes the weights below the prefix of `weights`: none in a checkpoint for generation, `encoder` in one
-    /// of a classifier. The word embeddings are `shared.weight`, or, where an exporter left that out, the
-    /// copy of the encoder or of the decoder.
+    /// Takes the weights below the prefix of `weights`. The prefix is empty in a checkpoint for generation
+    /// and `encoder` in one of a classifier. The word embeddings are `shared.weight`, or, where an exporter
+    /// left that out, the copy of the encoder or of the decoder.
     ///
     /// # Errors
     /// If a tensor is missing or of the wrong shape.

@@ -12,7 +12,7 @@ pub(crate) enum Pick {
     Last,
 }
 
-/// Branches that remain of a text, and those that are left out.
+/// One branch for each conditional that cannot stay as it is.
 pub(crate) struct Choice {
     /// Branches that were left out, sorted.
     pub(crate) left_out: Vec<Span>,

@@ -20,7 +20,7 @@ fn misread(text: &str, language: Language) -> (usize, usize) {
     })
 }
 
-/// Returns true if the text has keywords of C++ in places where C would allow no name.
+/// Returns true if the text has keywords of C++ that C does not know, in places where they cannot be names.
 fn has_hints(text: &str) -> bool {
     let mut bare = Bare::new(text, Language::Cpp);
     let mut headers = bare.directives.iter().filter_map(|span| span.of(text));
