@@ -56,7 +56,7 @@ fn screen(c: &mut Criterion) {
     group.throughput(Throughput::Elements(functions.len() as u64));
     for precision in PRECISIONS {
         let detector = detector(precision);
-        // A fresh one each time, since it remembers; the references as they stand are judged in advance.
+        // A fresh one each time, since it caches; the unchanged references are judged in advance.
         let fresh = || {
             let defender = Defender::new(detector.as_ref()).with_profile(Profile::transplant());
             let first = Snippet::new("int one(void) { return 1; }", Language::C).unwrap();

@@ -9,7 +9,7 @@ use crate::layout::{Head, HeadKind, Layout};
 use crate::presets::{self, Preset};
 use crate::sidecar::Sidecar;
 
-/// What a model does, once all that is said about it agrees.
+/// Task, labels and outputs of a model; sidecar, configuration and tensors agree on them.
 #[derive(Debug)]
 pub(crate) struct Agreement {
     pub(crate) task: Task,
@@ -19,7 +19,7 @@ pub(crate) struct Agreement {
     pub(crate) pooling: Pooling,
 }
 
-/// What is known about a model.
+/// Statements of sidecar, configuration and tensors about a model.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts<'f> {
     pub(crate) model: &'f str,
@@ -29,16 +29,16 @@ pub(crate) struct Facts<'f> {
     pub(crate) labels: &'f [String],
     /// How transformers trained the head, if `config.json` says it.
     pub(crate) problem: Option<&'f str>,
-    /// Whether vocabulary or embeddings are those of `UniXcoder`.
+    /// True if vocabulary or embeddings are those of `UniXcoder`.
     pub(crate) is_unixcoder: bool,
 }
 
 impl Agreement {
-    /// What the model does.
+    /// Decides what the model does.
     ///
     /// # Errors
-    /// [`LoadError::Disagreement`] if something that is said does not fit, [`LoadError::Ambiguous`] if something that has to
-    /// be said is not.
+    /// [`LoadError::Disagreement`] if a statement does not fit, [`LoadError::Ambiguous`] if a necessary one
+    /// is missing.
     pub(crate) fn of(facts: &Facts<'_>) -> Result<Self, LoadError> {
         facts.check_preset()?;
         facts.check_answers()?;
@@ -102,7 +102,7 @@ impl Facts<'_> {
         Err(LoadError::Json { model: self.model.to_owned(), file: "codepurify.json", message })
     }
 
-    /// What the model decides: what is said, or what such models mostly do.
+    /// Returns the task: the one that the sidecar names, or the usual one of such models.
     fn task(&self) -> Result<Task, LoadError> {
         let fitting: &[Task] = match self.head().kind() {
             HeadKind::Classification | HeadKind::Linear => &[Task::Classification, Task::Defect, Task::Clone],
@@ -220,7 +220,7 @@ impl Facts<'_> {
         }
     }
 
-    /// Where the watched labels stand among the logits.
+    /// Returns the indices of the watched labels among the logits.
     fn columns(&self, watch: &[String]) -> Result<Vec<u32>, LoadError> {
         let names = self.logit_names()?;
         let column = |label: &String| {
@@ -277,7 +277,7 @@ impl Facts<'_> {
         }
     }
 
-    /// The names of so many labels: those of the side car, else those of the configuration.
+    /// Returns the names of `count` labels: those of the sidecar, else those of the configuration.
     fn named(&self, count: usize) -> Result<Vec<String>, LoadError> {
         let own = &self.sidecar.labels;
         let fits = |count: usize| match count {

@@ -10,14 +10,15 @@ use rayon::prelude::*;
 use crate::ops;
 use crate::tokenizer::SpecialIds;
 
-/// Tokens of one micro-batch: enough that weights are read for many tokens at a time, few enough that there are several
-/// batches to work on side by side.
+/// Tokens of one micro-batch: enough that weights are read for many tokens at a time, few enough that there
+/// are several batches to work on in parallel.
 pub(crate) const MICRO_BATCH: usize = 1024;
-/// The same of a narrow network: its weights are in the nearest caches anyway, and so few tokens are there as well.
+/// Tokens of one micro-batch of a narrow network: its weights fit the nearest caches, and so few tokens do
+/// too.
 const OF_NARROW: usize = 256;
 /// The widest hidden states that are narrow.
 const NARROW: usize = 384;
-/// The same for a GPU: one batch for all of its cores.
+/// Tokens of one micro-batch on a GPU: one batch for all of its cores.
 const OF_GPU: usize = 8192;
 
 /// Tokens of one micro-batch for a network with these word embeddings, `[vocabulary, hidden]`.
@@ -30,12 +31,13 @@ pub(crate) fn micro_batch_tokens(words: &Tensor) -> usize {
     }
 }
 
-/// Where the rows of a ragged batch stand among its tokens, and which tokens nothing may look at.
+/// Token ranges of the rows of a ragged batch, and the tokens that no query may attend to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
     /// Where each row starts, and the number of all tokens.
     starts: Vec<usize>,
-    /// What is added to the scores of each token as a key: 0 or [`f32::MIN`]. None where no token is hidden.
+    /// Term that is added to the scores of each token as a key: 0 or [`f32::MIN`]. None where no token is
+    /// hidden.
     mask: Option<Vec<f32>>,
 }
 
@@ -56,7 +58,7 @@ impl Rows {
         Self::of_lengths(std::iter::repeat_n(1, count))
     }
 
-    /// The same rows, where a token that is `hidden` cannot be seen. `hidden` goes over all tokens.
+    /// Hides the tokens for which `hidden` is true from all queries. `hidden` has one item for each token.
     #[must_use]
     pub fn hiding(mut self, hidden: impl IntoIterator<Item = bool>) -> Self {
         let mask: Vec<f32> = hidden.into_iter().map(|hidden| if hidden { f32::MIN } else { 0.0 }).collect();
@@ -76,13 +78,13 @@ impl Rows {
         self.starts[self.count()]
     }
 
-    /// Where the tokens of each row stand.
+    /// Returns the range of tokens of each row.
     #[must_use]
     pub fn ranges(&self) -> impl DoubleEndedIterator<Item = Range<usize>> + ExactSizeIterator + '_ {
         self.starts.windows(2).map(|ends| ends[0]..ends[1])
     }
 
-    /// Where the tokens of row `row` stand.
+    /// Returns the range of tokens of row `row`.
     ///
     /// # Panics
     /// If there is no such row.
@@ -97,7 +99,7 @@ impl Rows {
         self.ranges().map(|row| row.len()).max().unwrap_or(0)
     }
 
-    /// Of `x`, `[tokens, columns]`, the first token of every row: `[rows, columns]`.
+    /// Selects the first token of every row, `[rows, columns]`, from `x`, `[tokens, columns]`.
     ///
     /// # Errors
     /// If `x` does not fit or a row is empty.
@@ -109,7 +111,7 @@ impl Rows {
         ops::select_rows(x, &firsts)
     }
 
-    /// Of `x`, `[tokens, columns]`, the mean over the visible tokens of every row: `[rows, columns]`.
+    /// Averages `x`, `[tokens, columns]`, over the visible tokens of every row: `[rows, columns]`.
     pub(crate) fn means(&self, x: &Tensor) -> Result<Tensor> {
         let mean = |row: Range<usize>| {
             let is_visible = |token: &usize| self.mask.as_ref().is_none_or(|mask| mask[*token] == 0.0);
@@ -122,7 +124,8 @@ impl Rows {
         Tensor::cat(&self.ranges().map(mean).collect::<Result<Vec<_>>>()?, 0)
     }
 
-    /// What is added to the scores of some tokens as keys, unless all of the batch can be seen.
+    /// Returns the terms that are added to the scores of some tokens as keys. None if the batch hides no
+    /// token.
     pub(crate) fn mask(&self, tokens: Range<usize>) -> Option<&[f32]> {
         self.mask.as_ref().map(|mask| &mask[tokens])
     }
@@ -168,14 +171,15 @@ impl RaggedBatch {
         &self.positions
     }
 
-    /// Where the rows stand among the tokens.
+    /// Token ranges of the rows.
     #[must_use]
     pub fn rows(&self) -> &Arc<Rows> {
         &self.rows
     }
 
-    /// The rows of `hidden`, `[tokens, hidden]`, at equal distances: `[rows · longest, hidden]`, and the additive mask of
-    /// what can be seen, `[rows, longest]`: 0 or [`f32::MIN`]. What stands behind a shorter row is arbitrary.
+    /// Pads the rows of `hidden`, `[tokens, hidden]`, to equal lengths: `[rows · longest, hidden]`. Also
+    /// returns the additive mask of visible tokens, `[rows, longest]`: 0 or [`f32::MIN`]. The padding has
+    /// arbitrary values.
     pub(crate) fn padded(&self, hidden: &Tensor) -> Result<(Tensor, Tensor)> {
         let (count, longest) = (self.rows.count(), self.rows.longest());
         let (mut places, mut mask) = (Vec::new(), Vec::new());
@@ -266,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn padded_rows_stand_at_equal_distances_and_show_their_tokens_only() {
+    fn padded_rows_have_equal_lengths_and_hide_the_padding() {
         let batch = RaggedBatch::new(&[vec![0, 2], vec![0, 1, 2]], 1);
         let hidden = Tensor::new(&[[1.0f32], [2.0], [3.0], [4.0], [5.0]], &Device::Cpu).unwrap();
         let (padded, mask) = batch.padded(&hidden).unwrap();

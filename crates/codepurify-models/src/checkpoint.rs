@@ -77,7 +77,7 @@ impl Checkpoint {
         types.into_iter().collect::<Vec<_>>().join(", ")
     }
 
-    /// What nobody took, by name: tensors, and entries that are none.
+    /// Names of all entries that no part of the model used: tensors, and entries that are none.
     pub(crate) fn ignored(&self) -> Vec<String> {
         let tensors = self.split().1.into_iter().map(|view| view.name().to_owned());
         tensors.chain(self.state.skipped().iter().cloned()).collect()

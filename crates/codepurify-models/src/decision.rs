@@ -1,10 +1,10 @@
-//! What a classifier's numbers mean, where they are no logits of classes.
+//! Decisions of classifiers: how a prediction follows from outputs that need not be logits of classes.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How an answer follows from the numbers that a head gives.
+/// Rule by which a prediction follows from the numbers that a head gives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Decision {
@@ -29,7 +29,7 @@ pub enum Decision {
     Regression {
         /// The answer is class 1 above this number.
         threshold: f64,
-        /// What counts as much as one logit, in the unit of the number.
+        /// Difference that counts as much as one logit, in the unit of the number.
         #[serde(default = "one")]
         scale: f64,
     },
@@ -61,7 +61,7 @@ pub enum Pooling {
 }
 
 impl Decision {
-    /// What makes this decision unusable.
+    /// Returns the reason why this decision is unusable.
     pub(crate) fn complaint(&self) -> Option<String> {
         let share = |threshold: f64| {
             let inside = threshold > 0.0 && threshold < 1.0;

@@ -36,7 +36,7 @@ pub enum DeviceError {
     Unusable {
         /// Which one.
         device: DeviceName,
-        /// What the driver or the tensor runtime says.
+        /// Message of the driver or the tensor runtime.
         message: String,
     },
 }
@@ -58,7 +58,7 @@ impl DeviceName {
     }
 }
 
-/// What an error says, without the calls that led to it.
+/// Message of an error, without the calls that led to it.
 fn without_trace(error: candle_core::Error) -> String {
     match error {
         candle_core::Error::WithBacktrace { inner, .. } => without_trace(*inner),

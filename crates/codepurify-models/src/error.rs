@@ -1,4 +1,4 @@
-//! What can be wrong with a model directory.
+//! Errors of loading a model.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub enum LoadError {
     MissingFile {
         /// The model directory.
         dir: PathBuf,
-        /// What was looked for.
+        /// The missing file.
         wanted: &'static str,
     },
     /// Neither the model directory nor its base has a file that one of them must have.
@@ -35,17 +35,17 @@ pub enum LoadError {
         dir: PathBuf,
         /// Where the rest was looked for.
         base: PathBuf,
-        /// What was looked for.
+        /// The missing file.
         wanted: &'static str,
     },
     /// A bare weights file without what belongs to it.
     #[error(
-        "{weights} is a bare weights file and has no {wanted} beside it: name the base directory that has"
+        "{weights} is a bare weights file and has no {wanted} next to it: name the base directory that has"
     )]
     NoBase {
         /// The weights file.
         weights: PathBuf,
-        /// What was looked for.
+        /// The missing file.
         wanted: &'static str,
     },
     /// A JSON file that does not say what it must.
@@ -55,7 +55,7 @@ pub enum LoadError {
         model: String,
         /// The file.
         file: &'static str,
-        /// What is wrong with it.
+        /// The reason.
         message: String,
     },
     /// A calibration that is none, or that of another model.
@@ -63,7 +63,7 @@ pub enum LoadError {
     Calibration {
         /// Name of the model.
         model: String,
-        /// What is wrong with it.
+        /// The reason.
         source: CalibrationError,
     },
     /// A weights file that is damaged, hostile or of no known format.
@@ -84,7 +84,7 @@ pub enum LoadError {
         model: String,
         /// The first few tensor names.
         found: String,
-        /// What would be accepted.
+        /// All that is supported.
         supported: &'static str,
     },
     /// A checkpoint with two of what there can only be one of.
@@ -97,21 +97,21 @@ pub enum LoadError {
         model: String,
         /// `networks` or `heads`.
         what: &'static str,
-        /// Where the one stands.
+        /// Name of the first.
         first: String,
-        /// Where the other stands.
+        /// Name of the second.
         second: String,
     },
-    /// What is said about a model contradicts its tensors.
+    /// A statement about a model that contradicts its tensors.
     #[error("{model}: {said}, but these weights are: {head}; {fits}")]
     Disagreement {
         /// Name of the model.
         model: String,
-        /// What is said, and where.
+        /// The statement, and where it is.
         said: String,
-        /// What the tensors are.
+        /// Description of the tensors.
         head: String,
-        /// What would fit.
+        /// Statements that would fit.
         fits: String,
     },
     /// Tensors that several training scripts write and use in different ways.
@@ -119,9 +119,9 @@ pub enum LoadError {
     Ambiguous {
         /// Name of the model.
         model: String,
-        /// What is there, and what it could be.
+        /// The tensors, and their possible meanings.
         found: String,
-        /// What has to be said.
+        /// The statement that is necessary.
         needed: String,
     },
     /// A model that does not do what it is loaded for.
@@ -129,9 +129,9 @@ pub enum LoadError {
     WrongKind {
         /// Name of the model.
         model: String,
-        /// What it is.
+        /// Kind of the model.
         found: &'static str,
-        /// What was wanted.
+        /// Kind that was wanted.
         wanted: &'static str,
     },
     /// An architecture that this crate does not know.
@@ -139,9 +139,9 @@ pub enum LoadError {
     UnknownArchitecture {
         /// Name of the model.
         model: String,
-        /// What the configuration says.
+        /// Architecture in the configuration.
         architecture: String,
-        /// What would be accepted.
+        /// All that is supported.
         supported: &'static str,
     },
     /// The configuration asks for something that the architecture here does not do.
@@ -149,7 +149,7 @@ pub enum LoadError {
     Config {
         /// Name of the model.
         model: String,
-        /// What is wrong.
+        /// The reason.
         message: String,
     },
     /// A tensor that the architecture needs is not in the checkpoint.
@@ -177,7 +177,7 @@ pub enum LoadError {
     Tokenizer {
         /// Name of the model.
         model: String,
-        /// What is wrong.
+        /// The reason.
         message: String,
     },
     /// The device that the model is to compute on cannot be used for it.
@@ -185,7 +185,7 @@ pub enum LoadError {
     Device {
         /// Name of the model.
         model: String,
-        /// What is wrong with the device.
+        /// The reason.
         source: DeviceError,
     },
     /// The tensor runtime failed.
@@ -193,7 +193,7 @@ pub enum LoadError {
     Runtime {
         /// Name of the model.
         model: String,
-        /// What it said.
+        /// Message of the tensor runtime.
         message: String,
     },
 }

@@ -49,7 +49,7 @@ const WEIGHTS: [&str; 5] = [
     "model.bin",
 ];
 
-/// What clean code scores before the model; written by `codepurify calibrate`.
+/// Calibration file, written by `codepurify calibrate`.
 pub const CALIBRATION: &str = "codepurify.calibration.json";
 
 /// How a file begins that Git LFS left in place of another.
@@ -69,9 +69,9 @@ impl ModelFiles {
         Self::read_with_base(dir, None)
     }
 
-    /// The files of a model directory, or of a weights file. What is not in that directory (beside that file) comes from
-    /// `base`: training scripts save a bare state dict and leave configuration and tokenizer with the model that they
-    /// started from.
+    /// Finds the files of a model directory, or of a weights file. Files that are missing in that directory,
+    /// or next to that file, come from `base`: training scripts save a bare state dict and leave
+    /// configuration and tokenizer with the model that they started from.
     ///
     /// # Errors
     /// [`LoadError::MissingFile`] or [`LoadError::Read`].
@@ -79,7 +79,7 @@ impl ModelFiles {
         let (dir, weights) = if path.is_dir() {
             (path, find_weights(path)?)
         } else {
-            (beside(path), Weights::of(path.to_path_buf()))
+            (folder_of(path), Weights::of(path.to_path_buf()))
         };
         if let Weights::File(file) | Weights::Index(file) = &weights
             && let Err(source) = std::fs::File::open(file)
@@ -123,21 +123,21 @@ impl ModelFiles {
         }
     }
 
-    /// The same model with another calibration.
+    /// Replaces the calibration.
     #[must_use]
     pub fn with_calibration(mut self, json: impl Into<Cow<'static, [u8]>>) -> Self {
         self.calibration = Some(json.into());
         self
     }
 
-    /// The same model without its calibration, which may be another model's: to be calibrated anew.
+    /// Removes the calibration, which may be another model's, so that the model can be calibrated again.
     #[must_use]
     pub fn without_calibration(mut self) -> Self {
         self.calibration = None;
         self
     }
 
-    /// The same model, with the values of a preset wherever its `codepurify.json` says nothing.
+    /// Uses the values of a preset for all that the model's `codepurify.json` leaves open.
     ///
     /// # Errors
     /// [`LoadError::UnknownPreset`].
@@ -146,29 +146,29 @@ impl ModelFiles {
         Ok(self)
     }
 
-    /// The same model with another `codepurify.json`.
+    /// Replaces `codepurify.json`.
     #[must_use]
     pub fn with_sidecar(mut self, json: Vec<u8>) -> Self {
         self.sidecar = Some(json.into());
         self
     }
 
-    /// The same model, to be loaded in another precision than `f32`. Its calibration stays: verdicts differ too little to
-    /// calibrate anew (see docs/performance.md).
+    /// Sets the precision that the model is loaded in; `f32` by default. The calibration stays: verdicts
+    /// differ too little to calibrate again (see docs/performance.md).
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
         self
     }
 
-    /// The same model, to compute on another device than the processor.
+    /// Sets the device that the model computes on; the processor by default.
     #[must_use]
     pub fn on_device(mut self, device: DeviceName) -> Self {
         self.device = device;
         self
     }
 
-    /// The same model under another name.
+    /// Renames the model.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -181,9 +181,9 @@ impl ModelFiles {
         &self.name
     }
 
-    /// SHA-256 of all that the model's answers depend on, in hexadecimal: weights and how they are held, whether a GPU rounds
-    /// its sums, configuration, tokenizer and what stands in its `codepurify.json`. Its name and its calibration are no part of
-    /// it.
+    /// Returns the SHA-256, in hexadecimal, of all that the model's answers depend on: weights and their
+    /// precision, whether a GPU rounds the sums, configuration, tokenizer and `codepurify.json`. Name and
+    /// calibration are no part of it.
     ///
     /// # Errors
     /// [`LoadError`] if the weights cannot be read.
@@ -250,7 +250,7 @@ impl Weights {
 
 /// Where files are looked for, in this order.
 struct Places<'p> {
-    /// What was named: the directory or a weights file in it.
+    /// Path that the caller named: the directory or a weights file in it.
     path: &'p Path,
     dir: &'p Path,
     base: Option<&'p Path>,
@@ -296,8 +296,8 @@ fn find_weights(dir: &Path) -> Result<Weights, LoadError> {
     found.map(Weights::of).ok_or_else(|| LoadError::MissingFile { dir: dir.to_path_buf(), wanted })
 }
 
-/// The folder that a file is in.
-fn beside(file: &Path) -> &Path {
+/// Returns the folder that a file is in.
+fn folder_of(file: &Path) -> &Path {
     match file.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 pub struct Fingerprint(Sha256);
 
 impl Fingerprint {
-    /// The same with one more part. Nothing is another part than an empty one.
+    /// Adds one part. A missing part differs from an empty one.
     #[must_use]
     pub fn with(mut self, part: Option<&[u8]>) -> Self {
         self.0.update(part.map_or(u64::MAX, |part| part.len() as u64).to_le_bytes());

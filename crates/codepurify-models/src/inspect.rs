@@ -1,4 +1,4 @@
-//! What a model directory holds.
+//! Summary of a model directory.
 
 use codepurify::victim::{MaskedLm, Task};
 use serde::Serialize;
@@ -22,9 +22,9 @@ pub struct Inspection {
     pub name: String,
     /// Architecture and its size.
     pub architecture: String,
-    /// What it decides; absent for a masked language model.
+    /// Task of the model; absent for a masked language model.
     pub task: Option<Task>,
-    /// What stands on the inner model.
+    /// Head on the inner model.
     pub head: String,
     /// Number of weights that are used.
     pub parameters: usize,
@@ -32,13 +32,13 @@ pub struct Inspection {
     pub dtype: String,
     /// Format of the weights file.
     pub format: String,
-    /// What the tokenizer was made from.
+    /// Files that the tokenizer was made from.
     pub tokenizer: String,
     /// Token ids.
     pub vocabulary: usize,
     /// Content tokens of one snippet that fit into one pass.
     pub window: usize,
-    /// What happens to the text before the tokenizer sees it.
+    /// Changes to the text before the tokenizer sees it.
     pub preprocessing: Preprocessing,
     /// How answers are decoded, for a generator.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,5 @@
-//! JSON as other programs write it: a byte order mark may stand before it, and a key whose value is null is absent.
+//! JSON as other programs write it: it may begin with a byte order mark, and a key whose value is null is
+//! absent.
 
 use std::fmt;
 

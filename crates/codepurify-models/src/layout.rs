@@ -16,11 +16,11 @@ pub(crate) struct Layout {
     /// Name of the head; nothing where it has several parts at the top.
     pub(crate) head: &'static str,
     pub(crate) kind: Head,
-    /// Whether the inner model has a head of its own below the one that is used.
+    /// True if the inner model has a head of its own below the one that is used.
     pub(crate) inner_head: bool,
 }
 
-/// What stands on the inner model.
+/// Head on the inner model, and its sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Head {
     /// RoBERTa: dense, tanh, projection over `<s>`; one class means one sigmoid logit.
@@ -55,7 +55,7 @@ pub(crate) enum HeadKind {
 }
 
 impl Head {
-    /// Whether it answers with text.
+    /// Returns true if the model answers with text.
     pub(crate) fn generates(self) -> bool {
         matches!(self, Self::Seq2Seq(_) | Self::T5Generation)
     }
@@ -116,13 +116,13 @@ impl fmt::Display for Head {
     }
 }
 
-/// What a newcomer is told who brings something else.
+/// Supported models, for the error message about any other one.
 const SUPPORTED: &str = "RoBERTa classifiers, DefectModel, clone heads, Seq2Seq and masked language models; T5 \
                          conditional generation, DefectModel and CloneModel";
 
 /// A tensor that every RoBERTa has, by its name below the inner model.
 const ROBERTA: &str = "embeddings.word_embeddings.weight";
-/// The same of a T5.
+/// A tensor that every T5 has, by its name below the inner model.
 const T5: &str = "encoder.block.0.layer.0.SelfAttention.q.weight";
 
 impl Layout {
@@ -190,7 +190,7 @@ impl Names<'_> {
         }
     }
 
-    /// What stands before this name, wherever it occurs.
+    /// Returns the prefix of this name in every tensor name that ends in it.
     fn owners(&self, name: &str) -> Vec<&str> {
         let owner = |tensor: &'_ str| -> Option<usize> {
             let owner = tensor.strip_suffix(name)?;
@@ -246,7 +246,7 @@ impl Names<'_> {
         }
     }
 
-    /// What a classifier of this name is made of.
+    /// Returns the layers of the classifier of this name, with its classes.
     fn classes(&self, head: &str) -> Result<Option<Classes>, LoadError> {
         let (linear, dense) = (format!("{head}.weight"), format!("{head}.out_proj.weight"));
         match (self.size(&linear, 0), self.size(&dense, 0)) {
@@ -257,7 +257,7 @@ impl Names<'_> {
         }
     }
 
-    /// Whether a head is as wide as two vectors of the body.
+    /// Returns true if a head is as wide as two vectors of the body.
     fn is_over_two(&self, body: &str, head: &str) -> bool {
         let hidden = self.size(&format!("{body}.{ROBERTA}"), 1);
         let width = self.size(&format!("{head}.dense.weight"), 1);

@@ -1,9 +1,9 @@
-//! Checkpoints behind the doors of [`codepurify`].
+//! Checkpoints as victims of [`codepurify`].
 //!
-//! The flow: [`ModelFiles`] (found in a directory, or beside a bare state dict and its base) → [`checkpoint`] (named
-//! tensors) and [`tokenizer`] → [`roberta`] or [`t5`] (one definition for inference and training, on the operations of
-//! [`ops`]), with [`generate`] on those that answer with text → [`load`]: a guarded model behind its door. A masked
-//! language model is a [`RobertaMaskedLm`].
+//! The flow: [`ModelFiles`] (found in a directory, or next to a bare state dict and in its base) →
+//! [`checkpoint`] (named tensors) and [`tokenizer`] → [`roberta`] or [`t5`] (one definition for inference and
+//! training, on the operations of [`ops`]), with [`generate`] on those that answer with text → [`load`]: a
+//! guarded model with the trait of its kind. A masked language model is a [`RobertaMaskedLm`].
 
 mod agreement;
 pub mod batch;

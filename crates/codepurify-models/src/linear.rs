@@ -13,7 +13,7 @@ pub(crate) struct Linear(State);
 
 #[derive(Debug, Clone)]
 enum State {
-    /// Layers over the same inputs, whose outputs stand side by side: mostly one.
+    /// Layers over the same inputs, with outputs side by side: mostly one.
     Plain(Vec<Part>),
     Packed(Arc<PackedLinear>),
 }
@@ -26,14 +26,14 @@ struct Part {
 }
 
 impl Linear {
-    /// Takes `weight` and `bias` below the prefix that `weights` stands at.
+    /// Takes `weight` and `bias` below the prefix of `weights`.
     pub(crate) fn new(inputs: usize, outputs: usize, init: Init, weights: &VarBuilder) -> Result<Self> {
         let weight = weights.get_with_hints((outputs, inputs), "weight", init)?;
         let bias = weights.get_with_hints(outputs, "bias", candle_nn::init::ZERO)?;
         Ok(Self::of(weight, Some(bias)))
     }
 
-    /// Takes `weight` below the prefix that `weights` stands at; there is no bias.
+    /// Takes `weight` below the prefix of `weights`; there is no bias.
     pub(crate) fn without_bias(
         inputs: usize,
         outputs: usize,
@@ -48,7 +48,7 @@ impl Linear {
         Self(State::Plain(vec![Part { weight, bias }]))
     }
 
-    /// Layers over the same inputs as one whose outputs stand side by side.
+    /// Combines layers over the same inputs into one, with their outputs side by side.
     pub(crate) fn side_by_side(layers: impl IntoIterator<Item = Self>) -> Result<Self> {
         let mut parts = Vec::new();
         for Self(state) in layers {
@@ -133,7 +133,7 @@ impl Part {
     }
 }
 
-/// All parts as one. Joined anew each time: while a model learns, its variables change under it.
+/// Joins all parts into one. They are joined again each time: variables change while a model is trained.
 fn joined(parts: &[Part]) -> Result<Part> {
     if let [one] = parts {
         return Ok(one.clone());

@@ -1,4 +1,4 @@
-//! From the files of a model to a guarded model behind the right door.
+//! Loads the files of a model as a guarded model with the trait of its kind.
 
 use candle_nn::VarBuilder;
 use codepurify::victim::{Generator, Model, PairVictim, Task, Victim, VictimCard};
@@ -36,9 +36,9 @@ pub struct Loaded {
     pub model: GuardedModel,
     /// Limits from clean code, of the profiles that have fixed ones.
     pub thresholds: Option<Thresholds>,
-    /// What clean code scores with profile `default`; made for this model.
+    /// Scores of clean code with profile `default`; made for this model.
     pub calibration: Option<Calibration>,
-    /// What a data set writes for each class, by class index; empty where it writes the index.
+    /// Number that a data set writes for each class, by class index; empty where it writes the index.
     pub targets: Vec<u32>,
     /// Weights in the file that the model does not use, by name: a pooler, another head, a second network.
     pub unused: Vec<String>,
@@ -129,7 +129,7 @@ pub(crate) fn load_from(
     if let Some(preset) = &files.preset {
         check_preset(&files.name, layout.kind, preset)?;
     }
-    // Hashing 500 MB takes as long as reading them: side by side.
+    // Hashing 500 MB takes as long as reading them: in parallel.
     std::thread::scope(|scope| {
         let hash = scope.spawn(|| checkpoint.state().sha256());
         let parts = Parts { files, checkpoint, layout };
@@ -139,7 +139,7 @@ pub(crate) fn load_from(
     })
 }
 
-/// What a guarded model is built from.
+/// Inputs from which a guarded model is built.
 struct Parts<'p> {
     files: &'p ModelFiles,
     checkpoint: &'p Checkpoint,
@@ -151,11 +151,11 @@ struct Built {
     reading: Reading,
     task: Task,
     labels: Vec<String>,
-    /// Puts the network behind its door.
-    door: Door,
+    /// Wraps the network in the trait object of its kind.
+    wrap: Wrap,
 }
 
-type Door = Box<dyn FnOnce(Guarded<()>) -> Result<GuardedModel, LoadError>>;
+type Wrap = Box<dyn FnOnce(Guarded<()>) -> Result<GuardedModel, LoadError>>;
 
 impl Built {
     fn finish(self, files: &ModelFiles, sha256: String, unused: Vec<String>) -> Result<Loaded, LoadError> {
@@ -170,28 +170,28 @@ impl Built {
         let Reading { tokenizer, sidecar, window } = self.reading;
         let thresholds = sidecar.thresholds();
         let card = VictimCard { name, task: self.task, sha256, labels: self.labels };
-        let model = (self.door)(Guarded { card, tokenizer, window, network: () })?;
+        let model = (self.wrap)(Guarded { card, tokenizer, window, network: () })?;
         Ok(Loaded { model, thresholds, calibration, targets: sidecar.targets, unused })
     }
 }
 
-fn classifier(network: impl SequenceClassifier + 'static, outputs: Outputs) -> Door {
+fn classifier(network: impl SequenceClassifier + 'static, outputs: Outputs) -> Wrap {
     let network = Decided { network, outputs };
     Box::new(|text| Ok(GuardedModel::Classifier(Box::new(text.with(network)))))
 }
 
-fn apart(network: impl PairClassifier + 'static, outputs: Outputs) -> Door {
+fn apart(network: impl PairClassifier + 'static, outputs: Outputs) -> Wrap {
     let network = Decided { network, outputs };
     Box::new(|text| Ok(GuardedModel::Pair(Box::new(text.with(Apart(network))))))
 }
 
-fn joined(network: impl SequenceClassifier + 'static, outputs: Outputs) -> Door {
+fn joined(network: impl SequenceClassifier + 'static, outputs: Outputs) -> Wrap {
     let network = Decided { network, outputs };
     Box::new(|text| Ok(GuardedModel::Pair(Box::new(text.with(Joined(network))))))
 }
 
-/// A generator, or the classifier that it is if its side car names an answer for each class.
-fn generator(decoder: impl StepDecoder + 'static, dialect: Dialect, sidecar: &Sidecar) -> Door {
+/// A generator, or a classifier if the sidecar names an answer for each class.
+fn generator(decoder: impl StepDecoder + 'static, dialect: Dialect, sidecar: &Sidecar) -> Wrap {
     let Generation { max_length, beams } = sidecar.generation;
     let (options, answers) = (DecodeOptions { max_length, beams, dialect }, sidecar.answers.clone());
     Box::new(move |text| {
@@ -205,7 +205,7 @@ fn generator(decoder: impl StepDecoder + 'static, dialect: Dialect, sidecar: &Si
 }
 
 impl Parts<'_> {
-    /// What is known about the model but its configuration.
+    /// Returns the known facts about the model without those of its configuration.
     fn facts<'f>(&'f self, sidecar: &'f Sidecar) -> Facts<'f> {
         let (model, layout) = (self.files.name.as_str(), self.layout);
         Facts { model, layout, sidecar, labels: &[], problem: None, is_unixcoder: false }
@@ -230,7 +230,7 @@ impl Parts<'_> {
         let with_head = |new: fn(&RobertaConfig, usize, &VarBuilder) -> candle_core::Result<_>, classes| {
             self.checkpoint.build(|weights| new(&config, classes, &below(&weights, head)))
         };
-        let door = match kind {
+        let wrap = match kind {
             Head::Classification { classes } | Head::Linear { classes } => {
                 let is_linear = matches!(kind, Head::Linear { .. });
                 let new = if is_linear { ClassificationHead::linear } else { ClassificationHead::new };
@@ -259,7 +259,7 @@ impl Parts<'_> {
             }
             _ => unreachable!("a layout of RoBERTa, and no masked language model agrees with a task"),
         };
-        Ok(Built { reading, task, labels, door })
+        Ok(Built { reading, task, labels, wrap })
     }
 
     fn t5(&self) -> Result<Built, LoadError> {
@@ -269,7 +269,7 @@ impl Parts<'_> {
         let Layout { body, head, kind, .. } = self.layout;
         let precision = self.files.precision;
         let build = |weights: VarBuilder| T5::new(&config, &below(&weights, body))?.packed(precision);
-        let door = match kind {
+        let wrap = match kind {
             Head::T5Classification { classes } => {
                 let network = self.checkpoint.build(|weights| {
                     let head = DefectHead::new(&config, classes, &below(&weights, head))?;
@@ -291,6 +291,6 @@ impl Parts<'_> {
                 generator(network, Dialect::Transformers, &reading.sidecar)
             }
         };
-        Ok(Built { reading, task, labels, door })
+        Ok(Built { reading, task, labels, wrap })
     }
 }

@@ -60,8 +60,8 @@ impl RobertaMaskedLm {
         Ok(Self { tokenizer, encoder, head, mask, pad: config.pad_token_id, window: reading.window })
     }
 
-    /// The most probable token at every position of each row, masked or not; the smallest id among equals. A special
-    /// token stands only where the model prefers it to all others.
+    /// Returns the most probable token at every position of each row, masked or not; the smallest id among
+    /// equals. A special token is returned only where the model prefers it to all others.
     ///
     /// # Errors
     /// [`ModelError`] if the runtime fails, a row exceeds the window or a score is not finite.

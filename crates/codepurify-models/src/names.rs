@@ -1,18 +1,18 @@
-//! Tensor names without what training frameworks and older versions put into them.
+//! Tensor names without the prefixes that training frameworks add, and without names of older versions.
 
 use codepurify_checkpoint::StateDict;
 
 /// Fields that wrap a model: of `torch.compile`, `DataParallel`, fully sharded training and activation checkpointing.
 const WRAPPERS: [&str; 4] = ["_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
 
-/// Fields of the models themselves: what stands below one of these is a part of a network.
+/// Fields of the models themselves: all fields below one of these are parts of a network.
 const PARTS: [&str; 7] = ["roberta", "encoder", "decoder", "classifier", "embeddings", "shared", "lm_head"];
 
-/// The field of Lightning modules and other owners, beside which losses and metrics may stand.
+/// The field of Lightning modules and other owners; losses and metrics may be fields next to it.
 const MODEL: &str = "model";
 
-/// The same tensors by the names that the model itself gives them. Where two tensors would get the same name, they keep
-/// the longer ones.
+/// Renames the tensors to the names that the model itself gives them. Where two tensors would get the same
+/// name, they keep the longer ones.
 pub(crate) fn plain(state: StateDict) -> StateDict {
     let mut state = state.renamed(without_wrappers);
     while let Some(owner) = owner(&state) {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_a_lightning_module_stay_beside_the_model() {
+    fn other_fields_of_a_lightning_module_stay() {
         let names = ["model.roberta.a", "loss.pos_weight"];
         assert_eq!(plain_names(&names), ["loss.pos_weight", "roberta.a"]);
     }

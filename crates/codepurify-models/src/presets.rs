@@ -1,4 +1,4 @@
-//! Side cars for the training scripts that most checkpoints come from.
+//! Sidecars for the training scripts that most checkpoints come from.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::layout::HeadKind;
 /// A ready `codepurify.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preset {
-    /// What it is called.
+    /// Name of the preset.
     pub name: &'static str,
     /// The file's text.
     pub json: &'static str,
@@ -61,7 +61,7 @@ impl Preset {
         })
     }
 
-    /// What it is for, in a line.
+    /// Returns the purpose of the preset in one line.
     #[must_use]
     pub fn description(&self) -> String {
         self.value()["description"].as_str().unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! How a model reads text: tokenizer, window and side car, checked against the architecture.
+//! How a model reads text: tokenizer, window and sidecar, checked against the architecture.
 
 use codepurify::error::ModelError;
 use codepurify::victim::Ragged;
@@ -8,8 +8,8 @@ use crate::files::ModelFiles;
 use crate::sidecar::Sidecar;
 use crate::tokenizer::CodeTokenizer;
 
-/// Longest input of an architecture without position embeddings, where the side car sets no other: what CodeT5 was
-/// trained on, special tokens included.
+/// Longest input, special tokens included, of an architecture without position embeddings, where the sidecar
+/// sets no other: the length that CodeT5 was trained on.
 const LENGTH_WITHOUT_POSITIONS: usize = 512;
 
 /// The text side of a model.
@@ -17,7 +17,7 @@ const LENGTH_WITHOUT_POSITIONS: usize = 512;
 pub struct Reading {
     /// Text to tokens.
     pub tokenizer: CodeTokenizer,
-    /// What the directory says about its model.
+    /// The sidecar of the model directory.
     pub sidecar: Sidecar,
     /// Content tokens that fit into one input.
     pub window: usize,

@@ -1,4 +1,4 @@
-//! `codepurify.json`: what a checkpoint does not say about itself.
+//! `codepurify.json`: facts about a model that its checkpoint does not contain.
 
 use codepurify::Thresholds;
 use codepurify::victim::Task;
@@ -13,26 +13,26 @@ use crate::presets;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sidecar {
-    /// Name of a preset whose values count wherever this file says nothing.
+    /// Name of a preset whose values are used for all that this file leaves open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
     /// A word about the model; nothing depends on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// What the model decides. If absent: `clone` for a head over two snippets, `repair` for a generator, else
+    /// Task of the model. If absent: `clone` for a head over two snippets, `repair` for a generator, else
     /// `classification`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
     /// Label names by class index.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// What a data set writes for each class, by class index; the index itself if absent.
+    /// Number that a data set writes for each class, by class index; the index itself if absent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<u32>,
-    /// What happened to the text before the tokenizer saw it when the model was trained.
+    /// Changes to the text before the tokenizer saw it when the model was trained.
     #[serde(skip_serializing_if = "is_default")]
     pub preprocessing: Preprocessing,
-    /// A generator that classifies: the answer that stands for each class, by class index.
+    /// For a generator that classifies: the answer for each class, by class index.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<String>,
     /// How a classifier's answer follows from its numbers; [`Decision::Classes`] if absent.
@@ -61,13 +61,13 @@ pub struct Preprocessing {
     #[serde(skip_serializing_if = "is_default")]
     pub collapse_whitespace: bool,
     /// Longest input in tokens, special tokens included; the position embeddings decide if absent (512 for T5, which
-    /// has none). A model of pairs that encodes the sides apart reads this much of each.
+    /// has none). A bi-encoder reads this much of each side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_length: Option<usize>,
     /// Tokens between `<s>` and the code, as `<encoder-only>` of `UniXcoder`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub opening: Vec<String>,
-    /// Stands before the code, as in `defect: `.
+    /// Text before the code, as in `defect: `.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub prefix: String,
     /// A literal `</s>` in the code is read as `<unk>`, as the CodeT5 generation script does.
@@ -92,9 +92,9 @@ impl Default for Generation {
     }
 }
 
-/// Most beams that a side car may ask for: memory grows with them.
+/// Most beams that a sidecar may ask for: memory grows with them.
 const MOST_BEAMS: usize = 64;
-/// Longest answer that a side car may ask for, in tokens.
+/// Longest answer that a sidecar may ask for, in tokens.
 const LONGEST_ANSWER: usize = 1 << 14;
 
 /// Thresholds with what is needed to trust them.
@@ -114,10 +114,10 @@ pub struct SidecarThresholds {
 }
 
 impl Sidecar {
-    /// The side car of a model, its preset filled in, or the defaults if there is neither.
+    /// Returns the sidecar of a model, its preset filled in, or the defaults if there is neither.
     ///
     /// # Errors
-    /// [`LoadError::Json`] if it is no valid side car, [`LoadError::UnknownPreset`].
+    /// [`LoadError::Json`] if it is no valid sidecar, [`LoadError::UnknownPreset`].
     pub fn of(files: &ModelFiles) -> Result<Self, LoadError> {
         let file = "codepurify.json";
         let own: serde_json::Value = match &files.sidecar {
@@ -135,7 +135,7 @@ impl Sidecar {
         sidecar.complaint().map_or(Ok(sidecar), |message| Err(refuse(message)))
     }
 
-    /// What makes this side car unusable.
+    /// Returns the reason why this sidecar is unusable.
     fn complaint(&self) -> Option<String> {
         let Generation { max_length, beams } = self.generation;
         match self.preprocessing.max_length {

@@ -1,4 +1,4 @@
-//! Tokens that the files beside a tokenizer name are tokens of it, whichever form it has.
+//! Tokens named in the files next to a tokenizer are tokens of it, whichever form it has.
 
 mod common;
 
@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 const TEXT: &str = "int seed = draw ( spill, n ) ; spilled ( n ) ;";
 
-/// A copy of a tokenizer, and further files beside it.
-fn beside(files: &[&str], from: &str, more: &[(&str, Value)]) -> TempDir {
+/// Copies a tokenizer and adds further files.
+fn copy_with(files: &[&str], from: &str, more: &[(&str, Value)]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for file in files {
         std::fs::copy(golden(from).join(file), dir.path().join(file)).unwrap();
@@ -23,12 +23,12 @@ fn beside(files: &[&str], from: &str, more: &[(&str, Value)]) -> TempDir {
 }
 
 fn slow(more: &[(&str, Value)]) -> Result<CodeTokenizer, String> {
-    let dir = beside(&["vocab.json", "merges.txt"], "tiny-sigmoid", more);
+    let dir = copy_with(&["vocab.json", "merges.txt"], "tiny-sigmoid", more);
     CodeTokenizer::open(dir.path(), Preprocessing::default()).map_err(|error| error.to_string())
 }
 
 fn fast(more: &[(&str, Value)]) -> Result<CodeTokenizer, String> {
-    let dir = beside(&["tokenizer.json"], "tiny-classifier", more);
+    let dir = copy_with(&["tokenizer.json"], "tiny-classifier", more);
     CodeTokenizer::open(dir.path(), Preprocessing::default()).map_err(|error| error.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! What is said about a model must fit its tensors: task, head, labels, answers and preset.
+//! Statements about a model must fit its tensors: task, head, labels, answers and preset.
 
 mod common;
 

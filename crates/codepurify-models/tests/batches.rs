@@ -36,7 +36,7 @@ fn a_hundred_thousand_empty_rows_are_answered_alike() {
 }
 
 #[test]
-fn a_row_of_a_hundred_thousand_tokens_is_refused_with_its_length() {
+fn a_row_of_100_000_tokens_is_refused_with_its_length() {
     let model = classifier(&golden("tiny-classifier"));
     let error = model.judge(&[vec![10; 100_000]].into_iter().collect()).unwrap_err().to_string();
     assert!(error.contains("100000"), "{error}");

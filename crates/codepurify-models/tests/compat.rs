@@ -10,7 +10,7 @@ use compat::{FORMATS, compare};
 /// Largest difference from PyTorch that counts as the same.
 const PARITY: f64 = 1e-4;
 
-/// What inspection calls the weights of [`FORMATS`].
+/// Names that inspection gives to the weights of [`FORMATS`].
 const CALLED: [&str; 5] =
     ["safetensors", "safetensors, 2 shards", "torch zip", "torch legacy pickle", "torch zip"];
 

@@ -1,4 +1,4 @@
-//! Decoding equals transformers and the CodeXGLUE scripts on models whose logits stand in a table
+//! Decoding equals transformers and the CodeXGLUE scripts on models whose logits come from a table
 //! (`golden/make_beams.py`) and on a T5 (`golden/make_t5.py`).
 
 mod common;

@@ -26,7 +26,8 @@ fn batch(config: &RobertaConfig) -> RaggedBatch {
     RaggedBatch::new(&rows, config.pad_token_id)
 }
 
-/// The variables of `map` by name, set to the golden weights: fresh ones would be drawn anew in every run.
+/// Sets the variables of `map` to the golden weights and returns them by name: fresh ones would be random in
+/// every run.
 fn golden_variables(map: &VarMap, checkpoint: &Checkpoint) -> BTreeMap<String, Var> {
     let tensors = checkpoint.tensors().unwrap();
     let variables: BTreeMap<String, Var> =
@@ -34,7 +35,7 @@ fn golden_variables(map: &VarMap, checkpoint: &Checkpoint) -> BTreeMap<String, V
     for (name, variable) in &variables {
         variable.set(&tensors[name]).unwrap();
     }
-    // What a checkpoint holds beside the weights: a buffer, a second name of tied weights, a pooler that nothing uses.
+    // Further entries of a checkpoint: a buffer, a second name of tied weights, a pooler that nothing uses.
     let extra =
         |name: &str| name == "bias" || name == "lm_head.weight" || name.starts_with("encoder.pooler.");
     let weights = tensors.keys().filter(|name| !extra(name)).count();
@@ -118,7 +119,7 @@ fn masked_lm_gradients_equal_finite_differences() {
     });
 }
 
-/// What `golden/make_t5.py` writes about the gradients of one batch.
+/// Gradients of one batch, as `golden/make_t5.py` writes them.
 #[derive(Deserialize)]
 struct T5Batch {
     /// Whole sequences, special tokens included.

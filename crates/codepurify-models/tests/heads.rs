@@ -22,7 +22,7 @@ fn files(head: &str) -> ModelFiles {
     ModelFiles::read_with_base(&base.join("safetensors"), Some(&base)).unwrap()
 }
 
-/// What is said where the model of `head` is loaded with this side car.
+/// Returns the error message of loading the model of `head` with this sidecar.
 fn refusal(head: &str, sidecar: &Value) -> String {
     let loaded = load(&files(head).with_sidecar(sidecar.to_string().into_bytes()));
     loaded.map(drop).expect_err("this must not load").to_string()

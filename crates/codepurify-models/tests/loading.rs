@@ -19,7 +19,7 @@ struct Fixture {
     root: TempDir,
 }
 
-/// A tensor as it stands in a weights file.
+/// A tensor of a weights file.
 type Stored = (Dtype, Vec<usize>, Vec<u8>);
 
 impl Fixture {
@@ -160,7 +160,7 @@ fn truncated_weights() {
 }
 
 #[test]
-fn weights_headers_that_lie() {
+fn damaged_weights_headers_are_refused() {
     let header = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes(), &[0; 64]].concat();
     let huge = r#"{"a":{"dtype":"F32","shape":[1099511627776,1099511627776],"data_offsets":[0,64]}}"#;
     let outside = r#"{"a":{"dtype":"F32","shape":[16],"data_offsets":[4096,4160]}}"#;
@@ -537,7 +537,7 @@ fn models_of_the_other_kind() {
     assert_refused!(neither.inspect(), LoadError::UnknownLayout { .. }, []);
 }
 
-/// What other programs write into these files does not matter; what would be ambiguous does.
+/// Unknown keys of other programs are ignored; ambiguous keys are refused.
 #[test]
 fn odd_keys() {
     let fixture = Fixture::classifier().with_json("config.json", |config| {

@@ -92,7 +92,7 @@ impl MaskedLm for Plain<'_> {
 fn surprisals_are_those_of_the_proposals() {
     let dir = golden("tiny-mlm");
     let mlm = RobertaMaskedLm::load(&model(&dir)).unwrap();
-    // Its rows hold masks, which are filled beside the hidden places.
+    // Its rows hold masks, which are filled in addition to the hidden places.
     let golden: Filled = expected(&dir.join("expected.json"));
     let rows: Ragged = golden.rows.iter().cloned().collect();
     let hidden: Vec<Vec<usize>> = rows.rows().map(|row| (0..row.len()).step_by(2).collect()).collect();

@@ -1,4 +1,4 @@
-//! What a model answers in 8-bit integers is what it answers in floating point, nearly.
+//! Outputs of a model in 8-bit integers are close to those in floating point.
 
 mod common;
 
@@ -90,7 +90,7 @@ fn the_masked_language_model_proposes_alike() {
     assert!(found * 20 >= masked.len() * 19, "the best token is among five in {found} of {}", masked.len());
 }
 
-/// Every family loads in either precision and gives answers that are close, whatever stands on it.
+/// Every family of encoders loads in either precision and gives close outputs.
 #[test]
 fn every_classifier_can_be_rounded() {
     for name in ["tiny-classifier", "tiny-t5-defect"] {
@@ -108,7 +108,8 @@ fn every_classifier_can_be_rounded() {
     assert_eq!(model(&golden("tiny-classifier")).name(), "tiny-classifier");
 }
 
-/// What a GPU answers differs in the last bits, so a cache must not take it for the processor's; one GPU is like another.
+/// Outputs of a GPU differ in the last bits, so a cache must not confuse them with those of the processor.
+/// All GPUs count as equal.
 #[test]
 fn the_fingerprint_knows_how_answers_are_rounded() {
     let files = || ModelFiles::read(&bundled("codepurify-mlm-mini")).unwrap();

@@ -28,7 +28,7 @@ struct Expected {
     snippets: Vec<String>,
     sources: Vec<Vec<u32>>,
     targets: Vec<Vec<u32>>,
-    /// Of the first rows: [row][position][vocabulary].
+    /// Logits of the first rows: [row][position][vocabulary].
     logits: Vec<Vec<Vec<f32>>>,
     likelihoods: Vec<f64>,
     max_length: usize,

@@ -92,7 +92,8 @@ fn spans_hold_every_visible_byte_once() {
     }
 }
 
-/// A character of several tokens lies whole under each of them, so that no span ever cuts a character.
+/// Each token of a character of several tokens has the span of the whole character, so no span cuts a
+/// character.
 #[test]
 fn parts_of_a_character_share_its_span() {
     let text = "a \u{1F980}\u{1F9DE} b";
@@ -123,7 +124,7 @@ fn white_space_has_no_tokens_once_collapsed() {
     assert_eq!(tokenizer.encode("").unwrap(), Encoding::default());
 }
 
-/// The side car's `max_length` limits the window, never the encoding.
+/// The sidecar's `max_length` limits the window, never the encoding.
 #[test]
 fn long_texts_are_not_cut() {
     let mlm = RobertaMaskedLm::load(&model(&golden("tiny-mlm"))).unwrap();
@@ -202,7 +203,7 @@ fn ids_are_those_of_the_slow_tokenizer() {
 
 /// A prefix is read with the code and framed with it, but no byte of the code is its.
 #[test]
-fn a_prefix_stands_before_the_code() {
+fn a_prefix_comes_before_the_code() {
     let with = |prefix: &str, text: &str| {
         let preprocessing = Preprocessing { prefix: prefix.to_owned(), ..Preprocessing::default() };
         let tokenizer = CodeTokenizer::open(&golden("tiny-sigmoid"), preprocessing).unwrap();

@@ -110,7 +110,7 @@ pub(super) struct ScriptBeams {
     live: Vec<Hypothesis>,
     finished: usize,
     best_finished: Option<Hypothesis>,
-    /// Whether the best candidate of some step was a finished one.
+    /// True once the best candidate of a step was a finished one.
     top_finished: bool,
 }
 

@@ -21,7 +21,7 @@ use crate::guarded::Guarded;
 /// do. Otherwise the two can differ: a greedy first token may lead into an answer that is less likely as a whole.
 pub type TextClassifier<D> = Guarded<ByAnswers<D>>;
 
-/// A decoder, and the answers that stand for the classes.
+/// A decoder, and the answer for each class.
 #[derive(Debug)]
 pub struct ByAnswers<D> {
     decoder: D,
@@ -55,7 +55,7 @@ impl<D: StepDecoder> TextClassifier<D> {
     }
 }
 
-/// What makes these answers unusable.
+/// Returns the reason why these answers are unusable.
 fn complaint(answers: &[Vec<u32>], window: usize) -> Option<String> {
     let distinct: HashSet<&Vec<u32>> = answers.iter().collect();
     let longest = answers.iter().map(Vec::len).max().unwrap_or(0);

@@ -30,7 +30,7 @@ impl<D: StepDecoder> TextGenerator<D> {
     /// `window` is the number of content tokens of a source that fit.
     ///
     /// # Errors
-    /// [`LoadError::Json`] if the decoder cannot decode with these options, which are the side car's.
+    /// [`LoadError::Json`] if the decoder cannot decode with these options, which are the sidecar's.
     pub fn new(
         card: VictimCard,
         tokenizer: CodeTokenizer,

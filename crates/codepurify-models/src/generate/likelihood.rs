@@ -20,7 +20,7 @@ pub(super) struct ForcedTarget {
     pub(super) labels: Vec<u32>,
 }
 
-/// What is fed before a target.
+/// Returns the tokens that the decoder is fed before a target.
 pub(super) fn prompt<D: StepDecoder>(decoder: &D, special: SpecialIds) -> Vec<u32> {
     let start = decoder.start_id();
     if start == special.begin { vec![start] } else { vec![start, special.begin] }

@@ -26,7 +26,7 @@ const LONGEST_TARGET: usize = 4096;
 /// An encoder with a decoder that continues target sequences: one definition for decoding (with a cache of keys and
 /// values) and for teacher forcing.
 pub trait StepDecoder: Send + Sync {
-    /// What a group of sequences has seen so far: the encoded sources, and keys and values of the targets' tokens.
+    /// State of a group of sequences: the encoded sources, and keys and values of the targets' tokens so far.
     type State;
 
     /// Source tokens that are encoded at a time.

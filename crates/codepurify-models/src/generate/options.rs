@@ -38,7 +38,7 @@ impl DecodeOptions {
         }
     }
 
-    /// What makes these options unusable for a decoder that can be fed `longest` tokens.
+    /// Returns the reason why these options are unusable for a decoder that can be fed `longest` tokens.
     pub(super) fn complaint(&self, longest: usize) -> Option<String> {
         let (max_length, beams) = (self.max_length, self.beams);
         if self.steps() == 0 {

@@ -59,18 +59,18 @@ pub(super) fn decode<D: StepDecoder>(
 struct Running {
     source: usize,
     search: Box<dyn Search>,
-    /// What lives on after the latest step.
+    /// Continuations that are live after the latest step.
     live: Vec<Continuation>,
 }
 
-/// The sequences of the next step: which of the present ones each continues, and the token that it is fed. Every source
-/// has as many as the one with most live hypotheses: its first stands in for the missing ones.
+/// The sequences of the next step: which of the present ones each continues, and the token that it is fed.
+/// Every source has as many as the one with most live hypotheses; its first is repeated for the missing ones.
 fn next_sequences(searches: &[Running], each: usize) -> (Vec<u32>, Vec<u32>) {
     let width = searches.iter().map(|running| running.live.len()).max().unwrap_or(0);
     let mut next = (Vec::new(), Vec::new());
     for (first, running) in (0..).step_by(each).zip(searches) {
-        let stand_in = running.live.iter().take(1).cycle();
-        for continuation in running.live.iter().chain(stand_in).take(width) {
+        let filler = running.live.iter().take(1).cycle();
+        for continuation in running.live.iter().chain(filler).take(width) {
             next.0.push((first + continuation.parent) as u32);
             next.1.push(continuation.token);
         }

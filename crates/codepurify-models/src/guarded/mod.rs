@@ -1,7 +1,7 @@
-//! Guarded models: a network behind the doors of [`codepurify::victim`].
+//! Guarded models: networks with the traits of [`codepurify::victim`].
 //!
-//! What all kinds share is in [`Guarded`]: who the model is and how it reads text. A network only sees framed rows of
-//! token ids.
+//! [`Guarded`] holds all that the kinds of models share: the model's card, and how it reads text. A network
+//! only sees framed rows of token ids.
 
 mod classifier;
 mod outputs;
@@ -17,8 +17,8 @@ pub(crate) use classifier::{RobertaClassifier, SequenceClassifier, T5Classifier}
 pub(crate) use outputs::{Decided, Outputs, logit};
 pub(crate) use pair::{Apart, Joined, PairClassifier, RobertaCosine, RobertaPair, T5Pair};
 
-/// A guarded model: a network, who its model is and how it reads text. [`load`](crate::load) makes them; which door one
-/// stands behind depends on the network.
+/// A guarded model: a network, the card of its model, and how it reads text. [`load`](crate::load) makes
+/// them; the network decides which trait the guarded model implements.
 #[derive(Debug)]
 pub struct Guarded<N> {
     pub(crate) card: VictimCard,

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::{PairClassifier, SequenceClassifier};
 
-/// Least probability that a cosine stands for: beyond it, its logit would grow without bound.
+/// Least probability that a cosine is converted to: beyond it, its logit would grow without bound.
 const LEAST: f64 = 1e-4;
 
 /// How logits follow from the numbers of a head, `[rows, numbers]`.
@@ -26,7 +26,7 @@ pub(crate) fn logit(probability: f64) -> f64 {
 }
 
 impl Outputs {
-    /// Logits a row, where the head gives so many numbers.
+    /// Number of logits for each row of a head that gives `numbers` numbers.
     fn classes(&self, numbers: usize) -> usize {
         if *self == Self::Logits { numbers } else { 1 }
     }

@@ -85,7 +85,7 @@ impl Distinct {
     }
 }
 
-/// Both sides stand in one input: `<s> left </s></s> right </s>`.
+/// A cross-encoder: both sides are in one input, `<s> left </s></s> right </s>`.
 #[derive(Debug)]
 pub(crate) struct Joined<N>(pub(crate) N);
 
@@ -151,7 +151,7 @@ pub(crate) struct RobertaCosine {
     pub(crate) pad: u32,
 }
 
-/// What PyTorch divides by at least when it normalises a vector.
+/// Least divisor with which PyTorch normalises a vector.
 const LEAST_NORM: f64 = 1e-12;
 
 impl PairClassifier for RobertaCosine {

@@ -1,9 +1,9 @@
 //! A whole transformer block whose weights do not change any more, as one operation.
 //!
-//! As operations of their own the parts of a block write their results to memory that is cleared before and fetched after;
-//! here what stands between them lies in one workspace, which a thread keeps from block to block, and the feed-forward part
-//! is done for so few tokens at a time that what is widened never leaves the nearest caches. Nothing is summed up in another
-//! order: answers are, to the last bit, those of the parts.
+//! As separate operations, the parts of a block write their results to memory that is cleared before and
+//! fetched after. Here a thread keeps one workspace for intermediate results from block to block. The
+//! feed-forward part processes so few tokens at a time that the widened vectors never leave the nearest
+//! caches. No sum changes its order, so results are bitwise equal to those of the parts.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ thread_local! {
     static WIDE: RefCell<Vec<f32>> = RefCell::default();
 }
 
-/// What stands between the parts of attention; kept from block to block.
+/// Intermediate results of attention; kept from block to block.
 #[derive(Default)]
 struct Workspace {
     queries: Vec<f32>,
@@ -87,8 +87,8 @@ impl Block {
         x.apply_op1(Forward { block: self.clone(), rows: rows.clone(), firsts: false })
     }
 
-    /// What [`Block::forward`] gives at the first position of every row, `[rows, hidden]`, at less than half of its cost:
-    /// nothing else is asked, so nothing else is fed forward.
+    /// Computes the result of [`Block::forward`] at the first position of every row only, `[rows, hidden]`,
+    /// at less than half of its cost: no other position goes through the feed-forward part.
     ///
     /// # Errors
     /// As [`Block::forward`], or if a row is empty, or the block was made without `seen`.
@@ -100,7 +100,7 @@ impl Block {
         self.inward.inputs()
     }
 
-    /// Of every position.
+    /// Computes the results at every position.
     fn all(&self, x: &[f32], rows: &Rows, space: &mut Workspace) -> Result<Vec<f32>> {
         let Workspace { projected, mixed, .. } = space;
         let projected = sized(projected, 3 * x.len());
@@ -110,7 +110,7 @@ impl Block {
         self.behind(mixed, x.to_vec())
     }
 
-    /// Of the first position of every row.
+    /// Computes the results at the first position of every row.
     fn of_firsts(&self, x: &[f32], rows: &Rows, space: &mut Workspace) -> Result<Vec<f32>> {
         let Workspace { queries, projected, mixed } = space;
         let Some(seen) = &self.seen else { candle_core::bail!("this block is not for first positions") };
@@ -122,7 +122,7 @@ impl Block {
             }
             target.extend_from_slice(&x[row.start * hidden..][..hidden]);
         }
-        // Of a token each, so that all of what is projected costs little.
+        // One token for each row: projecting queries, keys and values of these costs little.
         let queries = sized(queries, 3 * target.len());
         self.inward.fill(&target, queries, false, |_| {})?;
         let projected = sized(projected, 2 * x.len());
@@ -136,7 +136,8 @@ impl Block {
         self.behind(mixed, target)
     }
 
-    /// What comes behind the mixtures; `x` is what went into the block at the same positions.
+    /// Computes the layers behind attention from its mixtures; `x` is the block's input at the same
+    /// positions.
     fn behind(&self, mixed: &[f32], mut x: Vec<f32>) -> Result<Vec<f32>> {
         let size = (BLOCK * self.hidden()).max(1);
         x.par_chunks_mut(size).zip(mixed.par_chunks(size)).try_for_each(|(x, mixed)| {

@@ -9,8 +9,8 @@ use super::{elements, fill_rows};
 
 /// `softmax(scale · scores)` over the keys that a query may see.
 ///
-/// `scores` is `[batch, heads, queries, keys]`. The queries stand at the last positions of the keys: query i sees the
-/// keys up to `keys − queries + i`, itself included; the others get weight 0.
+/// `scores` is `[batch, heads, queries, keys]`. The queries are at the last positions of the keys: query i
+/// sees the keys up to `keys − queries + i`, itself included; the others get weight 0.
 ///
 /// # Errors
 /// If there are more queries than keys or the tensor is not contiguous `f32`.
@@ -31,7 +31,7 @@ fn composed(scores: &Tensor, scale: f32) -> Result<Tensor> {
     composed_softmax(scores, scale, |scaled| scaled.broadcast_add(&ahead))
 }
 
-/// `[queries, keys]`: −∞ for the keys that stand behind a query, else 0; the queries are the last of the keys.
+/// `[queries, keys]`: −∞ for the keys behind a query, else 0; the queries are the last of the keys.
 pub(super) fn ahead(queries: usize, keys: usize, device: &Device) -> Result<Tensor> {
     let seen = |query: usize, key: usize| key <= keys - queries + query;
     let row = |query| (0..keys).map(move |key| if seen(query, key) { 0.0 } else { f32::NEG_INFINITY });
@@ -74,7 +74,7 @@ mod tests {
     use candle_core::D;
 
     #[test]
-    fn a_query_sees_itself_and_what_stands_before_it() {
+    fn a_query_sees_itself_and_the_keys_before_it() {
         let y = causal_softmax(&ramp(&[2, 2, 2, 4]), 0.5).unwrap();
         let sums = y.sum(D::Minus1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-6), "{sums:?}");

@@ -18,7 +18,7 @@ pub(super) fn matrix<T>(values: &[T], rows: usize, columns: usize, stride: usize
         .map_err(|error| candle_core::Error::Msg(error.to_string()))
 }
 
-/// `alpha · a · b` into `target`, whose rows stand one behind the other.
+/// Writes `alpha · a · b` to `target`, a contiguous matrix.
 pub(super) fn multiply(alpha: f32, a: Matrix<'_>, b: Matrix<'_>, target: &mut [f32]) -> Result<()> {
     if small::multiply(alpha, a, b, target) {
         return Ok(());

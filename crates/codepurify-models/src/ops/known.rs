@@ -9,7 +9,7 @@ use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Storage, Tensor,
 };
 
-/// What the gradient of a value makes of each of the inputs.
+/// Function from the gradient of a value to those of its inputs.
 type Gradient = Box<dyn Fn(&Tensor) -> Result<Vec<Tensor>> + Send + Sync>;
 
 /// `value`, made of one, two or three `inputs` and contiguous. `gradient` takes that of the value to those of the inputs,

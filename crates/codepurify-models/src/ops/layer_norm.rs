@@ -60,7 +60,7 @@ fn moments(row: &[f32], eps: f32) -> (f32, f32) {
     (mean, (variance + eps).sqrt().recip())
 }
 
-/// [`layer_norm`] of rows where they stand.
+/// Applies [`layer_norm`] to rows in place.
 pub(super) fn normalise(rows: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
     for row in rows.chunks_mut(weight.len()) {
         let (mean, scale) = moments(row, eps);

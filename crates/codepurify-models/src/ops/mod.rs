@@ -55,7 +55,7 @@ fn elements<'s>(storage: &'s CpuStorage, layout: &Layout) -> Result<&'s [f32]> {
 /// Elements of the widest registers.
 const WIDEST: usize = 16;
 
-/// Room for `length` elements, with whatever stands there.
+/// Returns room for `length` elements, with arbitrary values.
 fn sized(room: &mut Vec<f32>, length: usize) -> &mut [f32] {
     if room.len() < length {
         room.resize(length, 0.0);
@@ -150,8 +150,8 @@ pub(crate) mod finite_difference {
         }
     }
 
-    /// Whether two forms of an operation have the same values and, at every input, the same gradients of a weighted sum of
-    /// them.
+    /// Asserts that two forms of an operation have the same values and, at every input, the same gradients of
+    /// a weighted sum of them.
     pub(crate) fn same(
         inputs: &[Tensor],
         one: impl Fn(&[Tensor]) -> Result<Tensor>,
@@ -171,7 +171,7 @@ pub(crate) mod finite_difference {
         }
     }
 
-    /// Whether two tensors are the same up to rounding; `what` they are.
+    /// Asserts that two tensors, described by `what`, are the same up to rounding.
     pub(crate) fn close(one: &Tensor, other: &Tensor, what: &str) {
         assert_eq!(one.dims(), other.dims(), "{what}");
         let largest = |tensor: &Tensor| tensor.abs()?.max_all()?.to_scalar::<f32>();

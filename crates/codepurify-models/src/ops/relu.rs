@@ -23,7 +23,7 @@ fn composed(x: &Tensor) -> Result<Tensor> {
     with_gradient(&[x], value, move |gradient| Ok(vec![(gradient * left.sign()?)?]))
 }
 
-/// The same in place.
+/// Applies [`relu`] in place.
 pub(super) fn rectify(values: &mut [f32]) {
     wide(
         #[inline(always)]

@@ -6,7 +6,7 @@ use candle_core::{Result, Tensor};
 
 use super::known::with_gradient;
 
-/// Of `x`, `[count, width]`, the rows of these numbers: `[rows, width]`.
+/// Selects the rows of these numbers, `[rows, width]`, from `x`, `[count, width]`.
 ///
 /// # Errors
 /// If there is no such row or the tensor runtime fails.

@@ -23,12 +23,12 @@ thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = RefCell::default();
 }
 
-/// `alpha · a · b` into `target`, whose rows stand one behind the other; nothing is done, and the answer is false, if the
-/// matrices are not small, or the elements of a row of `a`, or of a row or a column of `b`, not beside each other.
+/// Writes `alpha · a · b` to `target`, a contiguous matrix. Does nothing and returns false if the matrices
+/// are not small, if the rows of `a` are not contiguous, or if neither rows nor columns of `b` are.
 pub(super) fn multiply(alpha: f32, a: Matrix<'_>, b: Matrix<'_>, target: &mut [f32]) -> bool {
     let (rows, depth, columns) = (a.size(0), a.size(1), b.size(1));
-    let beside = a.stride(1) == 1 && (b.stride(0) == 1 || b.stride(1) == 1);
-    let fits = beside && (1..=LARGEST).contains(&depth) && (1..=LARGEST).contains(&columns);
+    let contiguous = a.stride(1) == 1 && (b.stride(0) == 1 || b.stride(1) == 1);
+    let fits = contiguous && (1..=LARGEST).contains(&depth) && (1..=LARGEST).contains(&columns);
     if !fits || b.size(0) != depth || target.len() != rows * columns {
         return false;
     }
@@ -54,9 +54,9 @@ impl SimdOp for Product<'_> {
         let (lanes, columns) = (isa.f32().len(), b.size(1));
         let width = columns.next_multiple_of(lanes);
         let vectors = if lanes < 16 { VECTORS / 2 } else { VECTORS };
-        let rows: Vec<&[f32]> = (0..a.size(0)).map(|row| beside(a, row)).collect();
+        let rows: Vec<&[f32]> = (0..a.size(0)).map(|row| row_slice(a, row)).collect();
         let b: Vec<&[f32]> = if b.stride(1) == 1 && columns == width {
-            (0..b.size(0)).map(|row| beside(b, row)).collect()
+            (0..b.size(0)).map(|row| row_slice(b, row)).collect()
         } else {
             let scratch = sized(scratch, b.size(0) * width);
             lay_out(b, width, scratch);
@@ -85,22 +85,22 @@ impl SimdOp for Product<'_> {
     }
 }
 
-/// A row of a matrix whose columns are one element apart.
-fn beside(matrix: Matrix<'_>, row: usize) -> &[f32] {
-    matrix.slice(row).data().expect("elements that are one apart lie beside each other")
+/// Returns a row of a matrix whose rows are contiguous.
+fn row_slice(matrix: Matrix<'_>, row: usize) -> &[f32] {
+    matrix.slice(row).data().expect("elements that are one apart are contiguous")
 }
 
-/// Rows of `b` one behind the other, each filled up to `width` with whatever stands there.
+/// Copies the rows of `b` one behind the other. Each is filled up to `width` with arbitrary values.
 fn lay_out(b: Matrix<'_>, width: usize, scratch: &mut [f32]) {
     if b.stride(1) == 1 {
         for (row, target) in scratch.chunks_exact_mut(width).enumerate() {
-            let elements = beside(b, row);
+            let elements = row_slice(b, row);
             target[..elements.len()].copy_from_slice(elements);
         }
         return;
     }
-    // Some columns at a time, so that what is written lies beside each other.
-    let columns: Vec<&[f32]> = (0..b.size(1)).map(|column| beside(b.transposed(), column)).collect();
+    // Some columns at a time, so that writes are contiguous.
+    let columns: Vec<&[f32]> = (0..b.size(1)).map(|column| row_slice(b.transposed(), column)).collect();
     let (groups, rest) = columns.as_chunks::<TURNED>();
     for (group, columns) in groups.iter().enumerate() {
         for (row, target) in scratch.chunks_exact_mut(width).enumerate() {

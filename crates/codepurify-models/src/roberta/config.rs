@@ -87,7 +87,7 @@ impl RobertaConfig {
         }
     }
 
-    /// What makes this configuration unusable.
+    /// Returns the reason why this configuration is unusable.
     fn complaint(&self) -> Option<String> {
         let sizes = [
             ("vocab_size", self.vocab_size),
@@ -138,7 +138,8 @@ impl RobertaConfig {
         named.into_iter().map(|(_, label)| label).collect()
     }
 
-    /// Whether the embeddings are larger than those of RoBERTa and the models made from it, as those of `UniXcoder` are.
+    /// Returns true if the embeddings are larger than those of RoBERTa and the models made from it, as those
+    /// of `UniXcoder` are.
     pub(crate) fn is_unixcoder(&self) -> bool {
         self.type_vocab_size > 1 || self.max_position_embeddings > 514
     }

@@ -36,12 +36,12 @@ impl Embeddings {
         &self.words
     }
 
-    /// Ids and positions of tokens to `[tokens, hidden]`.
+    /// Embeds tokens, given their ids and positions: `[tokens, hidden]`.
     pub(super) fn forward(&self, ids: &[u32], positions: &[u32]) -> Result<Tensor> {
         self.forward_words(&ops::select_rows(&self.words, ids)?, positions)
     }
 
-    /// The same from word embeddings `[tokens, hidden]`.
+    /// Embeds tokens, given their word embeddings, `[tokens, hidden]`, and positions.
     pub(super) fn forward_words(&self, words: &Tensor, positions: &[u32]) -> Result<Tensor> {
         let token_type = ops::select_rows(&self.token_type, &vec![0; positions.len()])?;
         let positions = ops::select_rows(&self.positions, positions)?;

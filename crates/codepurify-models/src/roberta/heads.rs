@@ -1,4 +1,4 @@
-//! What stands on the encoder: a classifier over a vector of it, or a masked-LM decoder.
+//! Heads on the encoder: a classifier over one of its vectors, or a masked-LM decoder.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -14,7 +14,7 @@ pub struct ClassificationHead {
 }
 
 impl ClassificationHead {
-    /// Takes `dense.*` and `out_proj.*` below the prefix that `weights` stands at.
+    /// Takes `dense.*` and `out_proj.*` below the prefix of `weights`.
     ///
     /// # Errors
     /// If a tensor is missing or of the wrong shape.
@@ -22,7 +22,7 @@ impl ClassificationHead {
         Self::over(1, config, classes, weights)
     }
 
-    /// The same over the vectors of two snippets side by side, `[pairs, 2 · hidden]`.
+    /// Makes a head over the vectors of two snippets side by side, `[pairs, 2 · hidden]`.
     ///
     /// # Errors
     /// If a tensor is missing or of the wrong shape.
@@ -38,8 +38,8 @@ impl ClassificationHead {
         })
     }
 
-    /// One linear layer, as `DefectModel` of CodeT5's scripts puts it on a RoBERTa: takes `weight` and `bias` below the prefix
-    /// that `weights` stands at.
+    /// Makes a head of one linear layer, as `DefectModel` of CodeT5's scripts puts it on a RoBERTa. Takes
+    /// `weight` and `bias` below the prefix of `weights`.
     ///
     /// # Errors
     /// If a tensor is missing or of the wrong shape.
@@ -69,7 +69,7 @@ pub struct MaskedLmHead {
 }
 
 impl MaskedLmHead {
-    /// Takes `dense.*`, `layer_norm.*` and `bias` below the prefix that `weights` stands at. The decoder is
+    /// Takes `dense.*`, `layer_norm.*` and `bias` below the prefix of `weights`. The decoder is
     /// `decoder.weight` if the checkpoint brings one, else it is tied to `words`.
     ///
     /// # Errors

@@ -40,8 +40,8 @@ impl Layer {
         }
     }
 
-    /// What [`Layer::forward`] gives at the first position of every row, `[rows, hidden]`, at less than half of its cost:
-    /// nothing else is asked, so nothing else is fed forward.
+    /// Computes the result of [`Layer::forward`] at the first position of every row only, `[rows, hidden]`,
+    /// at less than half of its cost: no other position goes through the feed-forward part.
     pub(super) fn firsts(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
         match self {
             Self::Parts(parts) => parts.feed(&parts.attention.firsts_onto(x, rows)?),
@@ -95,7 +95,7 @@ impl Parts {
         })
     }
 
-    /// What comes behind attention.
+    /// Computes the layers behind attention.
     fn feed(&self, attended: &Tensor) -> Result<Tensor> {
         let x = self.attention_norm.forward(attended)?;
         let wide = self.widen.forward_gelu(&x)?;
@@ -124,12 +124,12 @@ impl Attention {
         })
     }
 
-    /// `x` plus what its positions find in their rows.
+    /// Returns `x` plus the attention of its positions to their rows.
     fn forward_onto(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
         self.output.forward_onto(&self.of.within(&self.inward.forward(x)?, rows)?, x)
     }
 
-    /// The same of the first position of every row, `[rows, hidden]`.
+    /// Computes [`Attention::forward_onto`] at the first position of every row only, `[rows, hidden]`.
     fn firsts_onto(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
         let (projected, hidden) = (self.inward.forward(x)?, x.dim(1)?);
         let queries = rows.firsts(&projected)?.narrow(1, 0, hidden)?.contiguous()?;

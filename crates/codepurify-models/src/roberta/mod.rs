@@ -31,7 +31,7 @@ pub struct RobertaEncoder {
 }
 
 impl RobertaEncoder {
-    /// Takes the encoder's weights below the prefix that `weights` stands at (`roberta` in a checkpoint with a head).
+    /// Takes the encoder's weights below the prefix of `weights` (`roberta` in a checkpoint with a head).
     ///
     /// # Errors
     /// If a tensor is missing or of the wrong shape.
@@ -45,7 +45,8 @@ impl RobertaEncoder {
         })
     }
 
-    /// The same for use only: its weights are laid out for the kernels, and no gradient goes through them.
+    /// Prepares the encoder for use only: its weights are laid out for the kernels, and no gradient goes
+    /// through them.
     ///
     /// # Errors
     /// If the tensor runtime fails.

@@ -13,7 +13,7 @@ use crate::batch::Rows;
 use crate::linear::Linear;
 use crate::ops::{self, Precision};
 
-/// What can be attended to: keys and values, each `[rows, heads, keys, width]`.
+/// Keys and values, each `[rows, heads, keys, width]`.
 #[derive(Debug, Clone)]
 pub(super) struct KeysValues {
     keys: Tensor,
@@ -26,7 +26,7 @@ impl KeysValues {
         self.keys.dim(2)
     }
 
-    /// These, and behind them `later`.
+    /// Appends `later`.
     pub(super) fn followed_by(&self, later: &Self) -> Result<Self> {
         let keys = Tensor::cat(&[&self.keys, &later.keys], 2)?;
         Ok(Self { keys, values: Tensor::cat(&[&self.values, &later.values], 2)? })
@@ -61,20 +61,20 @@ impl Heads {
         part.reshape((rows, length, self.count, self.width))?.transpose(1, 2)?.contiguous()
     }
 
-    /// What `query` finds in `seen`, `[rows · length, inner]`. `weigh` makes weights of the scores
-    /// `[rows, heads, queries, keys]`.
+    /// Computes the attention of `query` to `seen`, `[rows · length, inner]`. `softmax` makes weights of the
+    /// scores `[rows, heads, queries, keys]`.
     fn look(
         self,
         query: &Tensor,
         seen: &KeysValues,
-        weigh: impl Fn(&Tensor) -> Result<Tensor>,
+        softmax: impl Fn(&Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let weights = weigh(&query.matmul(&seen.keys.t()?)?)?;
+        let weights = softmax(&query.matmul(&seen.keys.t()?)?)?;
         weights.matmul(&seen.values)?.transpose(1, 2)?.reshape(((), self.count * self.width))
     }
 }
 
-/// `q`, `k` and `v` (or some of them) and `o`, below the prefix that `weights` stands at.
+/// `q`, `k` and `v` (or some of them) and `o`, below the prefix of the weights.
 struct Names<'a>(&'a T5Config, &'a VarBuilder<'a>);
 
 impl Names<'_> {
@@ -93,7 +93,7 @@ impl Names<'_> {
     }
 }
 
-/// Of rows to themselves.
+/// Attention of rows to themselves.
 #[derive(Debug, Clone)]
 pub(super) struct SelfAttention {
     /// Query, key and value.
@@ -104,7 +104,7 @@ pub(super) struct SelfAttention {
 }
 
 impl SelfAttention {
-    /// Takes `q`, `k`, `v` and `o` below the prefix that `weights` stands at.
+    /// Takes `q`, `k`, `v` and `o` below the prefix of `weights`.
     pub(super) fn new(config: &T5Config, causal: bool, weights: &VarBuilder) -> Result<Self> {
         let names = Names(config, weights);
         let inward = [names.inward("q")?, names.inward("k")?, names.inward("v")?];
@@ -121,7 +121,8 @@ impl SelfAttention {
         self.output.pack(precision)
     }
 
-    /// `x` plus what its positions, normed, find in their rows; `bias` is [`super::position::RelativeBias::of_rows`].
+    /// Returns `x` plus the attention of its normed positions to their rows; `bias` is
+    /// [`super::position::RelativeBias::of_rows`].
     pub(super) fn forward_onto(
         &self,
         x: &Tensor,
@@ -134,15 +135,15 @@ impl SelfAttention {
         self.output.forward_onto(&mixed, x)
     }
 
-    /// The same for the next positions of `rows` sequences: they see `past`, to which theirs are added, and themselves as
-    /// far as `weigh` lets them.
+    /// Computes [`SelfAttention::forward_onto`] for the next positions of `rows` sequences. They see `past`,
+    /// to which their keys and values are added, and each other as far as `softmax` allows.
     pub(super) fn step_onto(
         &self,
         x: &Tensor,
         normed: &Tensor,
         rows: usize,
         past: &mut Option<KeysValues>,
-        weigh: impl Fn(&Tensor) -> Result<Tensor>,
+        softmax: impl Fn(&Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let projected = self.inward.forward(normed)?;
         let [query, keys, values] = [0, 1, 2].map(|part| self.heads.split(&projected, part, rows));
@@ -151,13 +152,13 @@ impl SelfAttention {
             Some(past) => past.followed_by(&new)?,
             None => new,
         };
-        let mixed = self.heads.look(&query?, &all, weigh)?;
+        let mixed = self.heads.look(&query?, &all, softmax)?;
         *past = Some(all);
         self.output.forward_onto(&mixed, x)
     }
 }
 
-/// Of target rows to the encoded sources.
+/// Attention of target rows to the encoded sources.
 #[derive(Debug, Clone)]
 pub(super) struct CrossAttention {
     query: Linear,
@@ -168,7 +169,7 @@ pub(super) struct CrossAttention {
 }
 
 impl CrossAttention {
-    /// Takes `q`, `k`, `v` and `o` below the prefix that `weights` stands at.
+    /// Takes `q`, `k`, `v` and `o` below the prefix of `weights`.
     pub(super) fn new(config: &T5Config, weights: &VarBuilder) -> Result<Self> {
         let names = Names(config, weights);
         Ok(Self {
@@ -185,7 +186,7 @@ impl CrossAttention {
             .try_for_each(|linear| linear.pack(precision))
     }
 
-    /// `x` plus what its positions, normed, find in the source of their row.
+    /// Returns `x` plus the attention of its normed positions to the source of their row.
     pub(super) fn forward_onto(
         &self,
         x: &Tensor,
@@ -205,8 +206,8 @@ impl CrossAttention {
         Ok(KeysValues { keys: keys?, values: values? })
     }
 
-    /// `x` plus what its positions, normed and equally many for each source, find in what is remembered; `mask` is
-    /// additive, `[sources, keys]`.
+    /// Returns `x` plus the attention of its normed positions, equally many for each source, to the keys and
+    /// values `source`; `mask` is additive, `[sources, keys]`.
     pub(super) fn step_onto(
         &self,
         x: &Tensor,
@@ -215,7 +216,7 @@ impl CrossAttention {
         mask: &Tensor,
     ) -> Result<Tensor> {
         let query = self.heads.split(&self.query.forward(normed)?, 0, mask.dim(0)?)?;
-        let weigh = |scores: &Tensor| ops::masked_softmax(scores, mask, 1.0);
-        self.output.forward_onto(&self.heads.look(&query, source, weigh)?, x)
+        let softmax = |scores: &Tensor| ops::masked_softmax(scores, mask, 1.0);
+        self.output.forward_onto(&self.heads.look(&query, source, softmax)?, x)
     }
 }

@@ -38,11 +38,11 @@ pub struct T5Config {
     /// `relu`; gated feed-forward layers are another architecture.
     #[serde(default = "relu")]
     pub feed_forward_proj: String,
-    /// Whether the output layer is the word embeddings.
+    /// True if the output layer is the word embeddings.
     #[serde(default = "yes")]
     pub tie_word_embeddings: bool,
-    /// Whether hidden states are multiplied by `d_model^-0.5` before the output layer; if absent, they are where that
-    /// is tied.
+    /// True if hidden states are multiplied by `d_model^-0.5` before the output layer; if absent, they are
+    /// where that layer is tied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_decoder_outputs: Option<bool>,
     /// Scale of fresh weights.
@@ -107,7 +107,7 @@ impl T5Config {
         }
     }
 
-    /// What makes this configuration unusable.
+    /// Returns the reason why this configuration is unusable.
     fn complaint(&self) -> Option<String> {
         let sizes = [
             ("vocab_size", self.vocab_size),
@@ -134,7 +134,8 @@ impl T5Config {
         self.position_complaint().or_else(|| self.token_complaint()).or_else(|| self.number_complaint())
     }
 
-    /// Half of the buckets lie on each side of the query, and half of those hold a single distance each.
+    /// Checks the buckets: half of them are on each side of the query, and half of those hold a single
+    /// distance each.
     fn position_complaint(&self) -> Option<String> {
         let (buckets, distance) = (self.relative_attention_num_buckets, self.relative_attention_max_distance);
         if buckets < 4 {
@@ -178,7 +179,7 @@ impl T5Config {
         self.decoder_start_token_id.unwrap_or(self.pad_token_id)
     }
 
-    /// What hidden states are multiplied by before the output layer.
+    /// Factor of the hidden states before the output layer.
     pub(super) fn output_scale(&self) -> f64 {
         let scaled = self.scale_decoder_outputs.unwrap_or(self.tie_word_embeddings);
         if scaled { (self.d_model as f64).sqrt().recip() } else { 1.0 }

@@ -18,17 +18,18 @@ pub(super) struct Decoder {
     norm: RmsNorm,
 }
 
-/// What the decoder has seen of a group of sequences: their sources, and their own tokens so far.
+/// State of a group of sequences during decoding: their sources, and their own tokens so far.
 #[derive(Debug, Clone)]
 pub struct DecoderState {
     blocks: Vec<Seen>,
     /// Additive attention mask of the sources, `[sources, source length]`.
     source_mask: Tensor,
-    /// Sequences. Those of one source stand side by side and share what was encoded; there are equally many of each.
+    /// Number of sequences. Those of one source are adjacent and share its encoding; every source has equally
+    /// many.
     rows: usize,
 }
 
-/// What one block has seen.
+/// Keys and values of one block.
 #[derive(Debug, Clone)]
 struct Seen {
     target: Option<KeysValues>,
@@ -104,11 +105,11 @@ impl Decoder {
         let (rows, keys) = (state.rows, state.tokens()? + 1);
         let bias = self.bias.forward(1, keys)?;
         let mask = Tensor::zeros((rows, keys), embedded.dtype(), embedded.device())?;
-        let weigh = |scores: &Tensor| ops::relative_softmax(scores, &bias, &mask, true);
+        let softmax = |scores: &Tensor| ops::relative_softmax(scores, &bias, &mask, true);
         let mut hidden = embedded;
         for (block, seen) in self.blocks.iter().zip(&mut state.blocks) {
             let normed = block.target_norm.forward(&hidden)?;
-            hidden = block.target_attention.step_onto(&hidden, &normed, rows, &mut seen.target, weigh)?;
+            hidden = block.target_attention.step_onto(&hidden, &normed, rows, &mut seen.target, softmax)?;
             let normed = block.source_norm.forward(&hidden)?;
             hidden = block.source_attention.step_onto(&hidden, &normed, &seen.source, &state.source_mask)?;
             hidden = block.feed_forward.forward(&hidden)?;
@@ -195,13 +196,13 @@ impl Block {
         self.read(&self.attend(hidden, rows, bias)?, rows, encoded, sources)
     }
 
-    /// What positions see of their own targets, added to them; `[tokens, hidden]`.
+    /// Adds to positions their attention to their own targets; `[tokens, hidden]`.
     fn attend(&self, hidden: &Tensor, rows: &Arc<Rows>, bias: &Tensor) -> Result<Tensor> {
         let normed = self.target_norm.forward(hidden)?;
         self.target_attention.forward_onto(hidden, &normed, rows, bias)
     }
 
-    /// The rest of the block: what they see of their sources, and the feed-forward layer.
+    /// Computes the rest of the block: attention to the sources, and the feed-forward layer.
     fn read(
         &self,
         hidden: &Tensor,

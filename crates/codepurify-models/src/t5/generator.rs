@@ -16,12 +16,12 @@ use crate::ops::Precision;
 pub struct T5Generator {
     t5: T5,
     output: Linear,
-    /// What hidden states are multiplied by before the output layer.
+    /// Factor of the hidden states before the output layer.
     scale: f64,
 }
 
 impl T5Generator {
-    /// Takes the weights below the prefix that `weights` stands at, `lm_head.weight` among them; a checkpoint with tied
+    /// Takes the weights below the prefix of `weights`, `lm_head.weight` among them; a checkpoint with tied
     /// embeddings may do without it.
     ///
     /// # Errors

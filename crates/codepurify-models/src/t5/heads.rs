@@ -1,4 +1,4 @@
-//! What CodeT5's scripts for classification put on the vectors of [`super::T5::end_vectors`].
+//! Heads that CodeT5's scripts for classification put on the vectors of [`super::T5::end_vectors`].
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -13,7 +13,7 @@ pub struct DefectHead {
 }
 
 impl DefectHead {
-    /// Takes `weight` and `bias` below the prefix that `weights` stands at (`classifier` in a checkpoint).
+    /// Takes `weight` and `bias` below the prefix of `weights` (`classifier` in a checkpoint).
     ///
     /// # Errors
     /// If a tensor is missing or of the wrong shape.
@@ -38,7 +38,7 @@ pub struct CloneHead {
 }
 
 impl CloneHead {
-    /// Takes `dense.*` and `out_proj.*` below the prefix that `weights` stands at (`classifier` in a checkpoint).
+    /// Takes `dense.*` and `out_proj.*` below the prefix of `weights` (`classifier` in a checkpoint).
     ///
     /// # Errors
     /// If a tensor is missing or of the wrong shape.

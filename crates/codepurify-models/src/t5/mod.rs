@@ -39,9 +39,9 @@ pub struct T5 {
 }
 
 impl T5 {
-    /// Takes the weights below the prefix that `weights` stands at: the top of a checkpoint for generation, `encoder`
-    /// in one of a classifier. The word embeddings are `shared.weight`, or, where an exporter left that out, the copy
-    /// of the encoder or of the decoder.
+    /// Takes the weights below the prefix of `weights`. The prefix is empty in a checkpoint for generation
+    /// and `encoder` in one of a classifier. The word embeddings are `shared.weight`, or, where an exporter
+    /// left that out, the copy of the encoder or of the decoder.
     ///
     /// # Errors
     /// If a tensor is missing or of the wrong shape.
@@ -58,7 +58,8 @@ impl T5 {
         })
     }
 
-    /// The same for use only: its weights are laid out for the kernels, and no gradient goes through them.
+    /// Prepares the network for use only: its weights are laid out for the kernels, and no gradient goes
+    /// through them.
     ///
     /// # Errors
     /// If the tensor runtime fails.
@@ -122,7 +123,7 @@ impl T5 {
         self.encoder.forward(words.clone(), sources.rows())
     }
 
-    /// Where the last `</s>` of each row stands among all tokens.
+    /// Returns the index of the last `</s>` of each row among all tokens.
     fn ends(&self, rows: &[Vec<u32>], batch: &RaggedBatch) -> Result<Vec<u32>> {
         let mut ends = Vec::with_capacity(rows.len());
         for (row, (ids, tokens)) in rows.iter().zip(batch.rows().ranges()).enumerate() {

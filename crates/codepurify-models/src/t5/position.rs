@@ -23,7 +23,7 @@ impl Buckets {
         Self { count, max_distance: config.relative_attention_max_distance, bidirectional }
     }
 
-    /// The bucket of a key that stands `before` or `behind` a query: one of the two is 0.
+    /// Returns the bucket of a key by its distance `before` or `behind` a query: one of the two is 0.
     ///
     /// Small distances have a bucket each, larger ones share buckets that widen logarithmically up to the largest.
     #[expect(clippy::cast_sign_loss, reason = "the logarithm of a number from 1 on is not negative")]
@@ -53,7 +53,7 @@ pub(super) struct RelativeBias {
 }
 
 impl RelativeBias {
-    /// Takes `relative_attention_bias.weight` below the prefix that `weights` stands at.
+    /// Takes `relative_attention_bias.weight` below the prefix of `weights`.
     pub(super) fn new(config: &T5Config, bidirectional: bool, weights: &VarBuilder) -> Result<Self> {
         let shape = (config.relative_attention_num_buckets, config.num_heads);
         let name = "relative_attention_bias.weight";

@@ -2,7 +2,8 @@
 
 use codepurify::snippet::Span;
 
-/// Whether Python's `str.split()` splits at this character (Unicode white space plus the four ASCII separators).
+/// Returns true if Python's `str.split()` splits at this character (Unicode white space plus the four ASCII
+/// separators).
 fn splits(character: char) -> bool {
     character.is_whitespace() || ('\x1c'..='\x1f').contains(&character)
 }
@@ -33,7 +34,7 @@ impl<'t> Prepared<'t> {
             }
             if gap {
                 if !collapsed.is_empty() {
-                    // The single space stands for the white space right before this word.
+                    // The single space gets the span of the white space right before this word.
                     let width = text[..at].chars().next_back().map_or(0, char::len_utf8);
                     anchors.push((collapsed.len(), at - width));
                     collapsed.push(' ');

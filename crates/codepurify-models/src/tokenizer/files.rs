@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::LoadError;
 use crate::files::read;
 
-/// A tokenizer and what stands beside it about its tokens.
+/// Files of a tokenizer, with those that describe its tokens.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenizerFiles {
     pub(crate) core: TokenizerCore,
@@ -28,7 +28,7 @@ pub(crate) enum TokenizerCore {
 }
 
 impl TokenizerFiles {
-    /// What is missing where there is no tokenizer.
+    /// Names of the missing files where there is no tokenizer.
     pub(crate) const WANTED: &str = "tokenizer.json, nor vocab.json with merges.txt";
 
     /// A `tokenizer.json` alone.
@@ -57,7 +57,7 @@ impl TokenizerFiles {
             TokenizerCore::Fast(fast) => [Some(fast.as_ref()), None],
             TokenizerCore::Slow { vocab, merges } => [Some(vocab.as_slice()), Some(merges.as_slice())],
         };
-        let beside = [&self.config, &self.added, &self.special];
-        core.into_iter().chain(beside.map(|file| file.as_deref()))
+        let of_tokens = [&self.config, &self.added, &self.special];
+        core.into_iter().chain(of_tokens.map(|file| file.as_deref()))
     }
 }

@@ -26,7 +26,7 @@ pub struct CodeTokenizer {
     tokenizer: Tokenizer,
     preprocessing: Preprocessing,
     special: SpecialIds,
-    /// The tokens of the prefix that stands before the code.
+    /// The tokens of the prefix before the code.
     prefix: Vec<u32>,
     /// The tokens between the first special one and the prefix.
     opening: Vec<u32>,
@@ -39,7 +39,7 @@ pub struct SpecialIds {
     pub begin: u32,
     /// `</s>`, last of every sequence.
     pub end: u32,
-    /// `<unk>`, stands for an occluded element.
+    /// `<unk>`, in place of an occluded element.
     pub unknown: u32,
     /// `<mask>`, if the tokenizer has one.
     pub mask: Option<u32>,
@@ -115,7 +115,7 @@ impl CodeTokenizer {
         self.special
     }
 
-    /// Whether the vocabulary holds this token.
+    /// Returns true if the vocabulary holds this token.
     pub(crate) fn knows(&self, token: &str) -> bool {
         self.tokenizer.token_to_id(token).is_some()
     }
@@ -134,7 +134,7 @@ impl CodeTokenizer {
         (0..self.vocabulary() as u32).filter_map(word).collect()
     }
 
-    /// Content tokens of `text` with the bytes of `text` that each stands for.
+    /// Returns the content tokens of `text`, each with its span of `text`.
     ///
     /// # Errors
     /// [`ModelError::Tokenise`].
@@ -161,7 +161,7 @@ impl CodeTokenizer {
         })
     }
 
-    /// Tokens of a text that a model answers with: as it stands, without a prefix.
+    /// Returns the tokens of a model's answer: verbatim, without a prefix.
     ///
     /// # Errors
     /// [`ModelError::Tokenise`].
@@ -182,7 +182,7 @@ impl CodeTokenizer {
         self.opening.len() + self.prefix.len() + 2
     }
 
-    /// The text that `ids` stand for, without special tokens and with white space as it stands.
+    /// Decodes `ids` to text, without special tokens and with white space verbatim.
     ///
     /// # Errors
     /// [`ModelError::Tokenise`] if an id has no token.

@@ -6,7 +6,7 @@ use tokenizers::{Result, Tokenizer};
 
 use super::tokens::Tokens;
 
-/// The tokenizer that `vocab.json`, `merges.txt` and what stands beside them describe.
+/// Makes the tokenizer that `vocab.json`, `merges.txt` and the files about tokens describe.
 pub(super) fn tokenizer(vocab: &[u8], merges: &[u8], tokens: &Tokens) -> Result<Tokenizer> {
     let mut vocab: Vocab = serde_json::from_slice(vocab).map_err(|error| format!("vocab.json: {error}"))?;
     tokens.extend(&mut vocab)?;

@@ -1,4 +1,4 @@
-//! What `tokenizer_config.json`, `added_tokens.json` and `special_tokens_map.json` say about single tokens.
+//! Facts about single tokens in `tokenizer_config.json`, `added_tokens.json` and `special_tokens_map.json`.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -90,7 +90,7 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// Reads the files beside a tokenizer.
+    /// Reads the files about tokens that come with a tokenizer.
     pub(super) fn read(files: &TokenizerFiles) -> Result<Self> {
         let config: Keys = parsed("tokenizer_config.json", files.config.as_deref())?;
         let map: Keys = parsed("special_tokens_map.json", files.special.as_deref())?;
@@ -124,8 +124,9 @@ impl Tokens {
         Ok(Self { add_prefix_space: config.add_prefix_space, names, added, special })
     }
 
-    /// Puts the added tokens into the vocabulary that they were added to. One that stands there already gets its new id: it
-    /// is found in a text first, so that its old one never comes up. Of a single word it would, within longer ones.
+    /// Adds the added tokens to the vocabulary. A token that the vocabulary already holds gets its new id: it
+    /// is found in a text first, so its old id never occurs. A token for single words is refused, as its old
+    /// id would occur within longer words.
     pub(super) fn extend(&self, vocabulary: &mut Vocab) -> Result<()> {
         let mut ids: HashSet<u32> = vocabulary.values().copied().collect();
         for (&id, token) in &self.added {

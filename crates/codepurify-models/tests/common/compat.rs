@@ -64,7 +64,7 @@ pub(crate) struct Parity {
     pub(crate) head: String,
     /// Largest difference of any logit, log-probability or mean log-likelihood.
     pub(crate) difference: f64,
-    /// Whether greedy and beam answers are the same, for a generator.
+    /// True if greedy and beam answers are the expected ones, for a generator.
     pub(crate) same_answers: Option<bool>,
 }
 
@@ -141,7 +141,7 @@ fn decodes(model: GuardedModel, sources: &[Vec<u32>], wanted: &[Vec<u32>]) -> Re
     Ok(model.generator()?.generate(&ragged(sources))? == ragged(wanted))
 }
 
-/// The side car of a head, with four beams.
+/// The sidecar of a head, with four beams.
 fn four_beams(head: &Path) -> Result<Vec<u8>> {
     let mut sidecar: serde_json::Value =
         serde_json::from_slice(&std::fs::read(head.join("codepurify.json"))?)?;

@@ -3,7 +3,8 @@
     pip install torch transformers tokenizers safetensors
     python make_beams.py
 
-A table [last token][next token] of logits stands for a model and a source; the logit of the end grows with every step.
+A table [last token][next token] of logits takes the place of a model and a source; the logit of the end grows with
+every step.
 """
 
 import torch

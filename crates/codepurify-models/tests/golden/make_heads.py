@@ -1,11 +1,11 @@
-"""Makes `heads/`: heads beside those of make_compat.py, each with random weights and what PyTorch answers for it.
+"""Makes `heads/`: heads that make_compat.py lacks, each with random weights and PyTorch's answers for it.
 
     pip install torch transformers tokenizers safetensors
     python make_heads.py heads
 
 Each folder of `heads/` is a base directory like those of `compat/`, with its weights in the folder `safetensors`. The
-modules have the names and the arithmetic of the scripts that they are named after. Where a side car says how the
-numbers of a head are decided upon, `logits` are what follows from them.
+modules have the names and the arithmetic of the scripts that they are named after. Where a sidecar sets how a
+prediction follows from the numbers of a head, `logits` are the result of that rule.
 """
 
 import json

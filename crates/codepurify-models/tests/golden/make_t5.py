@@ -49,7 +49,7 @@ def padded(rows):
 
 
 class Classifier(nn.Module):
-    """A T5 in the field `encoder` that is to repeat its source; what stands at the last `</s>` is the vector."""
+    """A T5 in the field `encoder` that is to repeat its source; the state at the last `</s>` is the vector."""
 
     def __init__(self, t5):
         super().__init__()

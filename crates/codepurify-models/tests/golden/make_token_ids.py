@@ -5,7 +5,7 @@
 
 TOKENIZER_DIR holds vocab.json and merges.txt. The slow tokenizer of transformers 4 is the one that CodeBERT and CodeT5
 checkpoints were trained with; it shares no code with the Rust crate behind the fast one. Takes the first COUNT texts of
-the files in turn, each as it stands and with its white space collapsed.
+the files in turn, each verbatim and with its white space collapsed.
 """
 
 import gzip

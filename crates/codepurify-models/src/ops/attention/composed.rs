@@ -15,7 +15,7 @@ use crate::ops::softmax::through_softmax;
 struct Padding {
     rows: usize,
     longest: usize,
-    /// Of each place the token, of each token the place; none where rows are of one length.
+    /// The token of each place and the place of each token; none where rows are of one length.
     moves: Option<[Tensor; 2]>,
 }
 
@@ -60,8 +60,9 @@ impl Padding {
         }
     }
 
-    /// What is added to the scores of keys, `[rows, 1, 1, longest]`; none where all can be seen. Where a row has no key
-    /// at all, its padding is seen instead: that is zeros, and so is what is found.
+    /// Returns the terms that are added to the scores of keys, `[rows, 1, 1, longest]`; none where all are
+    /// visible. Where a row has no key at all, its padding is visible instead: that is zeros, and so is the
+    /// mixture.
     fn mask(&self, rows: &Rows, device: &Device) -> Result<Option<Tensor>> {
         if self.moves.is_none() && rows.mask(0..rows.tokens()).is_none() {
             return Ok(None);
@@ -79,7 +80,8 @@ impl Padding {
     }
 }
 
-/// Queries, keys and values as heads see them, and the weights that the queries give; nothing of it is recorded.
+/// Queries, keys and values of all heads, and the weights that the queries give; candle records nothing of
+/// it.
 struct Looked {
     scale: f64,
     keys: Tensor,

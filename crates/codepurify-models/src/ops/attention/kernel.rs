@@ -1,4 +1,4 @@
-//! What attention computes, row by row and head by head, forward and backward.
+//! Computation of attention, row by row and head by head, forward and backward.
 
 use std::ops::Range;
 
@@ -30,7 +30,7 @@ pub(in crate::ops) struct Bias<'a> {
     pub(in crate::ops) longest: usize,
 }
 
-/// Who looks at what.
+/// Queries, and the keys and values that they attend to.
 pub(in crate::ops) struct Sides<'a> {
     pub(in crate::ops) of: Attention,
     /// Columns of the queries, of all heads together.
@@ -54,7 +54,7 @@ pub(super) struct RowGradients {
 }
 
 impl<'a> Columns<'a> {
-    /// What a head sees of some tokens, `[tokens, width]`.
+    /// Returns the columns of a head for some tokens, `[tokens, width]`.
     fn head(&self, tokens: Range<usize>, head: usize, width: usize) -> Result<Matrix<'a>> {
         let start = tokens.start * self.stride + self.first + head * width;
         matrix(self.elements.get(start..).unwrap_or_default(), tokens.len(), width, self.stride)
@@ -62,7 +62,7 @@ impl<'a> Columns<'a> {
 }
 
 impl Bias<'_> {
-    /// Where the biases of a query stand, the first key's first.
+    /// Returns the indices of the biases of a query, the first key's first.
     fn places(self, head: usize, query: usize, keys: usize) -> Range<usize> {
         let first = head * (2 * self.longest - 1) + self.longest - 1 - query;
         first..first + keys
@@ -70,14 +70,16 @@ impl Bias<'_> {
 }
 
 impl<'a> Sides<'a> {
-    /// Of each row to itself: query, key and value of every token stand side by side, of `inner` columns each.
+    /// Attention of each row to itself. Query, key and value of every token are side by side, with `inner`
+    /// columns each.
     pub(in crate::ops) fn within(of: Attention, inner: usize, projected: &'a [f32], rows: &'a Rows) -> Self {
         let part = |part: usize| Columns { elements: projected, stride: 3 * inner, first: part * inner };
         let (queries, keys, values) = (part(0), part(1), part(2));
         Self { of, inner, queries, keys, values, bias: None, rows, others: rows }
     }
 
-    /// Of each row to that of the same number of `others`, of which key and value of every token stand side by side.
+    /// Attention of each row to the row of the same number in `others`. Key and value of every token of
+    /// `others` are side by side.
     pub(in crate::ops) fn across(
         of: Attention,
         inner: usize,
@@ -121,7 +123,7 @@ impl Sides<'_> {
         let mut weights = vec![0.0; queries.len() * seen.len()];
         let mut mixed = vec![0.0; queries.len() * width];
         for head in 0..self.of.heads {
-            self.weigh(row, head, queries.clone(), seen.clone(), &mut weights)?;
+            self.weights_into(row, head, queries.clone(), seen.clone(), &mut weights)?;
             let weights = matrix(&weights, queries.len(), seen.len(), seen.len())?;
             multiply(1.0, weights, self.values.head(seen.clone(), head, width)?, &mut mixed)?;
             place(&mixed, width, target, self.inner, head);
@@ -129,8 +131,9 @@ impl Sides<'_> {
         Ok(())
     }
 
-    /// What a head's queries, counted from the start of their row, give to the tokens `seen`, `[queries, seen]`.
-    fn weigh(
+    /// Computes the weights that a head's queries, counted from the start of their row, give to the tokens
+    /// `seen`, `[queries, seen]`.
+    fn weights_into(
         &self,
         row: usize,
         head: usize,
@@ -181,7 +184,7 @@ impl Sides<'_> {
         let mut slopes = weights.clone();
         let mut part = vec![0.0; own.len().max(seen.len()) * width];
         for head in 0..self.of.heads {
-            self.weigh(row, head, 0..own.len(), seen.clone(), &mut weights)?;
+            self.weights_into(row, head, 0..own.len(), seen.clone(), &mut weights)?;
             let gradient = gradient.head(own.clone(), head, width)?;
             let [queries, keys, values] = [(&self.queries, &own), (&self.keys, &seen), (&self.values, &seen)]
                 .map(|(columns, tokens)| columns.head(tokens.clone(), head, width));

@@ -19,15 +19,15 @@ pub(super) use kernel::{Columns, Sides};
 pub struct Attention {
     /// Heads; the columns of queries, keys and values are divided between them.
     pub heads: usize,
-    /// What scores are multiplied by.
+    /// Factor of the scores.
     pub scale: f32,
-    /// Whether a query sees only the keys up to its own place in the row.
+    /// True if a query sees only the keys up to its own place in the row.
     pub causal: bool,
 }
 
 impl Attention {
-    /// Of each row to itself. `projected` is `[tokens, 3 · inner]`: query, key and value of every token side by side.
-    /// Gives `[tokens, inner]`.
+    /// Computes the attention of each row to itself, `[tokens, inner]`. `projected` is `[tokens, 3 · inner]`:
+    /// query, key and value of every token side by side.
     ///
     /// # Errors
     /// If the shapes do not fit or a tensor is not contiguous `f32`.
@@ -50,8 +50,9 @@ impl Attention {
         composed::within(self, projected, Some(bias), rows)
     }
 
-    /// Of each row to the row of the same number of `others`. `queries` is `[tokens, inner]`, `seen` is
-    /// `[tokens of the others, 2 · inner]`: their keys and values side by side. Gives `[tokens, inner]`.
+    /// Computes the attention of each row to the row of the same number in `others`, `[tokens, inner]`.
+    /// `queries` is `[tokens, inner]`, `seen` is `[tokens of the others, 2 · inner]`: their keys and values
+    /// side by side.
     ///
     /// # Errors
     /// As [`Attention::within`], or if there are more or fewer rows than others.
@@ -68,7 +69,7 @@ impl Attention {
         composed::across(self, queries, rows, seen, others)
     }
 
-    /// `[tokens, columns]` of which `parts` stand side by side; gives the columns of one of them.
+    /// Checks the shape `[tokens, columns]` of `parts` side by side; returns the columns of one of them.
     fn check(self, layout: &Layout, rows: &Rows, parts: usize) -> Result<usize> {
         let (tokens, columns) = layout.shape().dims2()?;
         if tokens != rows.tokens() || self.heads == 0 || !columns.is_multiple_of(parts * self.heads) {

@@ -23,7 +23,8 @@ fn by_parts(of: Attention, [q, k, v]: [&Tensor; 3], extra: &Tensor) -> Result<Te
     mixed.transpose(0, 1)?.contiguous()?.reshape((q.dim(1)?, ()))
 }
 
-/// What is added to the scores of a row: its mask, the biases of distances and −∞ ahead of a causal query.
+/// Terms that are added to the scores of a row: its mask, the biases of distances, and −∞ ahead of a causal
+/// query.
 fn extra(of: Attention, rows: &Rows, row: usize, bias: Option<&Tensor>) -> Tensor {
     let tokens = rows.range(row);
     let longest = rows.longest();
@@ -175,7 +176,7 @@ fn the_composed_forms_are_the_same() {
 }
 
 #[test]
-fn the_composed_forms_refuse_the_same_shapes_and_know_nothing_of_no_rows() {
+fn composed_forms_refuse_the_same_shapes_and_accept_no_rows() {
     assert!(composed::within(PLAIN, &ramp(&[5, 12]), None, &rows()).is_err());
     assert!(composed::within(PLAIN, &ramp(&[6, 12]), Some(&ramp(&[2, 4])), &rows()).is_err());
     let two = Rows::of_lengths([3, 3]);

@@ -15,9 +15,10 @@ use crate::ops::{WIDEST, wide};
 /// The weights of a layer as integers.
 pub(super) struct Int8Weights {
     product: Product,
-    /// What the weights of each output are multiples of.
+    /// Scale of the weights of each output: a weight is an integer times its scale.
     scales: Vec<f32>,
-    /// The sum of the weights of each output: what it has too much for each unit that the inputs are shifted by.
+    /// Sum of the weights of each output: the excess of an output for each unit that the inputs are shifted
+    /// by.
     sums: Vec<i32>,
 }
 
@@ -93,13 +94,13 @@ impl Int8Weights {
     }
 }
 
-/// What turns the sums of integers into outputs.
+/// Scales, sums and biases that convert the sums of integers to outputs.
 pub(super) struct Scales<'a> {
     pub(super) of_weights: &'a [f32],
-    /// Of the weights of each output.
+    /// Sum of the weights of each output.
     pub(super) sums: &'a [i32],
     pub(super) bias: &'a [f32],
-    /// Whether outputs are added to what is there.
+    /// True if outputs are added to those in the target.
     pub(super) onto: bool,
 }
 
@@ -108,8 +109,8 @@ impl Scales<'_> {
         self.bias.len()
     }
 
-    /// Puts what `sums` of a row stand for into `target`, or onto it; `first` is the output of the first of them. Inlined, to be
-    /// compiled for the vectors of whoever calls.
+    /// Converts `sums` of a row to outputs and writes them to `target`, or adds them to it; `first` is the
+    /// number of the first output. Inlined, so that it is compiled for the vectors of the caller.
     #[expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide vectors")]
     #[inline(always)]
     pub(super) fn put(&self, sums: &[i32], origin: Origin, first: usize, target: &mut [f32]) {
@@ -128,12 +129,12 @@ impl Scales<'_> {
     }
 }
 
-/// What the integers of a row mean.
+/// Meaning of the integers of a row: each one means its difference from `zero`, times `scale`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin {
-    /// What stands for 0.
+    /// Integer that means 0.
     pub(super) zero: i32,
-    /// What they are multiples of.
+    /// Difference of two values whose integers differ by one.
     pub(super) scale: f32,
 }
 
@@ -158,7 +159,7 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// What a block needs on its way through the product; kept from block to block.
+/// Intermediate results of a product; kept from block to block.
 #[derive(Default)]
 struct Scratch {
     rows: Rounded,
@@ -228,8 +229,8 @@ fn round(row: &[f32], inverse: f32, zero: f32, rounded: &mut [u8]) {
     );
 }
 
-/// The step between the 256 values that a row is rounded to, and which of them stands for 0. NaN if the row holds a number
-/// that is not finite, so that nothing that comes of it looks like an answer.
+/// Returns the step between the 256 values that a row is rounded to, and which of them means 0. The step is
+/// NaN if the row holds a number that is not finite, so that no result of it looks like an answer.
 #[expect(clippy::cast_sign_loss, reason = "the lowest value is not positive, the step not negative")]
 fn scale_and_zero(row: &[f32]) -> (f32, u8) {
     let [lowest, highest, nothing] = Extremes(row).dispatch();
@@ -279,7 +280,7 @@ mod tests {
         ramp(&shape).flatten_all().unwrap().to_vec1().unwrap()
     }
 
-    /// The same by 64-bit integers, one after the other.
+    /// Computes the layer with 64-bit integers, one after the other.
     fn by_integers(x: &[f32], width: usize, weights: &[f32], bias: &[f32]) -> Vec<f32> {
         let (weights, scales) = rounded(weights, width);
         let mut rows = Rounded::default();

@@ -19,10 +19,10 @@ use super::elements;
 use super::gemm::{F32_KERNEL, matrix, refused};
 use int8::Int8Weights;
 
-/// Rows that are worked on at a time: what comes out of the product is still in the cache when the rest is done to it.
+/// Rows that are processed at a time: results of the product are still in the cache for the steps after it.
 pub(super) const BLOCK: usize = 128;
 
-/// What the weights of a model in use are held in, and with it the arithmetic of its linear layers.
+/// Number format of the weights of a model in use, and with it the arithmetic of its linear layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -51,7 +51,7 @@ impl FromStr for Precision {
     }
 }
 
-/// What is done to the outputs of a linear layer.
+/// Function that is applied to the outputs of a linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// Nothing.

@@ -1,8 +1,8 @@
 //! Products of 8-bit integers by the dot products of AVX-512 (VNNI).
 //!
-//! The inputs are read as they lie, four of a row at a time for 64 outputs, and nothing is laid out anew for each product; sums
-//! stay in registers until what they stand for is known. At the widths of a small encoder laying inputs out took a third as
-//! long as the product itself.
+//! The inputs are read in place, four of a row at a time for 64 outputs, and nothing is copied to another
+//! layout for a product. Sums stay in registers until they are converted to outputs. At the widths of a small
+//! encoder, copying the inputs took a third as long as the product itself.
 
 use std::arch::x86_64::{
     __m512i, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_mul_ps, _mm512_mullo_epi32,
@@ -56,7 +56,7 @@ impl Panels {
         })
     }
 
-    /// Puts what the products of `rows` stand for into `target`, `[rows, outputs]`, or onto it.
+    /// Multiplies `rows` and writes the outputs to `target`, `[rows, outputs]`, or adds them to it.
     #[allow(unsafe_code)]
     pub(super) fn multiply(&self, rows: &Rounded, scales: &Scales<'_>, target: &mut [f32]) {
         // SAFETY: there are no panels without the instructions (`Panels::new`).

@@ -18,7 +18,7 @@ pub(super) struct KeysValues {
 }
 
 impl KeysValues {
-    /// With those of further positions behind these.
+    /// Appends keys and values of further positions.
     fn followed_by(&self, later: &Self) -> Result<Self> {
         Ok(Self {
             keys: Tensor::cat(&[&self.keys, &later.keys], 2)?,
@@ -26,7 +26,7 @@ impl KeysValues {
         })
     }
 
-    /// Of the batch entries `order`.
+    /// Selects the batch entries `order`.
     pub(super) fn select(&self, order: &Tensor) -> Result<Self> {
         Ok(Self { keys: self.keys.index_select(order, 0)?, values: self.values.index_select(order, 0)? })
     }
@@ -55,12 +55,12 @@ impl Attention {
         })
     }
 
-    /// Of whole rows, `x` `[tokens, hidden]`, to themselves.
+    /// Computes the attention of whole rows, `x` `[tokens, hidden]`, to themselves.
     pub(super) fn within(&self, x: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
         self.output.forward(&self.of(true).within(&self.projections.forward(x)?, rows)?)
     }
 
-    /// Of whole rows, `x` `[tokens, hidden]`, to their encoded sources.
+    /// Computes the attention of whole rows, `x` `[tokens, hidden]`, to their encoded sources.
     pub(super) fn across(
         &self,
         x: &Tensor,
@@ -76,8 +76,8 @@ impl Attention {
         ops::Attention { heads: self.heads, scale: self.scale(), causal }
     }
 
-    /// Of `rows` sequences to themselves. `x` is `[rows · length, hidden]`; `past` holds what came before in each of
-    /// them and gets what is new.
+    /// Computes the attention of `rows` sequences to themselves. `x` is `[rows · length, hidden]`. `past`
+    /// holds the earlier keys and values of each sequence; the new ones are added to it.
     pub(super) fn look_back(&self, x: &Tensor, rows: usize, past: &mut Option<KeysValues>) -> Result<Tensor> {
         let projected = self.projections.forward(x)?;
         let [queries, keys, values] = [0, 1, 2].map(|part| self.split(&projected, part, rows));
@@ -98,8 +98,8 @@ impl Attention {
         Ok(KeysValues { keys: self.split(&projected, 0, rows)?, values: self.split(&projected, 1, rows)? })
     }
 
-    /// To the memory of the sources. `mask` is additive, `[sources, keys]`; `x` holds equally many positions for each
-    /// source, one source after the other.
+    /// Computes the attention to the memory of the sources. `mask` is additive, `[sources, keys]`; `x` holds
+    /// equally many positions for each source, one source after the other.
     pub(super) fn look_up(&self, x: &Tensor, memory: &KeysValues, mask: &Tensor) -> Result<Tensor> {
         let queries = self.split(&self.part(0, 1)?.forward(x)?, 0, mask.dim(0)?)?;
         let scores = queries.matmul(&memory.keys.t()?)?;

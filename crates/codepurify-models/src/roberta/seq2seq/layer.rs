@@ -39,7 +39,7 @@ impl DecoderLayer {
         })
     }
 
-    /// What this layer sees of `rows` encoded sources, `[rows · length, hidden]`.
+    /// Computes the layer's keys and values of `rows` encoded sources, `[rows · length, hidden]`.
     pub(super) fn remember(&self, encoded: &Tensor, rows: usize) -> Result<LayerState> {
         Ok(LayerState { past: None, memory: self.cross_attention.remember(encoded, rows)? })
     }

@@ -1,10 +1,10 @@
 //! CodeBERT for repair and summaries: a RoBERTa encoder with a PyTorch transformer decoder, one definition for
 //! inference and training.
 //!
-//! The model of the CodeXGLUE scripts (Lu et al. 2021): the decoder shares the encoder's embedding block, positions and
-//! layer norm included; its output goes through a dense layer with tanh to an output layer that is tied to the word
-//! embeddings and has no bias. Weights stand at the top: `encoder.embeddings.*`, `encoder.encoder.layer.N.*`,
-//! `decoder.layers.K.*`, `dense.*`, `lm_head.weight`.
+//! The model of the CodeXGLUE scripts (Lu et al. 2021): the decoder shares the encoder's embedding block,
+//! positions and layer norm included; its output goes through a dense layer with tanh to an output layer that
+//! is tied to the word embeddings and has no bias. Weights have no common prefix: `encoder.embeddings.*`,
+//! `encoder.encoder.layer.N.*`, `decoder.layers.K.*`, `dense.*`, `lm_head.weight`.
 
 mod attention;
 mod layer;
@@ -25,7 +25,7 @@ use layer::DecoderLayer;
 
 pub use state::Seq2SeqState;
 
-/// What the encoder's configuration does not say about the decoder.
+/// Sizes of the decoder that the encoder's configuration does not contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecoderShape {
     /// Decoder layers.
@@ -34,7 +34,7 @@ pub struct DecoderShape {
     pub feed_forward: usize,
 }
 
-/// What the CodeXGLUE scripts build.
+/// The decoder that the CodeXGLUE scripts build.
 impl Default for DecoderShape {
     fn default() -> Self {
         Self { layers: 6, feed_forward: 2048 }
@@ -67,7 +67,7 @@ pub struct RobertaSeq2Seq {
 }
 
 impl RobertaSeq2Seq {
-    /// Takes all weights below the prefix that `weights` stands at; answers start with token `begin` (`<s>`). The output
+    /// Takes all weights below the prefix of `weights`; answers start with token `begin` (`<s>`). The output
     /// layer is `lm_head.weight` if the checkpoint brings one, else it is tied to the word embeddings.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl RobertaSeq2Seq {
         &self.encoder
     }
 
-    /// The same with an encoder for use only, as [`RobertaEncoder::packed`]; the decoder stays as it is.
+    /// Prepares the encoder for use only, as [`RobertaEncoder::packed`]; the decoder stays as it is.
     ///
     /// # Errors
     /// If the tensor runtime fails.

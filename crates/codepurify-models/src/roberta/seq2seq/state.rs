@@ -1,4 +1,4 @@
-//! What a group of target sequences has seen so far.
+//! State of a group of target sequences during decoding.
 
 use candle_core::{Result, Tensor};
 
@@ -6,8 +6,8 @@ use super::layer::LayerState;
 
 /// The encoded sources, keys and values of the targets' tokens, and the positions of the tokens to come.
 ///
-/// Sequences of one source that stand side by side (its beams) share its memory, as long as every source has equally
-/// many of them.
+/// Adjacent sequences of one source (its beams) share its memory, as long as every source has equally many of
+/// them.
 #[derive(Debug, Clone)]
 pub struct Seq2SeqState {
     pub(super) layers: Vec<LayerState>,

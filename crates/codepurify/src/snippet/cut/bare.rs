@@ -51,7 +51,7 @@ pub(crate) fn blank(bytes: &mut [u8], span: Span) {
     }
 }
 
-/// Whether a byte can be part of a name or a number.
+/// Returns true if a byte can be part of a name or a number.
 pub(crate) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
@@ -132,7 +132,7 @@ impl Lexer<'_> {
         at
     }
 
-    /// Whether a backslash stands before the line end at `at`.
+    /// Returns true if a backslash continues the line that ends at `at`.
     fn is_continued(&self, at: usize) -> bool {
         let before = self.text[..at].strip_suffix(b"\r").unwrap_or(&self.text[..at]);
         before.ends_with(b"\\")

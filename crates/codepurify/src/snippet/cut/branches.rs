@@ -12,7 +12,7 @@ pub(crate) enum Pick {
     Last,
 }
 
-/// What is left of a text once branches are chosen.
+/// One branch for each conditional that cannot stay as it is.
 pub(crate) struct Choice {
     /// Branches that were left out, sorted.
     pub(crate) left_out: Vec<Span>,
@@ -92,7 +92,7 @@ fn keyword(directive: &str) -> &str {
     &word[..end]
 }
 
-/// Whether the condition is `0`.
+/// Returns true if the condition is `0`.
 fn is_never(directive: &str) -> bool {
     let condition = directive.trim_start_matches('#').trim_start().strip_prefix("if");
     condition.is_some_and(|condition| condition.split_whitespace().next() == Some("0"))
@@ -143,7 +143,7 @@ impl Conditional {
     }
 }
 
-/// What a branch does to the brackets around it.
+/// Effect of a branch on the brackets around it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Flow {
     depth: i64,
@@ -180,7 +180,7 @@ impl Flow {
         }
     }
 
-    /// Whether it is empty, or whole statements and definitions.
+    /// Returns true if the branch is empty or consists of whole statements and definitions.
     fn is_whole(&self) -> bool {
         self.depth == 0
             && self.lowest == 0

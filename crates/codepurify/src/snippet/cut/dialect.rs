@@ -20,7 +20,7 @@ fn misread(text: &str, language: Language) -> (usize, usize) {
     })
 }
 
-/// Whether the text has words that C does not know in places where they can be no names.
+/// Returns true if the text has keywords of C++ that C does not know, in places where they cannot be names.
 fn has_hints(text: &str) -> bool {
     let mut bare = Bare::new(text, Language::Cpp);
     let mut headers = bare.directives.iter().filter_map(|span| span.of(text));
@@ -45,7 +45,7 @@ fn has_hints(text: &str) -> bool {
     })
 }
 
-/// Whether a directive includes a header as C++'s own are called.
+/// Returns true if a directive includes a header without an extension, as those of the C++ library are named.
 fn includes_without_extension(directive: &str) -> bool {
     let name = directive.trim_start_matches('#').trim_start().strip_prefix("include");
     let name = name.and_then(|rest| rest.trim().strip_prefix('<')).and_then(|rest| rest.split('>').next());

@@ -1,5 +1,5 @@
-//! What a program runs outside of functions: initialisers that call something, static blocks, statements of modules,
-//! macro bodies, and whatever did not parse.
+//! Code that a program runs outside of functions: initialisers that call something, static blocks, statements
+//! of modules, macro bodies, and all code that did not parse.
 
 use super::bare::is_word;
 use crate::snippet::functions::is_function;
@@ -9,11 +9,11 @@ use crate::snippet::{Language, Span, Syntax, Visit};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Code {
     pub(crate) span: Span,
-    /// Which node it stands in: code in different classes is not one text.
+    /// Id of the node that contains the code: code in different classes is not one text.
     pub(crate) within: usize,
 }
 
-/// What the kinds of nodes that stand outside of functions mean in one language.
+/// Meaning of the kinds of nodes outside of functions in one language.
 struct Kinds {
     /// Nodes that hold definitions side by side. Each of their children is judged or not as a whole.
     containers: &'static [&'static str],
@@ -61,7 +61,7 @@ pub(crate) fn code(text: &str, syntax: &Syntax, language: Language) -> Vec<Code>
     found
 }
 
-/// Whether it is the condition of a preprocessor branch.
+/// Returns true if the node is the condition of a preprocessor branch.
 fn is_condition(visit: &Visit<'_>) -> bool {
     visit.field == Some("condition") && visit.parent.starts_with("preproc_")
 }
@@ -114,7 +114,7 @@ const NO_CALLS: [&[u8]; 8] = [
     b"_Alignof",
 ];
 
-/// Whether what a macro stands for holds a call, a statement or a block.
+/// Returns true if the body of a macro holds a call, a statement or a block.
 pub(super) fn is_code_macro(body: &[u8]) -> bool {
     let attribute = body.trim_ascii_start().starts_with(b"__attribute__");
     let parentheses = body.iter().enumerate().filter(|&(_, &byte)| byte == b'(');

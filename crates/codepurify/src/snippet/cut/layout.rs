@@ -82,8 +82,8 @@ impl<'c> Layout<'c> {
         self.lines[..behind].last().map_or(0, |line| line.column)
     }
 
-    /// Returns true if a parameter list and a body follow. A name alone before the list may be a macro with a block, unless the
-    /// brace stands at the start of its line too.
+    /// Returns true if a parameter list and a body follow. A name alone before the list may be a macro with a
+    /// block, unless the brace begins its line too.
     fn is_header(&mut self, start: usize, outer: usize) -> bool {
         if self.stop < start {
             let is_stop = |byte: &u8| matches!(byte, b'{' | b'}' | b';');

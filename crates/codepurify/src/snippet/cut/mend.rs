@@ -1,4 +1,4 @@
-//! What the functions of a text are that the parser stumbles over.
+//! Finds the functions of a text that does not parse without errors.
 
 use super::Reading;
 use super::bare::Bare;
@@ -92,7 +92,7 @@ fn overlapping(spans: &[Span], span: Span) -> impl Iterator<Item = Span> {
     spans[from..].iter().copied().take_while(move |other| other.start < span.end)
 }
 
-/// The parts of `code` that lie in `spans`.
+/// Returns the parts of `code` inside `spans`.
 fn common(code: Code, spans: &[Span]) -> impl Iterator<Item = Code> {
     overlapping(spans, code.span).map(move |span| {
         let (start, end) = (span.start.max(code.span.start), span.end.min(code.span.end));
@@ -137,7 +137,7 @@ fn join(functions: &mut Vec<Function>, code: &[Span], body: &Body) {
     functions.splice(from..to, [joined]);
 }
 
-/// Whether some code in `span` is in none of `functions`.
+/// Returns true if some code in `span` is in none of `functions`.
 fn is_missing(functions: &[Function], code: &[Span], span: Span) -> bool {
     overlapping(code, span).any(|code| {
         let (mut at, end) = (code.start.max(span.start), code.end.min(span.end));
@@ -151,7 +151,7 @@ fn is_missing(functions: &[Function], code: &[Span], span: Span) -> bool {
     })
 }
 
-/// Whether what the parser took for a function is a statement of one that it lost.
+/// Returns true if a function of the parser is a statement of a function that the parser did not find.
 fn is_statement(function: &Function) -> bool {
     matches!(function.name.as_deref(), Some("if" | "for" | "while" | "switch" | "return" | "catch"))
 }

@@ -38,7 +38,7 @@ struct Reading {
     code: Vec<Code>,
     /// Bytes in errors of the parser.
     damage: usize,
-    /// What the parser did not see, sorted.
+    /// Bytes that the parser did not see, sorted.
     left_out: Vec<Span>,
 }
 

@@ -8,7 +8,8 @@ use crate::snippet::{Language, Span};
 pub(crate) struct Outline {
     /// In source order, none inside another.
     pub(crate) bodies: Vec<Body>,
-    /// Whether every bracket has its partner. Otherwise bodies may be missing, and the last one may end too late.
+    /// True if every bracket has its partner. Otherwise bodies may be missing, and the last one may end too
+    /// late.
     pub(crate) balanced: bool,
 }
 
@@ -29,7 +30,7 @@ impl Outline {
     }
 }
 
-/// What an opening brace opens.
+/// Kind of block that an opening brace begins.
 pub(super) enum Opened {
     /// Something that holds definitions: a namespace, a class.
     Container,
@@ -111,7 +112,7 @@ fn end_of_handlers(code: &[u8], partners: &[usize], close: usize) -> usize {
     }
 }
 
-/// Whether `public`, `private slots` or the like stand in front of a colon.
+/// Returns true for `public`, `private slots` and similar labels in front of a colon.
 fn is_label(header: &[u8]) -> bool {
     let mut words = words(header).peekable();
     words.peek().is_some()
@@ -128,7 +129,7 @@ pub(super) fn words(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     header.split(|&byte| !is_word(byte)).filter(|word| !word.is_empty())
 }
 
-/// Words after which a brace opens a container, unless a parameter list stands between.
+/// Words after which a brace opens a container, unless a parameter list comes between.
 const CONTAINERS: [&[u8]; 8] =
     [b"namespace", b"class", b"struct", b"union", b"enum", b"interface", b"extern", b"record"];
 /// Words in front of a parenthesis that do not make it a parameter list.

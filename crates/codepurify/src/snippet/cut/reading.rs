@@ -66,7 +66,7 @@ fn opened(text: &str, language: Language) -> Option<String> {
     any.then(|| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Whether a directive defines a macro that stands for code.
+/// Returns true if a directive defines a macro whose body is code.
 pub(super) fn is_macro_with_code(directive: &[u8]) -> bool {
     let line = directive.trim_ascii_start().strip_prefix(b"#").unwrap_or_default();
     line.trim_ascii_start().starts_with(b"define") && is_code_macro(&directive[head(directive)..])

@@ -11,13 +11,14 @@ use crate::snippet::UnitKind;
 use crate::snippet::functions::Function;
 use crate::snippet::{Language, Span};
 
-/// Code of the same class or module becomes one part as long as it has at most this many bytes, so that it fits the
-/// window of a model …
+/// Most bytes of code of the same class or module that become one part, so that it fits the context window of
+/// a model.
 pub(super) const LARGEST: usize = 1_500;
-/// … and as long as no more than this many bytes of declarations lie between.
+/// Most bytes of declarations between two pieces of code that become one part.
 const WIDEST_GAP: usize = 200;
 
-/// The parts of `code` that lie in none of `functions`; both are in source order, and functions do not overlap.
+/// Returns the parts of `code` outside of `functions`. Both are in source order, and functions do not
+/// overlap.
 pub(super) fn remainders(text: &str, language: Language, functions: &[Function], code: &[Code]) -> Vec<Part> {
     let mut parts: Vec<Code> = Vec::new();
     let pieces = without(code, functions).into_iter().flat_map(|piece| sliced(text, language, piece));
@@ -121,7 +122,7 @@ fn trimmed(text: &str, piece: Code) -> Option<Code> {
     (length > 0).then(|| Code { span: Span::new(start, start + length), ..piece })
 }
 
-/// Whether there is more to a piece than comments, directives, brackets that were left over, and bare words: these run
+/// Returns true if a piece has more than comments, directives, left-over brackets and bare words: these run
 /// nothing.
 fn computes(piece: &str, language: Language) -> bool {
     let mut bare = Bare::new(piece, language);
