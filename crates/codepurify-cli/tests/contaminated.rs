@@ -37,6 +37,11 @@ fn place() -> Place {
     place
 }
 
+/// Returns the first lines of a text.
+fn lines(text: &str, count: usize) -> String {
+    text.split_inclusive('\n').take(count).collect()
+}
+
 #[test]
 fn calibrate_leaves_suspicious_rows_out_and_names_them() {
     let place = place();
@@ -74,9 +79,9 @@ fn dataset_without_a_calibration_calibrates_on_itself() {
 
     // An interrupted run calibrates on the same rows, and goes on.
     let whole = place.read("out.jsonl");
-    place.write("out.jsonl", whole.lines().take(5).map(|line| format!("{line}\n")).collect::<String>());
-    let lines = report.iter().map(Value::to_string).take(5 + TRIGGERED);
-    place.write("out.report.jsonl", lines.map(|line| line + "\n").collect::<String>());
+    place.write("out.jsonl", lines(&whole, 5));
+    let entries = place.read("out.report.jsonl");
+    place.write("out.report.jsonl", lines(&entries, 5 + TRIGGERED));
     let run = place.run(&[&dataset[..], &["--resume"]].concat());
     assert_eq!((run.code, place.read("out.jsonl")), (1, whole), "{}", run.err);
 }
@@ -94,8 +99,7 @@ fn dataset_from_a_stream_keeps_the_built_in_limit() {
 #[test]
 fn dataset_with_too_few_rows_keeps_the_built_in_limit() {
     let place = place();
-    let few: String = place.read("rows.jsonl").lines().take(12).map(|line| format!("{line}\n")).collect();
-    place.write("few.jsonl", few);
+    place.write("few.jsonl", lines(&place.read("rows.jsonl"), 12));
     let run = place.run(&["dataset", "few.jsonl", "--lang", "c", "--model", "model", "-o", "out.jsonl"]);
     assert!(run.err.contains("not calibrated on the data set: "), "{}", run.err);
     let report = place.read("out.report.jsonl");
