@@ -67,7 +67,7 @@ def test_guard_of_functions_is_pickled(guard: codepurify.Guard) -> None:
         (lambda texts: "abc", score, "not a list of texts"),
         (generate, lambda pairs: [0.5] * len(pairs), "not a log-likelihood"),
         (generate, lambda pairs: [float("nan")] * len(pairs), "not a log-likelihood"),
-        (generate, lambda pairs: [0.0], "rows for"),
+        (generate, lambda pairs: [0.0] * (len(pairs) + 1), "rows for"),
     ],
 )
 def test_unusable_output_is_an_error(given: Any, scored: Any, message: str) -> None:
