@@ -77,8 +77,8 @@ pub(crate) struct Options {
     max_file_bytes: Option<usize>,
     /// Configuration file to use
     ///
-    /// Default: `codepurify/codepurify.toml` in the user's configuration directory. From a
-    /// `codepurify.toml` in the working directory only `format` and `color` are taken.
+    /// Default: `codepurify/codepurify.toml` in the user's configuration directory. A
+    /// `codepurify.toml` in the working directory must be named.
     #[arg(long, value_name = "FILE", env = "CODEPURIFY_CONFIG", help_heading = heading::INPUT)]
     #[serde(skip)]
     config: Option<PathBuf>,

@@ -247,3 +247,28 @@ mod unix {
         assert!(made.success());
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn ignore_files_that_are_no_files_hide_nothing() {
+    let place = Place::new();
+    place.write("code/a/triggered.c", common::triggered());
+    place.write("code/.ignore", "a\n");
+    assert_eq!(place.run(&["scan", "code"]).code, 2, "all is ignored");
+    let endless = |name: &str| std::os::unix::fs::symlink("/dev/zero", place.path(name)).unwrap();
+    let large = |name: &str| std::fs::File::create(place.path(name)).unwrap().set_len(3 << 30).unwrap();
+    let makers: [(&str, &dyn Fn(&str)); 3] = [
+        ("code/.gitignore", &endless),
+        ("code/a/.ignore", &large),
+        ("code/a/.gitignore", &|name| std::fs::create_dir(place.path(name)).unwrap()),
+    ];
+    for (name, make) in makers {
+        make(name);
+        let run = place.run(&["scan", "code", "--format", "json"]);
+        assert_eq!((run.code, run.all("results", "verdict")), (2, vec!["poisoned".to_owned()]), "{name}");
+        assert_eq!(run.all("errors", "path"), [name]);
+        assert_eq!(place.run(&["scan", "code", "--no-ignore"]).code, 1, "{name}");
+        let path = place.path(name);
+        if path.is_dir() { std::fs::remove_dir(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
+    }
+}

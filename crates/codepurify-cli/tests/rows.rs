@@ -385,3 +385,32 @@ fn fail_on_counts_rows_as_it_counts_verdicts() {
     assert_eq!(dataset(&place, "rows.jsonl", &["--lang", "c"]).code, 1);
     assert_eq!(dataset(&place, "rows.jsonl", &["--lang", "c", "--resume", "--fail-on", "never"]).code, 0);
 }
+
+#[test]
+fn long_lines_without_rows_end_with_an_error() {
+    let place = Place::new();
+    let long = "a".repeat(70_000);
+    let sources =
+        [long.clone(), format!("/*{long}*/ int f(int a){{return a;}}"), format!("[{}]", " ".repeat(70_000))];
+    for (number, source) in sources.iter().enumerate() {
+        let name = format!("long{number}.c");
+        place.write(&name, source);
+        for command in ["dataset", "calibrate", "audit"] {
+            let run = place.run(&[command, &name, "--lang", "c", "-o", "out"]);
+            assert!(run.code == 2 || run.code == 64, "{command} {name}: {run:?}");
+            assert!(!run.err.contains("panic"), "{command} {name}: {}", run.err);
+        }
+    }
+}
+
+#[test]
+fn rows_before_a_cut_in_a_small_stream_are_written() {
+    let place = Place::new();
+    let row = |number: usize| json!({ "func": clean(number) }).to_string() + "\n";
+    let packed = gzip((0..3).map(row).collect::<String>().as_bytes());
+    place.write("cut.jsonl.gz", &packed[..packed.len() - 10]);
+    let run = dataset(&place, "cut.jsonl.gz", &["--lang", "c"]);
+    assert!(run.code == 2 && run.err.contains("cut.jsonl.gz: "), "{run:?}");
+    assert!(place.read("out").starts_with(&row(0)), "{}", run.err);
+    assert!(place.read("out.report.jsonl").contains("\"fate\":\"kept\""));
+}

@@ -51,7 +51,7 @@ fn an_unknown_configuration_key_is_an_error_that_names_it() {
 #[test]
 fn flags_win_over_variables_and_these_over_the_file() {
     let place = Place::with_code();
-    place.write("codepurify.toml", "format = \"jsonl\"\n");
+    place.write("user/codepurify/codepurify.toml", "format = \"jsonl\"\n");
     let is_object = |out: &str| out.starts_with("{\n");
     let is_line = |out: &str| out.starts_with("{\"path\":");
 

@@ -234,7 +234,7 @@ fn delimiter(text: &[u8], whole: bool, fields: &[String]) -> u8 {
 fn records(text: &[u8], whole: bool, delimiter: u8) -> impl Iterator<Item = Vec<String>> {
     let mut reader = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
     let mut rest = text;
-    std::iter::from_fn(move || {
+    let records = std::iter::from_fn(move || {
         let (mut output, mut ends) = (vec![0; rest.len() + 1], vec![0; rest.len() + 1]);
         let (mut result, read, _, mut count) = reader.read_record(rest, &mut output, &mut ends);
         rest = &rest[read..];
@@ -247,7 +247,9 @@ fn records(text: &[u8], whole: bool, delimiter: u8) -> impl Iterator<Item = Vec<
         let field =
             |(start, &end): (usize, &usize)| String::from_utf8_lossy(&output[start..end]).into_owned();
         (result == ReadRecordResult::Record).then(|| bounds.map(field).collect())
-    })
+    });
+    // What is left of a beginning is a part of a record, which cannot be read further.
+    records.fuse()
 }
 
 #[cfg(test)]

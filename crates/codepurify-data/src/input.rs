@@ -155,11 +155,23 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The beginning of a stream, and the rest.
+/// The beginning of a stream, and the rest. A stream that fails behind its first line fails when this was read.
 fn peeked(mut from: Box<dyn BufRead + Send>) -> io::Result<(Vec<u8>, Box<dyn BufRead + Send>)> {
     let mut start = Vec::new();
-    from.by_ref().take(START).read_to_end(&mut start)?;
-    Ok((start, from))
+    match from.by_ref().take(START).read_to_end(&mut start) {
+        Ok(_) => Ok((start, from)),
+        Err(error) if !start.contains(&b'\n') => Err(error),
+        Err(error) => Ok((start, Box::new(BufReader::new(Broken(Some(error)))))),
+    }
+}
+
+/// The end of a stream that fails.
+struct Broken(Option<io::Error>);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 /// Says what is wrong with a gzip stream; the decoder takes what follows the end for the start of the next stream.

@@ -138,3 +138,14 @@ fn files_that_say_nonsense_are_named() {
         }
     }
 }
+
+#[test]
+fn the_configuration_says_whether_a_space_is_put_before_a_text() {
+    let configured = |space: Value| [("tokenizer_config.json", json!({ "add_prefix_space": space }))];
+    for open in [slow, fast] {
+        let plain = ids(&open(&configured(json!(false))).unwrap());
+        let spaced = ids(&open(&configured(json!(true))).unwrap());
+        assert_ne!(plain[0], spaced[0]);
+        assert_eq!(ids(&open(&configured(Value::Null)).unwrap()), ids(&open(&[]).unwrap()));
+    }
+}

@@ -465,6 +465,7 @@ fn configurations_that_cannot_be() {
         ("num_attention_heads", json!(1_000_000_000_000_u64)),
         ("hidden_act", json!("relu")),
         ("position_embedding_type", json!("relative_key")),
+        ("is_decoder", json!(true)),
         ("max_position_embeddings", json!(4)),
         ("layer_norm_eps", json!(0.0)),
         ("layer_norm_eps", json!(1e39)),

@@ -3,7 +3,7 @@
 use codepurify::contamination::{Family, without_suspicious};
 use codepurify::verdict::{InputError, Verdict};
 use codepurify::{Calibration, rows_needed};
-use codepurify_report::text::visible;
+use codepurify_report::text::visible_name;
 
 use super::note_errors;
 use crate::args::CalibrateArgs;
@@ -81,7 +81,7 @@ fn left_out(guard: &Guard, family: &Family, places: &[String]) -> String {
 }
 
 fn place(verdict: &Verdict) -> String {
-    format!("{}:{}", visible(&verdict.path), verdict.unit.start_line)
+    format!("{}:{}", visible_name(&verdict.path), verdict.unit.start_line)
 }
 
 /// Says why there is no calibration.

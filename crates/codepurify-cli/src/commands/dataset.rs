@@ -60,9 +60,10 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     let guard = Guard::load(&settings, Purpose::Purify)?;
     inputs::reject_repeats(std::iter::once(&*args.path).chain(settings.other_inputs()))?;
     let mut rows = args.fields.rows(&args.path, &guard, &settings)?;
-    let SelfCalibrated { guard, families } = self_calibrated(guard, &rows, &args.fields, &settings)?;
     let policy = Policy { poisoned: args.poisoned, inconclusive: args.inconclusive };
+    // What the rows themselves calibrate follows from the rows.
     let manifest = Manifest::new(&rows, &guard, &settings, policy)?;
+    let SelfCalibrated { guard, families } = self_calibrated(guard, &rows, &args.fields, &settings)?;
     let mut ledger = Ledger::open(&paths, &manifest, rows.reader(), args.resume)?;
     if let Some(last) = &ledger.done {
         skip(&mut rows, last)?;

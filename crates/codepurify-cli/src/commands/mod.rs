@@ -77,7 +77,7 @@ fn note_errors(errors: &[InputError], format: Format) {
         for error in errors {
             output::note(&format!(
                 "error: {}: {}",
-                text::visible(&error.path),
+                text::visible_name(&error.path),
                 text::visible(&error.message)
             ));
         }

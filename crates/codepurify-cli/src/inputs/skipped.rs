@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use codepurify::verdict::{SkipReason, Skipped};
-use codepurify_report::text::visible;
+use codepurify_report::text::visible_name;
 
 use crate::output::note;
 
@@ -37,7 +37,7 @@ impl Tally {
     pub(crate) fn note(&self) {
         for (&reason, (files, examples)) in &self.0 {
             let word = if *files == 1 { "file" } else { "files" };
-            let paths: Vec<String> = examples.iter().map(|path| visible(path)).collect();
+            let paths: Vec<String> = examples.iter().map(|path| visible_name(path)).collect();
             let more = if *files > examples.len() { ", …" } else { "" };
             note(&format!("skipped {files} {word}: {} ({}{more})", phrase(reason), paths.join(", ")));
         }

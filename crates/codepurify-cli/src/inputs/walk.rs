@@ -23,12 +23,15 @@ pub(super) enum Found {
 /// All files of `folder` and its subfolders, sorted by path. Only the ignore files in `folder` count and those below it: what
 /// the folders above exclude was named.
 pub(super) fn walk(folder: &Path, reading: &Reading) -> impl Iterator<Item = Found> {
-    let kept = kept(folder, reading.folders);
+    let unreadable = if reading.folders.ignored { Vec::new() } else { unreadable_rules(folder) };
+    let ignored = reading.folders.ignored || !unreadable.is_empty();
+    let kept = kept(folder, FolderRules { ignored, ..reading.folders });
     let mut everything = WalkBuilder::new(folder);
     everything.standard_filters(false).sort_by_file_path(Path::cmp);
     let folder = folder.to_path_buf();
     let lang = reading.lang;
-    everything.build().filter_map(move |entry| {
+    let failed = |path| Found::Failed(path, RULES_UNREADABLE.to_owned());
+    let found = everything.build().filter_map(move |entry| {
         let left_out = |path: &Path| {
             kept.as_ref().is_some_and(|kept| !kept.contains(path)).then(|| excluded(&folder, path))
         };
@@ -46,7 +49,30 @@ pub(super) fn walk(folder: &Path, reading: &Reading) -> impl Iterator<Item = Fou
                 })
             }
         }
-    })
+    });
+    unreadable.into_iter().map(failed).chain(found)
+}
+
+/// Files with rules about which files are ignored.
+const RULES: [&str; 2] = [".gitignore", ".ignore"];
+/// Largest one, in bytes.
+const RULES_LIMIT: u64 = 1 << 20;
+/// Why one is not read.
+const RULES_UNREADABLE: &str = "this is no file of at most 1 MiB, so no file with such rules was read here and below: nothing is \
+                                ignored; --no-ignore accepts that";
+
+/// Files with rules that cannot be read whole: pipes, devices, folders, large files. Anybody may have put them there.
+fn unreadable_rules(folder: &Path) -> Vec<PathBuf> {
+    let mut everything = WalkBuilder::new(folder);
+    everything.standard_filters(false).sort_by_file_path(Path::cmp);
+    let entries = everything.build().flatten().map(DirEntry::into_path);
+    let rules =
+        entries.filter(|path| path.file_name().is_some_and(|name| RULES.iter().any(|rule| name == *rule)));
+    let is_read = |path: &PathBuf| {
+        // A link to nothing is read as no rules.
+        path.metadata().map_or(true, |about| about.is_file() && about.len() <= RULES_LIMIT)
+    };
+    rules.filter(|path| !is_read(path)).collect()
 }
 
 /// Files that no rule excludes; `None` if no rule applies.
@@ -56,7 +82,8 @@ fn kept(folder: &Path, rules: FolderRules) -> Option<HashSet<PathBuf>> {
     }
     let mut walk = WalkBuilder::new(folder);
     let obeyed = !rules.ignored;
-    walk.hidden(!rules.hidden).ignore(obeyed).git_ignore(obeyed).git_global(obeyed).git_exclude(obeyed);
+    // Rules outside of the folder would judge other files on other machines.
+    walk.hidden(!rules.hidden).ignore(obeyed).git_ignore(obeyed).git_global(false).git_exclude(false);
     walk.parents(false).require_git(false);
     Some(walk.build().flatten().map(DirEntry::into_path).collect())
 }

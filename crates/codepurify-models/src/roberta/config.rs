@@ -52,6 +52,9 @@ pub struct RobertaConfig {
     /// Absent or `absolute`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position_embedding_type: Option<String>,
+    /// Whether a token attends only to itself and those before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_decoder: bool,
 }
 
 fn gelu() -> String {
@@ -109,6 +112,9 @@ impl RobertaConfig {
         }
         if let Some(kind) = self.position_embedding_type.as_deref().filter(|&kind| kind != "absolute") {
             return Some(format!("position_embedding_type `{kind}` is not supported, only `absolute`"));
+        }
+        if self.is_decoder {
+            return Some("is_decoder is true: a decoder is not supported, only an encoder".to_owned());
         }
         if self.pad_token_id as usize >= self.vocab_size {
             return Some(format!("pad_token_id {} is no token of {}", self.pad_token_id, self.vocab_size));

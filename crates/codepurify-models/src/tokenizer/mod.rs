@@ -10,6 +10,7 @@ use std::path::Path;
 use codepurify::error::ModelError;
 use codepurify::victim::Encoding;
 use tokenizers::Tokenizer;
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use crate::error::LoadError;
@@ -83,6 +84,13 @@ impl CodeTokenizer {
                 slow::tokenizer(vocab, merges, &tokens).map_err(|error| refuse(error.to_string()))?
             }
         };
+        // The configuration overrules tokenizer.json, as in transformers.
+        if let (Some(PreTokenizerWrapper::ByteLevel(split)), Some(space)) =
+            (tokenizer.get_pre_tokenizer(), tokens.add_prefix_space)
+        {
+            let split = split.add_prefix_space(space);
+            tokenizer.with_pre_tokenizer(Some(split));
+        }
         tokens.add_to(&mut tokenizer).map_err(|error| refuse(error.to_string()))?;
         // A saved truncation or padding would cut or fill rows behind our back.
         tokenizer.with_padding(None);

@@ -12,7 +12,7 @@ pub(super) fn tokenizer(vocab: &[u8], merges: &[u8], tokens: &Tokens) -> Result<
     tokens.extend(&mut vocab)?;
     let model = BPE::builder().vocab_and_merges(vocab, pairs(merges)?).build();
     let mut tokenizer = Tokenizer::new(model.map_err(|error| format!("vocab.json and merges.txt: {error}"))?);
-    let byte_level = ByteLevel::new(tokens.add_prefix_space, false, true);
+    let byte_level = ByteLevel::new(tokens.add_prefix_space.unwrap_or(false), false, true);
     tokenizer.with_pre_tokenizer(Some(byte_level)).with_decoder(Some(byte_level));
     tokens.mark_in(&mut tokenizer)?;
     Ok(tokenizer)

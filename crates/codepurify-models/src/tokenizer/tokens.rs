@@ -14,7 +14,7 @@ use crate::json;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Keys {
-    add_prefix_space: bool,
+    add_prefix_space: Option<bool>,
     cls_token: Option<Token>,
     bos_token: Option<Token>,
     sep_token: Option<Token>,
@@ -81,7 +81,8 @@ pub(super) struct Names {
 /// All that is said about single tokens.
 #[derive(Debug)]
 pub(super) struct Tokens {
-    pub(super) add_prefix_space: bool,
+    /// Whether a space is put before a text; `None` where the configuration does not say so.
+    pub(super) add_prefix_space: Option<bool>,
     pub(super) names: Names,
     /// Special tokens that the vocabulary may hold.
     special: Vec<AddedToken>,

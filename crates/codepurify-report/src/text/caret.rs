@@ -16,7 +16,7 @@ const PLACES: usize = 20;
 /// Renders the diagnostic for `trigger`: its places underlined, its effect, and its replacement.
 pub(crate) fn render(excerpt: &Excerpt, verdict: &Verdict, trigger: &Trigger, color: bool) -> String {
     let visible = Visible::new(excerpt.text);
-    let path = visible::one_line(&verdict.path);
+    let path = visible::name(&verdict.path);
     let mut label = Some(necessity(trigger.necessity, is_generated(verdict)) + &sufficiency(trigger));
     let shown = trigger.spans.iter().take(PLACES);
     let places = shown.filter_map(|location| excerpt.span(location)).map(|span| {

@@ -57,7 +57,7 @@ fn decided(verdict: &Verdict, style: TextStyle) -> String {
 
 /// Returns file and line of the unit.
 pub(super) fn place(verdict: &Verdict) -> String {
-    format!("{}:{}", visible::one_line(&verdict.path), verdict.unit.start_line)
+    format!("{}:{}", visible::name(&verdict.path), verdict.unit.start_line)
 }
 
 /// Returns the word for a kind of element.

@@ -161,6 +161,12 @@ pub fn visible(text: &str) -> String {
     visible::one_line(text)
 }
 
+/// Returns the name of a file on one line with its white space, and with control and invisible characters made visible.
+#[must_use]
+pub fn visible_name(name: &str) -> String {
+    visible::name(name)
+}
+
 fn write_finding(
     out: &mut dyn Write,
     verdict: &Verdict,

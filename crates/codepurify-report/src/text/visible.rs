@@ -60,6 +60,12 @@ pub(crate) fn line(line: &str) -> String {
     line.chars().map(of).collect()
 }
 
+/// Returns the visible form of a file's name, in which white space counts. Names with spaces at an end are quoted.
+pub(crate) fn name(name: &str) -> String {
+    let shown: String = name.chars().map(|at| if at == '\t' { "\u{2409}".into() } else { of(at) }).collect();
+    if name.trim() == name { shown } else { format!("\"{shown}\"") }
+}
+
 /// Returns the visible form on one line: runs of white space become one space.
 pub(crate) fn one_line(text: &str) -> String {
     let words: Vec<String> = text.split_whitespace().map(line).collect();
@@ -85,6 +91,12 @@ fn is_hidden(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn white_space_of_names_is_kept() {
+        let names = ["a b.c", "a  b.c", "a\tb.c", "a\nb.c", " a b.c"].map(name);
+        assert_eq!(names, ["a b.c", "a  b.c", "a\u{2409}b.c", "a\u{240a}b.c", "\" a b.c\""]);
+    }
 
     #[test]
     fn terminal_escapes_and_hidden_characters_become_visible() {

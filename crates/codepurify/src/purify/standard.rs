@@ -52,13 +52,52 @@ const BEFORE_USE: &[&str] = &[
     "sizeof",
 ];
 
-/// Returns true if `file` gives no other meaning to a standard name that the statement `code` uses.
-/// It looks at the text around a name, also in comments: it may find declarations where there are
-/// none, but hardly misses one.
+/// Returns true if `file` gives no other meaning to a standard name that the statement `code` uses, and
+/// defines no word of it as a macro. It looks at the text around a name, also in comments: it may find
+/// declarations where there are none, but hardly misses one.
 pub(super) fn are_standard(code: &str, file: &str) -> bool {
     // A member of a standard name is standard, too.
     let is_used = |name: &&&str| places(code, name).any(|place| !code[..place].trim_end().ends_with('.'));
-    NAMES.iter().filter(is_used).all(|name| !places(file, name).any(|place| is_declared(file, place, name)))
+    let is_standard = |name: &&str| {
+        !places(file, name).any(|place| is_declared(file, place, name) || !is_use(file, place, name))
+    };
+    NAMES.iter().filter(is_used).all(is_standard)
+        && !macros(file).any(|name| places(code, name).next().is_some())
+}
+
+/// Returns the names that `file` defines as macros, or undefines.
+fn macros(file: &str) -> impl Iterator<Item = &str> {
+    let directives = file.match_indices('#').map(|(at, _)| file[at + 1..].trim_start_matches([' ', '\t']));
+    let names =
+        directives.filter_map(|text| text.strip_prefix("define").or_else(|| text.strip_prefix("undef")));
+    let names = names.filter(|text| text.starts_with([' ', '\t'])).map(str::trim_start);
+    names
+        .map(|text| &text[..text.find(|at| !is_word(at)).unwrap_or(text.len())])
+        .filter(|name| !name.is_empty())
+}
+
+/// Returns true if `name` is called there, or if it is a name space, a class or imported. Everything else may give
+/// it a meaning: a declarator such as `(*rand)(void)`, a parameter, a second declarator, a `using`.
+fn is_use(file: &str, place: usize, name: &str) -> bool {
+    let behind = file[place + name.len()..].trim_start();
+    let before = file[..place].trim_end();
+    let word = &before[before.trim_end_matches(is_word).len()..];
+    let is_called = behind.starts_with('(') && !is_declarator(before);
+    let is_qualified = behind.starts_with('.') || behind.starts_with("::") || before.ends_with('.');
+    // Python and Java have a statement of this name.
+    is_called || is_qualified || ["import", "namespace"].contains(&word) || name == "assert"
+}
+
+/// Returns true if what follows `before` may be a declarator: after the end of a template's arguments, or after a
+/// comma that is in no parentheses.
+fn is_declarator(before: &str) -> bool {
+    let statement = &before[before.rfind([';', '{', '}']).map_or(0, |end| end + 1)..];
+    let open = |sign: char| statement.matches(sign).count();
+    match statement.chars().next_back() {
+        Some('>') => statement.contains('<'),
+        Some(',') => open('(') <= open(')'),
+        _ => false,
+    }
 }
 
 /// Returns the positions of `name` in `text` as a word.
@@ -100,6 +139,21 @@ mod tests {
             "rand = g",
             "from x import g as rand",
             "def rand(): pass",
+            "static int (*rand)(void) = neg;",
+            "extern \"C\" int (*rand)(void);",
+            "int a, (*rand)(void) = neg;",
+            "int a, rand(void);",
+            "int (rand)(void) { return -1; }",
+            "std::function<int()> rand{neg};",
+            "std::function<int()> rand(neg);",
+            "using evil::rand;",
+            "struct S { int (*rand)(); };",
+            "int (&rand)() = neg;",
+            "struct R { int operator()(); } rand;",
+            "def g(rand): f(rand())",
+            "for rand in gs: f(rand())",
+            "#define f(x) n++; f(x)",
+            "# undef f",
         ] {
             assert!(!are_standard(code, file), "{file}");
         }
@@ -108,6 +162,8 @@ mod tests {
             "#include <stdlib.h>\nint f(int n) { if (rand() == 1) n = rand(); }",
             "from random import rand",
             "int random(void);",
+            "#define g(x) f2(x)\n#include <stdlib.h>",
+            "int f(int n) { return g(n, rand()) < 3 && 0 > 1; }",
         ] {
             assert!(are_standard(code, file), "{file}");
         }

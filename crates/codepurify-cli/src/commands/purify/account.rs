@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use codepurify::verdict::{Change, ChangeKind, Trigger, Verdict};
-use codepurify_report::text::visible;
+use codepurify_report::text::{visible, visible_name};
 
 use crate::output::note;
 
@@ -82,7 +82,7 @@ pub(super) fn note_left(accounts: &[&Account<'_>]) {
         let line = trigger.spans.first().map_or(verdict.unit.start_line, |place| place.start_line);
         let [old, new] = [&trigger.text, &trigger.replacement].map(|text| shown(text));
         let becomes = if new.is_empty() { String::new() } else { format!(", which would be {new}") };
-        let (path, noun) = (visible(&verdict.path), noun(change.kind));
+        let (path, noun) = (visible_name(&verdict.path), noun(change.kind));
         note(&format!("left out {path}:{line}: {noun} of {old}{becomes}"));
     }
     if left.len() > LISTED {

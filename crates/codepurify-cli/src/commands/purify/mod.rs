@@ -131,7 +131,7 @@ impl Mode {
 
 /// Prints the changes of a file.
 fn note_changes(file: &Purified<'_>) {
-    note(&format!("{}: {}", text::visible(file.path), file.account.words()));
+    note(&format!("{}: {}", text::visible_name(file.path), file.account.words()));
 }
 
 /// The diffs for people.
@@ -145,12 +145,12 @@ fn patches(files: &[Purified]) -> Vec<u8> {
     let changed = || files.iter().filter(|file| file.is_changed());
     let names = PatchNames::new(changed().map(|file| file.origin.path.as_path()));
     if let Some(folder) = names.elsewhere() {
-        let folder = text::visible(&folder.to_string_lossy());
+        let folder = text::visible_name(&folder.to_string_lossy());
         note(&format!("note: names in this diff are paths from {folder}: apply it there"));
     }
     for file in changed().filter(|file| matches!(file.origin.encoding, Encoding::Utf16Le | Encoding::Utf16Be))
     {
-        note(&format!("warning: {}: a diff of UTF-16 does not apply", text::visible(file.path)));
+        note(&format!("warning: {}: a diff of UTF-16 does not apply", text::visible_name(file.path)));
     }
     changed().flat_map(|file| file.patch(&names)).collect()
 }
@@ -189,7 +189,7 @@ fn rewrite(files: &[Purified]) -> Result<usize, CliError> {
     let contents: Vec<[Vec<u8>; 2]> = changed.iter().map(encoded).collect::<Result<_, CliError>>()?;
     let mut failed = 0;
     for (file, [old, new]) in changed.iter().zip(contents) {
-        let path = text::visible(file.path);
+        let path = text::visible_name(file.path);
         if has_other_names(&file.origin.path) {
             note(&format!("warning: {path}: its other hard links keep the old text"));
         }
@@ -220,7 +220,7 @@ fn note_unchanged(screened: &Screened) {
     let left = |verdict: &&Verdict| verdict.verdict == Decision::Poisoned && verdict.purified.is_none();
     for verdict in screened.report.results.iter().filter(left) {
         let reason = verdict.reason.as_deref().unwrap_or("nothing could replace the trigger");
-        let (path, line) = (text::visible(&verdict.path), verdict.unit.start_line);
+        let (path, line) = (text::visible_name(&verdict.path), verdict.unit.start_line);
         note(&format!("warning: {path}:{line}: poisoned, left as it is: {}", text::visible(reason)));
     }
 }
