@@ -248,6 +248,10 @@ mod unix {
     }
 }
 
+/// Makes something that is called like an ignore file.
+#[cfg(unix)]
+type Maker<'m> = (&'static str, &'m dyn Fn(&str));
+
 #[cfg(unix)]
 #[test]
 fn ignore_files_that_are_no_files_hide_nothing() {
@@ -257,7 +261,7 @@ fn ignore_files_that_are_no_files_hide_nothing() {
     assert_eq!(place.run(&["scan", "code"]).code, 2, "all is ignored");
     let endless = |name: &str| std::os::unix::fs::symlink("/dev/zero", place.path(name)).unwrap();
     let large = |name: &str| std::fs::File::create(place.path(name)).unwrap().set_len(3 << 30).unwrap();
-    let makers: [(&str, &dyn Fn(&str)); 3] = [
+    let makers: [Maker; 3] = [
         ("code/.gitignore", &endless),
         ("code/a/.ignore", &large),
         ("code/a/.gitignore", &|name| std::fs::create_dir(place.path(name)).unwrap()),

@@ -145,13 +145,16 @@ fn together(elements: Vec<Candidate>) -> Vec<Candidate> {
     for element in elements {
         if let Some(first) = known.get_mut(&(element.kind, element.text.clone())) {
             first.spans.extend(element.spans);
-            first.spans.sort_unstable();
             first.depth = first.depth.min(element.depth);
         } else {
             known.insert((element.kind, element.text.clone()), element);
         }
     }
-    known.into_values().collect()
+    let sorted = |mut element: Candidate| {
+        element.spans.sort_unstable();
+        element
+    };
+    known.into_values().map(sorted).collect()
 }
 
 impl Candidate {
