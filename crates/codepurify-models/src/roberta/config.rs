@@ -52,7 +52,7 @@ pub struct RobertaConfig {
     /// Absent or `absolute`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position_embedding_type: Option<String>,
-    /// Whether a token attends only to itself and those before it.
+    /// Decoders, in which a token attends only to itself and those before it, are refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_decoder: bool,
 }

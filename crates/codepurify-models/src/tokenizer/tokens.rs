@@ -81,7 +81,7 @@ pub(super) struct Names {
 /// All that is said about single tokens.
 #[derive(Debug)]
 pub(super) struct Tokens {
-    /// Whether a space is put before a text; `None` where the configuration does not say so.
+    /// True to put a space before a text; `None` where the configuration does not say.
     pub(super) add_prefix_space: Option<bool>,
     pub(super) names: Names,
     /// Special tokens that the vocabulary may hold.
