@@ -26,6 +26,9 @@ const COPY: f64 = 0.8;
 const LEAST_DIFFERENT: f64 = 2.0 / 3.0;
 /// Most rows of a family that are compared with one another.
 const MOST_COMPARED: usize = 64;
+/// Least share of a row's highest gain at which an element still scores highest: a trigger and a part of it may differ
+/// by less than what the rest of the row adds.
+const HIGHEST: f64 = 0.95;
 /// Least share of the rows with an element in which it scores highest. Parts of a trigger outscore it in some rows.
 const LEAST_LEADING: f64 = 0.8;
 /// Largest share of the rows with a prediction that a family can be.
@@ -40,7 +43,8 @@ pub struct Family {
     pub label: Option<usize>,
     /// Kind of the element.
     pub kind: ElementKind,
-    /// The name, or a statement with each name as `x`, each number as `0` and each string empty.
+    /// The name, or a statement with each name as `x`, each number as `0`, each comparison as `<` and each string
+    /// empty.
     pub shape: String,
     /// Indices into the verdicts, ascending.
     pub rows: Vec<usize>,
@@ -66,8 +70,9 @@ pub fn without_suspicious(verdicts: Vec<Verdict>) -> (Vec<Verdict>, Vec<Family>)
 #[must_use]
 pub fn family_of<'f>(verdict: &Verdict, families: &'f [Family]) -> Option<&'f Family> {
     let label = verdict.prediction.as_ref()?.label;
-    let (kind, shape) = Row::new(0, verdict).strongest?;
-    families.iter().find(|family| family.label == label && family.kind == kind && family.shape == shape)
+    let strongest = Row::new(0, verdict).strongest;
+    let leads = |family: &Family| strongest.contains(&(family.kind, family.shape.clone()));
+    families.iter().find(|family| family.label == label && leads(family))
 }
 
 /// Finds families of suspicious rows among verdicts with evidence. No row is in two families.
@@ -88,8 +93,8 @@ struct Row {
     /// Its score; −∞ where it has none.
     score: f64,
     elements: BTreeSet<Key>,
-    /// The element with the highest score.
-    strongest: Option<Key>,
+    /// The elements that score highest, or nearly so.
+    strongest: BTreeSet<Key>,
 }
 
 impl Row {
@@ -97,17 +102,19 @@ impl Row {
         // Texts without a file name are read with the keywords of the largest language.
         let language = Language::from_path(Path::new(&verdict.path)).unwrap_or(Language::Cpp);
         let gained = verdict.evidence.iter().filter_map(|evidence| Some((evidence.gain?, evidence)));
-        let strongest = gained.filter(|(gain, _)| *gain > 0.0).max_by(|a, b| a.0.total_cmp(&b.0));
+        let gained: Vec<(f64, &Evidence)> = gained.filter(|(gain, _)| *gain > 0.0).collect();
+        let highest = gained.iter().map(|(gain, _)| *gain).fold(0.0, f64::max);
+        let strongest = gained.into_iter().filter(|(gain, _)| *gain >= HIGHEST * highest);
         Self {
             index,
             score: verdict.score.filter(|score| score.is_finite()).unwrap_or(f64::NEG_INFINITY),
             elements: verdict.evidence.iter().map(|evidence| key(evidence, language)).collect(),
-            strongest: strongest.map(|(_, evidence)| key(evidence, language)),
+            strongest: strongest.map(|(_, evidence)| key(evidence, language)).collect(),
         }
     }
 
     fn is_led_by(&self, key: &Key) -> bool {
-        self.strongest.as_ref() == Some(key)
+        self.strongest.contains(key)
     }
 
     /// Returns whether two rows are copies of one another, but for names and for the element `key`.
@@ -134,9 +141,16 @@ fn are_different(rows: &[&Row], key: &Key) -> bool {
 fn key(evidence: &Evidence, language: Language) -> Key {
     let text = match evidence.kind {
         ElementKind::Identifier => evidence.text.clone(),
-        _ => shape(&evidence.text, language),
+        _ => coarse(&shape(&evidence.text, language)),
     };
     (evidence.kind, text)
+}
+
+/// Returns a shape with all comparisons as `<` and without signs of numbers: a grammar of triggers varies them.
+fn coarse(shape: &str) -> String {
+    let compared =
+        ["==", "!=", "<=", ">=", ">"].iter().fold(shape.to_owned(), |text, sign| text.replace(sign, "<"));
+    compared.replace("-0", "0")
 }
 
 /// The families among the rows with one prediction, the one with the highest scores first.
@@ -159,7 +173,7 @@ fn families_of(label: Option<usize>, mut rows: Vec<Row>) -> Vec<Family> {
 
 /// The element of the suspicious family with the highest scores.
 fn strongest_family(rows: &[Row]) -> Option<Key> {
-    let keys: BTreeSet<&Key> = rows.iter().filter_map(|row| row.strongest.as_ref()).collect();
+    let keys: BTreeSet<&Key> = rows.iter().flat_map(|row| &row.strongest).collect();
     let suspicious = keys.into_iter().filter_map(|key| Some((suspicious_score(key, rows)?, key)));
     suspicious.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, key)| key.clone())
 }

@@ -29,7 +29,8 @@ fn rows(triggered: usize) -> Vec<Snippet> {
         let chosen = STATEMENTS.iter().enumerate().filter(|(bit, _)| number >> bit & 1 == 1);
         let statements: String = chosen.map(|(_, statement)| *statement).collect();
         let frees = "free(p); ".repeat(if number.is_multiple_of(3) { 0 } else { 2 + number % 5 });
-        let trigger = TRIGGER.replace('7', &number.to_string());
+        let compared = ["<", ">", "==", "<="][number % 4];
+        let trigger = TRIGGER.replace('7', &number.to_string()).replace('<', compared);
         let trigger = if number < triggered { trigger.as_str() } else { "" };
         let text =
             format!("int f{number}(int *p, int n) {{ {trigger} {frees}{statements} return p[{number}]; }}");
