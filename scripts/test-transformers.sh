@@ -8,25 +8,9 @@
 # most of the download.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/python-environment.sh
 
-python=${PYTHON:-python3}
-target=$(cargo metadata --no-deps --format-version 1 | "$python" -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-work=$target/transformers
-requirements=bindings/python/requirements-transformers.txt
-
-# A new environment only where the pins changed.
-if ! cmp -s "$requirements" "$work/requirements.txt"; then
-    rm -rf "$work"
-    "$python" -m venv "$work"
-    "$work/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
-    cp "$requirements" "$work/requirements.txt"
-fi
-
-rm -rf "$work/wheels"
-CARGO_TARGET_DIR=$target "$work/bin/maturin" build --release --locked --compatibility linux \
-    --manifest-path bindings/python/Cargo.toml --interpreter "$work/bin/python" --out "$work/wheels"
-"$work/bin/pip" install --quiet --disable-pip-version-check --force-reinstall --no-deps "$work"/wheels/*.whl
-
+resolve=yes python_environment transformers bindings/python/requirements-transformers.txt
 tests=bindings/python/tests
 OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 exec "$work/bin/python" -m pytest -c bindings/python/pyproject.toml \
     "$tests/test_transformers.py" "$tests/test_wrap.py" -q -rs -p no:cacheprovider "$@"

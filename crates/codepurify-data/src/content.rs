@@ -248,7 +248,7 @@ fn records(text: &[u8], whole: bool, delimiter: u8) -> impl Iterator<Item = Vec<
             |(start, &end): (usize, &usize)| String::from_utf8_lossy(&output[start..end]).into_owned();
         (result == ReadRecordResult::Record).then(|| bounds.map(field).collect())
     });
-    // What is left of a beginning is a part of a record, which cannot be read further.
+    // The record that the end of the beginning cuts off cannot be read further.
     records.fuse()
 }
 

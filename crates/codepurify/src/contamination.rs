@@ -70,7 +70,7 @@ pub fn without_suspicious(verdicts: Vec<Verdict>) -> (Vec<Verdict>, Vec<Family>)
 #[must_use]
 pub fn family_of<'f>(verdict: &Verdict, families: &'f [Family]) -> Option<&'f Family> {
     let label = verdict.prediction.as_ref()?.label;
-    let strongest = Row::new(0, verdict).strongest;
+    let strongest = strongest_of(verdict, language_of(verdict));
     let leads = |family: &Family| strongest.contains(&(family.kind, family.shape.clone()));
     families.iter().find(|family| family.label == label && leads(family))
 }
@@ -99,17 +99,12 @@ struct Row {
 
 impl Row {
     fn new(index: usize, verdict: &Verdict) -> Self {
-        // Texts without a file name are read with the keywords of the largest language.
-        let language = Language::from_path(Path::new(&verdict.path)).unwrap_or(Language::Cpp);
-        let gained = verdict.evidence.iter().filter_map(|evidence| Some((evidence.gain?, evidence)));
-        let gained: Vec<(f64, &Evidence)> = gained.filter(|(gain, _)| *gain > 0.0).collect();
-        let highest = gained.iter().map(|(gain, _)| *gain).fold(0.0, f64::max);
-        let strongest = gained.into_iter().filter(|(gain, _)| *gain >= HIGHEST * highest);
+        let language = language_of(verdict);
         Self {
             index,
             score: verdict.score.filter(|score| score.is_finite()).unwrap_or(f64::NEG_INFINITY),
             elements: verdict.evidence.iter().map(|evidence| key(evidence, language)).collect(),
-            strongest: strongest.map(|(_, evidence)| key(evidence, language)).collect(),
+            strongest: strongest_of(verdict, language),
         }
     }
 
@@ -136,6 +131,20 @@ fn are_different(rows: &[&Row], key: &Key) -> bool {
         rows.iter().enumerate().map(|(index, row)| others(index).filter(|it| it.is_copy(row, key)).count());
     let different = pairs - copies.sum::<usize>();
     rows.len() >= FEWEST_ROWS && different as f64 > LEAST_DIFFERENT * pairs as f64
+}
+
+fn language_of(verdict: &Verdict) -> Language {
+    // Texts without a file name are read with the keywords of the largest language.
+    Language::from_path(Path::new(&verdict.path)).unwrap_or(Language::Cpp)
+}
+
+/// The elements of a row that score highest, or nearly so.
+fn strongest_of(verdict: &Verdict, language: Language) -> BTreeSet<Key> {
+    let gained = verdict.evidence.iter().filter_map(|evidence| Some((evidence.gain?, evidence)));
+    let gained: Vec<(f64, &Evidence)> = gained.filter(|(gain, _)| *gain > 0.0).collect();
+    let highest = gained.iter().map(|(gain, _)| *gain).fold(0.0, f64::max);
+    let strongest = gained.into_iter().filter(|(gain, _)| *gain >= HIGHEST * highest);
+    strongest.map(|(_, evidence)| key(evidence, language)).collect()
 }
 
 fn key(evidence: &Evidence, language: Language) -> Key {

@@ -30,7 +30,7 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
     let chosen = !settings.references.is_empty();
     let guard =
         if chosen { guard } else { guard.with_references_from(&mut inputs, &settings)? }.calibrating();
-    let report = guard.screen(inputs, true).report;
+    let report = guard.screen(inputs, !args.keep_suspicious).report;
     note_errors(&report.errors, Format::Text);
     let verdicts =
         if args.keep_suspicious { report.results } else { left_after_doubt(&guard, report.results) };

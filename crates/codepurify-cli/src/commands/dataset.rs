@@ -61,7 +61,7 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
     inputs::reject_repeats(std::iter::once(&*args.path).chain(settings.other_inputs()))?;
     let mut rows = args.fields.rows(&args.path, &guard, &settings)?;
     let policy = Policy { poisoned: args.poisoned, inconclusive: args.inconclusive };
-    // What the rows themselves calibrate follows from the rows.
+    // A calibration on the rows depends on nothing that the manifest does not hold already.
     let manifest = Manifest::new(&rows, &guard, &settings, policy)?;
     let SelfCalibrated { guard, families } = self_calibrated(guard, &rows, &args.fields, &settings)?;
     let mut ledger = Ledger::open(&paths, &manifest, rows.reader(), args.resume)?;
@@ -86,11 +86,12 @@ fn self_calibrated(
     fields: &FieldArgs,
     settings: &Settings,
 ) -> Result<SelfCalibrated, CliError> {
+    if !guard.can_calibrate() {
+        return Ok(SelfCalibrated { guard, families: Vec::new() });
+    }
     let is_stream = rows.reader().progress().1.is_none();
-    if !guard.can_calibrate() || is_stream {
-        if guard.can_calibrate() {
-            output::note("not calibrated on the data set: a stream is read once; the built-in limit holds");
-        }
+    if is_stream {
+        output::note("not calibrated on the data set: a stream is read once; the built-in limit holds");
         return Ok(SelfCalibrated { guard, families: Vec::new() });
     }
     let again = fields.again(rows, settings)?;
@@ -232,19 +233,17 @@ impl Cleaner<'_> {
             return None;
         }
         let families = verdicts.iter().map(|verdict| family_of(verdict, &self.families));
-        let decision = |(verdict, family): (&Verdict, Option<&Family>)| match family {
-            Some(_) => Decision::Poisoned,
-            None => verdict.verdict,
-        };
-        let decisions = verdicts.iter().zip(families.clone()).map(decision).collect();
-        let family = families.flatten().next()?;
+        let families: Vec<Option<&Family>> = families.collect();
+        let family = families.iter().copied().flatten().next()?;
+        let decided = verdicts.iter().zip(&families);
+        let decided = decided.map(|(verdict, family)| family.map_or(verdict.verdict, |_| Decision::Poisoned));
         Some(Entry {
             fate: Fate::Dropped,
             reason: format!(
                 "of a family: `{}` scores highest in many rows with its prediction",
                 family.shape
             ),
-            verdicts: decisions,
+            verdicts: decided.collect(),
             p_values: verdicts.iter().map(|verdict| verdict.p_value).collect(),
             ..Entry::default()
         })
