@@ -26,6 +26,7 @@ pub mod source;
 mod suspicion;
 
 use std::ffi::OsString;
+use std::io;
 
 use clap::Parser;
 
@@ -44,11 +45,7 @@ pub use side_by_side::in_chunks;
 pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
     let exit = match Cli::try_parse_from(arguments) {
         Ok(cli) => dispatch(cli).unwrap_or_else(|error| failed(&error)),
-        Err(message) => {
-            // Help and version are no errors; where even they cannot be printed, nothing else can.
-            let _ = message.print();
-            if message.use_stderr() { Exit::Usage } else { Exit::Nothing }
-        }
+        Err(message) => printed(&message),
     };
     exit as u8
 }
@@ -64,6 +61,17 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Dataset(args) => commands::dataset::run(args, cli.color),
         Command::Models(args) => commands::models::run(&args),
         Command::Completions { shell } => commands::completions::run(shell),
+    }
+}
+
+/// Prints help, the version, or what is wrong with the arguments. Help and version are no errors, unless they cannot be written.
+fn printed(message: &clap::Error) -> Exit {
+    match message.print() {
+        Err(source) if !message.use_stderr() && source.kind() != io::ErrorKind::BrokenPipe => {
+            failed(&CliError::Write { to: "the standard output".to_owned(), source })
+        }
+        _ if message.use_stderr() => Exit::Usage,
+        _ => Exit::Nothing,
     }
 }
 

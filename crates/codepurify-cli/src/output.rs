@@ -45,7 +45,7 @@ enum Destination {
 }
 
 /// Paths of the standard output.
-const STDOUT_PATHS: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+const STDOUT_PATHS: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 impl Output {
     /// Results go to `file`, or to the standard output.
@@ -78,6 +78,17 @@ impl Output {
             Destination::Stdout => None,
             Destination::File(path) | Destination::Open(path, _) => Some(path),
         }
+    }
+
+    /// Refuses to write over one of the files that are read.
+    pub(crate) fn check_apart<'p>(&self, mut read: impl Iterator<Item = &'p Path>) -> Result<(), CliError> {
+        let Destination::File(path) = &self.to else { return Ok(()) };
+        let Ok(own) = path.canonicalize() else { return Ok(()) };
+        if !read.any(|other| other.canonicalize().is_ok_and(|other| other == own)) {
+            return Ok(());
+        }
+        let message = format!("-o {}: this file is read; write the result to another one", path.display());
+        Err(CliError::Usage(message))
     }
 
     /// Returns true if results are coloured.
@@ -133,7 +144,7 @@ impl Destination {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Removed at once: it only shows that the folder takes files.
-                NamedTempFile::new_in(folder(path))?;
+                new_file().tempfile_in(folder(path)).map_err(without_name)?;
                 Ok(Self::File(path.to_path_buf()))
             }
             Err(error) => Err(error),
@@ -178,7 +189,7 @@ fn save(path: &Path, content: &[u8]) -> io::Result<()> {
             written => written,
         };
     }
-    let mut file = new_file().tempfile_in(folder(path))?;
+    let mut file = new_file().tempfile_in(folder(path)).map_err(without_name)?;
     file.write_all(content)?;
     file.persist(path)?;
     Ok(())
@@ -193,6 +204,11 @@ fn new_file() -> tempfile::Builder<'static, 'static> {
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     builder
+}
+
+/// The error without the name of a temporary file, which means nothing to people.
+fn without_name(error: io::Error) -> io::Error {
+    error.kind().into()
 }
 
 fn folder(path: &Path) -> &Path {
@@ -216,7 +232,7 @@ pub(crate) fn replace(path: &Path, old: &[u8], new: &[u8]) -> Result<(), CliErro
 
 fn overwrite(path: &Path, content: &[u8]) -> io::Result<()> {
     let target = path.canonicalize()?;
-    let mut file = NamedTempFile::new_in(folder(&target))?;
+    let mut file = NamedTempFile::new_in(folder(&target)).map_err(without_name)?;
     file.write_all(content)?;
     let about = std::fs::metadata(&target)?;
     keep_owner(file.as_file(), &about);

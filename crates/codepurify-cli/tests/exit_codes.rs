@@ -113,3 +113,39 @@ fn an_output_that_takes_nothing_is_an_error() {
         assert!(stdout.code == 0 && !stdout.out.is_empty(), "{format}: {stdout:?}");
     }
 }
+
+#[test]
+fn results_are_not_written_over_what_is_read() {
+    let place = Place::with_code();
+    let row = serde_json::json!({"func": CLEAN}).to_string() + "\n";
+    place.write("rows.jsonl", &row);
+    let calls: [&[&str]; 4] = [
+        &["scan", "clean.c", "-o", "clean.c"],
+        &["scan", ".", "-o", "./triggered.c"],
+        &["scan", "clean.c", "--reference", "triggered.c", "-o", "triggered.c"],
+        &["calibrate", "rows.jsonl", "--lang", "c", "-o", "rows.jsonl"],
+    ];
+    for args in calls {
+        let run = place.run(args);
+        assert!(run.code == 64 && run.err.contains("this file is read"), "{args:?}: {run:?}");
+    }
+    assert_eq!(place.read("clean.c"), CLEAN);
+    assert_eq!(place.read("rows.jsonl"), row);
+}
+
+#[test]
+fn a_dash_as_output_is_the_standard_output() {
+    let place = Place::with_code();
+    let run = place.run(&["scan", "clean.c", "--format", "json", "-o", "-"]);
+    assert_eq!((run.code, run.json()["results"].as_array().unwrap().len()), (0, 1));
+    assert!(!place.path("-").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let program = Place::new().command(&[]).get_program().to_owned();
+    let status = std::process::Command::new(program).arg("--help").stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+}

@@ -413,4 +413,14 @@ fn rows_before_a_cut_in_a_small_stream_are_written() {
     assert!(run.code == 2 && run.err.contains("cut.jsonl.gz: "), "{run:?}");
     assert!(place.read("out").starts_with(&row(0)), "{}", run.err);
     assert!(place.read("out.report.jsonl").contains("\"fate\":\"kept\""));
+    assert!(run.err.contains("kept"), "what was done is said: {}", run.err);
+}
+
+#[test]
+fn rows_have_no_other_encoding() {
+    let place = Place::new();
+    place.write("rows.jsonl", json!({ "func": clean(0) }).to_string());
+    let run = dataset(&place, "rows.jsonl", &["--lang", "c", "--encoding", "latin-1"]);
+    assert!(run.code == 64 && run.err.contains("rows are UTF-8"), "{run:?}");
+    assert!(!place.path("out").exists());
 }

@@ -280,6 +280,7 @@ impl Facts<'_> {
     /// Returns the names of `count` labels: those of the sidecar, else those of the configuration.
     fn named(&self, count: usize) -> Result<Vec<String>, LoadError> {
         let own = &self.sidecar.labels;
+        self.check_distinct(if own.is_empty() { self.labels } else { own })?;
         let fits = |count: usize| match count {
             0 => "a model that answers with text has no labels".to_owned(),
             _ => format!("it needs {count} labels, in the order of the classes"),
@@ -295,13 +296,25 @@ impl Facts<'_> {
         match self.labels {
             _ if self.head().generates() => Ok(Vec::new()),
             names if names.len() == count => Ok(names.to_vec()),
-            names if names.iter().all(|name| name.starts_with("LABEL_")) => Ok(Vec::new()),
+            // Scripts put a head of their own on a model that was never told how many labels there are: 1 or 2 by default.
+            names if names.len() <= 2 && names.iter().all(|name| name.starts_with("LABEL_")) => {
+                Ok(Vec::new())
+            }
             names => {
                 let said = format!("config.json names {} labels ({})", names.len(), names.join(", "));
                 Err(self
                     .disagree(said, format!("{}: `labels` in codepurify.json overrule them", fits(count))))
             }
         }
+    }
+
+    /// Refuses a name that two labels have: a verdict could not say which it means.
+    fn check_distinct(&self, labels: &[String]) -> Result<(), LoadError> {
+        let twice = labels.iter().enumerate().find(|(index, label)| labels[..*index].contains(label));
+        twice.map_or(Ok(()), |(_, label)| {
+            Err(self
+                .disagree(format!("two labels are named `{label}`"), "each label needs a name of its own"))
+        })
     }
 
     fn check_targets(&self) -> Result<(), LoadError> {

@@ -82,7 +82,7 @@ impl ModelFiles {
             (folder_of(path), Weights::of(path.to_path_buf()))
         };
         if let Weights::File(file) | Weights::Index(file) = &weights
-            && let Err(source) = std::fs::File::open(file)
+            && let Err(source) = check_readable(file)
         {
             return Err(LoadError::Read { path: file.clone(), source });
         }
@@ -296,6 +296,15 @@ fn find_weights(dir: &Path) -> Result<Weights, LoadError> {
     found.map(Weights::of).ok_or_else(|| LoadError::MissingFile { dir: dir.to_path_buf(), wanted })
 }
 
+/// Opens a regular file to see that it can be read; a pipe would not come back.
+fn check_readable(file: &Path) -> std::io::Result<()> {
+    if std::fs::metadata(file)?.is_file() {
+        std::fs::File::open(file).map(drop)
+    } else {
+        Err(std::io::Error::other("not a regular file"))
+    }
+}
+
 /// Returns the folder that a file is in.
 fn folder_of(file: &Path) -> &Path {
     match file.parent() {
@@ -318,9 +327,18 @@ fn name_of(path: &Path) -> String {
 /// The file's bytes, or `None` if there is no such file.
 pub(crate) fn read(dir: &Path, file: &str) -> Result<Option<Vec<u8>>, LoadError> {
     let path = dir.join(file);
-    let limited = || match std::fs::metadata(&path)?.len() {
-        length if length > LARGEST_TEXT => Err(std::io::Error::other(format!("{length} bytes are too many"))),
-        _ => std::fs::read(&path),
+    let limited = || {
+        let about = std::fs::metadata(&path)?;
+        // A pipe or a device would be read for ever.
+        if !about.is_file() {
+            return Err(std::io::Error::other("not a regular file"));
+        }
+        match about.len() {
+            length if length > LARGEST_TEXT => {
+                Err(std::io::Error::other(format!("{length} bytes are too many")))
+            }
+            _ => std::fs::read(&path),
+        }
     };
     let whole = |bytes: Vec<u8>| {
         if bytes.starts_with(POINTER) {

@@ -403,8 +403,40 @@ fn labels_of_the_configuration_count_the_logits() {
         LoadError::Disagreement { .. },
         ["a, b, c", "2 labels"]
     );
-    let defaults = ["LABEL_0", "LABEL_1", "LABEL_2"];
-    assert!(named(&defaults).victim().unwrap().card().labels.is_empty());
+    assert!(named(&["LABEL_0"]).victim().unwrap().card().labels.is_empty());
+    let three = ["LABEL_0", "LABEL_1", "LABEL_2"];
+    assert_refused!(named(&three).victim(), LoadError::Disagreement { .. }, ["3 labels", "2 labels"]);
+    assert_refused!(
+        named(&["a", "a"]).victim(),
+        LoadError::Disagreement { .. },
+        ["two labels are named `a`"]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn files_of_a_model_are_regular_files() {
+    let linked = |file: &str, target: &str| {
+        let fixture = Fixture::classifier();
+        let path = fixture.dir().join(file);
+        let _ = std::fs::remove_file(&path);
+        std::os::unix::fs::symlink(target, path).unwrap();
+        fixture
+    };
+    for file in [
+        "codepurify.json",
+        "config.json",
+        "tokenizer.json",
+        "codepurify.calibration.json",
+        "model.safetensors",
+    ] {
+        let fixture = linked(file, "/dev/zero");
+        assert_refused!(fixture.victim(), LoadError::Read { .. }, [file, "not a regular file"]);
+        let fixture = linked(file, "pipe");
+        let made = std::process::Command::new("mkfifo").arg(fixture.dir().join("pipe")).status().unwrap();
+        assert!(made.success());
+        assert_refused!(fixture.victim(), LoadError::Read { .. }, [file, "not a regular file"]);
+    }
 }
 
 #[test]

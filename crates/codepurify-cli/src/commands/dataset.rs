@@ -12,7 +12,7 @@ use crate::dataset::manifest::Manifest;
 use crate::dataset::self_calibration::SelfCalibrated;
 use crate::error::CliError;
 use crate::exit::{Exit, FailOn};
-use crate::inputs;
+use crate::inputs::{self, encoding::EncodingName};
 use crate::judge::Judge;
 use crate::output::{self, ColorMode};
 use crate::rows::{CodeRow, CodeRows, FieldArgs};
@@ -57,6 +57,10 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
         return Err(CliError::Usage("say where the rows go with -o".to_owned()));
     };
     let paths = Paths::new(out, args.report)?;
+    if settings.encoding != EncodingName::Utf8 {
+        let message = "--encoding is for source files; rows are UTF-8: convert the data set first";
+        return Err(CliError::Usage(message.to_owned()));
+    }
     let guard = Guard::load(&settings, Purpose::Purify)?;
     inputs::reject_repeats(std::iter::once(&*args.path).chain(settings.other_inputs()))?;
     let mut rows = args.fields.rows(&args.path, &guard, &settings)?;
@@ -74,8 +78,9 @@ pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, C
         fields: rows.fields.clone(),
         policy,
     };
-    clean_all(&cleaner, &mut rows, &mut ledger)?;
+    let cleaned = clean_all(&cleaner, &mut rows, &mut ledger);
     output::note(&ledger.summary.text());
+    cleaned?;
     Ok(exit(&ledger.summary, &settings))
 }
 

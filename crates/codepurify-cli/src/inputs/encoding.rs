@@ -50,6 +50,9 @@ impl EncodingName {
         let marked = utf16_mark(&bytes);
         match (self, marked) {
             (Self::Utf8, None) => Ok((utf8(bytes)?, Encoding::Utf8)),
+            (Self::Utf8 | Self::Utf16 | Self::Auto, Some(_)) if is_utf32(&bytes) => Err(undecodable(
+                "starts with the byte order mark of UTF-32, which is not read: save it as UTF-8",
+            )),
             (Self::Utf8, Some(_)) => Err(undecodable(
                 "not UTF-8: starts with the byte order mark of UTF-16; say --encoding utf-16",
             )),
@@ -105,6 +108,11 @@ fn utf16_mark(bytes: &[u8]) -> Option<Encoding> {
         [0xfe, 0xff, ..] => Some(Encoding::Utf16Be),
         _ => None,
     }
+}
+
+/// Returns true for the mark of little-endian UTF-32, which starts as that of UTF-16 does.
+fn is_utf32(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xff, 0xfe, 0, 0])
 }
 
 /// The byte order of UTF-16 without a mark: code has ASCII characters, and one byte of each is zero.
@@ -185,6 +193,7 @@ mod tests {
         let message = |name: EncodingName, bytes: &[u8]| name.decode(bytes.to_vec()).unwrap_err().message;
         assert!(message(EncodingName::Utf8, b"caf\xe9").contains("offset 3"));
         assert!(message(EncodingName::Utf8, &le(TEXT)).contains("--encoding utf-16"));
+        assert!(message(EncodingName::Utf8, b"\xff\xfe\0\0i\0\0\0").contains("UTF-32"));
         assert!(message(EncodingName::Utf16, b"a\0b").contains("offset 2"));
         assert!(message(EncodingName::Utf16, b"a\0\0\xd8b\0").contains("offset 2"));
         assert_eq!(Encoding::Latin1.encode("é€"), Err('€'));

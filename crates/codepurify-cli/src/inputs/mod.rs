@@ -150,6 +150,11 @@ impl Inputs {
         Ok(inputs)
     }
 
+    /// The paths of files that were read.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.origins.values().map(|origin| origin.path.as_path())
+    }
+
     /// Takes every `nth` pair away, the first one included.
     pub(crate) fn take_pairs(&mut self, nth: usize) -> Vec<SourceFile> {
         let mut files = std::mem::take(&mut self.files).into_iter();
