@@ -217,8 +217,8 @@ fn deeply_nested_settings_are_an_error() {
 /// Seeds that are judged together.
 const BATCH: u64 = 25;
 
-/// Judges `CODEPURIFY_MUTANTS` damaged sources and says how long the slowest batch took. `/usr/bin/time` before it tells the
-/// most memory that one run used.
+/// Judges `CODEPURIFY_MUTANTS` damaged sources and says how long the slowest batch took. For the memory of each run, name a script
+/// in `CARGO_BIN_EXE_codepurify` that runs the program under `/usr/bin/time`: this process needs more memory than they do.
 #[test]
 #[ignore = "takes an hour"]
 fn ten_thousand_mutants_end_with_an_exit_code() {
