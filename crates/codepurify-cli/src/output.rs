@@ -144,7 +144,7 @@ impl Destination {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Removed at once: it only shows that the folder takes files.
-                new_file().tempfile_in(folder(path)).map_err(without_name)?;
+                new_file().tempfile_in(folder(path)).map_err(|error| without_name(&error))?;
                 Ok(Self::File(path.to_path_buf()))
             }
             Err(error) => Err(error),
@@ -189,7 +189,7 @@ fn save(path: &Path, content: &[u8]) -> io::Result<()> {
             written => written,
         };
     }
-    let mut file = new_file().tempfile_in(folder(path)).map_err(without_name)?;
+    let mut file = new_file().tempfile_in(folder(path)).map_err(|error| without_name(&error))?;
     file.write_all(content)?;
     file.persist(path)?;
     Ok(())
@@ -207,7 +207,7 @@ fn new_file() -> tempfile::Builder<'static, 'static> {
 }
 
 /// The error without the name of a temporary file, which means nothing to people.
-fn without_name(error: io::Error) -> io::Error {
+fn without_name(error: &io::Error) -> io::Error {
     error.kind().into()
 }
 
@@ -232,7 +232,7 @@ pub(crate) fn replace(path: &Path, old: &[u8], new: &[u8]) -> Result<(), CliErro
 
 fn overwrite(path: &Path, content: &[u8]) -> io::Result<()> {
     let target = path.canonicalize()?;
-    let mut file = NamedTempFile::new_in(folder(&target)).map_err(without_name)?;
+    let mut file = NamedTempFile::new_in(folder(&target)).map_err(|error| without_name(&error))?;
     file.write_all(content)?;
     let about = std::fs::metadata(&target)?;
     keep_owner(file.as_file(), &about);
