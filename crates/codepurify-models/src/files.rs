@@ -82,7 +82,7 @@ impl ModelFiles {
             (folder_of(path), Weights::of(path.to_path_buf()))
         };
         if let Weights::File(file) | Weights::Index(file) = &weights
-            && let Err(source) = check_readable(file)
+            && let Err(source) = regular(file).and_then(|_| std::fs::File::open(file))
         {
             return Err(LoadError::Read { path: file.clone(), source });
         }
@@ -296,13 +296,10 @@ fn find_weights(dir: &Path) -> Result<Weights, LoadError> {
     found.map(Weights::of).ok_or_else(|| LoadError::MissingFile { dir: dir.to_path_buf(), wanted })
 }
 
-/// Opens a regular file to see that it can be read; a pipe would not come back.
-fn check_readable(file: &Path) -> std::io::Result<()> {
-    if std::fs::metadata(file)?.is_file() {
-        std::fs::File::open(file).map(drop)
-    } else {
-        Err(std::io::Error::other("not a regular file"))
-    }
+/// What the system says about a regular file; a pipe or a device would be read for ever.
+fn regular(file: &Path) -> std::io::Result<std::fs::Metadata> {
+    let about = std::fs::metadata(file)?;
+    if about.is_file() { Ok(about) } else { Err(std::io::Error::other("not a regular file")) }
 }
 
 /// Returns the folder that a file is in.
@@ -327,18 +324,9 @@ fn name_of(path: &Path) -> String {
 /// The file's bytes, or `None` if there is no such file.
 pub(crate) fn read(dir: &Path, file: &str) -> Result<Option<Vec<u8>>, LoadError> {
     let path = dir.join(file);
-    let limited = || {
-        let about = std::fs::metadata(&path)?;
-        // A pipe or a device would be read for ever.
-        if !about.is_file() {
-            return Err(std::io::Error::other("not a regular file"));
-        }
-        match about.len() {
-            length if length > LARGEST_TEXT => {
-                Err(std::io::Error::other(format!("{length} bytes are too many")))
-            }
-            _ => std::fs::read(&path),
-        }
+    let limited = || match regular(&path)?.len() {
+        length if length > LARGEST_TEXT => Err(std::io::Error::other(format!("{length} bytes are too many"))),
+        _ => std::fs::read(&path),
     };
     let whole = |bytes: Vec<u8>| {
         if bytes.starts_with(POINTER) {
