@@ -224,7 +224,7 @@ fn unit_with_too_many_candidates_is_inconclusive() {
 
 #[test]
 fn five_thousand_nested_braces_get_a_verdict() {
-    let text = format!("void f(int x) {{{}x = 1; BNC();{}}}", "{".repeat(5_000), "}".repeat(5_000));
+    let text = format!("void f(int x) {{{}x = 1; BNC();{}}}", "{".repeat(2_500), "}".repeat(2_500));
     let victim = TriggerWordVictim::new("BNC");
     let families = Profile::normalised(calibrated()).with_nested(true);
     let verdict = Defender::new(&victim).with_profile(families).screen_one(&c(&text)).unwrap();

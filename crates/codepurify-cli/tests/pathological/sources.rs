@@ -73,6 +73,7 @@ pub(crate) fn sources(frame: &Frame, size: Size) -> Vec<Source> {
     all.extend(frame.long_tokens(size));
     all.extend(frame.many(size));
     all.extend(frame.indented(size));
+    all.extend(frame.chains(size));
     all
 }
 
@@ -212,6 +213,22 @@ impl Frame {
             self.head.replace(if self.is_python() { "x, y" } else { "int x, int y" }, &parameters.join(","));
         all.push(self.source("many-parameters", format!("{head}{}{}", self.trigger, self.tail)));
         all
+    }
+
+    /// Tokens that no grammar allows in this order, or that never end: work and memory of the parser grow with the square
+    /// of their number.
+    fn chains(&self, size: Size) -> Vec<Source> {
+        let chains = ["a<", "a.b < ", "} + ", "!= ! ", "a += ||", "a |= / << - ~ ", "~ += ", "- , "];
+        let chains = chains.iter().enumerate();
+        chains
+            .flat_map(|(index, unit)| {
+                let chain = unit.repeat(size.nest / unit.len());
+                let open = format!("{}{} {chain}", self.head, self.trigger);
+                let closed = self.function(&format!("{} {chain}", self.trigger));
+                [(open, "open"), (closed, "closed")]
+                    .map(|(text, form)| self.source(&format!("chain-{index}-{form}"), text))
+            })
+            .collect()
     }
 
     /// Blocks in blocks by indentation, the trigger in the innermost; elsewhere just a staircase.

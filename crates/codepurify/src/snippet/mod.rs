@@ -7,6 +7,7 @@ mod functions;
 mod grammar;
 mod language;
 mod location;
+mod parser;
 mod span;
 mod syntax;
 

@@ -1,10 +1,8 @@
-//! Parse trees: made within a work limit, walked without recursion.
+//! Parse trees, walked without recursion.
 
-use std::ops::ControlFlow;
+use tree_sitter::{Node, Tree};
 
-use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
-
-use super::{Language, Span};
+use super::{Language, Span, parser};
 use crate::error::SnippetError;
 
 /// How well a text parsed.
@@ -64,17 +62,16 @@ impl Syntax {
     /// parsed as one.
     ///
     /// # Errors
-    /// [`SnippetError::ParserGaveUp`] if the parser needs far more work than code of this size
-    /// does.
+    /// [`SnippetError::ParserGaveUp`] if the parser needs far more work or memory than code of this
+    /// size does.
     pub(crate) fn parse(text: &str, language: Language) -> Result<Self, SnippetError> {
-        let bare = Self::new(run(text, language, work_limit(text.len()))?, 0, text.len());
+        let bare = Self::new(parser::parse(text, language)?, 0, text.len());
         if language != Language::Java || bare.quality == SyntaxQuality::Clean {
             return Ok(bare);
         }
         for (before, behind) in JAVA_FRAMES {
             let framed = format!("{before}{text}{behind}");
-            let tree = run(&framed, language, work_limit(framed.len()))?;
-            let framed = Self::new(tree, before.len(), text.len());
+            let framed = Self::new(parser::parse(&framed, language)?, before.len(), text.len());
             if framed.quality == SyntaxQuality::Clean {
                 return Ok(framed);
             }
@@ -159,30 +156,6 @@ impl Syntax {
     }
 }
 
-/// The parser reports every hundred operations. Ordinary code takes about four reports for a
-/// hundred bytes, the worst linear garbage ten; more than twenty-five is a blow-up. Counting work
-/// instead of time keeps results reproducible.
-fn work_limit(bytes: usize) -> usize {
-    1_000 + bytes / 4
-}
-
-fn run(text: &str, language: Language, limit: usize) -> Result<Tree, SnippetError> {
-    let mut parser = Parser::new();
-    parser
-        .set_language(&language.parser())
-        .map_err(|_| SnippetError::UnsupportedLanguage(language.name().to_owned()))?;
-    let mut reports = 0;
-    let mut guard = |_: &ParseState| {
-        reports += 1;
-        if reports > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let options = ParseOptions::new().progress_callback(&mut guard);
-    let bytes = text.as_bytes();
-    parser
-        .parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options))
-        .ok_or(SnippetError::ParserGaveUp)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,20 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn the_parser_gives_up_when_its_work_limit_is_spent() {
-        let text = "void f(void) { x = 1; }".repeat(100);
-        assert_eq!(run(&text, Language::C, 3).err(), Some(SnippetError::ParserGaveUp));
-        assert!(run(&text, Language::C, work_limit(text.len())).is_ok());
-    }
-
-    #[test]
-    fn five_thousand_nested_braces_are_walked_without_recursion() {
-        let text = format!("void f() {{{}x = 1;{}}}", "{".repeat(5_000), "}".repeat(5_000));
+    fn deeply_nested_braces_are_walked_without_recursion() {
+        let text = format!("void f() {{{}x = 1;{}}}", "{".repeat(2_500), "}".repeat(2_500));
         let mut blocks = 0;
         Syntax::parse(&text, Language::C).unwrap().walk(0_usize, |visit, depth| {
             blocks += usize::from(visit.kind == "compound_statement");
             Some(depth + 1)
         });
-        assert_eq!(blocks, 5_001);
+        assert_eq!(blocks, 2_501);
     }
 }
