@@ -296,7 +296,7 @@ fn find_weights(dir: &Path) -> Result<Weights, LoadError> {
     found.map(Weights::of).ok_or_else(|| LoadError::MissingFile { dir: dir.to_path_buf(), wanted })
 }
 
-/// What the system says about a regular file; a pipe or a device would be read for ever.
+/// Returns what the system says about a regular file; a pipe or a device would be read for ever.
 fn regular(file: &Path) -> std::io::Result<std::fs::Metadata> {
     let about = std::fs::metadata(file)?;
     if about.is_file() { Ok(about) } else { Err(std::io::Error::other("not a regular file")) }
