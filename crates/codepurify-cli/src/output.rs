@@ -80,15 +80,12 @@ impl Output {
         }
     }
 
-    /// Refuses to write over one of the files that are read.
-    pub(crate) fn check_apart<'p>(&self, mut read: impl Iterator<Item = &'p Path>) -> Result<(), CliError> {
-        let Destination::File(path) = &self.to else { return Ok(()) };
-        let Ok(own) = path.canonicalize() else { return Ok(()) };
-        if !read.any(|other| other.canonicalize().is_ok_and(|other| other == own)) {
-            return Ok(());
+    /// The regular file that results go to, if it is one and exists.
+    pub(crate) fn existing_file(&self) -> Option<PathBuf> {
+        match &self.to {
+            Destination::File(path) => path.canonicalize().ok(),
+            Destination::Stdout | Destination::Open(..) => None,
         }
-        let message = format!("-o {}: this file is read; write the result to another one", path.display());
-        Err(CliError::Usage(message))
     }
 
     /// Returns true if results are coloured.

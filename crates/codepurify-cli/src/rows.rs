@@ -251,7 +251,7 @@ impl RowArgs {
     /// Reads everything. A row that cannot be used is an error of the inputs.
     pub(crate) fn gather(&self, guard: &Guard, settings: &Settings) -> Result<Inputs, CliError> {
         inputs::reject_repeats(self.paths.iter().map(PathBuf::as_path).chain(settings.other_inputs()))?;
-        settings.output.check_apart(self.paths.iter().map(PathBuf::as_path))?;
+        inputs::reject_overwriting(&settings.output, self.paths.iter().map(PathBuf::as_path))?;
         let (mut sources, mut streams, mut rows, mut refused) = (vec![], vec![], vec![], vec![]);
         for path in &self.paths {
             let about = std::fs::metadata(path);

@@ -240,7 +240,7 @@ impl Guard {
             GuardedModel::Pair(_) => Inputs::gather_pairs(paths, &reading)?,
             GuardedModel::Classifier(_) | GuardedModel::Generator(_) => Inputs::gather(paths, &reading)?,
         };
-        settings.output.check_apart(inputs.paths().chain(settings.other_inputs()))?;
+        inputs::reject_overwriting(&settings.output, inputs.paths().chain(settings.other_inputs()))?;
         inputs.skipped.note();
         Ok(inputs)
     }

@@ -119,7 +119,9 @@ fn results_are_not_written_over_what_is_read() {
     let place = Place::with_code();
     let row = serde_json::json!({"func": CLEAN}).to_string() + "\n";
     place.write("rows.jsonl", &row);
-    let calls: [&[&str]; 4] = [
+    place.write(".gitignore", "*.log\n");
+    let calls: [&[&str]; 5] = [
+        &["scan", ".", "-o", ".gitignore"],
         &["scan", "clean.c", "-o", "clean.c"],
         &["scan", ".", "-o", "./triggered.c"],
         &["scan", "clean.c", "--reference", "triggered.c", "-o", "triggered.c"],
@@ -131,6 +133,24 @@ fn results_are_not_written_over_what_is_read() {
     }
     assert_eq!(place.read("clean.c"), CLEAN);
     assert_eq!(place.read("rows.jsonl"), row);
+}
+
+/// A file can be the standard input, and then has two names.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_behind_the_standard_input_is_read_once_and_kept() {
+    let place = Place::with_code();
+    let calls: [&[&str]; 2] = [&["-", "-o", "clean.c"], &["-", "/dev/stdin"]];
+    for args in calls {
+        let mut command = std::process::Command::new(place.command(&[]).get_program());
+        command.current_dir(place.path(".")).args(["scan", "--lang", "c"]).args(args);
+        command.stdin(std::fs::File::open(place.path("clean.c")).unwrap());
+        let run = command.output().unwrap();
+        let err = String::from_utf8_lossy(&run.stderr);
+        let told = err.contains("this file is read") || err.contains("named twice");
+        assert!(run.status.code() == Some(64) && told, "{args:?}: {run:?}");
+    }
+    assert_eq!(place.read("clean.c"), CLEAN);
 }
 
 #[test]

@@ -234,6 +234,10 @@ fn bad_rows_leave_the_others() {
 fn an_array_without_its_end_is_an_error_behind_its_rows() {
     let last = |text: &str| open("a", text.as_bytes(), 9, 100).unwrap().last().unwrap();
     assert!(matches!(last("[{\"a\": 1}, {\"a\": 2"), Err(DataError::CutShort { row: 1, .. })));
+    let whole = open("a", "[{\"a\": 1}, {\"a\": 2} ".as_bytes(), 9, 100).unwrap();
+    assert_eq!(whole.flatten().count(), 2);
+    assert!(matches!(last("[{\"a\": 1}, {\"a\": 2} "), Err(DataError::CutShort { row: 2, .. })));
+    assert!(matches!(last("[{\"a\": 1},"), Err(DataError::CutShort { row: 1, .. })));
     assert!(matches!(last("[{\"a\": 1}] [1]"), Err(DataError::Trailing { .. })));
 }
 

@@ -1,5 +1,7 @@
 //! Task, labels, answers, decision and preset of a model, checked against each other and against its tensors.
 
+use std::collections::BTreeSet;
+
 use codepurify::victim::Task;
 
 use crate::decision::{Decision, Pooling};
@@ -286,6 +288,7 @@ impl Facts<'_> {
             _ => format!("it needs {count} labels, in the order of the classes"),
         };
         if !own.is_empty() {
+            self.check_order(own)?;
             let said = || format!("{} labels are named ({})", own.len(), own.join(", "));
             return if own.len() == count {
                 Ok(own.clone())
@@ -308,9 +311,21 @@ impl Facts<'_> {
         }
     }
 
+    /// Refuses the names of the configuration in another order: one of the two files is wrong, and nothing tells which.
+    fn check_order(&self, own: &[String]) -> Result<(), LoadError> {
+        let sorted = |labels: &[String]| labels.iter().cloned().collect::<BTreeSet<_>>();
+        if own == self.labels || sorted(own) != sorted(self.labels) {
+            return Ok(());
+        }
+        let said = format!("codepurify.json names the labels {}", own.join(", "));
+        Err(self.disagree(said, format!("config.json has another order: {}", self.labels.join(", "))))
+    }
+
     /// Refuses a name that two labels have: a verdict could not say which it means.
     fn check_distinct(&self, labels: &[String]) -> Result<(), LoadError> {
-        let twice = labels.iter().enumerate().find(|(index, label)| labels[..*index].contains(label));
+        let is_before =
+            |index: usize, label: &str| labels[..index].iter().any(|other| other.trim() == label.trim());
+        let twice = labels.iter().enumerate().find(|&(index, label)| is_before(index, label));
         twice.map_or(Ok(()), |(_, label)| {
             Err(self
                 .disagree(format!("two labels are named `{label}`"), "each label needs a name of its own"))

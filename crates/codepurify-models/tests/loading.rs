@@ -411,6 +411,12 @@ fn labels_of_the_configuration_count_the_logits() {
         LoadError::Disagreement { .. },
         ["two labels are named `a`"]
     );
+    assert_refused!(named(&["a", "a "]).victim(), LoadError::Disagreement { .. }, ["two labels"]);
+    let sidecar = |labels: &str| format!("{{\"labels\": {labels}}}");
+    let reordered = named(&["clean", "defect"]).with("codepurify.json", sidecar("[\"defect\", \"clean\"]"));
+    assert_refused!(reordered.victim(), LoadError::Disagreement { .. }, ["defect, clean", "clean, defect"]);
+    let renamed = named(&["no", "yes"]).with("codepurify.json", sidecar("[\"clean\", \"defect\"]"));
+    assert_eq!(renamed.victim().unwrap().card().labels, ["clean", "defect"]);
 }
 
 #[cfg(unix)]

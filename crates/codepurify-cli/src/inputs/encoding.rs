@@ -49,10 +49,10 @@ impl EncodingName {
     pub(super) fn decode(self, bytes: Vec<u8>) -> Result<(String, Encoding), Refused> {
         let marked = utf16_mark(&bytes);
         match (self, marked) {
-            (Self::Utf8, None) => Ok((utf8(bytes)?, Encoding::Utf8)),
-            (Self::Utf8 | Self::Utf16 | Self::Auto, Some(_)) if is_utf32(&bytes) => Err(undecodable(
+            (Self::Utf8 | Self::Utf16 | Self::Auto, _) if is_utf32(&bytes) => Err(undecodable(
                 "starts with the byte order mark of UTF-32, which is not read: save it as UTF-8",
             )),
+            (Self::Utf8, None) => Ok((utf8(bytes)?, Encoding::Utf8)),
             (Self::Utf8, Some(_)) => Err(undecodable(
                 "not UTF-8: starts with the byte order mark of UTF-16; say --encoding utf-16",
             )),
@@ -110,17 +110,20 @@ fn utf16_mark(bytes: &[u8]) -> Option<Encoding> {
     }
 }
 
-/// Returns true for the mark of little-endian UTF-32, which starts as that of UTF-16 does.
+/// Returns true for the marks of UTF-32; the little-endian one starts as that of UTF-16 does.
 fn is_utf32(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0xff, 0xfe, 0, 0])
+    [[0xff, 0xfe, 0, 0], [0, 0, 0xfe, 0xff]].iter().any(|mark| bytes.starts_with(mark))
 }
 
-/// The byte order of UTF-16 without a mark: code has ASCII characters, and one byte of each is zero.
+/// The byte order of UTF-16 without a mark: at least a quarter of the characters of code are ASCII, and one byte of each is
+/// zero.
 fn utf16_by_zeros(bytes: &[u8]) -> Option<Encoding> {
     let zeros = |first: usize| bytes.iter().skip(first).step_by(2).filter(|&&byte| byte == 0).count();
-    match (zeros(0), zeros(1)) {
-        (0, 0) => None,
-        (big, little) if big > little => Some(Encoding::Utf16Be),
+    let (big, little) = (zeros(0), zeros(1));
+    let enough = bytes.len().div_ceil(8).max(1);
+    match big.max(little) {
+        found if found < enough => None,
+        _ if big > little => Some(Encoding::Utf16Be),
         _ => Some(Encoding::Utf16Le),
     }
 }
@@ -194,6 +197,9 @@ mod tests {
         assert!(message(EncodingName::Utf8, b"caf\xe9").contains("offset 3"));
         assert!(message(EncodingName::Utf8, &le(TEXT)).contains("--encoding utf-16"));
         assert!(message(EncodingName::Utf8, b"\xff\xfe\0\0i\0\0\0").contains("UTF-32"));
+        assert!(message(EncodingName::Auto, b"\0\0\xfe\xff\0\0\0i").contains("UTF-32"));
+        assert!(message(EncodingName::Utf16, b"int main() { }\0").contains("neither"));
+        assert!(message(EncodingName::Utf16, b"").contains("neither"));
         assert!(message(EncodingName::Utf16, b"a\0b").contains("offset 2"));
         assert!(message(EncodingName::Utf16, b"a\0\0\xd8b\0").contains("offset 2"));
         assert_eq!(Encoding::Latin1.encode("é€"), Err('€'));

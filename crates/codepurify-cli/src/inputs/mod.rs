@@ -21,6 +21,7 @@ use codepurify::verdict::{InputError, SkipReason};
 use codepurify::{Language, Limits, SourceFile};
 
 use crate::error::CliError;
+use crate::output::Output;
 use encoding::{Encoding, EncodingName};
 use read::{Loaded, Refused, opened};
 use walk::Found;
@@ -240,11 +241,12 @@ impl Inputs {
     }
 }
 
-/// Refuses paths that name one stream twice: the second reader would find it empty.
+/// Refuses paths that name one stream twice: the second reader would find it empty, or judge it again.
 pub(crate) fn reject_repeats<'p>(paths: impl Iterator<Item = &'p Path>) -> Result<(), CliError> {
     let mut streams = HashSet::new();
-    for path in paths.filter(|path| is_stream(path)) {
-        let is_stdin = STDIN_PATHS.iter().any(|other| path == Path::new(other));
+    let is_stdin = |path: &Path| STDIN_PATHS.iter().any(|other| path == Path::new(other));
+    for path in paths.filter(|path| is_stdin(path) || is_stream(path)) {
+        let is_stdin = is_stdin(path);
         if !streams.insert(if is_stdin { Path::new(DASH) } else { path }) {
             return Err(CliError::Usage(format!(
                 "{}: named twice, but it can be read only once: save it to a file first",
@@ -253,6 +255,21 @@ pub(crate) fn reject_repeats<'p>(paths: impl Iterator<Item = &'p Path>) -> Resul
         }
     }
     Ok(())
+}
+
+/// Refuses to write over a file that is read: one of `read`, the standard input, or rules about which files are ignored.
+pub(crate) fn reject_overwriting<'p>(
+    output: &Output,
+    read: impl Iterator<Item = &'p Path>,
+) -> Result<(), CliError> {
+    let Some(file) = output.existing_file() else { return Ok(()) };
+    let has_rules = file.file_name().is_some_and(|name| walk::RULES.iter().any(|rules| name == *rules));
+    let mut read = read.chain([Path::new(STDIN_PATHS[0])]);
+    if !has_rules && !read.any(|other| other.canonicalize().is_ok_and(|other| other == file)) {
+        return Ok(());
+    }
+    let message = format!("-o {}: this file is read; write the result to another one", name(&file));
+    Err(CliError::Usage(message))
 }
 
 /// Returns true if the content of this path is gone once it is read.

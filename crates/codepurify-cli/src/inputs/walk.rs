@@ -54,7 +54,7 @@ pub(super) fn walk(folder: &Path, reading: &Reading) -> impl Iterator<Item = Fou
 }
 
 /// Files with rules about which files are ignored.
-const RULES: [&str; 2] = [".gitignore", ".ignore"];
+pub(super) const RULES: [&str; 2] = [".gitignore", ".ignore"];
 /// Largest one, in bytes.
 const RULES_LIMIT: u64 = 1 << 20;
 /// Why one is not read.

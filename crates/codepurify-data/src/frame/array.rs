@@ -13,7 +13,11 @@ pub(crate) struct Array {
 enum Stop {
     Comma,
     Bracket,
-    End,
+    /// The bytes end.
+    End {
+        /// Behind a whole element.
+        whole: bool,
+    },
 }
 
 impl Array {
@@ -53,8 +57,9 @@ impl Array {
         }
         match stop {
             Stop::Comma => bytes.take(1, &mut Kept::new(1))?,
-            Stop::Bracket => {}
-            Stop::End => return Err(CutError::CutShort),
+            // The next call finds nothing, and says that the array is cut short.
+            Stop::Bracket | Stop::End { whole: true } => {}
+            Stop::End { whole: false } => return Err(CutError::CutShort),
         }
         self.elements += 1;
         Ok((self.elements, Cut::Row(Frame::trimmed(kept.bytes, kept.over))))
@@ -82,7 +87,8 @@ fn element(bytes: &mut Bytes, kept: &mut Kept) -> Result<Stop, CutError> {
     loop {
         let there = bytes.look()?;
         if there.is_empty() {
-            return Ok(Stop::End);
+            let whole = depth == 0 && !string && !kept.bytes.trim_ascii().is_empty();
+            return Ok(Stop::End { whole });
         }
         let mut stop = None;
         let mut count = 0;

@@ -8,7 +8,7 @@ use std::sync::Once;
 
 use tree_sitter::{Allocator, set_allocator};
 
-/// What a parser has allocated, freed memory included.
+/// Memory that a parser has allocated, also what it freed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allocated {
     pub(super) bytes: usize,
@@ -34,7 +34,7 @@ pub(super) fn restart() {
     // SAFETY: these are the functions of the C library, which tree-sitter uses by default: memory that was allocated
     // before is freed rightly. They return null for no size above zero.
     COUNTED.call_once(|| unsafe {
-        set_allocator(Some(Allocator { malloc, calloc, realloc, free: libc::free }))
+        set_allocator(Some(Allocator { malloc, calloc, realloc, free: libc::free }));
     });
     ALLOCATED.set(NOTHING);
 }
