@@ -63,7 +63,7 @@ impl FieldArgs {
         };
         let input =
             if path == Path::new(DASH) { Input::from_reader(STDIN, io::stdin()) } else { Input::open(path) };
-        input?.into_rows(&options)
+        RowReader::detect(input?, &options)
     }
 
     /// Opens a file of rows.

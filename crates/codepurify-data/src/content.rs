@@ -4,7 +4,7 @@ use std::path::Path;
 
 use csv_core::ReadRecordResult;
 
-use crate::columns::is_code_field;
+use crate::fields::is_code_field;
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

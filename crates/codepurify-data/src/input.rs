@@ -1,6 +1,5 @@
 //! A file, or a stream that can be read only once → bytes without their compression.
 
-use std::fmt::Write;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -8,11 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
-use sha2::{Digest, Sha256};
 
-use crate::content::{self, Compression, Content};
+use crate::content::{self, Compression};
 use crate::error::DataError;
-use crate::reader::{ReadOptions, RowReader};
 
 /// Bytes that are looked at to tell what a file holds.
 const START: u64 = 64 << 10;
@@ -28,14 +25,6 @@ pub struct Input {
     compressed: bool,
     length: Option<u64>,
     position: Arc<AtomicU64>,
-}
-
-/// Kind of an input.
-pub enum Found {
-    /// Rows.
-    Rows(Box<RowReader>),
-    /// Something else, a source file for example.
-    Other(Input),
 }
 
 impl Input {
@@ -101,58 +90,21 @@ impl Input {
         self.length.is_some()
     }
 
+    /// Its first bytes, and whether they are all of them.
+    pub(crate) fn start(&self) -> (&[u8], bool) {
+        (&self.start, (self.start.len() as u64) < START)
+    }
+
+    /// Its size, if it is a file, and the bytes read of it so far; both with their compression.
+    pub(crate) fn progress(&self) -> (Option<u64>, Arc<AtomicU64>) {
+        (self.length, Arc::clone(&self.position))
+    }
+
     /// Its bytes, from the first one and without their compression.
     #[must_use]
     pub fn into_reader(self) -> Box<dyn BufRead + Send> {
         Box::new(Cursor::new(self.start).chain(self.rest))
     }
-
-    /// Looks whether it holds rows, and reads them if it does.
-    ///
-    /// # Errors
-    /// [`DataError`] if it holds, or should hold by its name, rows that cannot be read.
-    pub fn into_rows(self, options: &ReadOptions) -> Result<Found, DataError> {
-        let whole = (self.start.len() as u64) < START;
-        let path = self.path.clone();
-        match content::tell(&self.start, whole, &path, &options.fields) {
-            Content::Rows(format) => {
-                let progress = (self.length, Arc::clone(&self.position));
-                let rows = RowReader::new(self.path.clone(), self.into_reader(), progress, format, options)?;
-                Ok(Found::Rows(Box::new(rows)))
-            }
-            Content::Unsupported(format) => Err(DataError::Unsupported { path, format }),
-            Content::OneObject => Err(DataError::OneObject { path }),
-            Content::Empty => Err(DataError::Empty { path }),
-            Content::Unknown => Ok(Found::Other(self)),
-        }
-    }
-}
-
-/// SHA-256 of the bytes of a file as they are stored, in hexadecimal.
-///
-/// # Errors
-/// [`DataError::Io`].
-pub fn file_sha256(path: &Path) -> Result<String, DataError> {
-    let io = |source| DataError::Io { path: path.to_path_buf(), source };
-    let mut file = BufReader::new(File::open(path).map_err(io)?);
-    let mut digest = Sha256::new();
-    loop {
-        let bytes = file.fill_buf().map_err(io)?;
-        if bytes.is_empty() {
-            return Ok(hex(&digest.finalize()));
-        }
-        digest.update(bytes);
-        let count = bytes.len();
-        file.consume(count);
-    }
-}
-
-/// Two hexadecimal digits for each byte.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut digits, byte| {
-        let _ = write!(digits, "{byte:02x}"); // writing to a String cannot fail
-        digits
-    })
 }
 
 /// The beginning of a stream, and the rest. A stream that fails behind its first line fails when this was read.

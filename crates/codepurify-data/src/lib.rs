@@ -1,30 +1,35 @@
 //! Rows of code as people have them, read one at a time in bounded memory.
 //!
 //! A file of rows is JSON Lines as Python writes it, one JSON array of objects, or CSV with a header; each of them also
-//! behind gzip or zstd. Which one it is, its content says ([`Input::into_rows`]); its name only decides where the content
+//! behind gzip or zstd. Which one it is, its content says ([`RowReader::detect`]); its name only decides where the content
 //! does not. A row keeps its bytes ([`Row::raw`]), so that what is not changed can be written as it was.
 //!
 //! - `input`: a file, or a stream that can be read only once → bytes without their compression
 //! - `content`: the first bytes and the name → the format, or why the file is refused
 //! - `frame`: bytes → the bytes of one row after the other
+//! - `reader`: an input → its rows, one at a time
 //! - `json`, `row`: the bytes of a row → its fields
-//! - `columns`: rows → which field holds the code
+//! - `fields`, `columns`: names in known data sets → which field holds the code
 //!
 //! This crate knows no model, no language and no command line. A further format is a variant of [`Format`], the bytes that
 //! tell it (`content`) and something that cuts it into rows (`frame`).
 
 mod columns;
 mod content;
+mod digest;
 mod error;
+mod fields;
 mod frame;
 mod input;
 mod json;
 mod reader;
 mod row;
 
-pub use columns::{Columns, LANGUAGE_FIELDS, NoColumn, PAIR_FIELDS, SINGLE_FIELDS, Sides};
+pub use columns::{Columns, NoColumn, Sides};
 pub use content::Format;
+pub use digest::file_sha256;
 pub use error::{DataError, FieldError, RowError};
-pub use input::{Found, Input, file_sha256};
-pub use reader::{NumberedRow, ReadOptions, RowReader};
-pub use row::Row;
+pub use fields::{LANGUAGE_FIELDS, PAIR_FIELDS, SINGLE_FIELDS};
+pub use input::Input;
+pub use reader::{Found, ReadOptions, RowReader};
+pub use row::{NumberedRow, Row};

@@ -1,16 +1,15 @@
 //! Rows, one at a time.
 
 use std::collections::VecDeque;
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::content::{BOM, Format};
+use crate::content::{self, BOM, Content, Format};
 use crate::error::{DataError, RowError};
 use crate::frame::{Array, Bytes, Cut, CutError, Delimited, Frame, Lines};
-use crate::input::{Found, Input, hex};
-use crate::row::Row;
+use crate::input::Input;
+use crate::row::{NumberedRow, Row};
 
 /// How rows are read.
 #[derive(Debug, Clone)]
@@ -28,23 +27,12 @@ impl Default for ReadOptions {
     }
 }
 
-/// A row and where it is.
-#[derive(Debug)]
-pub struct NumberedRow {
-    /// Its line in JSON Lines; its element in an array; its record in a table, without the header. From 1.
-    pub number: usize,
-    /// The row, or what is wrong with it.
-    pub row: Result<Row, RowError>,
-    /// SHA-256 of the input, decompressed, up to the end of this row.
-    pub digest: [u8; 32],
-}
-
-impl NumberedRow {
-    /// The first 16 hexadecimal digits of the digest.
-    #[must_use]
-    pub fn short_digest(&self) -> String {
-        hex(&self.digest[..8])
-    }
+/// Kind of an input.
+pub enum Found {
+    /// Rows.
+    Rows(Box<RowReader>),
+    /// Something else, a source file for example.
+    Other(Input),
 }
 
 /// Reads the rows of one file.
@@ -77,20 +65,32 @@ impl RowReader {
     /// # Errors
     /// [`DataError`].
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
-        match Input::open(path)?.into_rows(options)? {
+        match Self::detect(Input::open(path)?, options)? {
             Found::Rows(reader) => Ok(*reader),
             Found::Other(_) => Err(DataError::NotRows { path: path.to_path_buf() }),
         }
     }
 
-    pub(crate) fn new(
-        path: PathBuf,
-        from: Box<dyn BufRead + Send>,
-        (length, position): (Option<u64>, Arc<AtomicU64>),
-        format: Format,
-        options: &ReadOptions,
-    ) -> Result<Self, DataError> {
-        let (mut bytes, limit) = (Bytes::new(from), options.max_row_bytes);
+    /// Looks whether an input holds rows, and reads them if it does.
+    ///
+    /// # Errors
+    /// [`DataError`] if it holds, or should hold by its name, rows that cannot be read.
+    pub fn detect(input: Input, options: &ReadOptions) -> Result<Found, DataError> {
+        let path = input.path().to_path_buf();
+        let (start, whole) = input.start();
+        match content::tell(start, whole, &path, &options.fields) {
+            Content::Rows(format) => Ok(Found::Rows(Box::new(Self::new(input, format, options)?))),
+            Content::Unsupported(format) => Err(DataError::Unsupported { path, format }),
+            Content::OneObject => Err(DataError::OneObject { path }),
+            Content::Empty => Err(DataError::Empty { path }),
+            Content::Unknown => Ok(Found::Other(input)),
+        }
+    }
+
+    fn new(input: Input, format: Format, options: &ReadOptions) -> Result<Self, DataError> {
+        let path = input.path().to_path_buf();
+        let (length, position) = input.progress();
+        let (mut bytes, limit) = (Bytes::new(input.into_reader()), options.max_row_bytes);
         let opened = match format {
             Format::JsonLines => Ok((Cutter::Lines(Lines::default()), Vec::new())),
             Format::JsonArray => {

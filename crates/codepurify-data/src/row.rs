@@ -4,9 +4,29 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::digest::hex;
 use crate::error::{FieldError, RowError};
 use crate::frame::{Cells, Frame, replace_cells};
 use crate::json::{self, Object};
+
+/// A row and where it is.
+#[derive(Debug)]
+pub struct NumberedRow {
+    /// Its line in JSON Lines; its element in an array; its record in a table, without the header. From 1.
+    pub number: usize,
+    /// The row, or what is wrong with it.
+    pub row: Result<Row, RowError>,
+    /// SHA-256 of the input, decompressed, up to the end of this row.
+    pub digest: [u8; 32],
+}
+
+impl NumberedRow {
+    /// The first 16 hexadecimal digits of the digest.
+    #[must_use]
+    pub fn short_digest(&self) -> String {
+        hex(&self.digest[..8])
+    }
+}
 
 /// A row that is an object, or as wide as its table.
 #[derive(Debug)]

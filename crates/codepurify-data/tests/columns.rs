@@ -1,10 +1,12 @@
 //! Which field holds the code.
 
-use codepurify_data::{Columns, Found, Input, NoColumn, NumberedRow, ReadOptions, Sides};
+use codepurify_data::{Columns, Found, Input, NoColumn, NumberedRow, ReadOptions, RowReader, Sides};
 
 fn find(text: &str, sides: Sides) -> Result<Option<Columns>, NoColumn> {
     let input = Input::from_reader("rows.jsonl", std::io::Cursor::new(text.as_bytes().to_vec())).unwrap();
-    let Found::Rows(reader) = input.into_rows(&ReadOptions::default()).unwrap() else { panic!("no rows") };
+    let Found::Rows(reader) = RowReader::detect(input, &ReadOptions::default()).unwrap() else {
+        panic!("no rows")
+    };
     let rows: Vec<NumberedRow> = reader.map(Result::unwrap).collect();
     Columns::find(&rows, sides)
 }

@@ -19,7 +19,8 @@ impl Read for Trickle {
 
 fn open(name: &str, bytes: &[u8], piece: usize, limit: usize) -> Result<RowReader, DataError> {
     let options = ReadOptions { max_row_bytes: limit, fields: Vec::new() };
-    match Input::from_reader(name, Trickle(io::Cursor::new(bytes.to_vec()), piece))?.into_rows(&options)? {
+    let input = Input::from_reader(name, Trickle(io::Cursor::new(bytes.to_vec()), piece))?;
+    match RowReader::detect(input, &options)? {
         Found::Rows(reader) => Ok(*reader),
         Found::Other(input) => Err(DataError::NotRows { path: input.path().to_path_buf() }),
     }
