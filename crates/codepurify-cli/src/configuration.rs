@@ -5,10 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
+
 use crate::error::CliError;
 use crate::inputs;
 use crate::output::note;
-use crate::settings::Options;
 
 /// Looked for in the user's configuration directory, under `codepurify/`.
 const FILE: &str = "codepurify.toml";
@@ -17,7 +18,7 @@ const LIMIT: usize = 1 << 20;
 
 /// The options of the file that is named, or those of the user's own file. Says on standard error which file holds, and
 /// whether there is one in the working directory that does not.
-pub(crate) fn options(named: Option<&Path>) -> Result<Options, CliError> {
+pub(crate) fn options<T: DeserializeOwned + Default>(named: Option<&Path>) -> Result<T, CliError> {
     if let Some(path) = named {
         return of_file(path);
     }
@@ -29,7 +30,7 @@ pub(crate) fn options(named: Option<&Path>) -> Result<Options, CliError> {
             "note: ./{FILE} is not read, as it may be part of the code under suspicion; --config {FILE} reads it"
         ));
     }
-    user.as_deref().map_or_else(|| Ok(Options::default()), of_file)
+    user.as_deref().map_or_else(|| Ok(T::default()), of_file)
 }
 
 /// `$XDG_CONFIG_HOME/codepurify/codepurify.toml`, by default in `~/.config`.
@@ -41,7 +42,7 @@ fn users_file() -> Option<PathBuf> {
 }
 
 /// All options of a file.
-fn of_file(path: &Path) -> Result<Options, CliError> {
+fn of_file<T: DeserializeOwned>(path: &Path) -> Result<T, CliError> {
     let wrong = |message: String| CliError::Config { path: path.to_path_buf(), message };
     let text = inputs::text(path, LIMIT).map_err(|error| wrong(error.to_string()))?;
     let options = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;

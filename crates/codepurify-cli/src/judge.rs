@@ -5,8 +5,8 @@ use codepurify_models::GuardedModel;
 
 use crate::by_language::ByLanguage;
 use crate::cache::{Context, Key, VerdictCache};
+use crate::guard::Guard;
 use crate::row_defender::{RowDefender, Sides};
-use crate::screening::Guard;
 use crate::side_by_side::in_chunks;
 
 /// Number of snippets that are judged together; their forwards share batches.

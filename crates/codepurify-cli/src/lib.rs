@@ -12,6 +12,7 @@ mod configuration;
 mod dataset;
 mod error;
 mod exit;
+mod guard;
 mod heading;
 mod inputs;
 mod judge;
@@ -35,10 +36,10 @@ use exit::Exit;
 
 pub use by_language::ByLanguage;
 pub use error::CliError;
+pub use guard::PAIRS_FOR_A_REFERENCE;
 pub use inputs::source_files;
 pub use judge::SNIPPETS_TOGETHER;
 pub use row_defender::{RowDefender, Sides};
-pub use screening::PAIRS_FOR_A_REFERENCE;
 pub use side_by_side::in_chunks;
 
 /// Runs the command with these arguments, of which the first is the program's name, and returns its exit code.

@@ -12,10 +12,10 @@ use codepurify_data::{
 };
 
 use crate::error::CliError;
+use crate::guard::Guard;
 use crate::heading;
 use crate::inputs::{self, DASH, Inputs, STDIN};
 use crate::output::note;
-use crate::screening::Guard;
 use crate::settings::Settings;
 
 /// Rows that are looked at to find out which fields are read.

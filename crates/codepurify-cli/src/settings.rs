@@ -272,7 +272,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Fills what flags and variables leave open from the configuration files, then from the defaults.
     pub(crate) fn new(options: Options, color: Option<ColorMode>) -> Result<Self, CliError> {
-        let file = configuration::options(options.config.as_deref())?;
+        let file: Options = configuration::options(options.config.as_deref())?;
         let options = Options { color, ..options }.or(file);
         if options.model.is_none() && (options.base.is_some() || options.preset.is_some()) {
             let message = "--base and --preset say something about --model: name it, too";

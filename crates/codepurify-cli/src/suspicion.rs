@@ -3,7 +3,7 @@
 use codepurify::contamination::Family;
 use codepurify_report::text::visible;
 
-use crate::screening::Guard;
+use crate::guard::Guard;
 
 /// Describes the rows of a family.
 pub(crate) fn description(guard: &Guard, family: &Family) -> String {

@@ -12,9 +12,9 @@ use super::note_errors;
 use crate::args::AuditArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::guard::{Guard, Purpose};
 use crate::inputs::Inputs;
 use crate::output::{self, ColorMode};
-use crate::screening::{Guard, Purpose};
 use crate::settings::{Format, Settings};
 
 pub(crate) fn run(args: AuditArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {

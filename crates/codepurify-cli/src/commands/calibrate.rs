@@ -9,8 +9,9 @@ use super::note_errors;
 use crate::args::CalibrateArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::guard::{Guard, Purpose};
 use crate::output::{self, ColorMode};
-use crate::screening::{Guard, Purpose};
+use crate::screening;
 use crate::settings::{Format, ProfileName, Settings};
 use crate::suspicion::description;
 
@@ -30,7 +31,7 @@ pub(crate) fn run(args: CalibrateArgs, color: Option<ColorMode>) -> Result<Exit,
     let chosen = !settings.references.is_empty();
     let guard =
         if chosen { guard } else { guard.with_references_from(&mut inputs, &settings)? }.calibrating();
-    let report = guard.screen(inputs, !args.keep_suspicious).report;
+    let report = screening::screen(&guard, inputs, !args.keep_suspicious).report;
     note_errors(&report.errors, Format::Text);
     let verdicts =
         if args.keep_suspicious { report.results } else { left_after_doubt(&guard, report.results) };

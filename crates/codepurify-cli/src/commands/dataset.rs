@@ -12,11 +12,11 @@ use crate::dataset::manifest::Manifest;
 use crate::dataset::self_calibration::SelfCalibrated;
 use crate::error::CliError;
 use crate::exit::{Exit, FailOn};
+use crate::guard::{Guard, Purpose};
 use crate::inputs::{self, encoding::EncodingName};
 use crate::judge::Judge;
 use crate::output::{self, ColorMode};
 use crate::rows::{CodeRow, CodeRows, FieldArgs};
-use crate::screening::{Guard, Purpose};
 use crate::settings::Settings;
 
 /// Rows that are judged together, and lost if the run is interrupted meanwhile.

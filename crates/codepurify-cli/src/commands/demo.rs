@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use codepurify::SourceFile;
 use codepurify::verdict::{Decision, Prediction, Verdict};
 use codepurify_report::text::{self, TextStyle};
 
@@ -9,9 +10,10 @@ use super::{for_people, screen, write};
 use crate::args::DemoArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::guard::{Guard, Purpose};
 use crate::inputs::Inputs;
 use crate::output::ColorMode;
-use crate::screening::{Guard, Purpose, Screened, inline};
+use crate::screening::{self, Screened};
 use crate::settings::{Format, Settings};
 
 /// A function with a memory error that the bundled detector sees.
@@ -35,8 +37,8 @@ pub(crate) fn run(args: &DemoArgs, color: Option<ColorMode>) -> Result<Exit, Cli
         return check(&screened);
     }
     let repeated = || Inputs::of(vec![inline(REPEATED_PATH, &repeated())]);
-    let found = guard.screen(repeated(), false);
-    let missed = guard.published().screen(repeated(), false);
+    let found = screening::screen(&guard, repeated(), false);
+    let missed = screening::screen(&guard.published(), repeated(), false);
     let mut story = Vec::new();
     let told =
         tell(&mut story, &screened, style).and_then(|()| contrast(&mut story, [&missed, &found], style));
@@ -132,4 +134,11 @@ fn check(screened: &Screened) -> Result<Exit, CliError> {
             Err(CliError::Demo(format!("expected clean and poisoned, found {clean:?} and {triggered:?}")))
         }
     }
+}
+
+/// One source file that holds `text`, as if it had been read from `path`.
+fn inline(path: &str, text: &str) -> SourceFile {
+    let limits = codepurify::Limits::default();
+    SourceFile::new(path, text.as_bytes().to_vec(), codepurify::Language::C, &limits)
+        .expect("the text is compiled into the program")
 }

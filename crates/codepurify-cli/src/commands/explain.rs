@@ -6,8 +6,9 @@ use super::{ended, screen, write};
 use crate::args::ExplainArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::guard::{Guard, Purpose};
 use crate::output::ColorMode;
-use crate::screening::{Guard, Purpose, Screened};
+use crate::screening::Screened;
 use crate::settings::Settings;
 
 pub(crate) fn run(args: ExplainArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {

@@ -16,23 +16,24 @@ use codepurify_report::{json, jsonl};
 
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::guard::Guard;
 use crate::inputs::Inputs;
 use crate::output;
-use crate::screening::{Guard, Screened};
+use crate::screening::{self, Screened};
 use crate::settings::{Format, Settings};
 
 /// Judges all inputs and tells about those that failed. Lines of JSON are written meanwhile, each as soon as it is there.
 fn screen(guard: &Guard, inputs: Inputs, evidence: bool, settings: &Settings) -> Result<Screened, CliError> {
     let (screened, written) = if settings.format == Format::Jsonl {
         let mut lines = settings.output.stream()?;
-        let screened = guard.screen_each(inputs, evidence, &mut |verdict| {
+        let screened = screening::screen_each(guard, inputs, evidence, &mut |verdict| {
             let mut line = Vec::new();
             jsonl::write(&mut line, verdict).expect("writing to memory does not fail");
             lines.write(&line);
         });
         (screened, lines.finish())
     } else {
-        (guard.screen(inputs, evidence), Ok(()))
+        (screening::screen(guard, inputs, evidence), Ok(()))
     };
     note_errors(&screened.report.errors, settings.format);
     written.map(|()| screened)

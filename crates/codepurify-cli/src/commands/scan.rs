@@ -6,8 +6,8 @@ use super::{ended, for_people, screen, write};
 use crate::args::ScanArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::guard::{Guard, Purpose};
 use crate::output::ColorMode;
-use crate::screening::{Guard, Purpose};
 use crate::settings::{Format, Settings};
 
 pub(crate) fn run(args: ScanArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {

@@ -13,8 +13,8 @@ use tempfile::NamedTempFile;
 
 use super::account::Policy;
 use crate::error::CliError;
+use crate::guard::Guard;
 use crate::rows::{CodeRows, RowLanguage};
-use crate::screening::Guard;
 use crate::settings::Settings;
 
 const SCHEMA_VERSION: u32 = 1;

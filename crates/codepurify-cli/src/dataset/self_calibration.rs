@@ -6,10 +6,10 @@ use codepurify::contamination::{Family, without_suspicious};
 use codepurify::{Calibration, Snippet, SourceFile, Verdict, rows_needed};
 
 use crate::error::CliError;
+use crate::guard::{Guard, PAIRS_FOR_A_REFERENCE};
 use crate::judge::Judge;
 use crate::output::{note, progress};
 use crate::rows::CodeRows;
-use crate::screening::{Guard, PAIRS_FOR_A_REFERENCE};
 use crate::settings::Settings;
 use crate::suspicion::description;
 
