@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use codepurify_models::Precision;
-use codepurify_models::batch::Rows;
+use codepurify_models::ops::Rows;
 use codepurify_models::ops::{self, Activation, Attention, PackedLinear};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 

@@ -6,14 +6,14 @@ use serde::Serialize;
 use crate::checkpoint::Checkpoint;
 use crate::decision::{Decision, Pooling};
 use crate::error::LoadError;
-use crate::files::ModelFiles;
+use crate::files::{ModelFiles, TokenizerCore};
 use crate::layout::{Head, Layout};
 use crate::load::{GuardedModel, load_from};
 use crate::masked_lm::RobertaMaskedLm;
 use crate::roberta::RobertaConfig;
 use crate::sidecar::{Generation, Preprocessing, Sidecar};
 use crate::t5::T5Config;
-use crate::tokenizer::{CodeTokenizer, TokenizerCore};
+use crate::tokenizer::CodeTokenizer;
 
 /// A summary of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

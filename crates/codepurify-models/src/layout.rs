@@ -6,7 +6,34 @@ use candle_nn::VarBuilder;
 use codepurify_checkpoint::StateDict;
 
 use crate::error::LoadError;
-use crate::roberta::DecoderShape;
+
+/// Sizes of the decoder that the encoder's configuration does not contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecoderShape {
+    /// Decoder layers.
+    pub layers: usize,
+    /// Width of their feed-forward part.
+    pub feed_forward: usize,
+}
+
+/// The decoder that the CodeXGLUE scripts build.
+impl Default for DecoderShape {
+    fn default() -> Self {
+        Self { layers: 6, feed_forward: 2048 }
+    }
+}
+
+impl DecoderShape {
+    /// Reads the shape off the tensors `decoder.layers.K.linear1.weight`; `None` if there is no layer 0.
+    #[must_use]
+    pub fn of(state: &StateDict) -> Option<Self> {
+        let wide = |layer: usize| state.get(&format!("decoder.layers.{layer}.linear1.weight"));
+        let feed_forward = wide(0)?.shape().first().copied().unwrap_or_default();
+        // No checkpoint has more layers than tensors.
+        let layers = (0..state.tensors().len()).take_while(|&layer| wide(layer).is_some()).count();
+        Some(Self { layers, feed_forward })
+    }
+}
 
 /// Where the parts of a model sit in a checkpoint, and what they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,6 +27,7 @@ pub mod presets;
 mod reading;
 pub mod roberta;
 pub mod sidecar;
+mod step_decoder;
 pub mod t5;
 pub mod tokenizer;
 

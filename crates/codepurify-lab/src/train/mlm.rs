@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use codepurify::victim::Encoding;
 use codepurify_attacks::data::corpus::Text;
-use codepurify_models::batch::{RaggedBatch, framed};
+use codepurify_models::batch::RaggedBatch;
 use codepurify_models::ops;
 use codepurify_models::roberta::{MaskedLmHead, RobertaEncoder};
 use codepurify_models::sidecar::{Preprocessing, Sidecar};
@@ -123,7 +123,7 @@ impl MlmTraining {
                 masked.positions.push((masked.tokens + at + 1) as u32);
                 masked.answers.push(std::mem::replace(&mut ids[at], self.mask));
             }
-            masked.rows.push(framed(&ids, self.special));
+            masked.rows.push(self.special.framed(&ids));
             masked.tokens += ids.len() + 2;
         }
         masked.answers.len() - before

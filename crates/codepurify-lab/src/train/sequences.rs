@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
-use codepurify_models::batch::framed;
+
 use codepurify_models::generate::StepDecoder;
 use codepurify_models::tokenizer::SpecialIds;
 
@@ -29,7 +29,7 @@ pub(super) struct Sequences<D> {
 /// start token alone, so a T5, which starts with padding, has to learn the `<s>` as well.
 /// (`Generator::likelihoods` leaves it out.)
 pub(crate) fn target(start: u32, special: SpecialIds, content: &[u32]) -> Vec<u32> {
-    let target = framed(content, special);
+    let target = special.framed(content);
     if start == special.begin { target } else { [&[start], target.as_slice()].concat() }
 }
 
@@ -56,7 +56,7 @@ impl<D: StepDecoder> Sequences<D> {
     /// Returns logits, `[tokens, vocabulary]`, of the learned tokens of all pairs, and these
     /// tokens.
     fn logits(&self, pairs: &[Pair]) -> candle_core::Result<(Tensor, Vec<u32>)> {
-        let sources: Vec<Vec<u32>> = pairs.iter().map(|pair| framed(&pair.source, self.special)).collect();
+        let sources: Vec<Vec<u32>> = pairs.iter().map(|pair| self.special.framed(&pair.source)).collect();
         let targets: Vec<Vec<u32>> = pairs.iter().map(|pair| self.target(&pair.target)).collect();
         let inputs: Vec<Vec<u32>> =
             targets.iter().map(|target| target[..target.len() - 1].to_vec()).collect();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use candle_core::{Device, Tensor, Var};
 use codepurify_attacks::data::report::Sample;
-use codepurify_models::batch::Rows;
+use codepurify_models::ops::Rows;
 
 use super::body::QueriedOutput;
 use super::{BATCH_TOKENS, WhiteBox, WhiteBoxError, in_row, spread};

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 use candle_nn::ops::log_softmax;
-use codepurify_models::batch::{RaggedBatch, Rows};
+use codepurify_models::batch::RaggedBatch;
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::generate::StepDecoder;
 use codepurify_models::ops;
+use codepurify_models::ops::Rows;
 use codepurify_models::roberta::{DecoderShape, RobertaSeq2Seq};
 use codepurify_models::t5::T5Generator;
 use codepurify_models::tokenizer::SpecialIds;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use codepurify::error::ModelError;
 
 use super::{StepDecoder, finite, log_normalizer, runtime};
-use crate::batch::Rows;
+use crate::ops::Rows;
 use crate::tokenizer::SpecialIds;
 
 /// A target as it is fed and what is to follow each token.

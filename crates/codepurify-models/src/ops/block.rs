@@ -15,7 +15,7 @@ use super::attention::{Attention, Columns, Sides};
 use super::layer_norm::normalise;
 use super::packed::{Activation, BLOCK, PackedLinear};
 use super::{elements, sized};
-use crate::batch::Rows;
+use crate::ops::Rows;
 
 thread_local! {
     static WORKSPACE: RefCell<Workspace> = RefCell::default();

@@ -21,6 +21,7 @@ mod packed;
 mod relative_softmax;
 mod relu;
 mod rms_norm;
+mod rows;
 mod select;
 mod small;
 mod softmax;
@@ -41,6 +42,7 @@ pub use packed::{Activation, PackedLinear, Precision, UnknownPrecision};
 pub use relative_softmax::relative_softmax;
 pub use relu::relu;
 pub use rms_norm::rms_norm;
+pub use rows::Rows;
 pub use select::select_rows;
 pub use softmax::masked_softmax;
 

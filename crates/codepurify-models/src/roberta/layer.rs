@@ -6,8 +6,8 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::{LayerNorm, RobertaConfig};
-use crate::batch::Rows;
 use crate::linear::Linear;
+use crate::ops::Rows;
 use crate::ops::{self, Precision};
 
 /// A block, which can learn or is only used.

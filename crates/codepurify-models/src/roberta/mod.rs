@@ -16,9 +16,10 @@ use candle_nn::VarBuilder;
 use crate::batch::RaggedBatch;
 use crate::ops::{self, Precision};
 
+pub use crate::layout::DecoderShape;
 pub use config::RobertaConfig;
 pub use heads::{ClassificationHead, MaskedLmHead};
-pub use seq2seq::{DecoderShape, RobertaSeq2Seq, Seq2SeqState};
+pub use seq2seq::{RobertaSeq2Seq, Seq2SeqState};
 
 use embeddings::Embeddings;
 use layer::Layer;

@@ -9,8 +9,8 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::T5Config;
-use crate::batch::Rows;
 use crate::linear::Linear;
+use crate::ops::Rows;
 use crate::ops::{self, Precision};
 
 /// Keys and values, each `[rows, heads, keys, width]`.

@@ -8,7 +8,8 @@ use candle_nn::VarBuilder;
 use super::attention::{CrossAttention, KeysValues, SelfAttention};
 use super::position::RelativeBias;
 use super::{FeedForward, RmsNorm, T5Config};
-use crate::batch::{RaggedBatch, Rows};
+use crate::batch::RaggedBatch;
+use crate::ops::Rows;
 use crate::ops::{self, Precision};
 
 #[derive(Debug, Clone)]

@@ -8,8 +8,8 @@ use candle_nn::VarBuilder;
 use super::attention::SelfAttention;
 use super::position::RelativeBias;
 use super::{FeedForward, RmsNorm, T5Config};
-use crate::batch::Rows;
 use crate::ops::Precision;
+use crate::ops::Rows;
 
 #[derive(Debug, Clone)]
 pub(super) struct Encoder {

@@ -6,10 +6,11 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::{DecoderState, T5, T5Config};
-use crate::batch::{RaggedBatch, Rows, micro_batch_tokens};
-use crate::generate::{StepDecoder, check_targets};
+use crate::batch::{RaggedBatch, micro_batch_tokens};
 use crate::linear::Linear;
 use crate::ops::Precision;
+use crate::ops::Rows;
+use crate::step_decoder::{StepDecoder, check_targets};
 
 /// Sequences to sequences.
 #[derive(Debug, Clone)]

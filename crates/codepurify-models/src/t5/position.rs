@@ -4,8 +4,8 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::T5Config;
-use crate::batch::Rows;
 use crate::ops;
+use crate::ops::Rows;
 
 /// How distances fall into buckets.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,6 @@
 //! Text to token ids with byte spans of the original text, and back.
 
 mod collapse;
-mod files;
 mod slow;
 mod tokens;
 
@@ -14,12 +13,10 @@ use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use crate::error::LoadError;
-use crate::files::ModelFiles;
+use crate::files::{ModelFiles, TokenizerCore, TokenizerFiles};
 use crate::sidecar::Preprocessing;
 use collapse::Prepared;
 use tokens::Tokens;
-
-pub(crate) use files::{TokenizerCore, TokenizerFiles};
 
 /// A byte-level BPE tokenizer with the special tokens of RoBERTa.
 #[derive(Debug)]
@@ -44,6 +41,14 @@ pub struct SpecialIds {
     pub unknown: u32,
     /// `<mask>`, if the tokenizer has one.
     pub mask: Option<u32>,
+}
+
+impl SpecialIds {
+    /// Returns `<s> row </s>`.
+    #[must_use]
+    pub fn framed(self, row: &[u32]) -> Vec<u32> {
+        [&[self.begin], row, &[self.end]].concat()
+    }
 }
 
 impl CodeTokenizer {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use tokenizers::models::bpe::Vocab;
 use tokenizers::{AddedToken, Result, Tokenizer};
 
-use super::files::TokenizerFiles;
+use crate::files::TokenizerFiles;
 use crate::json;
 
 /// The keys of `tokenizer_config.json` and `special_tokens_map.json` that are read.

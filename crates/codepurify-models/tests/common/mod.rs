@@ -23,7 +23,7 @@ pub(crate) fn model(dir: &Path) -> ModelFiles {
 
 /// Logits `[tokens, vocabulary]` of each input.
 pub(crate) fn by_row(logits: &candle_core::Tensor, inputs: &[Vec<u32>]) -> Vec<candle_core::Tensor> {
-    let rows = codepurify_models::batch::Rows::of_lengths(inputs.iter().map(Vec::len));
+    let rows = codepurify_models::ops::Rows::of_lengths(inputs.iter().map(Vec::len));
     assert_eq!(logits.dim(0).unwrap(), rows.tokens());
     rows.ranges().map(|row| logits.narrow(0, row.start, row.len()).unwrap()).collect()
 }

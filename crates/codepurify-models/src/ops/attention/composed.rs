@@ -4,7 +4,7 @@ use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops::softmax_last_dim;
 
 use super::Attention;
-use crate::batch::Rows;
+use crate::ops::Rows;
 use crate::ops::causal_softmax::ahead;
 use crate::ops::column_sums;
 use crate::ops::known::with_gradient;

@@ -9,7 +9,7 @@ use rten_tensor::Matrix;
 use rten_vecmath::Softmax;
 
 use super::Attention;
-use crate::batch::Rows;
+use crate::ops::Rows;
 use crate::ops::gemm::{matrix, multiply};
 
 /// Queries whose scores are held at a time.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::elements;
-use crate::batch::Rows;
+use crate::ops::Rows;
 use kernel::{Bias, RowGradients};
 pub(super) use kernel::{Columns, Sides};
 

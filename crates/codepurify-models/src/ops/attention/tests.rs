@@ -3,7 +3,7 @@ use std::sync::Arc;
 use candle_core::{D, Device, IndexOp, Result, Tensor};
 
 use super::{Attention, composed};
-use crate::batch::Rows;
+use crate::ops::Rows;
 use crate::ops::finite_difference::{check, ramp, same};
 
 const PLAIN: Attention = Attention { heads: 2, scale: 0.6, causal: false };

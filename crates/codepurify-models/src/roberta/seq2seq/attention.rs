@@ -5,9 +5,9 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use crate::batch::Rows;
 use crate::linear::Linear;
 use crate::ops;
+use crate::ops::Rows;
 use crate::roberta::RobertaConfig;
 
 /// Keys and values `[batch, heads, length, width of a head]`.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::DecoderShape;
 use super::attention::{Attention, KeysValues};
-use crate::batch::Rows;
+use crate::layout::DecoderShape;
 use crate::linear::Linear;
 use crate::ops;
+use crate::ops::Rows;
 use crate::roberta::{LayerNorm, RobertaConfig};
 
 /// Added to the variance: PyTorch's default, whatever the encoder's configuration says.

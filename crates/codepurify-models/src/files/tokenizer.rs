@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use super::read;
 use crate::error::LoadError;
-use crate::files::read;
 
 /// Files of a tokenizer, with those that describe its tokens.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenizerFiles {
     pub(crate) core: TokenizerCore,
     /// `tokenizer_config.json`.
-    pub(super) config: Option<Vec<u8>>,
+    pub(crate) config: Option<Vec<u8>>,
     /// `added_tokens.json`.
-    pub(super) added: Option<Vec<u8>>,
+    pub(crate) added: Option<Vec<u8>>,
     /// `special_tokens_map.json`.
-    pub(super) special: Option<Vec<u8>>,
+    pub(crate) special: Option<Vec<u8>>,
 }
 
 /// A tokenizer comes as one file or as two.

@@ -1,5 +1,7 @@
 //! The files of a model: found, not yet understood.
 
+mod tokenizer;
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,8 @@ use crate::fingerprint::Fingerprint;
 use crate::json;
 use crate::ops::Precision;
 use crate::presets::Preset;
-use crate::tokenizer::TokenizerFiles;
+
+pub(crate) use tokenizer::{TokenizerCore, TokenizerFiles};
 
 /// The files of a model directory. The weights stay where they are until they are opened; a model compiled into a binary
 /// is borrowed from there.
@@ -322,7 +325,7 @@ fn name_of(path: &Path) -> String {
 }
 
 /// The file's bytes, or `None` if there is no such file.
-pub(crate) fn read(dir: &Path, file: &str) -> Result<Option<Vec<u8>>, LoadError> {
+fn read(dir: &Path, file: &str) -> Result<Option<Vec<u8>>, LoadError> {
     let path = dir.join(file);
     let limited = || match regular(&path)?.len() {
         length if length > LARGEST_TEXT => Err(std::io::Error::other(format!("{length} bytes are too many"))),
