@@ -3,7 +3,7 @@
 //! A destination is checked before the work starts. A reader that leaves early is no error: what the run found is in its exit
 //! code, not in what was read of it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -40,8 +40,10 @@ enum Destination {
     Stdout,
     /// A file that is or will be in a folder.
     File(PathBuf),
-    /// A pipe or device, opened once.
+    /// A device, opened once.
     Open(PathBuf, File),
+    /// A named pipe. To open it waits for its reader, so it is opened when there is something to write.
+    Pipe(PathBuf),
 }
 
 /// Paths of the standard output.
@@ -76,16 +78,13 @@ impl Output {
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.to {
             Destination::Stdout => None,
-            Destination::File(path) | Destination::Open(path, _) => Some(path),
+            Destination::File(path) | Destination::Open(path, _) | Destination::Pipe(path) => Some(path),
         }
     }
 
-    /// The regular file that results go to, if it is one and exists.
+    /// The file, pipe or device that results go to, if it is named and exists.
     pub(crate) fn existing_file(&self) -> Option<PathBuf> {
-        match &self.to {
-            Destination::File(path) => path.canonicalize().ok(),
-            Destination::Stdout | Destination::Open(..) => None,
-        }
+        self.path()?.canonicalize().ok()
     }
 
     /// Returns true if results are coloured.
@@ -104,6 +103,7 @@ impl Output {
             Destination::File(path) => save(path, result),
             Destination::Stdout => put(&mut io::stdout().lock(), result),
             Destination::Open(_, file) => put(&mut &*file, result),
+            Destination::Pipe(path) => to_write(path).and_then(|mut pipe| put(&mut pipe, result)),
         };
         written.map_err(|source| self.failed(source))
     }
@@ -113,6 +113,7 @@ impl Output {
         let to: Box<dyn Write + Send> = match &self.to {
             Destination::Stdout => Box::new(io::stdout()),
             Destination::Open(_, file) => Box::new(file),
+            Destination::Pipe(path) => Box::new(to_write(path).map_err(|source| self.failed(source))?),
             Destination::File(path) => Box::new(File::create(path).map_err(|source| self.failed(source))?),
         };
         Ok(Stream { output: self, to, failed: None })
@@ -131,8 +132,9 @@ impl Destination {
             return Ok(Self::Stdout);
         }
         match path.metadata() {
+            Ok(about) if is_pipe(&about) => Ok(Self::Pipe(path.to_path_buf())),
             Ok(about) => {
-                let file = OpenOptions::new().write(true).open(path)?;
+                let file = to_write(path)?;
                 Ok(if about.is_file() {
                     Self::File(path.to_path_buf())
                 } else {
@@ -147,6 +149,20 @@ impl Destination {
             Err(error) => Err(error),
         }
     }
+}
+
+fn to_write(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).open(path)
+}
+
+#[cfg(unix)]
+fn is_pipe(about: &Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&about.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Metadata) -> bool {
+    false
 }
 
 /// A result that is written in parts.

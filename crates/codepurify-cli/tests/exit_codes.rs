@@ -135,6 +135,20 @@ fn results_are_not_written_over_what_is_read() {
     assert_eq!(place.read("rows.jsonl"), row);
 }
 
+#[cfg(unix)]
+#[test]
+fn results_do_not_go_into_the_pipe_that_is_read() {
+    let place = Place::with_code();
+    let path = place.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let text = place.read("clean.c");
+    let writer = std::thread::spawn(move || std::fs::write(path, text));
+    let run = place.run(&["scan", "pipe", "--lang", "c", "-o", "pipe"]);
+    assert!(run.code == 64 && run.err.contains("this file is read"), "{run:?}");
+    // Nobody reads it any more.
+    drop(writer);
+}
+
 /// A file can be the standard input, and then has two names.
 #[cfg(target_os = "linux")]
 #[test]

@@ -457,6 +457,29 @@ fn unknown_architectures() {
 }
 
 #[test]
+fn tokenizers_that_code_models_have_not_are_refused() {
+    let with = |edit: fn(&mut Value)| Fixture::classifier().with_json("tokenizer.json", edit).victim();
+    let refused = |edit, message: &str| assert_refused!(with(edit), LoadError::Tokenizer { .. }, [message]);
+    refused(|json| json["model"]["dropout"] = json!(0.1), "dropout");
+    refused(|json| json["model"]["continuing_subword_prefix"] = json!("##"), "parts of words");
+    refused(|json| json["model"]["end_of_word_suffix"] = json!("é"), "parts of words");
+    let precompiled = json!({"type": "Precompiled", "precompiled_charsmap": "AAAA"});
+    let blanks = json!({"type": "Replace", "pattern": {"String": " "}, "content": " ".repeat(2000)});
+    for normalizer in [precompiled, json!({"type": "Sequence", "normalizers": [blanks, blanks]})] {
+        let fixture =
+            Fixture::classifier().with_json("tokenizer.json", |json| json["normalizer"] = normalizer);
+        assert_refused!(fixture.victim(), LoadError::Tokenizer { .. }, ["normalizer"]);
+    }
+    refused(|json| json["pre_tokenizer"] = json!({"type": "FixedLength", "length": 0}), "FixedLength");
+    refused(
+        |json| drop(json["model"]["vocab"].as_object_mut().unwrap().remove("</s>")),
+        "`</s>` cannot have the id",
+    );
+    refused(|json| json["added_tokens"][0]["id"] = json!(5), "cannot have the id 5");
+    assert!(with(|json| json["normalizer"] = json!({"type": "NFC"})).is_ok());
+}
+
+#[test]
 fn files_that_are_no_json() {
     let nested = "[".repeat(100_000);
     for garbage in ["", "{", "[7]", "null", "\u{0}\u{1}", "{\"model_type\": 7}", &nested] {

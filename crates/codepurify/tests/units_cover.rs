@@ -107,6 +107,22 @@ const C: &[&str] = &[
     "struct s { int a; } s = { .a = mark(1) };",
     "int f(int a))\n{ mark(1); }",
     "while (0 > 1) { int mark = 1; }",
+    // Comments that end, or begin, where only a compiler sees it.,
+    "/* x *\\\n/\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "/* x *\\ \n/\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "/* x *??/\n/\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "/* x *\\\r\n/\r\nint f(int a)\n{\n    mark(1);\n    return a;\n}\r\n/* */",
+    "/\\\n/* foo\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "int z = 3 /\\\n/* foo\n;\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "#pragma it\'s /*\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n#pragma */",
+    "#pragma it\" /*\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n#pragma */",
+    "#define Q it\'s /*\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "#define Q it\"s /*\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "#if 0\n#error it\'s /*\n#endif\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "#def\\\nine F(x) x mark(1)",
+    "#\\\ndefine F(x) x mark(1)",
+    "// c\rint f(int a) {\rmark(1); return a; }",
+    "#pragma once\rint f(int a) {\rmark(1); return a; }",
 ];
 
 const CPP: &[&str] = &[
@@ -144,6 +160,13 @@ const CPP: &[&str] = &[
     "A::~A() { mark(1); } B::operator int() { mark(2); }",
     "class { void f() { mark(1); } } v = mark(2);",
     "friend int f(int a) { mark(1); }",
+    "#if \'a/*\'\n#endif\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "#define A R\"(\" /*)\"\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "#define A u8R\"x(\" /*)x\"\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "#pragma message(R\"(\" /*)\")\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "#define Q 1\'0 + \'/*\'\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "#if 1\'0 < \'/*\'\n#endif\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
+    "int x = \"a\"_mark;",
 ];
 
 const JAVA: &[&str] = &[
@@ -176,6 +199,10 @@ const JAVA: &[&str] = &[
     "class A { int b = c ? mark : 1; int f() { return 1; } }",
     "mark(1);",
     "class A { int f() { mark(1); /* unterminated } int g() { mark(2); } }",
+    "class A {\n// x \\u000a static { mark(1); }\n}",
+    "class A {\n/* x \\u002a/ static { mark(1); } /* */\n}",
+    "class A {\nString a = \"\\u0022; static { mark(1); } String b = \\u0022\";\n}",
+    "class A {\n// x\r static { mark(1); }\n}",
 ];
 
 const PYTHON: &[&str] = &[
@@ -214,6 +241,8 @@ const PYTHON: &[&str] = &[
     "class A:\n    def f(self):\n        mark(1)\n      mark(2)\n    def g(self):\n        mark(3)",
     "def f(a):\n    if a:\nmark(1)\n    mark(2)",
     "a = [\n    mark(1),\n    2,\n]\n@ b\n",
+    "# comment\rif a: mark(1)",
+    "# comment\rmark(1)\r\n",
 ];
 
 #[test]

@@ -128,6 +128,53 @@ fn utf16_by_zeros(bytes: &[u8]) -> Option<Encoding> {
     }
 }
 
+/// Refuses a Python text that names an encoding in which the bytes of ASCII mean something else (PEP 263): the
+/// interpreter reads other code than we would.
+pub(super) fn check_python(text: &str) -> Result<(), Refused> {
+    let Some(named) = text.lines().take(2).find_map(python_encoding) else { return Ok(()) };
+    let name = named.to_ascii_lowercase().replace('_', "-");
+    if KEEPING_ASCII.iter().any(|start| name.starts_with(start)) {
+        return Ok(());
+    }
+    Err(undecodable(&format!(
+        "its first lines name the encoding `{named}`, which is not read: save it as UTF-8"
+    )))
+}
+
+/// Starts of the names of encodings in which each byte of ASCII is that character.
+const KEEPING_ASCII: [&str; 19] = [
+    "utf-8",
+    "utf8",
+    "ascii",
+    "us-ascii",
+    "latin",
+    "iso-8859",
+    "iso8859",
+    "iso-latin",
+    "cp125",
+    "cp437",
+    "cp85",
+    "cp86",
+    "windows-",
+    "koi8",
+    "mac",
+    "euc",
+    "gb",
+    "big5",
+    "l1",
+];
+
+/// The encoding that a comment line of Python names: `coding`, then `:` or `=`, then the name.
+fn python_encoding(line: &str) -> Option<&str> {
+    let comment = line.trim_start_matches([MARK, ' ', '\t', '\u{c}']).strip_prefix('#')?;
+    comment.match_indices("coding").find_map(|(at, word)| {
+        let name = comment[at + word.len()..].strip_prefix([':', '='])?.trim_start_matches([' ', '\t']);
+        let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        let length = name.find(|character| !is_part(character)).unwrap_or(name.len());
+        (length > 0).then(|| &name[..length])
+    })
+}
+
 fn utf8(bytes: Vec<u8>) -> Result<String, Refused> {
     // "Binary" helps more than the offset of some bad byte.
     if let Some(offset) = bytes.iter().position(|&byte| byte == 0) {
@@ -188,6 +235,26 @@ mod tests {
         for (name, bytes, expected) in cases {
             let (text, encoding) = name.decode(bytes.clone()).unwrap();
             assert_eq!((encoding, encoding.encode(&text)), (expected, Ok(bytes)));
+        }
+    }
+
+    #[test]
+    fn encodings_of_python_keep_ascii() {
+        let refused = |text: &str| check_python(text).err().map(|refused| refused.message);
+        for text in [
+            "# coding: utf-8\n",
+            "#!/bin/python\n# -*- coding: Latin-1 -*-\n",
+            "x = 'coding: utf-7'\n",
+            "\n\n# coding: utf-7\n",
+        ] {
+            assert_eq!(refused(text), None, "{text}");
+        }
+        for name in ["utf-7", "raw_unicode_escape", "unicode_escape", "rot13", "utf-16", "cp037"] {
+            for text in
+                [format!("# coding={name}\n"), format!("\u{feff}#!x\n#vim: set fileencoding: {name} :\n")]
+            {
+                assert!(refused(&text).is_some_and(|message| message.contains(name)), "{text}");
+            }
         }
     }
 

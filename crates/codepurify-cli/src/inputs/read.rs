@@ -7,7 +7,7 @@ use std::path::Path;
 use codepurify::verdict::SkipReason;
 use codepurify::{Language, Limits, SnippetError, SourceFile};
 
-use super::encoding::MARK;
+use super::encoding::{self, MARK};
 use super::{Origin, Reading};
 
 /// A file and where it comes from.
@@ -70,6 +70,9 @@ pub(crate) fn load(
         return Err(SnippetError::Empty.into());
     }
     let language = language(&text).ok_or_else(|| Refused { reason: None, message: unsupported(path) })?;
+    if language == Language::Python {
+        encoding::check_python(&text)?;
+    }
     // The limit is one of the file's bytes, of which text may have more.
     let limits = Limits { max_file_bytes: usize::MAX, ..reading.limits };
     let file = SourceFile::new(name, text.into_bytes(), language, &limits)?;

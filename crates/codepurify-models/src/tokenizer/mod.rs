@@ -1,6 +1,7 @@
 //! Text to token ids with byte spans of the original text, and back.
 
 mod collapse;
+mod fast;
 mod slow;
 mod tokens;
 
@@ -83,7 +84,7 @@ impl CodeTokenizer {
         let tokens = Tokens::read(files).map_err(|error| refuse(error.to_string()))?;
         let mut tokenizer = match &files.core {
             TokenizerCore::Fast(json) => {
-                Tokenizer::from_bytes(json).map_err(|error| refuse(format!("tokenizer.json: {error}")))?
+                fast::tokenizer(json).map_err(|error| refuse(format!("tokenizer.json: {error}")))?
             }
             TokenizerCore::Slow { vocab, merges } => {
                 slow::tokenizer(vocab, merges, &tokens).map_err(|error| refuse(error.to_string()))?

@@ -1,5 +1,6 @@
 //! Source text, its language, its parse tree, and byte spans in it.
 
+mod bare;
 mod cut;
 pub mod edit;
 mod file;
@@ -10,6 +11,7 @@ mod location;
 mod parser;
 mod span;
 mod syntax;
+mod translated;
 
 pub use file::{Limits, SourceFile};
 pub use language::Language;

@@ -1,7 +1,7 @@
 //! Preprocessor branches that cut functions into pieces: which of them to leave out, so that the rest parses.
 
-use super::bare::{Bare, blank, is_word};
 use crate::snippet::Span;
+use crate::snippet::bare::{Bare, blank, is_word};
 
 /// Which branch of a conditional stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Tells C from C++ in files whose names do not.
 
-use super::bare::{Bare, is_word};
+use crate::snippet::bare::{Bare, is_word};
 use crate::snippet::functions::functions;
 use crate::snippet::{Language, Span, Syntax};
 

@@ -1,7 +1,7 @@
 //! Code that a program runs outside of functions: initialisers that call something, static blocks, statements
 //! of modules, macro bodies, and all code that did not parse.
 
-use super::bare::is_word;
+use crate::snippet::bare::is_word;
 use crate::snippet::functions::is_function;
 use crate::snippet::{Language, Span, Syntax, Visit};
 
@@ -163,7 +163,7 @@ static C_FAMILY: Kinds = Kinds {
         "offsetof_expression",
         "requires_expression",
     ],
-    computing: &["argument_list", "for_range_loop"],
+    computing: &["user_defined_literal", "argument_list", "for_range_loop"],
     unevaluated: &[
         "attribute_specifier",
         "attribute_declaration",

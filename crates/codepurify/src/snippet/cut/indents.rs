@@ -1,8 +1,8 @@
 //! Bodies of functions by indentation (Python).
 
-use super::bare::{Bare, is_word};
 use super::outline::{Body, Outline};
 use crate::snippet::Span;
+use crate::snippet::bare::{Bare, is_word};
 
 /// A line with something on it that does not continue the line before.
 struct Line {

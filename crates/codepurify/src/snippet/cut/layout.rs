@@ -1,10 +1,10 @@
 //! Where bodies end, as far as indentation tells: for texts whose braces do not match. Macros or branches of the
 //! preprocessor hold the missing ones.
 
-use super::bare::is_word;
 use super::indents::columns;
 use super::outline::{Opened, opened, parameters, words};
 use crate::snippet::Language;
+use crate::snippet::bare::is_word;
 
 /// Most bytes between the start of a line and the brace behind it.
 const LONGEST_HEADER: usize = 1 << 10;
@@ -108,7 +108,7 @@ impl<'c> Layout<'c> {
 #[cfg(test)]
 mod tests {
     use crate::snippet::Language;
-    use crate::snippet::cut::bare::Bare;
+    use crate::snippet::bare::Bare;
     use crate::snippet::cut::outline::Outline;
 
     /// Looking for the start of the line at each body would take minutes.

@@ -1,10 +1,10 @@
 //! Finds the functions of a text that does not parse without errors.
 
 use super::Reading;
-use super::bare::Bare;
 use super::branches::{Choice, Pick};
 use super::executable::Code;
 use super::outline::{Body, Outline};
+use crate::snippet::bare::Bare;
 use crate::snippet::functions::Function;
 use crate::snippet::{Language, Span, Syntax};
 

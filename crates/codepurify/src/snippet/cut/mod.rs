@@ -4,7 +4,6 @@
 //! the preprocessor branches that split functions, and by its brackets or its indentation. Whatever no function holds
 //! then, and is no declaration, becomes parts of its own.
 
-mod bare;
 mod branches;
 mod dialect;
 mod executable;

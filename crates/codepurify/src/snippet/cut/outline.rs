@@ -1,7 +1,7 @@
 //! Where bodies of functions are as far as brackets or indentation tell: for texts that do not parse.
 
-use super::bare::{Bare, is_word};
 use super::layout::Layout;
+use crate::snippet::bare::{Bare, is_word};
 use crate::snippet::{Language, Span};
 
 /// The outermost bodies of a text with their headers.

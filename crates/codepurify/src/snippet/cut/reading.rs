@@ -1,10 +1,10 @@
 //! How the text of one unit is shown to the parser.
 
-use super::bare::{Bare, blank};
 use super::branches::{Choice, Pick};
 use super::executable::is_code_macro;
 use crate::error::SnippetError;
 use crate::snippet::UnitKind;
+use crate::snippet::bare::{Bare, blank};
 use crate::snippet::{Language, Syntax, SyntaxQuality};
 
 /// Parses the text of a unit. Where that explains a C or C++ text better, branches of the preprocessor are left out, and
@@ -78,7 +78,7 @@ fn head(directive: &[u8]) -> usize {
         from + directive[from..].iter().take_while(|&byte| which(byte)).count()
     };
     let blanks: fn(&u8) -> bool = |byte| byte.is_ascii_whitespace();
-    let words: fn(&u8) -> bool = |&byte| super::bare::is_word(byte);
+    let words: fn(&u8) -> bool = |&byte| crate::snippet::bare::is_word(byte);
     let hash = skip(0, blanks) + 1;
     let keyword = skip(skip(hash, blanks), words);
     let name = skip(skip(keyword, blanks), words);

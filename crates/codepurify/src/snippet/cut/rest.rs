@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 
 use super::Part;
-use super::bare::{Bare, is_word};
 use super::executable::Code;
 use super::indents::columns;
 use super::reading::is_macro_with_code;
 use crate::snippet::UnitKind;
+use crate::snippet::bare::{Bare, is_word};
 use crate::snippet::functions::Function;
 use crate::snippet::{Language, Span};
 

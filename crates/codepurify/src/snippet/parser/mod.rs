@@ -10,7 +10,11 @@ use std::ops::ControlFlow;
 use tree_sitter::{ParseOptions, ParseState, Parser, Tree};
 
 use self::allocated::Allocated;
+use std::borrow::Cow;
+
 use super::Language;
+use super::bare::Bare;
+use super::translated::translated;
 use crate::error::SnippetError;
 
 /// Parses `text`.
@@ -18,7 +22,31 @@ use crate::error::SnippetError;
 /// # Errors
 /// [`SnippetError::ParserGaveUp`] if the parser needs far more work or memory than code of this size does.
 pub(super) fn parse(text: &str, language: Language) -> Result<Tree, SnippetError> {
-    parse_within(text, language, Limits::of(text.len()))
+    parse_within(&shown(text, language), language, Limits::of(text.len()))
+}
+
+/// The text as the parser has to read it to find the comments that the compiler finds. It is as long as `text`.
+fn shown(text: &str, language: Language) -> Cow<'_, str> {
+    let text = translated(text, language);
+    if !matches!(language, Language::C | Language::Cpp) || !has_slash_in_directive(&text) {
+        return text;
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    for literal in Bare::new(&text, language).in_directives {
+        let slashes = bytes[literal.start..literal.end].iter_mut().filter(|byte| **byte == b'/');
+        slashes.for_each(|slash| *slash = b'_');
+    }
+    String::from_utf8(bytes).map_or(text, Cow::Owned)
+}
+
+/// Returns true if a line could be a directive with a literal in which the parser finds the start of a comment.
+fn has_slash_in_directive(text: &str) -> bool {
+    let could = |line: &str| {
+        let directive = line.trim_start().strip_prefix('#');
+        let behind_quote = directive.and_then(|line| line.split_once(['"', '\'']));
+        behind_quote.is_some_and(|(_, rest)| rest.contains("/*") || rest.contains("//"))
+    };
+    text.contains('#') && text.lines().any(could)
 }
 
 #[derive(Clone, Copy)]

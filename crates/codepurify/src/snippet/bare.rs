@@ -1,5 +1,6 @@
 //! A text of which only the code is left, for questions that need no parse tree.
 
+use crate::snippet::translated::translated;
 use crate::snippet::{Language, Span};
 
 /// A text with spaces in place of comments and of what literals hold. Line ends stay, and so does every position.
@@ -9,15 +10,18 @@ pub(crate) struct Bare {
     pub(crate) directives: Vec<Span>,
     /// Offsets at which a line begins inside of a literal.
     pub(crate) inside_literals: Vec<usize>,
+    /// Literals in directives. One without an end goes to the end of the line.
+    pub(crate) in_directives: Vec<Span>,
 }
 
 impl Bare {
     pub(crate) fn new(text: &str, language: Language) -> Self {
+        let text = translated(text, language);
         let mut lexer = Lexer {
             text: text.as_bytes(),
             language,
             at: 0,
-            bare: Self::of_nothing(text),
+            bare: Self::of_nothing(&text),
             unended: Unended::default(),
         };
         lexer.run();
@@ -25,7 +29,12 @@ impl Bare {
     }
 
     fn of_nothing(text: &str) -> Self {
-        Self { bytes: text.as_bytes().to_vec(), directives: Vec::new(), inside_literals: Vec::new() }
+        Self {
+            bytes: text.as_bytes().to_vec(),
+            directives: Vec::new(),
+            inside_literals: Vec::new(),
+            in_directives: Vec::new(),
+        }
     }
 
     pub(crate) fn blank(&mut self, span: Span) {
@@ -165,7 +174,19 @@ impl Lexer<'_> {
                     }
                     None => self.at += 1,
                 },
-                b'"' | b'\'' => self.literal(at),
+                b'"' | b'\'' => {
+                    self.literal(at);
+                    if self.at == at + 1 {
+                        // The compiler takes the rest of the line for the literal, and finds no comment in it.
+                        self.at = self.line_end(at);
+                        self.bare.blank(Span::new(at + 1, self.at));
+                    }
+                    self.bare.in_directives.push(Span::new(at, self.at));
+                }
+                _ if is_word(byte) => {
+                    self.word();
+                    self.bare.in_directives.push(Span::new(at, self.at));
+                }
                 _ => self.at += 1,
             }
         }

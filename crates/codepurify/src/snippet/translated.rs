@@ -1,0 +1,216 @@
+//! What compilers do to a text before they look for tokens, and parsers do not: code could hide from them in a comment
+//! that only they see.
+
+use std::borrow::Cow;
+
+use super::Language;
+
+/// Returns `text` with line ends and escapes as a compiler reads them. It has as many bytes as before, and its tokens
+/// are where they were, or a few bytes before that in the same line.
+///
+/// - All languages: a carriage return alone ends a line.
+/// - C and C++ (phases 1 and 2 of translation): a backslash continues the line, also within a token that matters here
+///   (a name, the start or end of a comment, a directive), with blanks behind it, or written as a trigraph.
+/// - Java (JLS 3.3): `\u002a` is `*`, in comments and literals, too.
+pub(super) fn translated(text: &str, language: Language) -> Cow<'_, str> {
+    let text = with_line_ends(Cow::Borrowed(text));
+    match language {
+        Language::C | Language::Cpp => with_joined_lines(text),
+        Language::Java => with_unicode(text),
+        Language::Python => text,
+    }
+}
+
+fn with_line_ends(text: Cow<'_, str>) -> Cow<'_, str> {
+    let is_alone = |at: usize| text.as_bytes()[at] == b'\r' && text.as_bytes().get(at + 1) != Some(&b'\n');
+    if !text.contains('\r') || !(0..text.len()).any(is_alone) {
+        return text;
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    (0..text.len()).filter(|&at| is_alone(at)).for_each(|at| bytes[at] = b'\n');
+    rewritten(text, bytes)
+}
+
+/// ASCII characters were replaced by ASCII characters, or characters moved as a whole: it stays UTF-8.
+fn rewritten(text: Cow<'_, str>, bytes: Vec<u8>) -> Cow<'_, str> {
+    String::from_utf8(bytes).map_or(text, Cow::Owned)
+}
+
+/// Moves line continuations out of tokens, to their end.
+fn with_joined_lines(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.contains("\\\n") && !text.contains("\\\r\n") && continuation(text.as_bytes(), 0).is_none() {
+        return text;
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    let mut at = 0;
+    while let Some((start, end)) = continuation(&bytes, at) {
+        let moved = moved(&bytes, start, end);
+        bytes[start..end + moved].rotate_left(end - start);
+        normalise(&mut bytes[start + moved..end + moved]);
+        // A name may go on behind the next continuation, a comment's start or end does not.
+        let may_go_on = moved > 0 && !matches!(bytes[start], b'/' | b'*');
+        at = if may_go_on { start + moved } else { end + moved };
+    }
+    rewritten(text, bytes)
+}
+
+/// The next line continuation behind `from`, or several directly behind each other.
+fn continuation(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let mut at = from;
+    while at < bytes.len() {
+        let Some(end) = continuation_end(bytes, at) else {
+            at += 1;
+            continue;
+        };
+        let mut last = end;
+        while let Some(end) = continuation_end(bytes, last) {
+            last = end;
+        }
+        return Some((at, last));
+    }
+    None
+}
+
+/// The end of the line continuation that starts at `at`: a backslash or its trigraph, blanks, a line end.
+fn continuation_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = bytes.get(at..)?;
+    let behind = rest.strip_prefix(b"\\").or_else(|| rest.strip_prefix(b"??/"))?;
+    let blanks = behind.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | 0x0b | 0x0c)).count();
+    let behind = &behind[blanks..];
+    let behind = behind.strip_prefix(b"\r").unwrap_or(behind).strip_prefix(b"\n")?;
+    Some(bytes.len() - behind.len())
+}
+
+/// How many bytes behind the continuation belong to the token before it.
+fn moved(bytes: &[u8], start: usize, end: usize) -> usize {
+    let Some((&before, &behind)) = bytes[..start].last().zip(bytes.get(end)) else { return 0 };
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
+    let line = bytes[..start].rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+    let joins_words = is_word(before) || line.trim_ascii() == b"#";
+    match behind {
+        byte if is_word(byte) && joins_words => {
+            bytes[end..].iter().take_while(|&&byte| is_word(byte)).count()
+        }
+        b'/' | b'*' if before == b'/' && !line.ends_with(b"*/") => 1,
+        b'/' if before == b'*' => 1,
+        _ => 0,
+    }
+}
+
+/// Writes a line continuation as the parser knows it: blanks, then backslashes and line ends.
+fn normalise(block: &mut [u8]) {
+    let ends: Vec<usize> = (0..block.len()).filter(|&at| block[at] == b'\n').collect();
+    for byte in block.iter_mut().filter(|byte| !matches!(byte, b'\r' | b'\n')) {
+        *byte = b' ';
+    }
+    for end in ends {
+        let end = if block[end - 1] == b'\r' { end - 1 } else { end };
+        block[end - 1] = b'\\';
+    }
+}
+
+/// Replaces Unicode escapes by their characters. The bytes that are saved become blanks before the next white space, so
+/// that tokens stay whole.
+fn with_unicode(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.contains("\\u") {
+        return text;
+    }
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let (mut at, mut saved, mut backslashes) = (0, 0, 0);
+    while let Some(&byte) = bytes.get(at) {
+        let escape = if backslashes % 2 == 0 { escape(&bytes[at..]) } else { None };
+        let (length, character) = escape.unwrap_or((1, char::from(byte)));
+        backslashes = if byte == b'\\' && escape.is_none() { backslashes + 1 } else { 0 };
+        if character.is_ascii_whitespace() {
+            out.resize(out.len() + std::mem::take(&mut saved), b' ');
+        }
+        if escape.is_some() {
+            let start = out.len();
+            out.extend(character.encode_utf8(&mut [0; 4]).as_bytes());
+            saved += length - (out.len() - start);
+        } else {
+            out.push(byte);
+        }
+        at += length;
+    }
+    out.resize(bytes.len(), b' ');
+    rewritten(text, out)
+}
+
+/// The length of the Unicode escape at the start of `bytes`, and its character. Halves of a character have none.
+fn escape(bytes: &[u8]) -> Option<(usize, char)> {
+    let behind = bytes.strip_prefix(b"\\u")?;
+    let digits = behind.iter().position(|&byte| byte != b'u')?;
+    let code = std::str::from_utf8(behind.get(digits..digits + 4)?).ok()?;
+    let code =
+        u32::from_str_radix(code, 16).ok().filter(|_| code.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    Some((2 + digits + 4, char::from_u32(code).filter(|&character| character != '\0')?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(language: Language, cases: &[(&str, &str)]) {
+        for (text, expected) in cases {
+            assert_eq!(translated(text, language), *expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn continued_lines_keep_their_tokens_whole() {
+        check(
+            Language::C,
+            &[
+                ("/* x *\\\n/ f();", "/* x */\\\n f();"),
+                ("/* x *\\ \t\r\n/ f();", "/* x */  \\\r\n f();"),
+                ("/* x *??/\n/ f();", "/* x */  \\\n f();"),
+                ("/\\\n/ x\nf();", "//\\\n x\nf();"),
+                ("/\\\n\\\n* x */ f();", "/*\\\n\\\n x */ f();"),
+                ("#def\\\nine F(x) x", "#define\\\n F(x) x"),
+                ("# \\\ndefine F", "# define\\\n F"),
+                ("de\\\nfi\\\nne x", "define\\\n\\\n x"),
+                // Nothing to join.
+                ("#define F a; \\\n  b; \\\n}", "#define F a; \\\n  b; \\\n}"),
+                ("x = a; \\\n} \"\\\\\"", "x = a; \\\n} \"\\\\\""),
+                ("z = 4 /* c */\\\n/ f();", "z = 4 /* c */\\\n/ f();"),
+            ],
+        );
+    }
+
+    #[test]
+    fn unicode_escapes_are_characters() {
+        check(
+            Language::Java,
+            &[
+                ("// x \\u000a static { }", "// x \n      static { }"),
+                ("/* x \\u002a/ f();", "/* x */      f();"),
+                ("/* x *\\uuu002f f();", "/* x */        f();"),
+                ("a = \"\\u0022; f();", "a = \"\";      f();"),
+                ("\\u0069nt x;", "int      x;"),
+                // An escaped backslash, and half of a character.
+                ("\"\\\\u0022\"", "\"\\\\u0022\""),
+                ("\"\\ud83d\"", "\"\\ud83d\""),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_line() {
+        for language in [Language::C, Language::Java, Language::Python] {
+            check(language, &[("// x\rf();\r\n", "// x\nf();\r\n"), ("x;\r\n", "x;\r\n")]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_gets_longer_or_shorter(text in "[a*/#?ü \"u\\\\0-9\r\n]{0,40}") {
+            for language in [Language::C, Language::Cpp, Language::Java, Language::Python] {
+                prop_assert_eq!(translated(&text, language).len(), text.len());
+            }
+        }
+    }
+}
