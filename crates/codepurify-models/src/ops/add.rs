@@ -1,8 +1,9 @@
 //! The sum of two tensors of one shape.
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::{elements, fill_rows};
+use super::fill_rows;
+use super::operation::{Input, Op, Operation, Output};
 
 /// Elements that one step adds.
 const CHUNK: usize = 1024;
@@ -18,38 +19,25 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if a.dims() != b.dims() {
         candle_core::bail!("cannot add {:?} and {:?}", a.dims(), b.dims());
     }
-    if a.device().is_cpu() { a.apply_op2(b, Add) } else { a + b }
+    if a.device().is_cpu() { a.apply_op2(b, Op(Add)) } else { a + b }
 }
 
 struct Add;
 
-impl CustomOp2 for Add {
+impl Operation<2> for Add {
     fn name(&self) -> &'static str {
         "add"
     }
 
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        la: &Layout,
-        b: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (a, b) = (elements(a, la)?, elements(b, lb)?);
-        let sum = fill_rows(a, CHUNK, |first, values| {
-            values.iter_mut().zip(&b[first * CHUNK..]).for_each(|(value, other)| *value += other);
+    fn forward(&self, [a, b]: [Input<'_>; 2]) -> Result<Output> {
+        let sum = fill_rows(a.values, CHUNK, |first, values| {
+            values.iter_mut().zip(&b.values[first * CHUNK..]).for_each(|(value, other)| *value += other);
         });
-        Ok((CpuStorage::F32(sum), la.shape().clone()))
+        Ok((sum, a.shape.clone()))
     }
 
-    fn bwd(
-        &self,
-        _: &Tensor,
-        _: &Tensor,
-        _: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((Some(gradient.clone()), Some(gradient.clone())))
+    fn backward(&self, _: [&Tensor; 2], _: &Tensor, gradient: &Tensor) -> Result<[Option<Tensor>; 2]> {
+        Ok([Some(gradient.clone()), Some(gradient.clone())])
     }
 }
 

@@ -1,11 +1,12 @@
 //! Softmax over attention scores of a sequence that only looks back.
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
+use candle_core::{Device, Result, Tensor};
 use rten_simd::SimdOp;
 use rten_vecmath::Softmax as SoftmaxKernel;
 
-use super::softmax::{SoftmaxGradient, composed_softmax};
-use super::{elements, fill_rows};
+use super::fill_rows;
+use super::operation::{Input, Op, Operation, Output};
+use super::softmax::{composed_softmax, scores_gradient};
 
 /// `softmax(scale · scores)` over the keys that a query may see.
 ///
@@ -20,7 +21,7 @@ pub fn causal_softmax(scores: &Tensor, scale: f32) -> Result<Tensor> {
         candle_core::bail!("{queries} queries cannot be the last of {keys} keys");
     }
     if scores.device().is_cpu() {
-        return scores.apply_op1(CausalSoftmax { scale });
+        return scores.apply_op1(Op(CausalSoftmax { scale }));
     }
     composed(scores, scale)
 }
@@ -42,14 +43,14 @@ struct CausalSoftmax {
     scale: f32,
 }
 
-impl CustomOp1 for CausalSoftmax {
+impl Operation<1> for CausalSoftmax {
     fn name(&self) -> &'static str {
         "causal-softmax"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (_, _, queries, keys) = layout.shape().dims4()?;
-        let result = fill_rows(elements(x, layout)?, keys, |first, rows| {
+    fn forward(&self, [scores]: [Input<'_>; 1]) -> Result<Output> {
+        let (_, _, queries, keys) = scores.shape.dims4()?;
+        let result = fill_rows(scores.values, keys, |first, rows| {
             for (at, row) in rows.chunks_mut(keys).enumerate() {
                 let (seen, unseen) = row.split_at_mut(keys - queries + (first + at) % queries + 1);
                 for score in seen.iter_mut() {
@@ -59,11 +60,11 @@ impl CustomOp1 for CausalSoftmax {
                 unseen.fill(0.0);
             }
         });
-        Ok((CpuStorage::F32(result), layout.shape().clone()))
+        Ok((result, scores.shape.clone()))
     }
 
-    fn bwd(&self, _: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        y.apply_op2_no_bwd(&gradient.contiguous()?, &SoftmaxGradient { scale: self.scale }).map(Some)
+    fn backward(&self, _: [&Tensor; 1], y: &Tensor, gradient: &Tensor) -> Result<[Option<Tensor>; 1]> {
+        Ok([Some(scores_gradient(y, gradient, self.scale)?)])
     }
 }
 

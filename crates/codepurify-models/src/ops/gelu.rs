@@ -2,12 +2,13 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Tensor};
 use rten_simd::SimdUnaryOp;
 use rten_vecmath::{Erf, Exp, Gelu as GeluKernel};
 
+use super::fill_rows;
 use super::known::with_gradient;
-use super::{elements, fill_rows};
+use super::operation::{Input, Op, Operation, Output, computed};
 
 /// Elements that one kernel call works on: fits the first-level cache together with its scratch space.
 const CHUNK: usize = 1024;
@@ -17,7 +18,7 @@ const CHUNK: usize = 1024;
 /// # Errors
 /// If `x` is not contiguous `f32`.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() { x.apply_op1(Gelu) } else { composed(x) }
+    if x.device().is_cpu() { x.apply_op1(Op(Gelu)) } else { composed(x) }
 }
 
 fn composed(x: &Tensor) -> Result<Tensor> {
@@ -32,45 +33,30 @@ fn composed(x: &Tensor) -> Result<Tensor> {
 
 struct Gelu;
 
-impl CustomOp1 for Gelu {
+impl Operation<1> for Gelu {
     fn name(&self) -> &'static str {
         "gelu"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let result = fill_rows(elements(storage, layout)?, CHUNK, |_, values| GeluKernel {}.map_mut(values));
-        Ok((CpuStorage::F32(result), layout.shape().clone()))
+    fn forward(&self, [x]: [Input<'_>; 1]) -> Result<Output> {
+        let result = fill_rows(x.values, CHUNK, |_, values| GeluKernel {}.map_mut(values));
+        Ok((result, x.shape.clone()))
     }
 
-    fn bwd(&self, x: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        x.apply_op2_no_bwd(&gradient.contiguous()?, &GeluGradient).map(Some)
+    fn backward(&self, [x]: [&Tensor; 1], _: &Tensor, gradient: &Tensor) -> Result<[Option<Tensor>; 1]> {
+        Ok([Some(x.apply_op2_no_bwd(gradient, &computed("gelu-gradient", input_gradient))?)])
     }
 }
 
 /// `g · (Φ(x) + x φ(x))`.
-struct GeluGradient;
-
-impl CustomOp2 for GeluGradient {
-    fn name(&self) -> &'static str {
-        "gelu-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        g: &CpuStorage,
-        lg: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, g) = (elements(x, lx)?, elements(g, lg)?);
-        let result = fill_rows(g, CHUNK, |first, gradients| {
-            for (at, part) in gradients.chunks_mut(CHUNK).enumerate() {
-                let start = (first + at) * CHUNK;
-                scale_by_slope(&x[start..start + part.len()], part);
-            }
-        });
-        Ok((CpuStorage::F32(result), lx.shape().clone()))
-    }
+fn input_gradient([x, g]: [Input<'_>; 2]) -> Output {
+    let result = fill_rows(g.values, CHUNK, |first, gradients| {
+        for (at, part) in gradients.chunks_mut(CHUNK).enumerate() {
+            let start = (first + at) * CHUNK;
+            scale_by_slope(&x.values[start..start + part.len()], part);
+        }
+    });
+    (result, x.shape.clone())
 }
 
 /// Multiplies each gradient by the slope of GELU at its `x`.

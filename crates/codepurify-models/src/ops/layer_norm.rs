@@ -1,11 +1,12 @@
 //! Layer normalisation over the last dimension.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor};
+use candle_core::{D, Result, Shape, Tensor};
 use rten_simd::SimdOp;
 use rten_vecmath::{Sum, SumSquareSub};
 
 use super::known::with_gradient;
-use super::{column_sums, elements, fill_rows, ordered_sum};
+use super::operation::{Input, Op, Operation, Output, computed};
+use super::{column_sums, fill_rows, ordered_sum};
 
 /// `(x − mean) / sqrt(variance + eps) · weight + bias`, each row of the last dimension for itself.
 ///
@@ -23,7 +24,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Resul
         );
     }
     if x.device().is_cpu() {
-        return x.apply_op3(weight, bias, LayerNorm { eps });
+        return x.apply_op3(weight, bias, Op(LayerNorm { eps }));
     }
     composed(x, weight, bias, eps)
 }
@@ -70,67 +71,41 @@ pub(super) fn normalise(rows: &mut [f32], weight: &[f32], bias: &[f32], eps: f32
     }
 }
 
-impl CustomOp3 for LayerNorm {
+impl Operation<3> for LayerNorm {
     fn name(&self) -> &'static str {
         "layer-norm"
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        weight: &CpuStorage,
-        lw: &Layout,
-        bias: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, weight, bias) = (elements(x, lx)?, elements(weight, lw)?, elements(bias, lb)?);
-        let result = fill_rows(x, weight.len(), |_, rows| normalise(rows, weight, bias, self.eps));
-        Ok((CpuStorage::F32(result), lx.shape().clone()))
+    fn forward(&self, [x, weight, bias]: [Input<'_>; 3]) -> Result<Output> {
+        let (weight, bias) = (weight.values, bias.values);
+        let result = fill_rows(x.values, weight.len(), |_, rows| normalise(rows, weight, bias, self.eps));
+        Ok((result, x.shape.clone()))
     }
 
-    fn bwd(
+    fn backward(
         &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _bias: &Tensor,
-        _y: &Tensor,
+        [x, weight, _]: [&Tensor; 3],
+        _: &Tensor,
         gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let gradient = gradient.contiguous()?;
-        let dx = x.apply_op3_no_bwd(weight, &gradient, &InputGradient { eps: self.eps })?;
-        let scales = x.apply_op2_no_bwd(&gradient, &ScaleGradient { eps: self.eps })?;
-        Ok((Some(dx), Some(scales.get(0)?), Some(scales.get(1)?)))
+    ) -> Result<[Option<Tensor>; 3]> {
+        let of_x = computed("layer-norm-input-gradient", |inputs| self.input_gradient(inputs));
+        let of_scales = computed("layer-norm-scale-gradient", |inputs| self.scale_gradient(inputs));
+        let scales = x.apply_op2_no_bwd(gradient, &of_scales)?;
+        let dx = x.apply_op3_no_bwd(weight, gradient, &of_x)?;
+        Ok([Some(dx), Some(scales.get(0)?), Some(scales.get(1)?)])
     }
 }
 
-/// d loss / d x: with ĝ = g · weight and x̂ the normalised row, `scale · (ĝ − mean(ĝ) − x̂ · mean(ĝ x̂))`.
-struct InputGradient {
-    eps: f32,
-}
-
-impl CustomOp3 for InputGradient {
-    fn name(&self) -> &'static str {
-        "layer-norm-input-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        weight: &CpuStorage,
-        lw: &Layout,
-        g: &CpuStorage,
-        lg: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, weight, g) = (elements(x, lx)?, elements(weight, lw)?, elements(g, lg)?);
-        let width = weight.len();
-        let result = fill_rows(g, width, |first, rows| {
+impl LayerNorm {
+    /// d loss / d x: with ĝ = g · weight and x̂ the normalised row, `scale · (ĝ − mean(ĝ) − x̂ · mean(ĝ x̂))`.
+    fn input_gradient(&self, [x, weight, g]: [Input<'_>; 3]) -> Output {
+        let width = weight.values.len();
+        let result = fill_rows(g.values, width, |first, rows| {
             for (at, row) in rows.chunks_mut(width).enumerate() {
-                let x = &x[(first + at) * width..(first + at + 1) * width];
+                let x = &x.values[(first + at) * width..(first + at + 1) * width];
                 let (mean, scale) = moments(x, self.eps);
                 let (mut sum, mut dot) = (0.0, 0.0);
-                for ((g, weight), x) in row.iter_mut().zip(weight).zip(x) {
+                for ((g, weight), x) in row.iter_mut().zip(weight.values).zip(x) {
                     *g *= weight;
                     sum += *g;
                     dot += *g * (x - mean);
@@ -141,35 +116,17 @@ impl CustomOp3 for InputGradient {
                 }
             }
         });
-        Ok((CpuStorage::F32(result), lx.shape().clone()))
-    }
-}
-
-/// `[2, width]`: d loss / d weight (Σ g x̂ over the rows) and d loss / d bias (Σ g).
-struct ScaleGradient {
-    eps: f32,
-}
-
-impl CustomOp2 for ScaleGradient {
-    fn name(&self) -> &'static str {
-        "layer-norm-scale-gradient"
+        (result, x.shape.clone())
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        g: &CpuStorage,
-        lg: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, g) = (elements(x, lx)?, elements(g, lg)?);
-        let width = lx.dims().last().copied().unwrap_or(1);
-        let total = ordered_sum(x, g, width, vec![0.0; 2 * width], |x, g| self.sum_rows(x, g, width));
-        Ok((CpuStorage::F32(total), Shape::from((2, width))))
+    /// `[2, width]`: d loss / d weight (Σ g x̂ over the rows) and d loss / d bias (Σ g).
+    fn scale_gradient(&self, [x, g]: [Input<'_>; 2]) -> Output {
+        let width = x.width();
+        let start = vec![0.0; 2 * width];
+        let total = ordered_sum(x.values, g.values, width, start, |x, g| self.sum_rows(x, g, width));
+        (total, Shape::from((2, width)))
     }
-}
 
-impl ScaleGradient {
     fn sum_rows(&self, x: &[f32], g: &[f32], width: usize) -> Vec<f32> {
         let mut sums = vec![0.0; 2 * width];
         let (weight, bias) = sums.split_at_mut(width);

@@ -1,10 +1,11 @@
 //! The linear layer, with its bias in one operation or without one.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 
+use super::column_sums;
 use super::gemm::{matrix, multiply};
 use super::known::with_gradient;
-use super::{column_sums, elements};
+use super::operation::{Input, Op, Operation, Output, computed};
 
 /// `x · weightᵀ + bias` with `x` `[rows, inputs]`, `weight` `[outputs, inputs]`, `bias` `[outputs]`.
 ///
@@ -16,7 +17,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
         candle_core::bail!("linear layer {:?} with bias {:?} on {:?}", weight.dims(), bias.dims(), x.dims());
     }
     if x.device().is_cpu() {
-        return x.apply_op3(weight, bias, Linear);
+        return x.apply_op3(weight, bias, Op(Linear));
     }
     composed(x, weight, bias)
 }
@@ -30,13 +31,10 @@ fn composed(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
 }
 
 /// `x · weightᵀ`, on the threads of the caller (as [`super::add`]).
-fn products(
-    (x, of_x): (&CpuStorage, &Layout),
-    (weight, of_weight): (&CpuStorage, &Layout),
-) -> Result<Vec<f32>> {
-    let ((rows, inputs), (outputs, _)) = (of_x.shape().dims2()?, of_weight.shape().dims2()?);
-    let x = matrix(elements(x, of_x)?, rows, inputs, inputs)?;
-    let weight = matrix(elements(weight, of_weight)?, outputs, inputs, inputs)?;
+fn products(x: Input<'_>, weight: Input<'_>) -> Result<Vec<f32>> {
+    let ((rows, inputs), (outputs, _)) = (x.shape.dims2()?, weight.shape.dims2()?);
+    let x = matrix(x.values, rows, inputs, inputs)?;
+    let weight = matrix(weight.values, outputs, inputs, inputs)?;
     let mut target = vec![0.0; rows * outputs];
     multiply(1.0, x, weight.transposed(), &mut target)?;
     Ok(target)
@@ -44,42 +42,41 @@ fn products(
 
 struct Linear;
 
-impl CustomOp3 for Linear {
+impl Operation<3> for Linear {
     fn name(&self) -> &'static str {
         "linear"
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        weight: &CpuStorage,
-        lw: &Layout,
-        bias: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (rows, outputs) = (lx.shape().dims2()?.0, lb.shape().elem_count());
-        let mut product = products((x, lx), (weight, lw))?;
-        let bias = elements(bias, lb)?;
+    fn forward(&self, [x, weight, bias]: [Input<'_>; 3]) -> Result<Output> {
+        let (rows, outputs) = (x.shape.dims2()?.0, bias.values.len());
+        let mut product = products(x, weight)?;
         for row in product.chunks_exact_mut(outputs.max(1)) {
-            row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
+            row.iter_mut().zip(bias.values).for_each(|(value, bias)| *value += bias);
         }
-        Ok((CpuStorage::F32(product), Shape::from((rows, outputs))))
+        Ok((product, Shape::from((rows, outputs))))
     }
 
-    fn bwd(
+    fn backward(
         &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _bias: &Tensor,
-        _y: &Tensor,
+        [x, weight, _]: [&Tensor; 3],
+        _: &Tensor,
         gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let gradient = gradient.contiguous()?;
+    ) -> Result<[Option<Tensor>; 3]> {
         let dx = gradient.matmul(weight)?;
         let dw = gradient.t()?.matmul(x)?;
-        Ok((Some(dx), Some(dw), Some(gradient.apply_op1_no_bwd(&ColumnSums)?)))
+        let db = gradient.apply_op1_no_bwd(&computed("bias-gradient", bias_gradient))?;
+        Ok([Some(dx), Some(dw), Some(db)])
     }
+}
+
+/// The sums of the columns: `[rows, columns]` to `[columns]`.
+fn bias_gradient([g]: [Input<'_>; 1]) -> Output {
+    let columns = g.width();
+    let mut sums = vec![0.0; columns];
+    for row in g.values.chunks_exact(columns) {
+        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+    }
+    (sums, Shape::from(columns))
 }
 
 /// `x · weightᵀ` with `x` `[rows, inputs]`, `weight` `[outputs, inputs]`.
@@ -92,7 +89,7 @@ pub fn project(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
         candle_core::bail!("linear layer {:?} on {:?}", weight.dims(), x.dims());
     }
     if x.device().is_cpu() {
-        return x.apply_op2(weight, Projection);
+        return x.apply_op2(weight, Op(Projection));
     }
     composed_projection(x, weight)
 }
@@ -106,49 +103,23 @@ fn composed_projection(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
 
 struct Projection;
 
-impl CustomOp2 for Projection {
+impl Operation<2> for Projection {
     fn name(&self) -> &'static str {
         "projection"
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        weight: &CpuStorage,
-        lw: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let shape = (lx.shape().dims2()?.0, lw.shape().dims2()?.0);
-        Ok((CpuStorage::F32(products((x, lx), (weight, lw))?), Shape::from(shape)))
+    fn forward(&self, [x, weight]: [Input<'_>; 2]) -> Result<Output> {
+        let shape = (x.shape.dims2()?.0, weight.shape.dims2()?.0);
+        Ok((products(x, weight)?, Shape::from(shape)))
     }
 
-    fn bwd(
+    fn backward(
         &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _y: &Tensor,
+        [x, weight]: [&Tensor; 2],
+        _: &Tensor,
         gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let gradient = gradient.contiguous()?;
-        Ok((Some(gradient.matmul(weight)?), Some(gradient.t()?.matmul(x)?)))
-    }
-}
-
-/// `[rows, columns]` to `[columns]`.
-struct ColumnSums;
-
-impl CustomOp1 for ColumnSums {
-    fn name(&self) -> &'static str {
-        "column-sums"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (_, columns) = layout.shape().dims2()?;
-        let mut sums = vec![0.0; columns];
-        for row in elements(storage, layout)?.chunks_exact(columns) {
-            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-        }
-        Ok((CpuStorage::F32(sums), Shape::from(columns)))
+    ) -> Result<[Option<Tensor>; 2]> {
+        Ok([Some(gradient.matmul(weight)?), Some(gradient.t()?.matmul(x)?)])
     }
 }
 

@@ -17,6 +17,7 @@ mod gemm;
 mod known;
 mod layer_norm;
 mod linear;
+mod operation;
 mod packed;
 mod relative_softmax;
 mod relu;

@@ -1,13 +1,14 @@
 //! Softmax over the scores of self-attention with a bias that depends on the distance from query to key.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 use rten_simd::SimdOp;
 use rten_vecmath::Softmax as SoftmaxKernel;
 
 use super::causal_softmax::ahead;
-use super::softmax::{SoftmaxGradient, composed_softmax};
-use super::{elements, fill_rows, select_rows};
+use super::operation::{Input, Op, Operation, Output, computed};
+use super::softmax::{composed_softmax, scores_gradient};
+use super::{fill_rows, select_rows};
 
 /// `softmax(scores + bias[distance] + mask)` over the last dimension.
 ///
@@ -33,7 +34,7 @@ pub fn relative_softmax(scores: &Tensor, bias: &Tensor, mask: &Tensor, causal: b
         );
     }
     if scores.device().is_cpu() {
-        return scores.apply_op3(bias, mask, RelativeSoftmax { causal });
+        return scores.apply_op3(bias, mask, Op(RelativeSoftmax { causal }));
     }
     composed(scores, bias, mask, causal)
 }
@@ -55,28 +56,19 @@ struct RelativeSoftmax {
     causal: bool,
 }
 
-impl CustomOp3 for RelativeSoftmax {
+impl Operation<3> for RelativeSoftmax {
     fn name(&self) -> &'static str {
         "relative-softmax"
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        bias: &CpuStorage,
-        lb: &Layout,
-        mask: &CpuStorage,
-        lm: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (scores, bias, mask) = (elements(x, lx)?, elements(bias, lb)?, elements(mask, lm)?);
-        let (_, heads, queries, keys) = lx.shape().dims4()?;
+    fn forward(&self, [scores, bias, mask]: [Input<'_>; 3]) -> Result<Output> {
+        let (_, heads, queries, keys) = scores.shape.dims4()?;
         let distances = queries + keys - 1;
-        let result = fill_rows(scores, keys, |first, rows| {
+        let result = fill_rows(scores.values, keys, |first, rows| {
             for (at, row) in rows.chunks_mut(keys).enumerate() {
                 let (item, query) = ((first + at) / queries, (first + at) % queries);
-                let (mask, head) = (&mask[item / heads * keys..], item % heads);
-                let bias = &bias[head * distances + first_distance(query, queries)..];
+                let (mask, head) = (&mask.values[item / heads * keys..], item % heads);
+                let bias = &bias.values[head * distances + first_distance(query, queries)..];
                 let visible = if self.causal { keys - queries + query + 1 } else { keys };
                 let (row, behind) = row.split_at_mut(visible);
                 row.iter_mut()
@@ -87,20 +79,13 @@ impl CustomOp3 for RelativeSoftmax {
                 behind.fill(0.0);
             }
         });
-        Ok((CpuStorage::F32(result), lx.shape().clone()))
+        Ok((result, scores.shape.clone()))
     }
 
-    fn bwd(
-        &self,
-        _: &Tensor,
-        _: &Tensor,
-        _: &Tensor,
-        y: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let scores = y.apply_op2_no_bwd(&gradient.contiguous()?, &SoftmaxGradient { scale: 1.0 })?;
-        let bias = scores.apply_op1_no_bwd(&DistanceSums)?;
-        Ok((Some(scores), Some(bias), None))
+    fn backward(&self, _: [&Tensor; 3], y: &Tensor, gradient: &Tensor) -> Result<[Option<Tensor>; 3]> {
+        let scores = scores_gradient(y, gradient, 1.0)?;
+        let bias = distance_sums(&scores)?;
+        Ok([Some(scores), Some(bias), None])
     }
 }
 
@@ -110,29 +95,23 @@ fn first_distance(query: usize, queries: usize) -> usize {
 }
 
 /// `[batch, heads, queries, keys]` to `[heads, queries + keys − 1]`: the sums over all pairs of the same distance.
-struct DistanceSums;
-
-impl CustomOp1 for DistanceSums {
-    fn name(&self) -> &'static str {
-        "distance-sums"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let values = elements(storage, layout)?;
-        let (_, heads, queries, keys) = layout.shape().dims4()?;
-        let distances = queries + keys - 1;
+fn distance_sums(scores: &Tensor) -> Result<Tensor> {
+    let (_, heads, queries, keys) = scores.dims4()?;
+    let distances = queries + keys - 1;
+    let forward = |[scores]: [Input<'_>; 1]| {
         let mut sums = vec![0.0; heads * distances];
         // A head a task, its rows in order: the result does not depend on the number of threads.
         sums.par_chunks_mut(distances).enumerate().for_each(|(head, sums)| {
-            for item in values.chunks_exact(queries * keys).skip(head).step_by(heads) {
+            for item in scores.values.chunks_exact(queries * keys).skip(head).step_by(heads) {
                 for (query, row) in item.chunks_exact(keys).enumerate() {
                     let sums = &mut sums[first_distance(query, queries)..];
                     sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
                 }
             }
         });
-        Ok((CpuStorage::F32(sums), Shape::from((heads, distances))))
-    }
+        (sums, Shape::from((heads, distances)))
+    };
+    scores.apply_op1_no_bwd(&computed("distance-sums", forward))
 }
 
 #[cfg(test)]

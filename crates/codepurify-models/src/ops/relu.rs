@@ -1,9 +1,10 @@
 //! The rectifier.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::known::with_gradient;
-use super::{elements, fill_rows, wide};
+use super::operation::{Input, Op, Operation, Output, computed};
+use super::{fill_rows, wide};
 
 /// Elements that one step works on.
 const CHUNK: usize = 1024;
@@ -13,7 +14,7 @@ const CHUNK: usize = 1024;
 /// # Errors
 /// If `x` is not contiguous `f32`.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() { x.apply_op1(Relu) } else { composed(x) }
+    if x.device().is_cpu() { x.apply_op1(Op(Relu)) } else { composed(x) }
 }
 
 fn composed(x: &Tensor) -> Result<Tensor> {
@@ -38,46 +39,28 @@ pub(super) fn rectify(values: &mut [f32]) {
 
 struct Relu;
 
-impl CustomOp1 for Relu {
+impl Operation<1> for Relu {
     fn name(&self) -> &'static str {
         "relu"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let result = fill_rows(elements(storage, layout)?, CHUNK, |_, values| {
-            rectify(values);
-        });
-        Ok((CpuStorage::F32(result), layout.shape().clone()))
+    fn forward(&self, [x]: [Input<'_>; 1]) -> Result<Output> {
+        Ok((fill_rows(x.values, CHUNK, |_, values| rectify(values)), x.shape.clone()))
     }
 
-    fn bwd(&self, x: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        x.apply_op2_no_bwd(&gradient.contiguous()?, &ReluGradient).map(Some)
+    fn backward(&self, [x]: [&Tensor; 1], _: &Tensor, gradient: &Tensor) -> Result<[Option<Tensor>; 1]> {
+        Ok([Some(x.apply_op2_no_bwd(gradient, &computed("relu-gradient", input_gradient))?)])
     }
 }
 
-/// The gradient where `x` is positive, else 0.
-struct ReluGradient;
-
-impl CustomOp2 for ReluGradient {
-    fn name(&self) -> &'static str {
-        "relu-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        g: &CpuStorage,
-        lg: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, g) = (elements(x, lx)?, elements(g, lg)?);
-        let result = fill_rows(g, CHUNK, |first, gradients| {
-            for (gradient, x) in gradients.iter_mut().zip(&x[first * CHUNK..]) {
-                *gradient = if *x > 0.0 { *gradient } else { 0.0 };
-            }
-        });
-        Ok((CpuStorage::F32(result), lx.shape().clone()))
-    }
+/// The gradient `g` where `x` is positive, else 0.
+fn input_gradient([x, g]: [Input<'_>; 2]) -> Output {
+    let result = fill_rows(g.values, CHUNK, |first, gradients| {
+        for (gradient, x) in gradients.iter_mut().zip(&x.values[first * CHUNK..]) {
+            *gradient = if *x > 0.0 { *gradient } else { 0.0 };
+        }
+    });
+    (result, x.shape.clone())
 }
 
 #[cfg(test)]

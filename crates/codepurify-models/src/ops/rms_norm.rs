@@ -1,11 +1,12 @@
 //! Root-mean-square normalisation over the last dimension: T5's layer norm.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor};
+use candle_core::{D, Result, Shape, Tensor};
 use rten_simd::SimdOp;
 use rten_vecmath::{Normalize, NormalizeOptions, SumSquare};
 
 use super::known::with_gradient;
-use super::{column_sums, elements, fill_rows, ordered_sum};
+use super::operation::{Input, Op, Operation, Output, computed};
+use super::{column_sums, fill_rows, ordered_sum};
 
 /// `x / sqrt(mean(x²) + eps) · weight`, each row of the last dimension for itself; no mean is taken off, no bias added.
 ///
@@ -19,7 +20,7 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f32) -> Result<Tensor> {
         candle_core::bail!("norm of width {width} with weight {:?}", weight.dims());
     }
     if x.device().is_cpu() {
-        return x.apply_op2(weight, RmsNorm { eps });
+        return x.apply_op2(weight, Op(RmsNorm { eps }));
     }
     composed(x, weight, eps)
 }
@@ -51,20 +52,14 @@ fn reciprocal_size(row: &[f32], eps: f32) -> f32 {
     (SumSquare::new(row).dispatch() / row.len() as f32 + eps).sqrt().recip()
 }
 
-impl CustomOp2 for RmsNorm {
+impl Operation<2> for RmsNorm {
     fn name(&self) -> &'static str {
         "rms-norm"
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        weight: &CpuStorage,
-        lw: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, weight) = (elements(x, lx)?, elements(weight, lw)?);
-        let result = fill_rows(x, weight.len(), |_, rows| {
+    fn forward(&self, [x, weight]: [Input<'_>; 2]) -> Result<Output> {
+        let weight = weight.values;
+        let result = fill_rows(x.values, weight.len(), |_, rows| {
             for row in rows.chunks_mut(weight.len()) {
                 let scale = reciprocal_size(row, self.eps);
                 let options =
@@ -72,50 +67,32 @@ impl CustomOp2 for RmsNorm {
                 Normalize::new_mut(row, options).dispatch();
             }
         });
-        Ok((CpuStorage::F32(result), lx.shape().clone()))
+        Ok((result, x.shape.clone()))
     }
 
-    fn bwd(
+    fn backward(
         &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _y: &Tensor,
+        [x, weight]: [&Tensor; 2],
+        _: &Tensor,
         gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let gradient = gradient.contiguous()?;
-        let dx = x.apply_op3_no_bwd(weight, &gradient, &InputGradient { eps: self.eps })?;
-        let dw = x.apply_op2_no_bwd(&gradient, &WeightGradient { eps: self.eps })?;
-        Ok((Some(dx), Some(dw)))
+    ) -> Result<[Option<Tensor>; 2]> {
+        let of_x = computed("rms-norm-input-gradient", |inputs| self.input_gradient(inputs));
+        let of_weight = computed("rms-norm-weight-gradient", |inputs| self.weight_gradient(inputs));
+        let dx = x.apply_op3_no_bwd(weight, gradient, &of_x)?;
+        Ok([Some(dx), Some(x.apply_op2_no_bwd(gradient, &of_weight)?)])
     }
 }
 
-/// d loss / d x: with ĝ = g · weight and x̂ the normalised row, `scale · (ĝ − x̂ · mean(ĝ x̂))`.
-struct InputGradient {
-    eps: f32,
-}
-
-impl CustomOp3 for InputGradient {
-    fn name(&self) -> &'static str {
-        "rms-norm-input-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        weight: &CpuStorage,
-        lw: &Layout,
-        g: &CpuStorage,
-        lg: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, weight, g) = (elements(x, lx)?, elements(weight, lw)?, elements(g, lg)?);
-        let width = weight.len();
-        let result = fill_rows(g, width, |first, rows| {
+impl RmsNorm {
+    /// d loss / d x: with ĝ = g · weight and x̂ the normalised row, `scale · (ĝ − x̂ · mean(ĝ x̂))`.
+    fn input_gradient(&self, [x, weight, g]: [Input<'_>; 3]) -> Output {
+        let width = weight.values.len();
+        let result = fill_rows(g.values, width, |first, rows| {
             for (at, row) in rows.chunks_mut(width).enumerate() {
-                let x = &x[(first + at) * width..(first + at + 1) * width];
+                let x = &x.values[(first + at) * width..(first + at + 1) * width];
                 let scale = reciprocal_size(x, self.eps);
                 let mut dot = 0.0;
-                for ((g, weight), x) in row.iter_mut().zip(weight).zip(x) {
+                for ((g, weight), x) in row.iter_mut().zip(weight.values).zip(x) {
                     *g *= weight;
                     dot += *g * x;
                 }
@@ -125,35 +102,17 @@ impl CustomOp3 for InputGradient {
                 }
             }
         });
-        Ok((CpuStorage::F32(result), lx.shape().clone()))
-    }
-}
-
-/// `[width]`: d loss / d weight, Σ g x̂ over the rows.
-struct WeightGradient {
-    eps: f32,
-}
-
-impl CustomOp2 for WeightGradient {
-    fn name(&self) -> &'static str {
-        "rms-norm-weight-gradient"
+        (result, x.shape.clone())
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        g: &CpuStorage,
-        lg: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, g) = (elements(x, lx)?, elements(g, lg)?);
-        let width = lx.dims().last().copied().unwrap_or(1);
-        let total = ordered_sum(x, g, width, vec![0.0; width], |x, g| self.sum_rows(x, g, width));
-        Ok((CpuStorage::F32(total), Shape::from(width)))
+    /// `[width]`: d loss / d weight, Σ g x̂ over the rows.
+    fn weight_gradient(&self, [x, g]: [Input<'_>; 2]) -> Output {
+        let width = x.width();
+        let start = vec![0.0; width];
+        let total = ordered_sum(x.values, g.values, width, start, |x, g| self.sum_rows(x, g, width));
+        (total, Shape::from(width))
     }
-}
 
-impl WeightGradient {
     fn sum_rows(&self, x: &[f32], g: &[f32], width: usize) -> Vec<f32> {
         let mut sums = vec![0.0; width];
         for (x, g) in x.chunks(width).zip(g.chunks(width)) {

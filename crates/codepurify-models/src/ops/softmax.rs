@@ -1,12 +1,13 @@
 //! Softmax over attention scores with an additive mask.
 
-use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
+use candle_core::{D, Result, Tensor};
 use candle_nn::ops::softmax_last_dim;
 use rten_simd::SimdOp;
 use rten_vecmath::Softmax as SoftmaxKernel;
 
+use super::fill_rows;
 use super::known::with_gradient;
-use super::{elements, fill_rows};
+use super::operation::{Input, Op, Operation, Output, computed};
 
 /// `softmax(scale · scores + mask)` over the last dimension.
 ///
@@ -21,7 +22,7 @@ pub fn masked_softmax(scores: &Tensor, mask: &Tensor, scale: f32) -> Result<Tens
         candle_core::bail!("mask {:?} does not fit scores {:?}", mask.dims(), scores.dims());
     }
     if scores.device().is_cpu() {
-        return scores.apply_op2(mask, MaskedSoftmax { scale });
+        return scores.apply_op2(mask, Op(MaskedSoftmax { scale }));
     }
     composed(scores, mask, scale)
 }
@@ -55,75 +56,47 @@ struct MaskedSoftmax {
     scale: f32,
 }
 
-impl CustomOp2 for MaskedSoftmax {
+impl Operation<2> for MaskedSoftmax {
     fn name(&self) -> &'static str {
         "masked-softmax"
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        mask: &CpuStorage,
-        lm: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (scores, mask) = (elements(x, lx)?, elements(mask, lm)?);
-        let (_, heads, queries, keys) = lx.shape().dims4()?;
-        let result = fill_rows(scores, keys, |first, rows| {
+    fn forward(&self, [scores, mask]: [Input<'_>; 2]) -> Result<Output> {
+        let (_, heads, queries, keys) = scores.shape.dims4()?;
+        let result = fill_rows(scores.values, keys, |first, rows| {
             for (at, row) in rows.chunks_mut(keys).enumerate() {
                 let item = (first + at) / (heads * queries);
-                for (score, hidden) in row.iter_mut().zip(&mask[item * keys..(item + 1) * keys]) {
+                for (score, hidden) in row.iter_mut().zip(&mask.values[item * keys..(item + 1) * keys]) {
                     *score = *score * self.scale + hidden;
                 }
                 SoftmaxKernel::new_mut(row).dispatch();
             }
         });
-        Ok((CpuStorage::F32(result), lx.shape().clone()))
+        Ok((result, scores.shape.clone()))
     }
 
-    fn bwd(
-        &self,
-        _: &Tensor,
-        _: &Tensor,
-        y: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let gradient = y.apply_op2_no_bwd(&gradient.contiguous()?, &SoftmaxGradient { scale: self.scale })?;
-        Ok((Some(gradient), None))
+    fn backward(&self, _: [&Tensor; 2], y: &Tensor, gradient: &Tensor) -> Result<[Option<Tensor>; 2]> {
+        Ok([Some(scores_gradient(y, gradient, self.scale)?), None])
     }
 }
 
-/// `scale · y · (g − Σ g y)` a row.
-pub(super) struct SoftmaxGradient {
-    pub(super) scale: f32,
-}
-
-impl CustomOp2 for SoftmaxGradient {
-    fn name(&self) -> &'static str {
-        "softmax-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        y: &CpuStorage,
-        ly: &Layout,
-        g: &CpuStorage,
-        lg: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (y, g) = (elements(y, ly)?, elements(g, lg)?);
-        let width = ly.dims().last().copied().unwrap_or(1);
-        let result = fill_rows(g, width, |first, rows| {
+/// `scale · y · (g − Σ g y)` a row: the gradient of the scores of which `y` is the softmax.
+pub(super) fn scores_gradient(y: &Tensor, gradient: &Tensor, scale: f32) -> Result<Tensor> {
+    let forward = |[y, g]: [Input<'_>; 2]| {
+        let width = y.width();
+        let result = fill_rows(g.values, width, |first, rows| {
             for (at, row) in rows.chunks_mut(width).enumerate() {
                 let start = (first + at) * width;
-                let y = &y[start..start + width];
+                let y = &y.values[start..start + width];
                 let mean: f32 = row.iter().zip(y).map(|(g, y)| g * y).sum();
                 for (g, y) in row.iter_mut().zip(y) {
-                    *g = self.scale * y * (*g - mean);
+                    *g = scale * y * (*g - mean);
                 }
             }
         });
-        Ok((CpuStorage::F32(result), ly.shape().clone()))
-    }
+        (result, y.shape.clone())
+    };
+    y.apply_op2_no_bwd(gradient, &computed("softmax-gradient", forward))
 }
 
 #[cfg(test)]
