@@ -11,7 +11,7 @@ use super::Language;
 /// - All languages: a carriage return alone ends a line.
 /// - C and C++ (phases 1 and 2 of translation): a backslash continues the line, also within a token that matters here
 ///   (a name, the start or end of a comment, a directive), with blanks behind it, or written as a trigraph.
-/// - Java (JLS 3.3): `\u002a` is `*`, in comments and literals, too.
+/// - Java (JLS 3.3): `\u002a/` ends a comment, `\u0022` a string, `\u000a` a line.
 pub(super) fn translated(text: &str, language: Language) -> Cow<'_, str> {
     let text = with_line_ends(Cow::Borrowed(text));
     match language {
@@ -109,33 +109,49 @@ fn normalise(block: &mut [u8]) {
     }
 }
 
-/// Replaces Unicode escapes by their characters. The bytes that are saved become blanks before the next white space, so
-/// that tokens stay whole.
+/// Replaces the Unicode escapes that begin or end a comment, a literal or a line. Blanks take the place of the bytes that
+/// are saved. Other escapes stay.
 fn with_unicode(text: Cow<'_, str>) -> Cow<'_, str> {
     if !text.contains("\\u") {
         return text;
     }
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
-    let (mut at, mut saved, mut backslashes) = (0, 0, 0);
+    let (mut at, mut backslashes) = (0, 0);
     while let Some(&byte) = bytes.get(at) {
         let escape = if backslashes % 2 == 0 { escape(&bytes[at..]) } else { None };
-        let (length, character) = escape.unwrap_or((1, char::from(byte)));
+        let escape = escape.filter(|&(length, character)| delimits(character, &out, &bytes[at + length..]));
         backslashes = if byte == b'\\' && escape.is_none() { backslashes + 1 } else { 0 };
-        if character.is_ascii_whitespace() {
-            out.resize(out.len() + std::mem::take(&mut saved), b' ');
+        out.push(escape.map_or(byte, |(_, character)| character as u8));
+        at += escape.map_or(1, |(length, _)| length);
+        // Two characters can be one delimiter.
+        let goes_on = escape.is_some_and(|(_, character)| match next(&bytes[at..]) {
+            '*' | '/' => matches!(character, '*' | '/'),
+            following => character == '\\' || (character == '"' && following == '"'),
+        });
+        if !goes_on {
+            out.resize(at, b' ');
         }
-        if escape.is_some() {
-            let start = out.len();
-            out.extend(character.encode_utf8(&mut [0; 4]).as_bytes());
-            saved += length - (out.len() - start);
-        } else {
-            out.push(byte);
-        }
-        at += length;
     }
     out.resize(bytes.len(), b' ');
     rewritten(text, out)
+}
+
+/// Returns true if a character between two texts can begin or end a comment, a literal or a line.
+fn delimits(character: char, before: &[u8], behind: &[u8]) -> bool {
+    match character {
+        '"' | '\'' | '\\' | '\n' | '\r' => true,
+        '*' => before.last() == Some(&b'/') || next(behind) == '/',
+        '/' => matches!(before.last(), Some(b'*' | b'/')) || matches!(next(behind), '*' | '/'),
+        _ => false,
+    }
+}
+
+/// The first character, which may be escaped, if it is an ASCII character; else a blank.
+fn next(bytes: &[u8]) -> char {
+    let character =
+        escape(bytes).map(|(_, character)| character).or_else(|| bytes.first().map(|&byte| char::from(byte)));
+    character.filter(char::is_ascii).unwrap_or(' ')
 }
 
 /// The length of the Unicode escape at the start of `bytes`, and its character. Halves of a character have none.
@@ -189,8 +205,13 @@ mod tests {
                 ("// x \\u000a static { }", "// x \n      static { }"),
                 ("/* x \\u002a/ f();", "/* x */      f();"),
                 ("/* x *\\uuu002f f();", "/* x */        f();"),
-                ("a = \"\\u0022; f();", "a = \"\";      f();"),
-                ("\\u0069nt x;", "int      x;"),
+                ("a = \"\\u0022; f();", "a = \"\"     ; f();"),
+                ("a = '\\u0022'; f();", "a = '\"     '; f();"),
+                ("a = \"\\u005c\"; f();", "a = \"\\\"     ; f();"),
+                ("a = \\u0022\\u0022\"", "a = \"\"\"          "),
+                ("int z = 3 \\u002f\\u002a c */;", "int z = 3 /*           c */;"),
+                // Nothing that delimits.
+                ("s = \"caf\\u00e9 \\u002f\";\\u0069nt x;", "s = \"caf\\u00e9 \\u002f\";\\u0069nt x;"),
                 // An escaped backslash, and half of a character.
                 ("\"\\\\u0022\"", "\"\\\\u0022\""),
                 ("\"\\ud83d\"", "\"\\ud83d\""),
