@@ -123,6 +123,12 @@ const C: &[&str] = &[
     "#\\\ndefine F(x) x mark(1)",
     "// c\rint f(int a) {\rmark(1); return a; }",
     "#pragma once\rint f(int a) {\rmark(1); return a; }",
+    "#define T rand\\\n() < 0 ? mark\\\n(\"fail\") : 0",
+    "#define X mark \\\n (1)",
+    "#define Y mark\\\n\\\n(1)",
+    "#define X (mark)(1)\n#define Y (*&mark)(1)\n#define Z mark\u{b}(1)",
+    "#define X goto mark",
+    "#define X mark = 1\n#define Y mark++\n#define Z(n) n <<= mark",
 ];
 
 const CPP: &[&str] = &[
@@ -203,6 +209,9 @@ const JAVA: &[&str] = &[
     "class A {\n/* x \\u002a/ static { mark(1); } /* */\n}",
     "class A {\nString a = \"\\u0022; static { mark(1); } String b = \\u0022\";\n}",
     "class A {\n// x\r static { mark(1); }\n}",
+    "class A {\n// \\u000d static { mark(1); }\n}",
+    "class A {\n\\u002f\\u002f x \\uuu000D static { mark(1); }\n}",
+    "class A {\nvoid g() {} // \\u000d void h() { mark(1); }\n}",
 ];
 
 const PYTHON: &[&str] = &[

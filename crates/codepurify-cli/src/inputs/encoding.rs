@@ -131,7 +131,14 @@ fn utf16_by_zeros(bytes: &[u8]) -> Option<Encoding> {
 /// Refuses a Python text that names an encoding in which the bytes of ASCII mean something else (PEP 263): the
 /// interpreter reads other code than we would.
 pub(super) fn check_python(text: &str) -> Result<(), Refused> {
-    let Some(named) = text.lines().take(2).find_map(python_encoding) else { return Ok(()) };
+    // The second line counts if the first one is a comment or blank.
+    let mut lines = text.split(['\n', '\r']);
+    let first = lines.next().unwrap_or_default();
+    let is_code = !first.trim_start_matches(BLANKS).is_empty() && !is_comment(first);
+    let second = lines.find(|line| !line.is_empty()).filter(|_| !is_code);
+    let Some(named) = [Some(first), second].into_iter().flatten().find_map(python_encoding) else {
+        return Ok(());
+    };
     let name = named.to_ascii_lowercase().replace('_', "-");
     if KEEPING_ASCII.iter().any(|start| name.starts_with(start)) {
         return Ok(());
@@ -164,9 +171,16 @@ const KEEPING_ASCII: [&str; 19] = [
     "l1",
 ];
 
+/// What may precede the comment.
+const BLANKS: [char; 4] = [MARK, ' ', '\t', '\u{c}'];
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start_matches(BLANKS).starts_with('#')
+}
+
 /// The encoding that a comment line of Python names: `coding`, then `:` or `=`, then the name.
 fn python_encoding(line: &str) -> Option<&str> {
-    let comment = line.trim_start_matches([MARK, ' ', '\t', '\u{c}']).strip_prefix('#')?;
+    let comment = line.trim_start_matches(BLANKS).strip_prefix('#')?;
     comment.match_indices("coding").find_map(|(at, word)| {
         let name = comment[at + word.len()..].strip_prefix([':', '='])?.trim_start_matches([' ', '\t']);
         let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
@@ -245,7 +259,9 @@ mod tests {
             "# coding: utf-8\n",
             "#!/bin/python\n# -*- coding: Latin-1 -*-\n",
             "x = 'coding: utf-7'\n",
-            "\n\n# coding: utf-7\n",
+            "\n#\n# coding: utf-7\n",
+            "import os\n# coding: utf-7\n",
+            "'''\n# coding: utf-7\n",
         ] {
             assert_eq!(refused(text), None, "{text}");
         }

@@ -1,5 +1,7 @@
 //! Checks that names of the standard library have their standard meaning in a file.
 
+use std::borrow::Cow;
+
 /// Names that proofs rely on (`dead_code.rs`).
 const NAMES: &[&str] = &[
     "rand",
@@ -56,6 +58,41 @@ const BEFORE_USE: &[&str] = &[
 /// defines no word of it as a macro. It looks at the text around a name, also in comments: it may find
 /// declarations where there are none, but hardly misses one.
 pub(super) fn are_standard(code: &str, file: &str) -> bool {
+    let joined = joined(file);
+    let uncommented = uncommented(&joined);
+    // A comment may hold what looks like one, so each text counts.
+    [file, &joined, &uncommented].iter().all(|text| are_standard_in(code, text))
+}
+
+/// The text with its continued lines joined, as a preprocessor reads it.
+fn joined(file: &str) -> Cow<'_, str> {
+    if !file.contains('\\') && !file.contains("??/") {
+        return file.into();
+    }
+    let file = file.replace("??/", "\\");
+    let mut parts = file.split('\\');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.trim_start_matches([' ', '\t', '\u{b}', '\u{c}', '\r']).strip_prefix('\n') {
+            Some(rest) => text.push_str(rest),
+            None => text.extend(["\\", part]),
+        }
+    }
+    text.into()
+}
+
+/// The text with a blank in place of each comment between `/*` and `*/`.
+fn uncommented(text: &str) -> String {
+    let mut parts = text.split("/*");
+    let mut code = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        code.push(' ');
+        code.push_str(part.split_once("*/").map_or(part, |(_, behind)| behind));
+    }
+    code
+}
+
+fn are_standard_in(code: &str, file: &str) -> bool {
     // A member of a standard name is standard, too.
     let is_used = |name: &&&str| places(code, name).any(|place| !code[..place].trim_end().ends_with('.'));
     let is_standard = |name: &&str| {
@@ -154,6 +191,14 @@ mod tests {
             "for rand in gs: f(rand())",
             "#define f(x) n++; f(x)",
             "# undef f",
+            "#define \\\n rand() (-1)",
+            "#define ra\\\r\nnd() (-1)",
+            "#def\\ \nine f g",
+            "#define ??/\n f g",
+            "#define /* \n*/ rand() (-1)",
+            "/* */ # /* \n */ define /**/ rand() (-1)",
+            "int (*ra\\\nnd)(void) = neg;",
+            "char *s = \"/*\"; int rand(void); char *t = \"*/\";",
         ] {
             assert!(!are_standard(code, file), "{file}");
         }
@@ -162,6 +207,7 @@ mod tests {
             "#include <stdlib.h>\nint f(int n) { if (rand() == 1) n = rand(); }",
             "from random import rand",
             "int random(void);",
+            "/* why */ int f(void) { return \\\n rand() < 0; }",
             "#define g(x) f2(x)\n#include <stdlib.h>",
             "int f(int n) { return g(n, rand()) < 3 && 0 > 1; }",
         ] {

@@ -122,7 +122,12 @@ fn with_unicode(text: Cow<'_, str>) -> Cow<'_, str> {
         let escape = if backslashes % 2 == 0 { escape(&bytes[at..]) } else { None };
         let escape = escape.filter(|&(length, character)| delimits(character, &out, &bytes[at + length..]));
         backslashes = if byte == b'\\' && escape.is_none() { backslashes + 1 } else { 0 };
-        out.push(escape.map_or(byte, |(_, character)| character as u8));
+        out.push(match escape {
+            // A carriage return alone ends a line.
+            Some((_, '\r')) => b'\n',
+            Some((_, character)) => character as u8,
+            None => byte,
+        });
         at += escape.map_or(1, |(length, _)| length);
         // Two characters can be one delimiter.
         let goes_on = escape.is_some_and(|(_, character)| match next(&bytes[at..]) {
@@ -203,6 +208,7 @@ mod tests {
             Language::Java,
             &[
                 ("// x \\u000a static { }", "// x \n      static { }"),
+                ("// x \\uu000D f();", "// x \n       f();"),
                 ("/* x \\u002a/ f();", "/* x */      f();"),
                 ("/* x *\\uuu002f f();", "/* x */        f();"),
                 ("a = \"\\u0022; f();", "a = \"\"     ; f();"),

@@ -116,13 +116,66 @@ const NO_CALLS: [&[u8]; 8] = [
 
 /// Returns true if the body of a macro holds a call, a statement or a block.
 pub(super) fn is_code_macro(body: &[u8]) -> bool {
+    let body = &joined(body);
     let attribute = body.trim_ascii_start().starts_with(b"__attribute__");
     let parentheses = body.iter().enumerate().filter(|&(_, &byte)| byte == b'(');
-    let calls = parentheses.map(|(at, _)| word_before(&body[..at])).any(|word| {
+    let mut before = parentheses.map(|(at, _)| body[..at].trim_ascii_end());
+    let calls = before.any(|before| {
+        let word = word_before(before);
         let name = word.first().is_some_and(|&first| is_word(first) && !first.is_ascii_digit());
-        name && !NO_CALLS.contains(&word)
+        (name && !NO_CALLS.contains(&word)) || in_parentheses(before).is_some_and(is_callee)
     });
-    (calls && !attribute) || body.contains(&b'{') || body.contains(&b';')
+    let jumps = body.split(|&byte| !is_word(byte)).any(|word| JUMPS.contains(&word));
+    (calls && !attribute) || jumps || assigns(body) || body.contains(&b'{') || body.contains(&b';')
+}
+
+/// First words of statements that need no parentheses.
+const JUMPS: [&[u8]; 6] = [b"goto", b"return", b"break", b"continue", b"throw", b"co_return"];
+
+/// The body in one line.
+fn joined(body: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(body.len());
+    let mut at = 0;
+    while let Some(&byte) = body.get(at) {
+        let rest = &body[at + 1..];
+        match rest.strip_prefix(b"\r").unwrap_or(rest).strip_prefix(b"\n") {
+            Some(behind) if byte == b'\\' => at = body.len() - behind.len(),
+            _ => {
+                joined.push(if matches!(byte, b'\\' | 0x0b) { b' ' } else { byte });
+                at += 1;
+            }
+        }
+    }
+    joined
+}
+
+/// The text between the parentheses at the end, if there are none inside of them.
+fn in_parentheses(before: &[u8]) -> Option<&[u8]> {
+    let inner = before.strip_suffix(b")")?;
+    let open = inner.iter().rposition(|&byte| matches!(byte, b'(' | b')'))?;
+    (inner[open] == b'(').then(|| inner[open + 1..].trim_ascii())
+}
+
+/// Returns true if `(callee)(1)` is a call and no cast: a type ends with `*`, is several words, or has the name of one.
+fn is_callee(callee: &[u8]) -> bool {
+    const TYPES: [&[u8]; 10] =
+        [b"char", b"int", b"long", b"short", b"unsigned", b"signed", b"float", b"double", b"void", b"bool"];
+    let is_name = !callee.is_empty() && callee.iter().all(|&byte| is_word(byte));
+    let is_type =
+        TYPES.contains(&callee) || callee.ends_with(b"_t") || callee.iter().any(u8::is_ascii_uppercase);
+    matches!(callee.first(), Some(b'*' | b'&')) || (is_name && !is_type)
+}
+
+/// Returns true if a text assigns something.
+fn assigns(body: &[u8]) -> bool {
+    let is_assignment = |(at, &byte): (usize, &u8)| {
+        let compares = matches!(body[..at].last(), Some(b'=' | b'!' | b'<' | b'>'));
+        byte == b'=' && body.get(at + 1) != Some(&b'=') && !compares
+    };
+    let shifts = |three: &[u8]| matches!(three, b"<<=" | b">>=");
+    body.iter().enumerate().any(is_assignment)
+        || body.windows(2).any(|pair| matches!(pair, b"++" | b"--"))
+        || body.windows(3).any(shifts)
 }
 
 /// The word at the end of `before`; empty if there is none.
