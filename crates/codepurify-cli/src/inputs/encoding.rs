@@ -171,7 +171,7 @@ const KEEPING_ASCII: [&str; 19] = [
     "l1",
 ];
 
-/// What may precede the comment.
+/// Characters that may precede the comment.
 const BLANKS: [char; 4] = [MARK, ' ', '\t', '\u{c}'];
 
 fn is_comment(line: &str) -> bool {

@@ -1,4 +1,4 @@
-//! What compilers do to a text before they look for tokens, and parsers do not: code could hide from them in a comment
+//! Translates a text as compilers do before they look for tokens, and parsers do not: code could hide from these in a comment
 //! that only they see.
 
 use std::borrow::Cow;
