@@ -1,5 +1,5 @@
-//! Translates a text as compilers do before they look for tokens, and parsers do not: code could hide from these in a comment
-//! that only they see.
+//! Translates a text as compilers do before they look for tokens. Parsers do not, so code could hide in a comment that only a
+//! parser sees.
 
 use std::borrow::Cow;
 
