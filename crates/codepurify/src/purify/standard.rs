@@ -1,6 +1,6 @@
 //! Checks that names of the standard library have their standard meaning in a file.
 
-use std::borrow::Cow;
+use crate::snippet::joined;
 
 /// Names that proofs rely on (`dead_code.rs`).
 const NAMES: &[&str] = &[
@@ -58,27 +58,11 @@ const BEFORE_USE: &[&str] = &[
 /// defines no word of it as a macro. It looks at the text around a name, also in comments: it may find
 /// declarations where there are none, but hardly misses one.
 pub(super) fn are_standard(code: &str, file: &str) -> bool {
-    let joined = joined(file);
+    let joined = joined(file.as_bytes());
+    let joined = String::from_utf8_lossy(&joined);
     let uncommented = uncommented(&joined);
     // A comment may hold what looks like one, so each text counts.
     [file, &joined, &uncommented].iter().all(|text| are_standard_in(code, text))
-}
-
-/// The text with its continued lines joined, as a preprocessor reads it.
-fn joined(file: &str) -> Cow<'_, str> {
-    if !file.contains('\\') && !file.contains("??/") {
-        return file.into();
-    }
-    let file = file.replace("??/", "\\");
-    let mut parts = file.split('\\');
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.trim_start_matches([' ', '\t', '\u{b}', '\u{c}', '\r']).strip_prefix('\n') {
-            Some(rest) => text.push_str(rest),
-            None => text.extend(["\\", part]),
-        }
-    }
-    text.into()
 }
 
 /// The text with a blank in place of each comment between `/*` and `*/`.

@@ -22,6 +22,7 @@ pub use syntax::SyntaxQuality;
 pub(crate) use functions::functions;
 pub(crate) use grammar::{Grammar, Leaf};
 pub(crate) use syntax::{Syntax, Visit};
+pub(crate) use translated::joined;
 
 use std::sync::Arc;
 

@@ -38,7 +38,7 @@ fn rewritten(text: Cow<'_, str>, bytes: Vec<u8>) -> Cow<'_, str> {
 
 /// Moves line continuations out of tokens, to their end.
 fn with_joined_lines(text: Cow<'_, str>) -> Cow<'_, str> {
-    if !text.contains("\\\n") && !text.contains("\\\r\n") && continuation(text.as_bytes(), 0).is_none() {
+    if continuation(text.as_bytes(), 0).is_none() {
         return text;
     }
     let mut bytes = text.as_bytes().to_vec();
@@ -56,19 +56,22 @@ fn with_joined_lines(text: Cow<'_, str>) -> Cow<'_, str> {
 
 /// The next line continuation behind `from`, or several directly behind each other.
 fn continuation(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    let mut at = from;
-    while at < bytes.len() {
-        let Some(end) = continuation_end(bytes, at) else {
-            at += 1;
-            continue;
-        };
-        let mut last = end;
-        while let Some(end) = continuation_end(bytes, last) {
-            last = end;
-        }
-        return Some((at, last));
+    let (start, mut end) = (from..bytes.len()).find_map(|at| Some((at, continuation_end(bytes, at)?)))?;
+    while let Some(further) = continuation_end(bytes, end) {
+        end = further;
     }
-    None
+    Some((start, end))
+}
+
+/// The text without its line continuations, as a preprocessor reads it. It stays UTF-8.
+pub(crate) fn joined(bytes: &[u8]) -> Vec<u8> {
+    let (mut joined, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while let Some((start, end)) = continuation(bytes, at) {
+        joined.extend(&bytes[at..start]);
+        at = end;
+    }
+    joined.extend(&bytes[at..]);
+    joined
 }
 
 /// The end of the line continuation that starts at `at`: a backslash or its trigraph, blanks, a line end.

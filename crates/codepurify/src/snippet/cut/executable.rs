@@ -3,7 +3,7 @@
 
 use crate::snippet::bare::is_word;
 use crate::snippet::functions::is_function;
-use crate::snippet::{Language, Span, Syntax, Visit};
+use crate::snippet::{Language, Span, Syntax, Visit, joined};
 
 /// Code outside of functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,7 +116,9 @@ const NO_CALLS: [&[u8]; 8] = [
 
 /// Returns true if the body of a macro holds a call, a statement or a block.
 pub(super) fn is_code_macro(body: &[u8]) -> bool {
-    let body = &joined(body);
+    // A vertical tab is a blank, too.
+    let blank = |byte| if matches!(byte, b'\\' | 0x0b) { b' ' } else { byte };
+    let body = &joined(body).into_iter().map(blank).collect::<Vec<u8>>();
     let attribute = body.trim_ascii_start().starts_with(b"__attribute__");
     let parentheses = body.iter().enumerate().filter(|&(_, &byte)| byte == b'(');
     let mut before = parentheses.map(|(at, _)| body[..at].trim_ascii_end());
@@ -131,23 +133,6 @@ pub(super) fn is_code_macro(body: &[u8]) -> bool {
 
 /// First words of statements that need no parentheses.
 const JUMPS: [&[u8]; 6] = [b"goto", b"return", b"break", b"continue", b"throw", b"co_return"];
-
-/// The body in one line.
-fn joined(body: &[u8]) -> Vec<u8> {
-    let mut joined = Vec::with_capacity(body.len());
-    let mut at = 0;
-    while let Some(&byte) = body.get(at) {
-        let rest = &body[at + 1..];
-        match rest.strip_prefix(b"\r").unwrap_or(rest).strip_prefix(b"\n") {
-            Some(behind) if byte == b'\\' => at = body.len() - behind.len(),
-            _ => {
-                joined.push(if matches!(byte, b'\\' | 0x0b) { b' ' } else { byte });
-                at += 1;
-            }
-        }
-    }
-    joined
-}
 
 /// The text between the parentheses at the end, if there are none inside of them.
 fn in_parentheses(before: &[u8]) -> Option<&[u8]> {

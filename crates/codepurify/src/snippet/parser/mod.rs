@@ -5,13 +5,12 @@
 
 mod allocated;
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use tree_sitter::{ParseOptions, ParseState, Parser, Tree};
 
 use self::allocated::Allocated;
-use std::borrow::Cow;
-
 use super::Language;
 use super::bare::Bare;
 use super::translated::translated;
