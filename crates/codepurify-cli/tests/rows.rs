@@ -424,3 +424,19 @@ fn rows_have_no_other_encoding() {
     assert!(run.code == 64 && run.err.contains("rows are UTF-8"), "{run:?}");
     assert!(!place.path("out").exists());
 }
+
+#[test]
+fn rows_are_never_judged_as_source_code() {
+    let place = Place::new();
+    let rows = "{\"func\": \"int f(void) { return 1; }\"}\n{\"func\": \"int g(void) { return 2; }\"}\n";
+    for name in ["rows.jsonl", "rows.csv", "rows", "rows.txt"] {
+        place.write(name, rows);
+        let run = place.run(&["scan", name, "--lang", "c"]);
+        assert_eq!(run.code, 2, "{name}: {}", run.out);
+        assert!(
+            run.err.contains("rows of a data set, no source code: `codepurify dataset` judges them"),
+            "{}",
+            run.err
+        );
+    }
+}

@@ -84,6 +84,9 @@ const UNREAD: [(&str, &str); 9] = [
 /// Where an archive of tar says that it is one.
 const TAR: (usize, &[u8]) = (257, b"ustar");
 
+/// Bytes that are looked at to tell what a file holds.
+pub(crate) const START: usize = 64 << 10;
+
 pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The compression of a file that starts so.
@@ -94,6 +97,14 @@ pub(crate) fn compression(start: &[u8]) -> Option<Compression> {
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstd),
         _ => None,
     }
+}
+
+/// Returns true if a file with this name and beginning holds rows of a data set, or says so by its name, and not source code.
+#[must_use]
+pub fn holds_rows(path: &Path, start: &[u8]) -> bool {
+    let start = &start[..start.len().min(START)];
+    let promised = matches!(name(path), Name::Json | Name::Delimited(_) | Name::Unsupported(_));
+    promised || matches!(tell(start, start.len() < START, path, &[]), Content::Rows(_))
 }
 
 /// Finds the content of a file that starts with `start` (all of it if `whole`) with code in `fields`.

@@ -8,11 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::content::{self, Compression};
+use crate::content::{self, Compression, START};
 use crate::error::DataError;
-
-/// Bytes that are looked at to tell what a file holds.
-const START: u64 = 64 << 10;
 
 /// Compressed files within compressed files.
 const LAYERS: usize = 3;
@@ -92,7 +89,7 @@ impl Input {
 
     /// Its first bytes, and whether they are all of them.
     pub(crate) fn start(&self) -> (&[u8], bool) {
-        (&self.start, (self.start.len() as u64) < START)
+        (&self.start, self.start.len() < START)
     }
 
     /// Its size, if it is a file, and the bytes read of it so far; both with their compression.
@@ -110,7 +107,7 @@ impl Input {
 /// The beginning of a stream, and the rest. A stream that fails behind its first line fails when this was read.
 fn peeked(mut from: Box<dyn BufRead + Send>) -> io::Result<(Vec<u8>, Box<dyn BufRead + Send>)> {
     let mut start = Vec::new();
-    match from.by_ref().take(START).read_to_end(&mut start) {
+    match from.by_ref().take(START as u64).read_to_end(&mut start) {
         Ok(_) => Ok((start, from)),
         Err(error) if !start.contains(&b'\n') => Err(error),
         Err(error) => Ok((start, Box::new(BufReader::new(Broken(Some(error)))))),

@@ -26,7 +26,7 @@ mod reader;
 mod row;
 
 pub use columns::{Columns, NoColumn, Sides};
-pub use content::Format;
+pub use content::{Format, holds_rows};
 pub use digest::file_sha256;
 pub use error::{DataError, FieldError, RowError};
 pub use fields::{LANGUAGE_FIELDS, PAIR_FIELDS, SINGLE_FIELDS};

@@ -68,6 +68,8 @@ const C: &[&str] = &[
     "int f(int a) __attribute__((noinline)) { mark(1); }",
     "__attribute__((constructor)) static void f(void) { mark(1); }",
     "M(a) M(b)\n#pragma x\nM(c) { mark(1); }",
+    "int f(int a) { return a; }\n#pragma omp declare reduction(a: int: mark(omp_out, omp_in))",
+    "int f(int a) { return a; }\n#pragma omp declare reduction(a: int: omp_out += ({ mark(1); }))",
     // Branches.
     "#ifdef A\nint f(int a)\n#else\nint f(long a)\n#endif\n{\n    mark(1);\n}",
     "int f(int a)\n{\n#if A\n    if (a > 1) {\n#elif B\n    if (a > 2) {\n#else\n    if (a > 3) {\n#endif\n        mark(1);\n    }\n    mark(2);\n}",
@@ -173,9 +175,17 @@ const CPP: &[&str] = &[
     "#define Q 1\'0 + \'/*\'\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
     "#if 1\'0 < \'/*\'\n#endif\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
     "int x = \"a\"_mark;",
+    "struct s { M(\"//\"){} int h() { mark(1); return 1; } };",
+    "struct s { M('//'){} int h() { mark(1); return 1; } };",
+    "struct s { M('\"'){} int h() { mark(1); return 1; } M('\"'){} };",
+    "struct s { M(\"\\\"//\"){} int h() { mark(1); return 1; } };",
+    "struct s {\n M(\"/*\"){}\n int h() { mark(1); return 1; }\n int i(const char *x = \"*/\") {}\n};",
 ];
 
 const JAVA: &[&str] = &[
+    "class A { M(\"//\"){} int h() { mark(1); } }",
+    "class A { M('/*'){} int h() { mark(1); } M('*/'){} }",
+    "class A { M('\"'){} int h() { mark(1); } M('\"'){} }",
     "class A { static { mark(1); } }",
     "class A { { mark(1); } int plain() { return 1; } }",
     "class A { B b = () -> { mark(1); }; int f() { return 1; } }",
@@ -220,6 +230,8 @@ const PYTHON: &[&str] = &[
     "class A:\n    b = mark(1)\n    def f(self):\n        pass\n    c = [mark for d in e]",
     "f = lambda a: mark(a)",
     "@mark(1)\nclass A:\n    pass",
+    "def f(): return 1\n@mark\nclass A: pass",
+    "@a[mark]\n@b < mark\nclass A: pass",
     "@mark(1)\ndef f(a):\n    mark(2)",
     "match mark(1):\n    case 1:\n        mark(2)",
     "print 'mark', a\nprint >>mark, b",

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use codepurify::verdict::SkipReason;
 use codepurify::{Language, Limits, SnippetError, SourceFile};
+use codepurify_data::holds_rows;
 
 use super::encoding::{self, MARK};
 use super::{Origin, Reading};
@@ -68,6 +69,10 @@ pub(crate) fn load(
     let (text, encoding) = reading.encoding.decode(bytes)?;
     if text.trim_start_matches(MARK).trim().is_empty() {
         return Err(SnippetError::Empty.into());
+    }
+    if Language::from_path(path).is_none() && holds_rows(path, text.as_bytes()) {
+        let message = "rows of a data set, no source code: `codepurify dataset` judges them".to_owned();
+        return Err(Refused { reason: None, message });
     }
     let language = language(&text).ok_or_else(|| Refused { reason: None, message: unsupported(path) })?;
     if language == Language::Python {

@@ -10,8 +10,8 @@ pub(crate) struct Bare {
     pub(crate) directives: Vec<Span>,
     /// Offsets at which a line begins inside of a literal.
     pub(crate) inside_literals: Vec<usize>,
-    /// Literals in directives. One without an end goes to the end of the line.
-    pub(crate) in_directives: Vec<Span>,
+    /// The literals, in source order. In a directive, one without an end goes to the end of the line.
+    pub(crate) literals: Vec<Span>,
 }
 
 impl Bare {
@@ -33,7 +33,7 @@ impl Bare {
             bytes: text.as_bytes().to_vec(),
             directives: Vec::new(),
             inside_literals: Vec::new(),
-            in_directives: Vec::new(),
+            literals: Vec::new(),
         }
     }
 
@@ -180,13 +180,10 @@ impl Lexer<'_> {
                         // The compiler takes the rest of the line for the literal, and finds no comment in it.
                         self.at = self.line_end(at);
                         self.bare.blank(Span::new(at + 1, self.at));
+                        self.bare.literals.push(Span::new(at, self.at));
                     }
-                    self.bare.in_directives.push(Span::new(at, self.at));
                 }
-                _ if is_word(byte) => {
-                    self.word();
-                    self.bare.in_directives.push(Span::new(at, self.at));
-                }
+                _ if is_word(byte) => self.word(),
                 _ => self.at += 1,
             }
         }
@@ -291,6 +288,7 @@ impl Lexer<'_> {
             return;
         };
         self.bare.blank(Span::new(start + 1, end - 1));
+        self.bare.literals.push(Span::new(start, end));
         let lines = self.text[start..end].iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
         self.bare.inside_literals.extend(lines.map(|(at, _)| start + at + 1));
         self.at = end;

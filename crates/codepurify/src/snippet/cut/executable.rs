@@ -269,6 +269,7 @@ static PYTHON: Kinds = Kinds {
         "await",
         "call",
         "conditional_expression",
+        "decorator",
         "dictionary_comprehension",
         "generator_expression",
         "interpolation",
@@ -316,8 +317,9 @@ mod tests {
             found(java, Language::Java),
             ["static { b(); }", "{ c(); }", "D d = () -> 1;", "E e = F::g;", "I(1)"]
         );
-        let python = "a = b()\nif c: d = 1\n@e(1)\nclass F(g()):\n    h = lambda: 1\ni += 1\nj\n";
-        let code = ["a = b()", "if c: d = 1", "@e(1)", "(g())", "h = lambda: 1", "i += 1", "j"];
+        let python =
+            "a = b()\nif c: d = 1\n@e(1)\nclass F(g()):\n    h = lambda: 1\ni += 1\nj\n@k\nclass L: pass\n";
+        let code = ["a = b()", "if c: d = 1", "@e(1)", "(g())", "h = lambda: 1", "i += 1", "j", "@k"];
         assert_eq!(found(python, Language::Python), code);
     }
 

@@ -4,7 +4,7 @@ use super::branches::{Choice, Pick};
 use super::executable::is_code_macro;
 use crate::error::SnippetError;
 use crate::snippet::UnitKind;
-use crate::snippet::bare::{Bare, blank};
+use crate::snippet::bare::{Bare, blank, is_word};
 use crate::snippet::{Language, Syntax, SyntaxQuality};
 
 /// Parses the text of a unit. Where that explains a C or C++ text better, branches of the preprocessor are left out, and
@@ -45,7 +45,7 @@ fn opened(text: &str, language: Language) -> Option<String> {
     let mut any = false;
     for &span in &bare.directives {
         let directive = &bare.bytes[span.start..span.end];
-        if !is_macro_with_code(directive) {
+        if !holds_code(directive) {
             continue;
         }
         any = true;
@@ -66,10 +66,14 @@ fn opened(text: &str, language: Language) -> Option<String> {
     any.then(|| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Returns true if a directive defines a macro whose body is code.
-pub(super) fn is_macro_with_code(directive: &[u8]) -> bool {
-    let line = directive.trim_ascii_start().strip_prefix(b"#").unwrap_or_default();
-    line.trim_ascii_start().starts_with(b"define") && is_code_macro(&directive[head(directive)..])
+/// Returns true if a directive holds code: if it defines a macro whose body is code, or is a `#pragma` with a block or with
+/// the combiner of a reduction of OpenMP.
+pub(super) fn holds_code(directive: &[u8]) -> bool {
+    let line = directive.trim_ascii_start().strip_prefix(b"#").unwrap_or_default().trim_ascii_start();
+    let has_word = |word: &[u8]| line.split(|&byte| !is_word(byte)).any(|other| other == word);
+    let combines = || line.contains(&b'{') || (has_word(b"declare") && has_word(b"reduction"));
+    (line.starts_with(b"define") && is_code_macro(&directive[head(directive)..]))
+        || (line.starts_with(b"pragma") && combines())
 }
 
 /// Length of `#define NAME` or `#define NAME(PARAMETERS)`.
@@ -78,7 +82,7 @@ fn head(directive: &[u8]) -> usize {
         from + directive[from..].iter().take_while(|&byte| which(byte)).count()
     };
     let blanks: fn(&u8) -> bool = |byte| byte.is_ascii_whitespace();
-    let words: fn(&u8) -> bool = |&byte| crate::snippet::bare::is_word(byte);
+    let words: fn(&u8) -> bool = |&byte| is_word(byte);
     let hash = skip(0, blanks) + 1;
     let keyword = skip(skip(hash, blanks), words);
     let name = skip(skip(keyword, blanks), words);

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::Part;
 use super::executable::Code;
 use super::indents::columns;
-use super::reading::is_macro_with_code;
+use super::reading::holds_code;
 use crate::snippet::UnitKind;
 use crate::snippet::bare::{Bare, is_word};
 use crate::snippet::functions::Function;
@@ -126,7 +126,7 @@ fn trimmed(text: &str, piece: Code) -> Option<Code> {
 /// nothing.
 fn computes(piece: &str, language: Language) -> bool {
     let mut bare = Bare::new(piece, language);
-    bare.blank_directives(|directive| !is_macro_with_code(directive));
+    bare.blank_directives(|directive| !holds_code(directive));
     let mut words = bare.bytes.split(|&byte| !is_word(byte)).filter(|word| !word.is_empty());
     let passive = |byte: u8| is_word(byte) || byte.is_ascii_whitespace() || b":,*&~<>})".contains(&byte);
     if bare.bytes.iter().all(|&byte| passive(byte)) {

@@ -24,28 +24,36 @@ pub(super) fn parse(text: &str, language: Language) -> Result<Tree, SnippetError
     parse_within(&shown(text, language), language, Limits::of(text.len()))
 }
 
-/// The text as the parser has to read it to find the comments that the compiler finds. It is as long as `text`.
+/// The text as the parser has to read it to find the comments and literals that the compiler finds. It is as long as `text`.
+///
+/// In code that it cannot parse, and in directives, the parser takes the slashes of `"//"` for a comment, and the quotation
+/// mark of `'"'` for the start of a string: neither is left in a literal.
 fn shown(text: &str, language: Language) -> Cow<'_, str> {
     let text = translated(text, language);
-    if !matches!(language, Language::C | Language::Cpp) || !has_slash_in_directive(&text) {
+    // In Python a literal may hold code with literals of its own, and none was found to be taken for a comment.
+    if language == Language::Python || !text.contains(['"', '\'']) {
         return text;
     }
     let mut bytes = text.as_bytes().to_vec();
-    for literal in Bare::new(&text, language).in_directives {
-        let slashes = bytes[literal.start..literal.end].iter_mut().filter(|byte| **byte == b'/');
-        slashes.for_each(|slash| *slash = b'_');
+    for literal in Bare::new(&text, language).literals {
+        let literal = &mut bytes[literal.start..literal.end];
+        let closed = literal.len() > 1 && literal.first() == literal.last();
+        let inside = 1..literal.len() - usize::from(closed);
+        disarm(&mut literal[inside]);
     }
     String::from_utf8(bytes).map_or(text, Cow::Owned)
 }
 
-/// Returns true if a line could be a directive with a literal in which the parser finds the start of a comment.
-fn has_slash_in_directive(text: &str) -> bool {
-    let could = |line: &str| {
-        let directive = line.trim_start().strip_prefix('#');
-        let behind_quote = directive.and_then(|line| line.split_once(['"', '\'']));
-        behind_quote.is_some_and(|(_, rest)| rest.contains("/*") || rest.contains("//"))
-    };
-    text.contains('#') && text.lines().any(could)
+/// Replaces what could start or end a comment or another literal by bytes that leave the literal of its kind.
+fn disarm(literal: &mut [u8]) {
+    let mut escaped = false;
+    for byte in literal {
+        let (plain, escape) = (*byte, escaped);
+        if matches!(plain, b'/' | b'"' | b'\'') {
+            *byte = if escape { b'n' } else { b'_' };
+        }
+        escaped = plain == b'\\' && !escape;
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -127,6 +135,20 @@ mod tests {
             let text = format!("{head}{}", unit.repeat((64 << 10) / unit.len()));
             assert!(gives_up(&text, language), "{unit} in {language:?}");
         }
+    }
+
+    #[test]
+    fn literals_hold_nothing_that_starts_another_one() {
+        let cases = [
+            ("f(\"// /*\", '\"'); // \"//\"", "f(\"__ _*\", '_'); // \"//\""),
+            ("\"a\\\"b\\\\\" '\\''", "\"a\\nb\\\\\" '\\n'"),
+            ("#if 'x /*\n", "#if 'x _*\n"),
+            ("#if '\n", "#if '\n"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(shown(text, Language::C), expected);
+        }
+        assert_eq!(shown("f(\"'\")", Language::Python), "f(\"'\")");
     }
 
     #[test]
