@@ -221,7 +221,10 @@ fn new_file() -> tempfile::Builder<'static, 'static> {
 
 /// The error without the name of a temporary file, which means nothing to people.
 fn without_name(error: &io::Error) -> io::Error {
-    error.kind().into()
+    match error.kind() {
+        kind @ io::ErrorKind::NotFound => io::Error::new(kind, "its folder does not exist"),
+        kind => kind.into(),
+    }
 }
 
 fn folder(path: &Path) -> &Path {
