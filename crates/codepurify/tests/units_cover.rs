@@ -70,6 +70,14 @@ const C: &[&str] = &[
     "M(a) M(b)\n#pragma x\nM(c) { mark(1); }",
     "int f(int a) { return a; }\n#pragma omp declare reduction(a: int: mark(omp_out, omp_in))",
     "int f(int a) { return a; }\n#pragma omp declare reduction(a: int: omp_out += ({ mark(1); }))",
+    "FNB(e1) if (mark(1)) ; FNE",
+    "int plain2(void) { return 1; }\nFNB(e1) while (mark(1)) ; FNE\nFNB(e2) return M mark(2); FNE",
+    "int f(int a) <% int b<:2:>; mark(1); return a; %>",
+    "// why??/\nint h(void) { return mark(1); }",
+    "// why \\ \nint h(void) { return mark(1); }",
+    "#if __has_include(<a/*b>)\n#endif\nint h(void) { return mark(1); }\n/**/",
+    "%:include <a/*b>\nint h(void) { return mark(1); }\n/**/",
+    "#if 0\nDon't use */*.c\n#endif\nint h(void) { return mark(1); }\n/* x */",
     // Branches.
     "#ifdef A\nint f(int a)\n#else\nint f(long a)\n#endif\n{\n    mark(1);\n}",
     "int f(int a)\n{\n#if A\n    if (a > 1) {\n#elif B\n    if (a > 2) {\n#else\n    if (a > 3) {\n#endif\n        mark(1);\n    }\n    mark(2);\n}",
@@ -175,6 +183,12 @@ const CPP: &[&str] = &[
     "#define Q 1\'0 + \'/*\'\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
     "#if 1\'0 < \'/*\'\n#endif\nint f(int a)\n{\n    mark(1);\n    return a;\n}\n/* */",
     "int x = \"a\"_mark;",
+    "int z(mark());",
+    "int S::b(static_cast<int>(mark()));",
+    "int z(M(mark()));",
+    "struct x { void f() <% if (1) { g0(); } if (mark()); %> };",
+    "struct x { void f() BEG { g0(); } if (mark()); END };",
+    "#define $R\nconst char*s = $R\"(\"; int h(){ return mark(1); } const char *t = \")\";",
     "struct s { M(\"//\"){} int h() { mark(1); return 1; } };",
     "struct s { M('//'){} int h() { mark(1); return 1; } };",
     "struct s { M('\"'){} int h() { mark(1); return 1; } M('\"'){} };",
@@ -183,6 +197,7 @@ const CPP: &[&str] = &[
 ];
 
 const JAVA: &[&str] = &[
+    "class A {\n// \\u005c\\\\u000a int h() { return mark(1); }\n}",
     "class A { M(\"//\"){} int h() { mark(1); } }",
     "class A { M('/*'){} int h() { mark(1); } M('*/'){} }",
     "class A { M('\"'){} int h() { mark(1); } M('\"'){} }",

@@ -70,7 +70,9 @@ pub(crate) fn load(
     if text.trim_start_matches(MARK).trim().is_empty() {
         return Err(SnippetError::Empty.into());
     }
-    if Language::from_path(path).is_none() && holds_rows(path, text.as_bytes()) {
+    // A line of Python can look like a row.
+    let is_python = Language::from_path(path) == Some(Language::Python);
+    if !is_python && holds_rows(path, text.as_bytes()) {
         let message = "rows of a data set, no source code: `codepurify dataset` judges them".to_owned();
         return Err(Refused { reason: None, message });
     }

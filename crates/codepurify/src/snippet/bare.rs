@@ -10,8 +10,19 @@ pub(crate) struct Bare {
     pub(crate) directives: Vec<Span>,
     /// Offsets at which a line begins inside of a literal.
     pub(crate) inside_literals: Vec<usize>,
+    /// The comments, in source order.
+    pub(crate) comments: Vec<Comment>,
+    /// Offsets of what would begin a comment or a literal of several lines, but has no end.
+    pub(crate) unended: Vec<usize>,
     /// The literals, in source order. In a directive, one without an end goes to the end of the line.
     pub(crate) literals: Vec<Span>,
+}
+
+/// A comment of C, C++ or Java.
+pub(crate) struct Comment {
+    pub(crate) span: Span,
+    /// True if it ends with its line.
+    pub(crate) is_line: bool,
 }
 
 impl Bare {
@@ -34,6 +45,8 @@ impl Bare {
             directives: Vec::new(),
             inside_literals: Vec::new(),
             literals: Vec::new(),
+            comments: Vec::new(),
+            unended: Vec::new(),
         }
     }
 
@@ -60,9 +73,9 @@ pub(crate) fn blank(bytes: &mut [u8], span: Span) {
     }
 }
 
-/// Returns true if a byte can be part of a name or a number.
+/// Returns true if a byte can be part of a name or a number. Compilers take dollar signs in names.
 pub(crate) fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || byte >= 0x80
 }
 
 /// Literals without an end that are looked for to the end of their line, or of the text. Where there are more, the others count as
@@ -111,8 +124,7 @@ impl Lexer<'_> {
                 b'#' if line_begins && self.has_directives() => self.directive(start),
                 b'/' if self.language != Language::Python => match self.comment_end(start) {
                     Some(end) => {
-                        self.at = end;
-                        self.bare.blank(Span::new(start, end));
+                        self.comment(start, end);
                         continue;
                     }
                     None => self.at += 1,
@@ -151,13 +163,23 @@ impl Lexer<'_> {
     fn comment_end(&mut self, start: usize) -> Option<usize> {
         match self.text.get(start + 1)? {
             b'/' => Some(self.line_end(start)),
-            b'*' if !self.unended.comment => {
-                let length = find(&self.text[start + 2..], b"*/");
-                self.unended.comment = length.is_none();
+            b'*' => {
+                let length = if self.unended.comment { None } else { find(&self.text[start + 2..], b"*/") };
+                if length.is_none() {
+                    self.unended.comment = true;
+                    self.bare.unended.push(start);
+                }
                 Some(start + 2 + length? + 2)
             }
             _ => None,
         }
+    }
+
+    fn comment(&mut self, start: usize, end: usize) {
+        let (span, is_line) = (Span::new(start, end), self.text[start + 1] == b'/');
+        self.bare.blank(span);
+        self.bare.comments.push(Comment { span, is_line });
+        self.at = end;
     }
 
     /// The directive at `start`: its line, where comments count as blanks even if they span lines.
@@ -168,10 +190,7 @@ impl Lexer<'_> {
             match byte {
                 b'\n' if !self.is_continued(at) => break,
                 b'/' => match self.comment_end(at) {
-                    Some(end) => {
-                        self.bare.blank(Span::new(at, end));
-                        self.at = end;
-                    }
+                    Some(end) => self.comment(at, end),
                     None => self.at += 1,
                 },
                 b'"' | b'\'' => {
@@ -267,7 +286,7 @@ impl Lexer<'_> {
         let tripled = self.text[start..].starts_with(&[quote; 3])
             && (self.language == Language::Python || (self.language == Language::Java && quote == b'"'));
         let end = if tripled {
-            self.across_lines(|lexer| lexer.tripled_end(start))
+            self.across_lines(start, |lexer| lexer.tripled_end(start))
         } else {
             self.quoted_end(start)
         };
@@ -275,9 +294,12 @@ impl Lexer<'_> {
     }
 
     /// The end of a literal that may span lines.
-    fn across_lines(&mut self, end: impl Fn(&Self) -> Option<usize>) -> Option<usize> {
+    fn across_lines(&mut self, start: usize, end: impl Fn(&Self) -> Option<usize>) -> Option<usize> {
         let found = if self.unended.literals < MOST_UNENDED { end(self) } else { None };
-        self.unended.literals += usize::from(found.is_none());
+        if found.is_none() {
+            self.unended.literals += 1;
+            self.bare.unended.push(start);
+        }
         found
     }
 
@@ -310,7 +332,7 @@ impl Lexer<'_> {
         let raw = matches!(prefix, b"R" | b"u8R" | b"uR" | b"UR" | b"LR");
         if raw && self.language == Language::Cpp && self.text.get(self.at) == Some(&b'"') {
             let quote = self.at;
-            let end = self.across_lines(|lexer| lexer.raw_end(quote));
+            let end = self.across_lines(quote, |lexer| raw_end(lexer.text, quote));
             self.take_literal(quote, end);
         }
         let formatted = prefix.len() <= 2 && prefix.iter().any(|byte| b"fFtT".contains(byte));
@@ -330,14 +352,14 @@ impl Lexer<'_> {
             }
         }
     }
+}
 
-    /// End of the raw string whose first quotation mark is at `quote`.
-    fn raw_end(&self, quote: usize) -> Option<usize> {
-        let rest = &self.text[quote + 1..];
-        let delimiter = rest.iter().take(17).position(|&byte| byte == b'(')?;
-        let closing = [b")", &rest[..delimiter], b"\""].concat();
-        Some(quote + 1 + find(rest, &closing)? + closing.len())
-    }
+/// End of the raw string of C++ whose first quotation mark is at `quote`.
+pub(crate) fn raw_end(text: &[u8], quote: usize) -> Option<usize> {
+    let rest = &text[quote + 1..];
+    let delimiter = rest.iter().take(17).position(|&byte| byte == b'(')?;
+    let closing = [b")", &rest[..delimiter], b"\""].concat();
+    Some(quote + 1 + find(rest, &closing)? + closing.len())
 }
 
 /// Offset of the first `needle`.

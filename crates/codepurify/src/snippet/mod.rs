@@ -1,6 +1,7 @@
 //! Source text, its language, its parse tree, and byte spans in it.
 
 mod bare;
+mod comments;
 mod cut;
 pub mod edit;
 mod file;

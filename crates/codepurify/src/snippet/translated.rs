@@ -10,12 +10,13 @@ use super::Language;
 ///
 /// - All languages: a carriage return alone ends a line.
 /// - C and C++ (phases 1 and 2 of translation): a backslash continues the line, also within a token that matters here
-///   (a name, the start or end of a comment, a directive), with blanks behind it, or written as a trigraph.
+///   (a name, the start or end of a comment, a directive), with blanks behind it, or written as a trigraph. Digraphs such as
+///   `<%` are brackets.
 /// - Java (JLS 3.3): `\u002a/` ends a comment, `\u0022` a string, `\u000a` a line.
 pub(super) fn translated(text: &str, language: Language) -> Cow<'_, str> {
     let text = with_line_ends(Cow::Borrowed(text));
     match language {
-        Language::C | Language::Cpp => with_joined_lines(text),
+        Language::C | Language::Cpp => with_brackets(with_joined_lines(text)),
         Language::Java => with_unicode(text),
         Language::Python => text,
     }
@@ -50,6 +51,32 @@ fn with_joined_lines(text: Cow<'_, str>) -> Cow<'_, str> {
         // A name may go on behind the next continuation, a comment's start or end does not.
         let may_go_on = moved > 0 && !matches!(bytes[start], b'/' | b'*');
         at = if may_go_on { start + moved } else { end + moved };
+    }
+    rewritten(text, bytes)
+}
+
+/// Digraphs, and the bracket or sign that each of them is.
+const DIGRAPHS: [(&[u8], u8); 5] =
+    [(b"<%", b'{'), (b"%>", b'}'), (b"<:", b'['), (b":>", b']'), (b"%:", b'#')];
+
+/// Replaces digraphs by what they are, and a blank.
+fn with_brackets(text: Cow<'_, str>) -> Cow<'_, str> {
+    let digraph =
+        |rest: &[u8]| DIGRAPHS.iter().find(|(digraph, _)| rest.starts_with(digraph)).map(|found| found.1);
+    // The start of template arguments in C++: `<::name`.
+    let is_scope = |rest: &[u8]| rest.starts_with(b"<::") && !matches!(rest.get(3), Some(b':' | b'>'));
+    let is_digraph = |rest: &[u8]| digraph(rest).filter(|_| !is_scope(rest));
+    if !(0..text.len()).any(|at| is_digraph(&text.as_bytes()[at..]).is_some()) {
+        return text;
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    let mut at = 0;
+    while at < bytes.len() {
+        if let Some(bracket) = is_digraph(&bytes[at..]) {
+            (bytes[at], bytes[at + 1]) = (bracket, b' ');
+            at += 1;
+        }
+        at += 1;
     }
     rewritten(text, bytes)
 }
@@ -201,6 +228,17 @@ mod tests {
                 ("#define F a; \\\n  b; \\\n}", "#define F a; \\\n  b; \\\n}"),
                 ("x = a; \\\n} \"\\\\\"", "x = a; \\\n} \"\\\\\""),
                 ("z = 4 /* c */\\\n/ f();", "z = 4 /* c */\\\n/ f();"),
+            ],
+        );
+    }
+
+    #[test]
+    fn digraphs_are_brackets() {
+        check(
+            Language::Cpp,
+            &[
+                ("void f() <% a<:1:> = 2; %>", "void f() {  a[ 1]  = 2; } "),
+                ("%:define A\nstd::vector<::B> c; d<:::E:>", "# define A\nstd::vector<::B> c; d[ ::E] "),
             ],
         );
     }

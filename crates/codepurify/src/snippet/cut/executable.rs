@@ -1,6 +1,8 @@
 //! Code that a program runs outside of functions: initialisers that call something, static blocks, statements
 //! of modules, macro bodies, and all code that did not parse.
 
+use tree_sitter::Node;
+
 use crate::snippet::bare::is_word;
 use crate::snippet::functions::is_function;
 use crate::snippet::{Language, Span, Syntax, Visit, joined};
@@ -88,6 +90,9 @@ impl Kinds {
         if visit.node.is_error() || visit.node.is_missing() {
             return true;
         }
+        if is_hidden_call(text, visit) {
+            return true;
+        }
         if unevaluated {
             return matches!(kind, "lambda_expression" | "compound_statement");
         }
@@ -99,6 +104,27 @@ impl Kinds {
             && !matches!(kind, "string" | "concatenated_string" | "assignment" | "ellipsis");
         let named_so = kind.ends_with("_statement") || kind.ends_with("_expression");
         (named_so && !self.inert.contains(&kind)) || self.computing.contains(&kind) || alone
+    }
+}
+
+/// Words that only statements begin with.
+const STATEMENTS: [&str; 8] = ["if", "while", "for", "switch", "return", "goto", "throw", "do"];
+
+/// Returns true for a call or a statement that the parser of C and C++ takes for a part of a prototype: `f()` in `int a(f());`,
+/// which declares a function only if `f` is a type, and `if (f()) ;` behind a macro.
+fn is_hidden_call(text: &str, visit: &Visit<'_>) -> bool {
+    match visit.kind {
+        "abstract_function_declarator" if visit.parent == "parameter_declaration" => {
+            let is_type = |parent: Node<'_>| {
+                parent.child_by_field_name("type").is_some_and(|kind| kind.kind().ends_with("primitive_type"))
+            };
+            visit.node.child_by_field_name("declarator").is_none()
+                && !visit.node.parent().is_some_and(is_type)
+        }
+        "identifier" | "type_identifier" | "field_identifier" => {
+            visit.span.of(text).is_some_and(|name| STATEMENTS.contains(&name))
+        }
+        _ => false,
     }
 }
 

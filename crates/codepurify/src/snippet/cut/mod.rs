@@ -15,7 +15,7 @@ mod reading;
 mod rest;
 
 use super::functions::{Function, functions};
-use super::{Language, Span, Syntax, SyntaxQuality};
+use super::{Language, Span, Syntax, SyntaxQuality, comments};
 use crate::error::SnippetError;
 use crate::snippet::UnitKind;
 use executable::{Code, code};
@@ -68,7 +68,15 @@ pub(crate) fn parts(text: &str, language: Language) -> Result<Vec<Part>, Snippet
     if functions.is_empty() && text.len() <= rest::LARGEST {
         return Ok(Vec::new());
     }
-    let mut parts = rest::remainders(text, language, &functions, &code);
+    let mut taken: Vec<Span> = functions.iter().map(|function| function.span).collect();
+    let mut parts = rest::remainders(text, language, &taken, &code);
+    let doubtful = comments::doubtful(text, language).into_iter().map(|span| Code { span, within: 0 });
+    let doubtful: Vec<Code> = doubtful.collect();
+    if !doubtful.is_empty() {
+        taken.extend(parts.iter().map(|part| part.span));
+        taken.sort_unstable();
+        parts.extend(rest::remainders(text, language, &taken, &doubtful));
+    }
     parts.extend(functions.into_iter().map(|function| Part {
         kind: UnitKind::Function,
         name: function.name,

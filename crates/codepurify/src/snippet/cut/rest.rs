@@ -8,7 +8,6 @@ use super::indents::columns;
 use super::reading::holds_code;
 use crate::snippet::UnitKind;
 use crate::snippet::bare::{Bare, is_word};
-use crate::snippet::functions::Function;
 use crate::snippet::{Language, Span};
 
 /// Most bytes of code of the same class or module that become one part, so that it fits the context window of
@@ -17,15 +16,14 @@ pub(super) const LARGEST: usize = 1_500;
 /// Most bytes of declarations between two pieces of code that become one part.
 const WIDEST_GAP: usize = 200;
 
-/// Returns the parts of `code` outside of `functions`. Both are in source order, and functions do not
-/// overlap.
-pub(super) fn remainders(text: &str, language: Language, functions: &[Function], code: &[Code]) -> Vec<Part> {
+/// Returns the parts of `code` outside of `taken`, which is in source order and does not overlap.
+pub(super) fn remainders(text: &str, language: Language, taken: &[Span], code: &[Code]) -> Vec<Part> {
     let mut parts: Vec<Code> = Vec::new();
-    let pieces = without(code, functions).into_iter().flat_map(|piece| sliced(text, language, piece));
+    let pieces = without(code, taken).into_iter().flat_map(|piece| sliced(text, language, piece));
     for piece in pieces {
         let Some(piece) = trimmed(text, piece) else { continue };
         match parts.last_mut() {
-            Some(last) if joins(*last, piece, functions) => last.span.end = last.span.end.max(piece.span.end),
+            Some(last) if joins(*last, piece, taken) => last.span.end = last.span.end.max(piece.span.end),
             _ => parts.push(piece),
         }
     }
@@ -34,23 +32,23 @@ pub(super) fn remainders(text: &str, language: Language, functions: &[Function],
     parts.into_iter().map(part).collect()
 }
 
-/// The pieces of `code` outside of `functions`, in order, none overlapping another.
-fn without(code: &[Code], functions: &[Function]) -> Vec<Code> {
+/// The pieces of `code` outside of `taken`, in order, none overlapping another.
+fn without(code: &[Code], taken: &[Span]) -> Vec<Code> {
     let mut sorted = code.to_vec();
     sorted.sort_unstable();
     let (mut pieces, mut done, mut next) = (Vec::new(), 0, 0);
     for Code { span, within } in sorted {
         let mut at = span.start.max(done);
         while at < span.end {
-            while functions.get(next).is_some_and(|function| function.span.end <= at) {
+            while taken.get(next).is_some_and(|taken| taken.end <= at) {
                 next += 1;
             }
-            let function = functions.get(next).map(|function| function.span);
-            let end = function.map_or(span.end, |function| function.start.clamp(at, span.end));
+            let other = taken.get(next);
+            let end = other.map_or(span.end, |other| other.start.clamp(at, span.end));
             if at < end {
                 pieces.push(Code { span: Span::new(at, end), within });
             }
-            at = function.map_or(end, |function| if function.start < span.end { function.end } else { end });
+            at = other.map_or(end, |other| if other.start < span.end { other.end } else { end });
         }
         done = done.max(at.min(span.end));
     }
@@ -107,10 +105,10 @@ fn bounds(source: &str, language: Language) -> Vec<Bound> {
     bounds
 }
 
-fn joins(last: Code, next: Code, functions: &[Function]) -> bool {
+fn joins(last: Code, next: Code, taken: &[Span]) -> bool {
     let gap = next.span.start.saturating_sub(last.span.end);
-    let between = functions.partition_point(|function| function.span.end <= last.span.end);
-    let apart = functions.get(between).is_some_and(|function| function.span.start < next.span.start);
+    let between = taken.partition_point(|taken| taken.end <= last.span.end);
+    let apart = taken.get(between).is_some_and(|taken| taken.start < next.span.start);
     last.within == next.within && gap <= WIDEST_GAP && next.span.end - last.span.start <= LARGEST && !apart
 }
 

@@ -31,11 +31,16 @@ pub(super) fn parse(text: &str, language: Language) -> Result<Tree, SnippetError
 fn shown(text: &str, language: Language) -> Cow<'_, str> {
     let text = translated(text, language);
     // In Python a literal may hold code with literals of its own, and none was found to be taken for a comment.
-    if language == Language::Python || !text.contains(['"', '\'']) {
+    if language == Language::Python || !(text.contains(['"', '\'']) || text.contains("/*")) {
         return text;
     }
     let mut bytes = text.as_bytes().to_vec();
-    for literal in Bare::new(&text, language).literals {
+    let bare = Bare::new(&text, language);
+    // Each time the parser would look for their ends to the end of the text.
+    for start in bare.unended {
+        bytes[start] = b' ';
+    }
+    for literal in bare.literals {
         let literal = &mut bytes[literal.start..literal.end];
         let closed = literal.len() > 1 && literal.first() == literal.last();
         let inside = 1..literal.len() - usize::from(closed);
