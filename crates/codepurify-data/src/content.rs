@@ -15,9 +15,11 @@ pub enum Format {
     JsonArray,
     /// CSV with a header and this byte between fields: `,`, `;` or a tab.
     Delimited(u8),
+    /// Parquet.
+    Parquet,
 }
 
-/// Compression that is undone.
+/// Compression of a whole file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compression {
     Gzip,
@@ -44,6 +46,7 @@ enum Name {
     Json,
     /// Fields with this byte between them, if the name says which.
     Delimited(Option<u8>),
+    Parquet,
     Unsupported(&'static str),
     /// It has another extension, a source file's for example.
     Other,
@@ -52,7 +55,7 @@ enum Name {
 
 /// Formats that are known by their first bytes and not read.
 const MAGIC: [(&[u8], &str); 14] = [
-    (b"PAR1", "Parquet"),
+    (b"PARE", "encrypted Parquet"),
     (b"ARROW1", "Arrow"),
     (b"Obj\x01", "Avro"),
     (b"ORC", "ORC"),
@@ -69,8 +72,7 @@ const MAGIC: [(&[u8], &str); 14] = [
 ];
 
 /// Formats that are known by their name and not read.
-const UNREAD: [(&str, &str); 9] = [
-    ("parquet", "Parquet"),
+const UNREAD: [(&str, &str); 8] = [
     ("arrow", "Arrow"),
     ("feather", "Arrow"),
     ("avro", "Avro"),
@@ -103,13 +105,23 @@ pub(crate) fn compression(start: &[u8]) -> Option<Compression> {
 #[must_use]
 pub fn holds_rows(path: &Path, start: &[u8]) -> bool {
     let start = &start[..start.len().min(START)];
-    let promised = matches!(name(path), Name::Json | Name::Delimited(_) | Name::Unsupported(_));
+    let promised = matches!(name(path), Name::Json | Name::Delimited(_) | Name::Parquet | Name::Unsupported(_));
     promised || matches!(tell(start, start.len() < START, path, &[]), Content::Rows(_))
+/// The compression that a file's name promises.
+pub(crate) fn compression_by_name(path: &Path) -> Option<Compression> {
+    match path.extension()?.to_string_lossy().to_ascii_lowercase().as_str() {
+        "gz" | "gzip" => Some(Compression::Gzip),
+        "zst" | "zstd" => Some(Compression::Zstd),
+        _ => None,
+    }
 }
 
 /// Finds the content of a file that starts with `start` (all of it if `whole`) with code in `fields`.
 pub(crate) fn tell(start: &[u8], whole: bool, path: &Path, fields: &[String]) -> Content {
     let name = name(path);
+    if start.starts_with(b"PAR1") {
+        return Content::Rows(Format::Parquet);
+    }
     if let Some((_, format)) = MAGIC.iter().find(|(magic, _)| start.starts_with(magic)) {
         return Content::Unsupported(format);
     }
@@ -126,6 +138,7 @@ pub(crate) fn tell(start: &[u8], whole: bool, path: &Path, fields: &[String]) ->
     let blank = whole && text.trim_ascii().is_empty();
     match name {
         Name::Unsupported(format) => Content::Unsupported(format),
+        Name::Parquet => Content::Rows(Format::Parquet),
         Name::Json | Name::Delimited(_) if blank => Content::Empty,
         Name::Json => Content::Rows(Format::JsonLines),
         Name::Delimited(Some(delimiter)) => Content::Rows(Format::Delimited(delimiter)),
@@ -148,6 +161,7 @@ fn name(path: &Path) -> Name {
         Some("json" | "jsonl" | "ndjson" | "jsonlines" | "jl") => Name::Json,
         Some("csv") => Name::Delimited(None),
         Some("tsv" | "tab") => Name::Delimited(Some(b'\t')),
+        Some("parquet" | "pq") => Name::Parquet,
         Some(other) => {
             let unread = UNREAD.iter().find(|(extension, _)| *extension == other);
             unread.map_or(Name::Other, |(_, format)| Name::Unsupported(format))
@@ -322,10 +336,12 @@ mod tests {
     fn names_promise_rows_and_other_formats_are_refused() {
         assert_eq!(of("rows.ndjson", "int x;"), LINES);
         assert_eq!(of("rows.jsonl", " \n"), Content::Empty);
+        // A damaged file is refused for what is wrong with it when it is read.
+        for (name, text) in [("rows", &b"PAR1\x15"[..]), ("rows.parquet", b"")] {
+            assert_eq!(of(name, text), Content::Rows(Format::Parquet), "{name}");
+        }
         for (name, text) in [
-            ("rows", &b"PAR1\x15"[..]),
-            ("rows.parquet", b""),
-            ("rows.jsonl", b"PK\x03\x04"),
+            ("rows.jsonl", &b"PK\x03\x04"[..]),
             ("rows.json.bz2", b"BZh9"),
             ("rows.csv", b"\xff\xfea\0"),
             ("rows.feather", b"x"),

@@ -18,7 +18,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// A format that is told by its content or its name, and not read.
-    #[error("{path}: {format} is not read: write the rows as JSON Lines, a JSON array or CSV")]
+    #[error("{path}: {format} is not read: write the rows as JSON Lines, a JSON array, CSV or Parquet")]
     Unsupported {
         /// The file.
         path: PathBuf,
@@ -34,9 +34,24 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// A Parquet file that cannot be read at any place.
+    #[error("{path}: Parquet is read from a file that is not compressed as a whole, not from a stream: write it to a file first")]
+    ParquetStream {
+        /// The stream or file.
+        path: PathBuf,
+    },
+    /// The input has a column of the name of one that is to be added.
+    #[error("{path}: there is a column `{column}` already, which is to be added: rename it")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        column: String,
+    },
     /// Neither content nor name says that there are rows.
     #[error(
-        "{path}: no rows: neither JSON objects, one a line or in one array, nor CSV with a header that names the code"
+        "{path}: no rows: neither JSON objects, one a line or in one array, nor CSV with a header that names the code, \
+         nor Parquet"
     )]
     NotRows {
         /// The file.
@@ -80,6 +95,8 @@ impl DataError {
         | Self::Unsupported { path, .. }
         | Self::OneObject { path }
         | Self::NotRows { path }
+        | Self::ParquetStream { path }
+        | Self::Exists { path, .. }
         | Self::Empty { path }
         | Self::CutShort { path, .. }
         | Self::Trailing { path }
@@ -147,6 +164,12 @@ pub enum FieldError {
     /// There are several: which one is read depends on the reader, so that a guard could be shown another one than the model.
     #[error("the row has the field `{field}` more than once")]
     Repeated {
+        /// The name.
+        field: String,
+    },
+    /// There is one of the name of a column that is to be added.
+    #[error("the row has the field `{field}` already, which is to be added")]
+    Exists {
         /// The name.
         field: String,
     },

@@ -9,6 +9,7 @@ use crate::content::{self, BOM, Content, Format};
 use crate::error::{DataError, RowError};
 use crate::frame::{Array, Bytes, Cut, CutError, Delimited, Frame, Lines};
 use crate::input::Input;
+use crate::parquet::{About, ParquetRows};
 use crate::row::{NumberedRow, Row};
 
 /// How rows are read.
@@ -57,6 +58,7 @@ enum Cutter {
     Lines(Lines),
     Array(Array),
     Table { table: Box<Delimited>, header: Arc<[String]> },
+    Parquet(Box<ParquetRows>),
 }
 
 impl RowReader {
@@ -90,6 +92,7 @@ impl RowReader {
     fn new(input: Input, format: Format, options: &ReadOptions) -> Result<Self, DataError> {
         let path = input.path().to_path_buf();
         let (length, position) = input.progress();
+        let readable = input.is_regular() && !input.is_compressed();
         let (mut bytes, limit) = (Bytes::new(input.into_reader()), options.max_row_bytes);
         let opened = match format {
             Format::JsonLines => Ok((Cutter::Lines(Lines::default()), Vec::new())),
@@ -104,6 +107,11 @@ impl RowReader {
                 }
                 Err(error) => Err(error),
             },
+            Format::Parquet if !readable => return Err(DataError::ParquetStream { path }),
+            Format::Parquet => {
+                let rows = ParquetRows::open(&path).map_err(CutError::Io);
+                rows.map(|rows| (Cutter::Parquet(Box::new(rows)), Vec::new()))
+            }
         };
         let (cutter, head) = opened.map_err(|error| failed(&path, 0, error))?;
         Ok(Self {
@@ -152,6 +160,23 @@ impl RowReader {
         if self.format == Format::JsonArray { b"," } else { b"" }
     }
 
+    /// The names of the columns, where all rows have the same.
+    #[must_use]
+    pub fn columns(&self) -> Option<Vec<&str>> {
+        match &self.cutter {
+            Cutter::Lines(_) | Cutter::Array(_) => None,
+            Cutter::Table { header, .. } => Some(header.iter().map(String::as_str).collect()),
+            Cutter::Parquet(rows) => {
+                Some(rows.about().schema.fields().iter().map(|field| field.name().as_str()).collect())
+            }
+        }
+    }
+
+    /// What is known of a Parquet file.
+    pub(crate) fn parquet(&self) -> Option<&Arc<About>> {
+        if let Cutter::Parquet(rows) = &self.cutter { Some(rows.about()) } else { None }
+    }
+
     /// How many bytes of the file were read, and how many it has; the latter is not known of a stream.
     #[must_use]
     pub fn progress(&self) -> (u64, Option<u64>) {
@@ -164,7 +189,7 @@ impl RowReader {
         while self.ahead.len() < count && bytes <= self.limit && self.failure.is_none() {
             match self.read() {
                 Some(Ok(row)) => {
-                    bytes += row.row.as_ref().map_or(0, |row| row.raw().len());
+                    bytes += row.row.as_ref().map_or(0, Row::size);
                     self.ahead.push_back(row);
                 }
                 Some(Err(error)) => self.failure = Some(error),
@@ -182,6 +207,7 @@ impl RowReader {
             Cutter::Lines(lines) => lines.next(&mut self.bytes, self.limit),
             Cutter::Array(array) => array.next(&mut self.bytes, self.limit),
             Cutter::Table { table, .. } => table.next(&mut self.bytes, self.limit),
+            Cutter::Parquet(_) => return self.read_record(),
         };
         match cut {
             Ok((number, Cut::Row(frame))) => {
@@ -198,6 +224,31 @@ impl RowReader {
                 Some(Err(failed(&self.path, rows, error)))
             }
         }
+    }
+
+    /// The next row of a Parquet file.
+    fn read_record(&mut self) -> Option<Result<NumberedRow, DataError>> {
+        let Cutter::Parquet(rows) = &mut self.cutter else { return None };
+        let record = match rows.next() {
+            Some(Ok(record)) => record,
+            Some(Err(source)) => {
+                self.ended = true;
+                return Some(Err(DataError::Io { path: self.path.clone(), source }));
+            }
+            None => {
+                self.ended = true;
+                return None;
+            }
+        };
+        let (number, digest) = (rows.taken(), rows.digest());
+        // The bytes of the file that belong to these rows, about.
+        let part = self.length.unwrap_or(0) / rows.about().rows.max(1) as u64;
+        self.position.store(part * number as u64, Ordering::Relaxed);
+        let row = match record.size() > self.limit {
+            true => Err(RowError::TooLarge { limit: self.limit }),
+            false => Ok(Row::of_record(record)),
+        };
+        Some(Ok(NumberedRow { number, row, digest }))
     }
 
     fn parse(&mut self, frame: Frame) -> Result<Row, RowError> {

@@ -4,19 +4,22 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::added::{self, AddedCell, AddedColumn};
 use crate::digest::hex;
 use crate::error::{FieldError, RowError};
 use crate::frame::{Cells, Frame, replace_cells};
 use crate::json::{self, Object};
+use crate::parquet::Record;
 
 /// A row and where it is.
 #[derive(Debug)]
 pub struct NumberedRow {
-    /// Its line in JSON Lines; its element in an array; its record in a table, without the header. From 1.
+    /// Its line in JSON Lines; its element in an array; its record in a table, without the header; its row in a Parquet
+    /// file. From 1.
     pub number: usize,
     /// The row, or what is wrong with it.
     pub row: Result<Row, RowError>,
-    /// SHA-256 of the input, decompressed, up to the end of this row.
+    /// SHA-256 of the input, decompressed, up to the end of this row; of a Parquet file that of the texts up to there.
     pub digest: [u8; 32],
 }
 
@@ -40,6 +43,16 @@ pub struct Row {
 enum Fields {
     Json(Object),
     Table { header: Arc<[String]>, cells: Cells, delimiter: u8 },
+    Record(Record),
+}
+
+/// Changes to a row: other texts in fields that it has, and the cells of columns that are added.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Edit {
+    /// Fields and their texts.
+    pub texts: Vec<(String, String)>,
+    /// One cell for each column that is added.
+    pub added: Vec<AddedCell>,
 }
 
 impl Row {
@@ -65,11 +78,25 @@ impl Row {
         Ok(Self { raw: frame.raw, text: frame.text, fields })
     }
 
+    /// A row of a Parquet file.
+    pub(crate) fn of_record(record: Record) -> Self {
+        Self { raw: Vec::new(), text: 0..0, fields: Fields::Record(record) }
+    }
+
     /// All bytes of the row as they are in the file, its line end and blank lines before it included. Of an array: what is
-    /// between two commas.
+    /// between two commas. Of a Parquet file: nothing, as its rows have no bytes of their own.
     #[must_use]
     pub fn raw(&self) -> &[u8] {
         &self.raw
+    }
+
+    /// Bytes that it takes in memory, about.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match &self.fields {
+            Fields::Record(record) => record.size(),
+            _ => self.raw.len(),
+        }
     }
 
     /// Names of the fields, in order.
@@ -78,6 +105,7 @@ impl Row {
         match &self.fields {
             Fields::Json(object) => object.members.iter().map(|member| member.name.as_str()).collect(),
             Fields::Table { header, .. } => header.iter().map(String::as_str).collect(),
+            Fields::Record(record) => record.names().iter().map(String::as_str).collect(),
         }
     }
 
@@ -97,31 +125,66 @@ impl Row {
                 json::decode(value).map_err(|escape| FieldError::LoneSurrogate { field: owned(), escape })
             }
             Fields::Table { cells, .. } => Ok(cell(cells, index).into_owned()),
+            Fields::Record(record) => match record.text(index) {
+                Ok(text) => Ok(text.to_owned()),
+                Err(found) => Err(FieldError::NotText { field: owned(), found }),
+            },
         }
     }
 
-    /// The bytes of the row with other texts in fields that it has; all else as it was.
+    /// The bytes of the row with changes; all else as it was. None for a row of a Parquet file.
     ///
     /// # Errors
-    /// [`FieldError`] if the row does not have exactly one of each field.
-    pub fn with_texts(&self, texts: &[(&str, &str)]) -> Result<Vec<u8>, FieldError> {
-        let mut new = Vec::new();
-        for &(field, text) in texts {
-            new.push((self.find(field)?, text));
-        }
-        new.sort_unstable();
-        match &self.fields {
-            Fields::Table { delimiter, .. } => Ok(replace_cells(&self.raw, &self.text, *delimiter, &new)),
-            Fields::Json(object) => {
-                let new = new.iter().map(|(index, text)| (&object.members[*index].value, json::quoted(text)));
-                let text = self.replaced(new);
-                Ok([&self.raw[..self.text.start], text.as_bytes(), &self.raw[self.text.end..]].concat())
+    /// [`FieldError`] if the row does not have exactly one of each field whose text changes, or has one that is added.
+    pub(crate) fn edited(&self, edit: &Edit, added: &[AddedColumn]) -> Result<Vec<u8>, FieldError> {
+        let places = self.places(edit)?;
+        let behind = self.raw.len() - self.text.end;
+        let (mut bytes, end, new) = match &self.fields {
+            Fields::Record(_) => return Ok(Vec::new()),
+            Fields::Table { delimiter, .. } => {
+                let bytes = replace_cells(&self.raw, &self.text, *delimiter, &places);
+                (bytes, behind, added::cells(added, &edit.added, *delimiter))
             }
-        }
+            Fields::Json(object) => {
+                self.reject_known(added)?;
+                let texts = places.iter().map(|(index, text)| (&object.members[*index].value, json::quoted(text)));
+                let text = self.replaced(texts);
+                let bytes = [&self.raw[..self.text.start], text.as_bytes(), &self.raw[self.text.end..]].concat();
+                (bytes, behind + 1, added::members(added, &edit.added, object.members.is_empty()))
+            }
+        };
+        let at = bytes.len() - end;
+        bytes.splice(at..at, new);
+        Ok(bytes)
     }
 
+    /// Refuses a row that has a field of the name of an added one.
+    fn reject_known(&self, added: &[AddedColumn]) -> Result<(), FieldError> {
+        let names = self.names();
+        let known = added.iter().find(|column| names.contains(&column.name.as_str()));
+        known.map_or(Ok(()), |column| Err(FieldError::Exists { field: column.name.clone() }))
+    }
+
+    /// The row of a Parquet file.
+    pub(crate) fn as_record(&self) -> Option<&Record> {
+        if let Fields::Record(record) = &self.fields { Some(record) } else { None }
+    }
+
+    /// The fields with other texts, in order.
+    ///
+    /// # Errors
+    /// [`FieldError`] if the row does not have exactly one of each.
+    pub(crate) fn places<'e>(&self, edit: &'e Edit) -> Result<Vec<(usize, &'e str)>, FieldError> {
+        let place = |(field, text): &'e (String, String)| Ok((self.find(field)?, text.as_str()));
+        let mut places = edit.texts.iter().map(place).collect::<Result<Vec<_>, FieldError>>()?;
+        places.sort_unstable();
+        Ok(places)
+    }
+
+
     /// The row as an object of JSON that other readers take: `NaN` and infinities are null, cells of tables are texts. Lone
-    /// surrogates stay: readers refuse them where they need the text.
+    /// surrogates stay: readers refuse them where they need the text. Of a Parquet file, cells that are null are left out,
+    /// and values without a form in JSON, such as times, are empty objects.
     #[must_use]
     pub fn to_json(&self) -> Cow<'_, str> {
         match &self.fields {
@@ -138,6 +201,7 @@ impl Row {
                 let members: Vec<String> = header.iter().enumerate().map(member).collect();
                 Cow::Owned(format!("{{{}}}", members.join(",")))
             }
+            Fields::Record(record) => Cow::Owned(record.to_json()),
         }
     }
 

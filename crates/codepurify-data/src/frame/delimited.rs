@@ -164,16 +164,22 @@ pub(crate) fn replace_cells(
             out.push(delimiter);
         }
         match new.iter().find(|(cell, _)| *cell == index) {
-            Some((_, text)) => {
-                out.push(b'"');
-                out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
-                out.push(b'"');
-            }
+            Some((_, text)) => out.extend(in_quotes(text)),
             None => out.extend_from_slice(&record[place]),
         }
     }
     out.extend_from_slice(&raw[text.end..]);
     out
+}
+
+/// A text as a cell, in quotes where it needs them.
+pub(crate) fn quoted_cell(text: &str, delimiter: u8) -> Vec<u8> {
+    let plain = !text.bytes().any(|byte| byte == delimiter || matches!(byte, b'"' | b'\r' | b'\n'));
+    if plain { text.as_bytes().to_vec() } else { in_quotes(text) }
+}
+
+fn in_quotes(text: &str) -> Vec<u8> {
+    format!("\"{}\"", text.replace('"', "\"\"")).into_bytes()
 }
 
 /// Where the cells of a record without its line end are, with their quotes.

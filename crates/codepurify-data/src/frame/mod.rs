@@ -7,7 +7,7 @@ mod lines;
 
 pub(crate) use array::Array;
 pub(crate) use bytes::Bytes;
-pub(crate) use delimited::{Cells, Delimited, replace_cells};
+pub(crate) use delimited::{Cells, Delimited, quoted_cell, replace_cells};
 pub(crate) use lines::Lines;
 
 use std::ops::Range;
