@@ -7,6 +7,7 @@ use clap_complete::Shell;
 use codepurify::audit::AuditOptions;
 
 use crate::dataset::account::{Inconclusive, Poisoned};
+use crate::dataset::selection::Selection;
 use crate::heading;
 use crate::output::ColorMode;
 use crate::rows::{FieldArgs, RowArgs};
@@ -60,7 +61,9 @@ Examples:
 Examples:
   codepurify dataset rows.jsonl --lang c -o clean.jsonl
   codepurify dataset rows.jsonl --lang c -o clean.jsonl --poisoned purify
-  codepurify dataset rows.jsonl --lang c -o clean.jsonl --resume";
+  codepurify dataset rows.jsonl --lang c -o clean.jsonl --resume
+  codepurify dataset data/*.parquet --lang c -o clean/ --split removed/
+  codepurify dataset rows.parquet --lang c -o judged.parquet --columns";
     pub(super) const MODELS: &str = "\
 Examples:
   codepurify models
@@ -248,22 +251,37 @@ pub(crate) struct AuditArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DatasetArgs {
-    /// Data set to clean; `-` is the standard input
+    /// Data sets to clean: files, folders or patterns; `-` is the standard input
     ///
-    /// JSON Lines, a JSON array, or CSV with a header, also compressed with gzip or zstd. Kept rows
-    /// go to the file that -o names, byte for byte. Purified rows change only in their code field.
-    #[arg(value_name = "ROWS")]
-    pub(crate) path: PathBuf,
+    /// JSON Lines, a JSON array, or CSV with a header, also compressed with gzip or zstd; or
+    /// Parquet. Kept rows go to the file that -o names, byte for byte. Purified rows change only
+    /// in their code field. The rows of several files, or of a folder, go to files of the same
+    /// names in the folder that -o names.
+    #[arg(value_name = "ROWS", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) options: Options,
     #[command(flatten)]
     pub(crate) fields: FieldArgs,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
     /// Treatment of poisoned rows
     #[arg(long, value_enum, value_name = "WHAT", default_value = "drop", help_heading = heading::DECISION)]
     pub(crate) poisoned: Poisoned,
     /// Treatment of inconclusive rows
     #[arg(long, value_enum, value_name = "WHAT", default_value = "keep", help_heading = heading::DECISION)]
     pub(crate) inconclusive: Inconclusive,
+    /// Keep all rows, and add columns with the verdicts
+    ///
+    /// `verdict`, `p_value`, `score`, `triggers`, `purified` and `error`; for pairs all but the
+    /// last with the endings `_left` and `_right`.
+    #[arg(long, conflicts_with_all = ["poisoned", "inconclusive", "split"], help_heading = heading::OUTPUT)]
+    pub(crate) columns: bool,
+    /// File for the removed rows, as they are
+    ///
+    /// A folder, if the rows come from several files.
+    #[arg(long, value_name = "PATH", help_heading = heading::OUTPUT)]
+    pub(crate) split: Option<PathBuf>,
     /// File for the per-row report (JSON Lines)
     ///
     /// Default: the name of the output with `.report.jsonl`.
@@ -277,7 +295,7 @@ pub(crate) struct DatasetArgs {
 }
 
 /// A number between 0 and 1, neither included.
-fn share(text: &str) -> Result<f64, String> {
+pub(crate) fn share(text: &str) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if value > 0.0 && value < 1.0 { Ok(value) } else { Err("not between 0 and 1".to_owned()) }
 }

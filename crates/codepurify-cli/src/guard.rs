@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use codepurify::verdict::{ModelInfo, ToolInfo, Verdict};
 use codepurify::{Calibration, Defender, Profile, References, Snippet, SnippetError, Thresholds};
+use codepurify_data::Sides;
 use codepurify_hub::Hub;
 use codepurify_models::{GuardedModel, Loaded, ModelFiles, Precision, RobertaMaskedLm};
 use codepurify_report::text::visible;
@@ -195,6 +196,11 @@ impl Guard {
     /// Returns the name of a label.
     pub(crate) fn label(&self, label: usize) -> String {
         self.labels().get(label).cloned().unwrap_or_else(|| label.to_string())
+    }
+
+    /// How many texts a row has.
+    pub(crate) fn sides(&self) -> Sides {
+        if self.is_of_pairs() { Sides::Two } else { Sides::One }
     }
 
     /// Returns true for a pair model.

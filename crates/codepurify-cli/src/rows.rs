@@ -66,27 +66,26 @@ impl FieldArgs {
         RowReader::detect(input?, &options)
     }
 
-    /// Opens a file of rows.
-    pub(crate) fn rows(&self, path: &Path, guard: &Guard, settings: &Settings) -> Result<CodeRows, CliError> {
+    /// Opens a file of rows, and says what is read of them.
+    pub(crate) fn rows(&self, path: &Path, sides: Sides, settings: &Settings) -> Result<CodeRows, CliError> {
+        Ok(self.quietly(path, sides, settings)?.noted())
+    }
+
+    fn quietly(&self, path: &Path, sides: Sides, settings: &Settings) -> Result<CodeRows, CliError> {
         match self.open(path, settings)? {
-            Found::Rows(reader) => CodeRows::new(*reader, self, guard, settings),
+            Found::Rows(reader) => CodeRows::new(*reader, self, sides, settings),
             Found::Other(input) => Err(DataError::NotRows { path: input.path().to_path_buf() }.into()),
         }
     }
 
-    /// Opens the file of `rows` once more, to read the same fields.
-    pub(crate) fn again(&self, rows: &CodeRows, settings: &Settings) -> Result<CodeRows, CliError> {
-        let CodeRows { reader, name, fields, language, limits } = rows;
-        match self.open(reader.path(), settings)? {
-            Found::Rows(reader) => Ok(CodeRows {
-                reader: *reader,
-                name: name.clone(),
-                fields: fields.clone(),
-                language: language.clone(),
-                limits: *limits,
-            }),
-            Found::Other(input) => Err(DataError::NotRows { path: input.path().to_path_buf() }.into()),
-        }
+    /// The rows of several files, one after the other, without those that cannot be read.
+    pub(crate) fn of_files(
+        &self,
+        files: &[PathBuf],
+        sides: Sides,
+        settings: &Settings,
+    ) -> impl Iterator<Item = CodeRow> {
+        files.iter().filter_map(move |path| self.quietly(path, sides, settings).ok()).flatten().flatten()
     }
 
     /// The fields that the command line names for such a model.
@@ -106,6 +105,8 @@ pub(crate) struct CodeRows {
     pub(crate) fields: Vec<String>,
     pub(crate) language: RowLanguage,
     limits: Limits,
+    /// What is read, for people.
+    notes: Vec<String>,
 }
 
 /// The language of rows.
@@ -122,34 +123,42 @@ pub(crate) struct CodeRow {
     pub(crate) number: usize,
     /// Digest of the input up to the end of this row.
     pub(crate) digest: String,
-    /// The row and its code, or why it cannot be judged.
-    pub(crate) read: Result<(Row, Vec<SourceFile>), String>,
+    /// The row, or the bytes of one that cannot be read.
+    pub(crate) row: Result<Row, Vec<u8>>,
+    /// Its code as one file, or as two; none if there is nothing in it. Or why it cannot be judged.
+    pub(crate) code: Result<Vec<SourceFile>, String>,
 }
 
 impl CodeRows {
     fn new(
         mut reader: RowReader,
         args: &FieldArgs,
-        guard: &Guard,
+        sides: Sides,
         settings: &Settings,
     ) -> Result<Self, CliError> {
         let name = reader.path().display().to_string();
-        let sides = if guard.is_of_pairs() { Sides::Two } else { Sides::One };
+        let mut notes = Vec::new();
         let fields = match args.named(sides) {
-            named if named.is_empty() => found(&mut reader, &name, sides)?,
+            named if named.is_empty() => found(&mut reader, &name, sides, &mut notes)?,
             named => named,
         };
         let language = match settings.lang {
             Some(language) => RowLanguage::All(language),
             None => match Columns::language(reader.look_ahead(LOOKED_AT)) {
                 Some(field) => {
-                    note(&format!("{name}: the language is read from `{field}`"));
+                    notes.push(format!("{name}: the language is read from `{field}`"));
                     RowLanguage::Field(field)
                 }
                 None => return Err(no_language(&mut reader, &name)),
             },
         };
-        Ok(Self { reader, name, fields, language, limits: settings.limits })
+        Ok(Self { reader, name, fields, language, limits: settings.limits, notes })
+    }
+
+    /// Says what is read.
+    fn noted(self) -> Self {
+        self.notes.iter().for_each(|text| note(text));
+        self
     }
 
     /// The rows as they are read.
@@ -159,9 +168,14 @@ impl CodeRows {
 
     fn code(&self, numbered: NumberedRow) -> CodeRow {
         let (number, digest) = (numbered.number, numbered.short_digest());
-        let read = numbered.row.map_err(|error| error.to_string());
-        let read = read.and_then(|row| self.files(number, &row).map(|files| (row, files)));
-        CodeRow { number, digest, read }
+        let (row, code) = match numbered.row {
+            Ok(row) => {
+                let code = self.files(number, &row);
+                (Ok(row), code)
+            }
+            Err(error) => (Err(numbered.refused), Err(error.to_string())),
+        };
+        CodeRow { number, digest, row, code }
     }
 
     /// The code of a row as one file, or as two; none if there is nothing in it.
@@ -196,7 +210,12 @@ impl Iterator for CodeRows {
 }
 
 /// The fields with code that the first rows have.
-fn found(reader: &mut RowReader, name: &str, sides: Sides) -> Result<Vec<String>, CliError> {
+fn found(
+    reader: &mut RowReader,
+    name: &str,
+    sides: Sides,
+    notes: &mut Vec<String>,
+) -> Result<Vec<String>, CliError> {
     let option = if sides == Sides::One { "--field" } else { "--pair" };
     let columns = Columns::find(reader.look_ahead(LOOKED_AT), sides);
     let columns = columns
@@ -214,7 +233,7 @@ fn found(reader: &mut RowReader, name: &str, sides: Sides) -> Result<Vec<String>
         [] => String::new(),
         others => format!(", not from {} ({option} chooses)", list(others)),
     };
-    note(&format!("{name}: the code is read from {}{others}", list(&columns.code)));
+    notes.push(format!("{name}: the code is read from {}{others}", list(&columns.code)));
     Ok(columns.code)
 }
 
@@ -284,8 +303,8 @@ impl RowArgs {
         }
         for (path, reader) in rows {
             let rows = match reader {
-                Some(reader) => CodeRows::new(*reader, &self.fields, guard, settings)?,
-                None => self.fields.rows(path, guard, settings)?,
+                Some(reader) => CodeRows::new(*reader, &self.fields, guard.sides(), settings)?.noted(),
+                None => self.fields.rows(path, guard.sides(), settings)?,
             };
             read(rows, &mut inputs);
         }
@@ -320,17 +339,17 @@ fn stream(input: Input, guard: &Guard, settings: &Settings, inputs: &mut Inputs)
 fn read(rows: CodeRows, inputs: &mut Inputs) {
     let (name, mut empty) = (rows.name.clone(), 0);
     for row in rows {
-        let CodeRow { number, read, .. } = match row {
+        let CodeRow { number, code, .. } = match row {
             Ok(row) => row,
             Err(error) => {
                 inputs.fail(&name, error.reason());
                 break;
             }
         };
-        match read {
+        match code {
             Err(reason) => inputs.fail(&format!("{name}:{number}"), reason),
-            Ok((_, files)) if files.is_empty() => empty += 1,
-            Ok((_, files)) => inputs.add_row(number - 1, &[], files.into_iter().map(Ok).collect()),
+            Ok(files) if files.is_empty() => empty += 1,
+            Ok(files) => inputs.add_row(number - 1, &[], files.into_iter().map(Ok).collect()),
         }
     }
     if empty > 0 {

@@ -147,7 +147,13 @@ pub(crate) struct Options {
     /// Number of threads [default: one per core]
     ///
     /// At least 1. Verdicts do not depend on it.
-    #[arg(long, value_name = "COUNT", env = "CODEPURIFY_THREADS", help_heading = heading::COMPUTE)]
+    #[arg(
+        long,
+        visible_alias = "workers",
+        value_name = "COUNT",
+        env = "CODEPURIFY_THREADS",
+        help_heading = heading::COMPUTE
+    )]
     threads: Option<usize>,
     /// Directory that keeps verdicts for later runs
     ///
@@ -295,6 +301,14 @@ impl Settings {
     /// The defaults, for the demonstration: the bundled models, and no configuration file.
     pub(crate) fn bundled(format: Format, color: Option<ColorMode>) -> Result<Self, CliError> {
         Self::decided(Options { format: Some(format), color, ..Options::default() })
+    }
+
+    /// Takes the path for the result from `options` if it is that of a folder, which is no place for other commands.
+    pub(crate) fn take_output_folder(
+        options: &mut Options,
+        is_folder: impl FnOnce(&Path) -> bool,
+    ) -> Option<PathBuf> {
+        options.output.take_if(|output| is_folder(output))
     }
 
     /// How inputs are found and read.

@@ -105,8 +105,17 @@ pub(crate) fn compression(start: &[u8]) -> Option<Compression> {
 #[must_use]
 pub fn holds_rows(path: &Path, start: &[u8]) -> bool {
     let start = &start[..start.len().min(START)];
-    let promised = matches!(name(path), Name::Json | Name::Delimited(_) | Name::Parquet | Name::Unsupported(_));
-    promised || matches!(tell(start, start.len() < START, path, &[]), Content::Rows(_))
+    promises_rows(path)
+        || matches!(name(path), Name::Unsupported(_))
+        || matches!(tell(start, start.len() < START, path, &[]), Content::Rows(_))
+}
+
+/// Returns true for a name of a file of rows.
+#[must_use]
+pub fn promises_rows(path: &Path) -> bool {
+    matches!(name(path), Name::Json | Name::Delimited(_) | Name::Parquet)
+}
+
 /// The compression that a file's name promises.
 pub(crate) fn compression_by_name(path: &Path) -> Option<Compression> {
     match path.extension()?.to_string_lossy().to_ascii_lowercase().as_str() {

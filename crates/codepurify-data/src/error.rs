@@ -35,7 +35,9 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A Parquet file that cannot be read at any place.
-    #[error("{path}: Parquet is read from a file that is not compressed as a whole, not from a stream: write it to a file first")]
+    #[error(
+        "{path}: Parquet is read from a file that is not compressed as a whole, not from a stream: write it to a file first"
+    )]
     ParquetStream {
         /// The stream or file.
         path: PathBuf,

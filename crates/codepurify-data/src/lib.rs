@@ -32,7 +32,7 @@ mod writer;
 
 pub use added::{AddedCell, AddedColumn, AddedKind};
 pub use columns::{Columns, NoColumn, Sides};
-pub use content::{Format, holds_rows};
+pub use content::{Format, holds_rows, promises_rows};
 pub use digest::file_sha256;
 pub use error::{DataError, FieldError, RowError};
 pub use fields::{LANGUAGE_FIELDS, PAIR_FIELDS, SINGLE_FIELDS};

@@ -210,9 +210,9 @@ impl RowReader {
             Cutter::Parquet(_) => return self.read_record(),
         };
         match cut {
-            Ok((number, Cut::Row(frame))) => {
-                let row = self.parse(frame);
-                Some(Ok(NumberedRow { number, row, digest: self.bytes.digest() }))
+            Ok((number, Cut::Row(mut frame))) => {
+                let row = self.parse(&mut frame);
+                Some(Ok(NumberedRow { number, row, refused: frame.raw, digest: self.bytes.digest() }))
             }
             Ok((_, Cut::End(tail))) => {
                 (self.ended, self.tail) = (true, tail);
@@ -248,10 +248,10 @@ impl RowReader {
             true => Err(RowError::TooLarge { limit: self.limit }),
             false => Ok(Row::of_record(record)),
         };
-        Some(Ok(NumberedRow { number, row, digest }))
+        Some(Ok(NumberedRow { number, row, refused: Vec::new(), digest }))
     }
 
-    fn parse(&mut self, frame: Frame) -> Result<Row, RowError> {
+    fn parse(&mut self, frame: &mut Frame) -> Result<Row, RowError> {
         if frame.too_large {
             return Err(RowError::TooLarge { limit: self.limit });
         }

@@ -19,6 +19,8 @@ pub struct NumberedRow {
     pub number: usize,
     /// The row, or what is wrong with it.
     pub row: Result<Row, RowError>,
+    /// The bytes of a row with which something is wrong; none if there were too many.
+    pub refused: Vec<u8>,
     /// SHA-256 of the input, decompressed, up to the end of this row; of a Parquet file that of the texts up to there.
     pub digest: [u8; 32],
 }
@@ -57,25 +59,30 @@ pub struct Edit {
 
 impl Row {
     /// A row of JSON.
-    pub(crate) fn json(frame: Frame) -> Result<Self, RowError> {
-        let object = json::parse(utf8(&frame)?)?;
-        Ok(Self { raw: frame.raw, text: frame.text, fields: Fields::Json(object) })
+    pub(crate) fn json(frame: &mut Frame) -> Result<Self, RowError> {
+        let object = json::parse(utf8(frame)?)?;
+        Ok(Self::of(frame, Fields::Json(object)))
+    }
+
+    /// Takes the bytes of the frame.
+    fn of(frame: &mut Frame, fields: Fields) -> Self {
+        let Frame { raw, text, .. } = std::mem::take(frame);
+        Self { raw, text, fields }
     }
 
     /// A record of a table.
     pub(crate) fn record(
-        frame: Frame,
+        frame: &mut Frame,
         cells: Cells,
         header: &Arc<[String]>,
         delimiter: u8,
     ) -> Result<Self, RowError> {
-        utf8(&frame)?;
+        utf8(frame)?;
         let (found, expected) = (cells.count(), header.len());
         if found != expected {
             return Err(RowError::FieldCount { found, expected });
         }
-        let fields = Fields::Table { header: Arc::clone(header), cells, delimiter };
-        Ok(Self { raw: frame.raw, text: frame.text, fields })
+        Ok(Self::of(frame, Fields::Table { header: Arc::clone(header), cells, delimiter }))
     }
 
     /// A row of a Parquet file.
@@ -147,9 +154,11 @@ impl Row {
             }
             Fields::Json(object) => {
                 self.reject_known(added)?;
-                let texts = places.iter().map(|(index, text)| (&object.members[*index].value, json::quoted(text)));
+                let texts =
+                    places.iter().map(|(index, text)| (&object.members[*index].value, json::quoted(text)));
                 let text = self.replaced(texts);
-                let bytes = [&self.raw[..self.text.start], text.as_bytes(), &self.raw[self.text.end..]].concat();
+                let bytes =
+                    [&self.raw[..self.text.start], text.as_bytes(), &self.raw[self.text.end..]].concat();
                 (bytes, behind + 1, added::members(added, &edit.added, object.members.is_empty()))
             }
         };
@@ -180,7 +189,6 @@ impl Row {
         places.sort_unstable();
         Ok(places)
     }
-
 
     /// The row as an object of JSON that other readers take: `NaN` and infinities are null, cells of tables are texts. Lone
     /// surrogates stay: readers refuse them where they need the text. Of a Parquet file, cells that are null are left out,

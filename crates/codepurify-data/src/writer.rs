@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use crate::added::{self, AddedCell, AddedColumn};
 use crate::content::{Compression, Format, compression_by_name};
 use crate::error::{DataError, FieldError};
-use crate::parquet::{About, Batches, EditedRecord, to_parquet};
+use crate::parquet::{About, Batches, EditedRecord, Record, to_parquet};
 use crate::reader::RowReader;
 use crate::row::{Edit, Row};
 
@@ -39,7 +39,7 @@ pub struct EditedRow(Changed);
 
 enum Changed {
     Text(Vec<u8>),
-    Record { row: Row, texts: Vec<(usize, String)>, added: Vec<AddedCell> },
+    Record { record: Record, texts: Vec<(usize, String)>, added: Vec<AddedCell> },
 }
 
 impl RowWriter {
@@ -61,17 +61,15 @@ impl RowWriter {
                 })?;
                 Form::Parquet { about: Arc::clone(about), batches: Box::new(batches) }
             }
-            None => Form::Text {
-                format: input.format(),
-                head: head(input, &added),
-                separator: input.separator(),
-            },
+            None => {
+                Form::Text { format: input.format(), head: head(input, &added), separator: input.separator() }
+            }
         };
         let compression = compression_by_name(output).filter(|_| input.format() != Format::Parquet);
         Ok(Self { form, added, compression, any: false })
     }
 
-    /// The bytes before the first row. Of a file that is gone on with, they are there already, and maybe rows.
+    /// The bytes before the first row.
     ///
     /// # Errors
     /// If they cannot be compressed.
@@ -84,27 +82,21 @@ impl RowWriter {
     }
 
     /// Goes on with a file that has its head and, if `any`, rows.
-    ///
-    /// # Errors
-    /// As [`Self::head`].
-    pub fn go_on(&mut self, any: bool) -> io::Result<()> {
+    pub fn go_on(&mut self, any: bool) {
         self.any = any;
-        self.head().map(drop)
     }
 
     /// Makes the changes to a row.
     ///
     /// # Errors
     /// [`FieldError`] if the row does not have exactly one of the fields that change, or has one that is added.
-    pub fn edit(&self, row: Row, edit: Edit) -> Result<EditedRow, FieldError> {
-        Ok(EditedRow(match &self.form {
-            Form::Text { .. } => Changed::Text(row.edited(&edit, &self.added)?),
-            Form::Parquet { .. } => {
-                let places = row.places(&edit)?.into_iter();
-                let texts = places.map(|(index, text)| (index, text.to_owned())).collect();
-                Changed::Record { row, texts, added: edit.added }
-            }
-        }))
+    pub fn edit(&self, row: &Row, edit: Edit) -> Result<EditedRow, FieldError> {
+        let Some(record) = row.as_record() else {
+            return Ok(EditedRow(Changed::Text(row.edited(&edit, &self.added)?)));
+        };
+        let places = row.places(&edit)?.into_iter();
+        let texts = places.map(|(index, text)| (index, text.to_owned())).collect();
+        Ok(EditedRow(Changed::Record { record: record.clone(), texts, added: edit.added }))
     }
 
     /// The bytes of rows.
@@ -182,9 +174,9 @@ impl RowWriter {
 
 impl EditedRow {
     fn record(&self) -> Option<EditedRecord<'_>> {
-        let Changed::Record { row, texts, added } = &self.0 else { return None };
+        let Changed::Record { record, texts, added } = &self.0 else { return None };
         let texts = texts.iter().map(|(index, text)| (*index, text.as_str())).collect();
-        Some(EditedRecord { record: row.as_record()?, texts, added })
+        Some(EditedRecord { record, texts, added })
     }
 }
 

@@ -43,7 +43,7 @@ fn with_text(name: &str, bytes: &[u8], text: &str) -> Vec<u8> {
     let mut reader = open(name, bytes, 4096, 1 << 20).unwrap();
     let mut writer = RowWriter::new(&reader, Vec::new(), Path::new("out")).unwrap();
     let edit = Edit { texts: vec![("func".to_owned(), text.to_owned())], added: Vec::new() };
-    let row = writer.edit(reader.next().unwrap().unwrap().row.unwrap(), edit).unwrap();
+    let row = writer.edit(&reader.next().unwrap().unwrap().row.unwrap(), edit).unwrap();
     assert!(reader.next().is_none());
     [writer.head().unwrap(), writer.rows(&[row]).unwrap(), writer.tail(&reader).unwrap()].concat()
 }

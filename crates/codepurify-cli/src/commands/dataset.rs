@@ -1,106 +1,215 @@
 //! `dataset`: judge the code of every row, and write the rows that are left.
 
-use codepurify::contamination::{Family, family_of};
-use codepurify::verdict::Decision;
-use codepurify::{Language, Snippet, SourceFile, Verdict};
-use codepurify_data::{DataError, Row};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use codepurify_data::DataError;
 
 use crate::args::DatasetArgs;
-use crate::dataset::account::{Entry, Fate, Policy, Summary};
-use crate::dataset::ledger::{Ledger, Paths};
-use crate::dataset::manifest::Manifest;
+use crate::dataset::account::{Entry, Fate, Policy};
+use crate::dataset::cleaner::{Cleaner, Outcome};
+use crate::dataset::jobs::{self, Job, Places};
+use crate::dataset::ledger::{Ledger, Opened};
+use crate::dataset::manifest::{Choices, Manifest};
+use crate::dataset::selection::Selection;
 use crate::dataset::self_calibration::SelfCalibrated;
+use crate::dataset::summary::Summary;
 use crate::error::CliError;
 use crate::exit::{Exit, FailOn};
 use crate::guard::{Guard, Purpose};
-use crate::inputs::{self, encoding::EncodingName};
-use crate::judge::Judge;
+use crate::inputs::{self, DASH, encoding::EncodingName};
+use crate::judge::SNIPPETS_TOGETHER;
 use crate::output::{self, ColorMode};
 use crate::rows::{CodeRow, CodeRows, FieldArgs};
 use crate::settings::Settings;
+use crate::suspicion::description;
 
-/// Rows that are judged together, and lost if the run is interrupted meanwhile.
-const CHUNK: usize = 64;
+/// Rows that are written together, and lost if the run is interrupted meanwhile.
+const BLOCK: usize = 64;
 
 /// Bytes of rows that are held at once, about.
-const CHUNK_BYTES: usize = 64 << 20;
+const HELD_BYTES: usize = 64 << 20;
 
-/// Why a row without code stays.
-const NOTHING: &str = "empty: there is no code to judge";
-
-/// Decides about rows.
-struct Cleaner<'g> {
-    judge: Judge<'g>,
-    /// Rows of the data set that seem to hold one trigger.
-    families: Vec<Family>,
-    fields: Vec<String>,
-    policy: Policy,
+/// What all files of a run have in common.
+struct Run<'r> {
+    cleaner: Cleaner<'r>,
+    manifest: Manifest,
+    fields: FieldArgs,
+    selection: Selection,
+    guard: &'r Guard,
+    settings: &'r Settings,
+    resume: bool,
 }
 
-/// A row whose code was read.
-struct Ready {
-    row: Row,
-    /// None if there is no code.
-    code: Option<(Language, Vec<Snippet>)>,
-}
-
-/// A row that was read, or why it was not.
-struct Outcome {
-    number: usize,
-    digest: String,
-    read: Result<Ready, String>,
-}
-
-pub(crate) fn run(args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
+pub(crate) fn run(mut args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
+    let folder =
+        Settings::take_output_folder(&mut args.options, |output| jobs::need_folder(&args.paths, output));
     let settings = Settings::new(args.options, color)?;
-    let Some(out) = settings.output.path() else {
+    let Some(output) = folder.or_else(|| settings.output.path().map(Path::to_path_buf)) else {
         return Err(CliError::Usage("say where the rows go with -o".to_owned()));
     };
-    let paths = Paths::new(out, args.report)?;
     if settings.encoding != EncodingName::Utf8 {
         let message = "--encoding is for source files; rows are UTF-8: convert the data set first";
         return Err(CliError::Usage(message.to_owned()));
     }
+    let policy = Policy { poisoned: args.poisoned, inconclusive: args.inconclusive, keep_all: args.columns };
+    let choices = Choices { policy, split: args.split.is_some(), selection: args.selection.clone() };
+    let jobs = jobs::find(&args.paths, Places { output, split: args.split, report: args.report })?;
     let guard = Guard::load(&settings, Purpose::Purify)?;
-    inputs::reject_repeats(std::iter::once(&*args.path).chain(settings.other_inputs()))?;
-    let mut rows = args.fields.rows(&args.path, &guard, &settings)?;
-    let policy = Policy { poisoned: args.poisoned, inconclusive: args.inconclusive };
+    inputs::reject_repeats(jobs.iter().map(|job| &*job.input).chain(settings.other_inputs()))?;
     // A calibration on the rows depends on nothing that the manifest does not hold already.
-    let manifest = Manifest::new(&rows, &guard, &settings, policy)?;
-    let SelfCalibrated { guard, families } = self_calibrated(guard, &rows, &args.fields, &settings)?;
-    let mut ledger = Ledger::open(&paths, &manifest, rows.reader(), args.resume)?;
-    if let Some(last) = &ledger.done {
-        skip(&mut rows, last)?;
-    }
-    let cleaner = Cleaner {
-        judge: Judge::new(&guard, !families.is_empty()),
-        families,
-        fields: rows.fields.clone(),
-        policy,
+    let manifest = Manifest::new(&guard, &settings, &choices)?;
+    let (SelfCalibrated { guard, families }, manifest) =
+        self_calibrated(guard, &jobs, &args.fields, manifest, &settings)?;
+    let run = Run {
+        cleaner: Cleaner::new(&guard, &families, policy),
+        manifest,
+        fields: args.fields,
+        selection: args.selection,
+        guard: &guard,
+        settings: &settings,
+        resume: args.resume,
     };
-    let cleaned = clean_all(&cleaner, &mut rows, &mut ledger);
-    output::note(&ledger.summary.text());
-    cleaned?;
-    Ok(exit(&ledger.summary, &settings))
+    let described = families.iter().map(|family| description(&guard, family)).collect();
+    run.all(&jobs, described)
 }
 
-/// Calibrates a guard that has no calibration on the rows themselves. A file is read twice for that.
+/// Calibrates a guard that has no calibration on the rows themselves. Files are read twice for that.
 fn self_calibrated(
     guard: Guard,
-    rows: &CodeRows,
+    jobs: &[Job],
     fields: &FieldArgs,
+    manifest: Manifest,
     settings: &Settings,
-) -> Result<SelfCalibrated, CliError> {
+) -> Result<(SelfCalibrated, Manifest), CliError> {
     if !guard.can_calibrate() {
-        return Ok(SelfCalibrated { guard, families: Vec::new() });
+        return Ok((SelfCalibrated { guard, families: Vec::new() }, manifest));
     }
-    let is_stream = rows.reader().progress().1.is_none();
-    if is_stream {
+    let files: Vec<PathBuf> = jobs.iter().map(|job| job.input.clone()).collect();
+    if files.iter().any(|path| path == Path::new(DASH) || path.exists() && !path.is_file()) {
         output::note("not calibrated on the data set: a stream is read once; the built-in limit holds");
-        return Ok(SelfCalibrated { guard, families: Vec::new() });
+        return Ok((SelfCalibrated { guard, families: Vec::new() }, manifest));
     }
-    let again = fields.again(rows, settings)?;
-    SelfCalibrated::new(guard, again, settings)
+    let manifest = manifest.calibrated_on(&files)?;
+    let rows = fields.of_files(&files, guard.sides(), settings);
+    Ok((SelfCalibrated::new(guard, rows, settings)?, manifest))
+}
+
+impl Run<'_> {
+    /// Cleans all files. What is wrong with one of several does not stop the others.
+    fn all(&self, jobs: &[Job], families: Vec<String>) -> Result<Exit, CliError> {
+        if let [job] = jobs {
+            let summary = self.clean(job, self.selection.limit(), families)?;
+            output::note(&summary.text());
+            return Ok(exit(&summary, self.settings));
+        }
+        let (mut all, mut failed) = (Summary::default(), 0);
+        for job in jobs {
+            let left = self.selection.limit() - all.rows();
+            if left == 0 {
+                break;
+            }
+            match self.clean(job, left, families.clone()) {
+                Ok(summary) => all.merge(&job.input.display().to_string(), &summary),
+                Err(error) => {
+                    output::note(&format!("error: {error}"));
+                    failed += 1;
+                }
+            }
+        }
+        output::note(&format!("{} files, {failed} failed\n{}", jobs.len(), all.text()));
+        if failed > 0 { Ok(Exit::Error) } else { Ok(exit(&all, self.settings)) }
+    }
+
+    /// Cleans one file, of which at most `limit` rows are judged.
+    fn clean(&self, job: &Job, limit: usize, families: Vec<String>) -> Result<Summary, CliError> {
+        let started = Instant::now();
+        let mut rows = self.fields.rows(&job.input, self.guard.sides(), self.settings)?;
+        let manifest = self.manifest.clone().of(&rows)?;
+        let columns = self.cleaner.columns();
+        let opened = Ledger::open(&job.paths, &manifest, rows.reader(), &columns, self.resume)?;
+        let mut ledger = match opened {
+            Opened::Open(ledger) => *ledger,
+            Opened::Finished { summary, last } => {
+                // A file was compared by the manifest.
+                let is_stream = rows.reader().progress().1.is_none();
+                last.filter(|_| is_stream).map_or(Ok(()), |last| skip(&mut rows, &last, |_| ()))?;
+                return Ok(*summary);
+            }
+        };
+        if let Some(last) = ledger.done.clone() {
+            let summary = &mut ledger.summary;
+            skip(&mut rows, &last, |row| summary.pass_over_unless(self.takes(row)))?;
+        }
+        let before = ledger.summary.rows();
+        let judged = self.judge(&mut rows, &mut ledger, limit);
+        let seconds = started.elapsed().as_secs_f64();
+        ledger.summary.families = families;
+        ledger.summary.seconds = seconds;
+        ledger.summary.rows_per_second = (ledger.summary.rows() - before) as f64 / seconds;
+        if let Err(error) = judged {
+            output::note(&ledger.summary.text());
+            return Err(error);
+        }
+        ledger.finish(rows.reader())
+    }
+
+    fn takes(&self, row: &CodeRow) -> bool {
+        self.selection.takes(row.number, &row.digest)
+    }
+
+    /// Judges the rows that are left, and writes what becomes of them.
+    fn judge(&self, rows: &mut CodeRows, ledger: &mut Ledger, limit: usize) -> Result<(), CliError> {
+        let bar = output::progress_through(rows.reader().progress().1);
+        let before = ledger.summary.rows();
+        let started = Instant::now();
+        loop {
+            let (held, failure) = self.next_rows(rows, ledger, limit);
+            let ended = held.is_empty();
+            // What was read before the input failed is written, too.
+            let mut decided = self.cleaner.decide(held, &rows.fields).into_iter().peekable();
+            while decided.peek().is_some() {
+                ledger.write(decided.by_ref().take(BLOCK).collect())?;
+            }
+            if let Some(failure) = failure {
+                return Err(failure.into());
+            }
+            if ended {
+                bar.finish_and_clear();
+                return Ok(());
+            }
+            let count = ledger.summary.rows();
+            let speed = (count - before) as f64 / started.elapsed().as_secs_f64();
+            bar.set_position(rows.reader().progress().0);
+            bar.set_message(format!("{count} rows, {speed:.0} rows/s"));
+        }
+    }
+
+    /// The next rows, and the error behind them if there is one.
+    fn next_rows(
+        &self,
+        rows: &mut CodeRows,
+        ledger: &mut Ledger,
+        limit: usize,
+    ) -> (Vec<Outcome>, Option<DataError>) {
+        // Enough for two rounds of all threads.
+        let blocks = (2 * SNIPPETS_TOGETHER * rayon::current_num_threads()).div_ceil(BLOCK);
+        let most = (blocks * BLOCK).min(limit - ledger.summary.rows().min(limit));
+        let (mut held, mut bytes) = (Vec::new(), 0);
+        while held.len() < most && bytes < HELD_BYTES {
+            match rows.next() {
+                Some(Ok(row)) if !self.takes(&row) => ledger.summary.pass_over_unless(false),
+                Some(Ok(row)) => {
+                    let outcome = Outcome::new(row);
+                    bytes += outcome.size();
+                    held.push(outcome);
+                }
+                Some(Err(error)) => return (held, Some(error)),
+                None => break,
+            }
+        }
+        (held, None)
+    }
 }
 
 /// How a run with this account ended, by the rules of all commands.
@@ -121,12 +230,13 @@ fn exit(summary: &Summary, settings: &Settings) -> Exit {
     }
 }
 
-/// Reads the rows that are accounted for, the last of which is `last`, without judging them.
-fn skip(rows: &mut CodeRows, last: &Entry) -> Result<(), CliError> {
+/// Reads the rows that are accounted for, the last of which is `last`, without judging them. `pass` gets each of them.
+fn skip(rows: &mut CodeRows, last: &Entry, mut pass: impl FnMut(&CodeRow)) -> Result<(), CliError> {
     let path = rows.reader().path().to_path_buf();
     let other = |message: &str| CliError::File { path: path.clone(), message: message.to_owned() };
     for row in rows {
         let row = row?;
+        pass(&row);
         if row.number == last.row && row.digest == last.digest {
             return Ok(());
         }
@@ -135,129 +245,4 @@ fn skip(rows: &mut CodeRows, last: &Entry) -> Result<(), CliError> {
         }
     }
     Err(other("there are fewer rows than the report accounts for: remove it and the output"))
-}
-
-/// Judges the rows that are left, and writes what becomes of them.
-fn clean_all(cleaner: &Cleaner, rows: &mut CodeRows, ledger: &mut Ledger) -> Result<(), CliError> {
-    let bar = output::progress_through(rows.reader().progress().1);
-    loop {
-        let (chunk, failure) = next_chunk(rows);
-        let ended = chunk.is_empty();
-        // What was read before the input failed is written, too.
-        ledger.write(cleaner.clean(chunk))?;
-        if let Some(failure) = failure {
-            return Err(failure.into());
-        }
-        if ended {
-            break;
-        }
-        bar.set_position(rows.reader().progress().0);
-        bar.set_message(ledger.summary.rows().to_string());
-    }
-    bar.finish_and_clear();
-    ledger.append(rows.reader().tail())
-}
-
-/// The next rows, and the error behind them if there is one.
-fn next_chunk(rows: &mut CodeRows) -> (Vec<Outcome>, Option<DataError>) {
-    let (mut chunk, mut bytes) = (Vec::new(), 0);
-    while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
-        match rows.next() {
-            Some(Ok(row)) => {
-                let outcome = Outcome::new(row);
-                bytes += outcome.read.as_ref().map_or(0, |ready| ready.row.raw().len());
-                chunk.push(outcome);
-            }
-            Some(Err(error)) => return (chunk, Some(error)),
-            None => break,
-        }
-    }
-    (chunk, None)
-}
-
-impl Outcome {
-    fn new(CodeRow { number, digest, read }: CodeRow) -> Self {
-        let read = read.and_then(|(row, files)| {
-            let language = files.first().map(SourceFile::language);
-            let snippets = files.iter().map(SourceFile::whole).collect::<Result<Vec<_>, _>>();
-            let snippets = snippets.map_err(|error| error.to_string())?;
-            Ok(Ready { row, code: language.map(|language| (language, snippets)) })
-        });
-        Self { number, digest, read }
-    }
-
-    /// The row's code, if there is any to be judged.
-    fn snippets(&self) -> Option<&Vec<Snippet>> {
-        let (_, snippets) = self.read.as_ref().ok()?.code.as_ref()?;
-        Some(snippets)
-    }
-}
-
-impl Cleaner<'_> {
-    /// Decides on each row, and writes it if it is kept.
-    fn clean(&self, rows: Vec<Outcome>) -> Vec<(Entry, Option<Vec<u8>>)> {
-        let snippets: Vec<Vec<Snippet>> = rows.iter().filter_map(Outcome::snippets).cloned().collect();
-        let mut judged = self.judge.judge(&snippets, |_| ()).into_iter();
-        let mut decided = |read: Result<Ready, String>| {
-            let Ready { row, code } = read?;
-            let Some((language, _)) = code else {
-                let entry = Entry { fate: Fate::Kept, reason: NOTHING.to_owned(), ..Entry::default() };
-                return Ok((entry, Some(row.raw().to_vec())));
-            };
-            let sides = judged.next().ok_or("no verdict was reached")?;
-            let verdicts = sides.into_iter().collect::<Result<Vec<_>, _>>();
-            self.decide(&row, &verdicts.map_err(|error| error.to_string())?, language)
-        };
-        let account = |Outcome { number, digest, read }: Outcome| {
-            let (entry, row) = decided(read).unwrap_or_else(|reason: String| {
-                (Entry { fate: Fate::Failed, reason, ..Entry::default() }, None)
-            });
-            (Entry { row: number, digest, ..entry }, row)
-        };
-        rows.into_iter().map(account).collect()
-    }
-
-    fn decide(
-        &self,
-        row: &Row,
-        verdicts: &[Verdict],
-        language: Language,
-    ) -> Result<(Entry, Option<Vec<u8>>), String> {
-        let entry = self.by_family(verdicts).unwrap_or_else(|| self.policy.decide(verdicts, language));
-        let bytes = match entry.fate {
-            Fate::Kept => Some(row.raw().to_vec()),
-            Fate::Purified => Some(self.purified(row, verdicts)?),
-            Fate::Dropped | Fate::Failed => None,
-        };
-        Ok((entry, bytes))
-    }
-
-    /// The account of a row that belongs to a family, although no verdict on it says that it is poisoned.
-    fn by_family(&self, verdicts: &[Verdict]) -> Option<Entry> {
-        if verdicts.iter().any(|verdict| verdict.verdict == Decision::Poisoned) {
-            return None;
-        }
-        let families = verdicts.iter().map(|verdict| family_of(verdict, &self.families));
-        let families: Vec<Option<&Family>> = families.collect();
-        let family = families.iter().copied().flatten().next()?;
-        let decided = verdicts.iter().zip(&families);
-        let decided = decided.map(|(verdict, family)| family.map_or(verdict.verdict, |_| Decision::Poisoned));
-        Some(Entry {
-            fate: Fate::Dropped,
-            reason: format!(
-                "of a family: `{}` scores highest in many rows with its prediction",
-                family.shape
-            ),
-            verdicts: decided.collect(),
-            p_values: verdicts.iter().map(|verdict| verdict.p_value).collect(),
-            ..Entry::default()
-        })
-    }
-
-    /// The row with purified code where there is any.
-    fn purified(&self, row: &Row, verdicts: &[Verdict]) -> Result<Vec<u8>, String> {
-        let sides = self.fields.iter().zip(verdicts);
-        let texts = sides.filter_map(|(field, verdict)| Some((field.as_str(), verdict.purified.as_deref()?)));
-        row.with_texts(&texts.collect::<Vec<_>>()).map_err(|error| error.to_string())
-    }
 }

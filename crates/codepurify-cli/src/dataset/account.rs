@@ -1,12 +1,9 @@
 //! Fate of each row, with its reason.
 
-use std::collections::BTreeMap;
-
 use clap::ValueEnum;
 use codepurify::Language;
 use codepurify::audit::shape;
 use codepurify::verdict::{Decision, Trigger, Verdict};
-use codepurify_report::text::visible;
 use serde::{Deserialize, Serialize};
 
 /// Treatment of rows that are not clean.
@@ -14,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Policy {
     pub(crate) poisoned: Poisoned,
     pub(crate) inconclusive: Inconclusive,
+    /// Keep all rows as they are, as columns say what is wrong with them.
+    pub(crate) keep_all: bool,
 }
 
 /// Treatment of poisoned rows.
@@ -44,7 +43,7 @@ pub(crate) enum Fate {
     Purified,
     /// It was left out.
     Dropped,
-    /// It could not be judged and was left out.
+    /// It could not be judged and was left out; with columns of verdicts it is in the output, if it could be read.
     #[default]
     Failed,
 }
@@ -74,10 +73,31 @@ pub(crate) struct Entry {
     pub(crate) p_values: Vec<Option<f64>>,
     /// The triggers of all sides.
     pub(crate) triggers: Vec<Found>,
+    /// What the model answers: the name of a label, or the text that it generates.
+    pub(crate) answer: Option<String>,
+    /// Sequences that the model processed.
+    pub(crate) passes: usize,
     /// First 16 digits of the SHA-256 of the input up to the end of this row, in hexadecimal.
     pub(crate) digest: String,
-    /// Size of the output behind this row.
-    pub(crate) output_bytes: u64,
+    /// Where the files end, behind the last of the rows that were written together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) written: Option<Written>,
+}
+
+/// Bytes and rows in the files that rows go to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Written {
+    pub(crate) output: Size,
+    /// Of the file with the removed rows.
+    #[serde(default)]
+    pub(crate) split: Size,
+}
+
+/// Size of a file of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Size {
+    pub(crate) bytes: u64,
+    pub(crate) rows: u64,
 }
 
 /// A trigger in a row.
@@ -92,7 +112,9 @@ impl Policy {
     /// Returns the fate of a row with these verdicts.
     pub(crate) fn decide(self, verdicts: &[Verdict], language: Language) -> Entry {
         let any = |decision| verdicts.iter().any(|verdict| verdict.verdict == decision);
-        let (fate, reason) = if any(Decision::Poisoned) {
+        let (fate, reason) = if any(Decision::Poisoned) && self.keep_all {
+            (Fate::Kept, "poisoned".to_owned())
+        } else if any(Decision::Poisoned) {
             self.poisoned(verdicts)
         } else if any(Decision::Inconclusive) {
             let reasons: Vec<&str> =
@@ -112,6 +134,7 @@ impl Policy {
             verdicts: verdicts.iter().map(|verdict| verdict.verdict).collect(),
             p_values: verdicts.iter().map(|verdict| verdict.p_value).collect(),
             triggers: triggers.map(|trigger| Found::new(trigger, language)).collect(),
+            passes: verdicts.iter().map(|verdict| verdict.cost.victim_passes).sum(),
             ..Entry::default()
         }
     }
@@ -131,83 +154,5 @@ impl Policy {
 impl Found {
     fn new(trigger: &Trigger, language: Language) -> Self {
         Self { text: trigger.text.clone(), shape: shape(&trigger.text, language) }
-    }
-}
-
-/// The account of all rows in short.
-#[derive(Debug, Default)]
-pub(crate) struct Summary {
-    fates: BTreeMap<Fate, usize>,
-    decisions: BTreeMap<&'static str, usize>,
-    shapes: BTreeMap<String, usize>,
-    /// The first rows that failed, and why.
-    failures: Vec<String>,
-}
-
-/// Shapes of triggers that are listed.
-const SHAPES: usize = 10;
-
-/// Failed rows that are listed.
-const FAILURES: usize = 5;
-
-impl Summary {
-    pub(crate) fn add(&mut self, entry: &Entry) {
-        *self.fates.entry(entry.fate).or_default() += 1;
-        if entry.fate == Fate::Failed && self.failures.len() < FAILURES {
-            self.failures.push(format!("  row {}: {}", entry.row, visible(&entry.reason)));
-        }
-        if entry.fate == Fate::Kept && entry.verdicts.is_empty() {
-            *self.decisions.entry("empty").or_default() += 1;
-        }
-        let worst = [(Decision::Poisoned, "poisoned"), (Decision::Inconclusive, "inconclusive")];
-        if let Some((_, name)) = worst.iter().find(|(decision, _)| entry.verdicts.contains(decision)) {
-            *self.decisions.entry(name).or_default() += 1;
-        }
-        for trigger in &entry.triggers {
-            *self.shapes.entry(trigger.shape.clone()).or_default() += 1;
-        }
-    }
-
-    pub(crate) fn count(&self, fate: Fate) -> usize {
-        self.fates.get(&fate).copied().unwrap_or(0)
-    }
-
-    /// All rows.
-    pub(crate) fn rows(&self) -> usize {
-        self.fates.values().sum()
-    }
-
-    /// Rows that were judged.
-    pub(crate) fn judged(&self) -> usize {
-        let empty = self.decisions.get("empty").copied().unwrap_or(0);
-        self.rows() - self.count(Fate::Failed) - empty
-    }
-
-    /// Rows that hold a trigger.
-    pub(crate) fn poisoned(&self) -> usize {
-        self.decisions.get("poisoned").copied().unwrap_or(0)
-    }
-
-    /// Rows about which nothing was decided.
-    pub(crate) fn inconclusive(&self) -> usize {
-        self.decisions.get("inconclusive").copied().unwrap_or(0)
-    }
-
-    /// For people.
-    pub(crate) fn text(&self) -> String {
-        let rows = self.rows();
-        let fates = [Fate::Kept, Fate::Purified, Fate::Dropped, Fate::Failed];
-        let fates = fates.map(|fate| format!("{} {}", self.count(fate), fate.name())).join(", ");
-        let mut lines = vec![format!("{rows} rows: {fates}")];
-        lines.extend(self.failures.iter().cloned());
-        if let more @ 1.. = self.count(Fate::Failed) - self.failures.len() {
-            lines.push(format!("  {more} further failed rows are in the report"));
-        }
-        lines.extend(self.decisions.iter().map(|(decision, count)| format!("  {count} {decision}")));
-        let mut shapes: Vec<(&String, &usize)> = self.shapes.iter().collect();
-        shapes.sort_by(|a, b| b.1.cmp(a.1));
-        let shape = |(shape, count): (&String, &usize)| format!("  {count} × `{}`", visible(shape));
-        lines.extend(shapes.into_iter().take(SHAPES).map(shape));
-        lines.join("\n")
     }
 }

@@ -1,77 +1,78 @@
-//! The files that are written. The report says what has been done, so that an interrupted run can go on: what the output has
-//! behind the last row that the report knows was written just before the interruption, and is cut off.
+//! The files that are written for one file of rows. The report says what has been done, so that an interrupted run can go on:
+//! what the other files have behind the last rows that the report knows was written just before the interruption, and is
+//! cut off.
 
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::fs::{File, TryLockError};
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use codepurify_data::RowReader;
+use codepurify_data::{AddedColumn, Edit, EditedRow, FieldError, Row, RowReader};
+use serde::{Deserialize, Serialize};
 
-use super::account::{Entry, Fate, Summary};
+use super::account::{Entry, Fate, Size, Written};
+use super::appended::{Appended, unwritable};
 use super::manifest::Manifest;
+use super::paths::Paths;
+use super::row_file::RowFile;
+use super::summary::Summary;
 use crate::error::CliError;
 
-/// Where everything goes.
-pub(crate) struct Paths {
-    /// The rows that stay.
-    rows: PathBuf,
-    /// The account of every row.
-    report: PathBuf,
-    /// Everything that the run depends on.
-    manifest: PathBuf,
+/// How long the disk may take to have what was written.
+const SYNC_EVERY: Duration = Duration::from_secs(5);
+
+/// A row, what becomes of it, and what changes in it.
+pub(crate) struct Decided {
+    pub(crate) entry: Entry,
+    /// The row, or the bytes of one that cannot be read.
+    pub(crate) row: Result<Row, Vec<u8>>,
+    pub(crate) edit: Edit,
 }
 
-impl Paths {
-    /// Places report and manifest next to the output, unless the report has its own path.
-    pub(crate) fn new(rows: &Path, report: Option<PathBuf>) -> Result<Self, CliError> {
-        let extension = rows.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-        if let Some(extension @ ("gz" | "zst" | "bz2" | "xz")) = extension.as_deref() {
-            let message =
-                format!("-o {}: the output is not compressed: leave .{extension} out", rows.display());
-            return Err(CliError::Usage(message));
-        }
-        // Outputs that differ in their extension only have reports of their own.
-        let stem =
-            if extension.as_deref() == Some("jsonl") { rows.with_extension("") } else { rows.to_path_buf() };
-        let sibling =
-            |end: &str| PathBuf::from([stem.as_os_str(), end.as_ref()].into_iter().collect::<OsString>());
-        let report = report.unwrap_or_else(|| sibling(".report.jsonl"));
-        let manifest = sibling(".manifest.json");
-        if report == rows || report == manifest {
-            let message = format!("--report {}: the output or its manifest goes there", report.display());
-            return Err(CliError::Usage(message));
-        }
-        Ok(Self { rows: rows.to_path_buf(), report, manifest })
-    }
-
-    fn all(&self) -> [&Path; 3] {
-        [&self.rows, &self.report, &self.manifest]
-    }
+/// A line of the file with the rows that failed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Refused {
+    row: usize,
+    reason: String,
+    /// The row as it is, or as JSON; with replacement characters where it is not UTF-8.
+    content: String,
 }
 
-/// The output and its report.
+/// The output and what is written about it.
 pub(crate) struct Ledger {
-    rows: (PathBuf, File),
-    report: (PathBuf, File),
-    /// Between two rows of the output.
-    separator: &'static [u8],
-    /// Size of the output.
-    bytes: u64,
+    paths: Paths,
+    output: RowFile,
+    split: Option<RowFile>,
+    report: Appended,
+    errors: Option<Appended>,
+    /// All rows go to the output, whatever becomes of them.
+    keeps_all: bool,
+    synced: Instant,
     /// Entries of the report so far.
     pub(crate) summary: Summary,
     /// The last row that is accounted for.
     pub(crate) done: Option<Entry>,
 }
 
+/// How the files are there.
+pub(crate) enum Opened {
+    /// There are rows to be judged.
+    Open(Box<Ledger>),
+    /// All rows were judged before; this was the last one.
+    Finished { summary: Box<Summary>, last: Option<Entry> },
+}
+
 impl Ledger {
-    /// Opens both files for the rows of `input`; those of the same run before are gone on with if `resume`, others refused.
+    /// Opens the files for the rows of `input`; those of the same run before are gone on with if `resume`, others refused.
+    /// With `added` columns all rows are kept.
     pub(crate) fn open(
         paths: &Paths,
         manifest: &Manifest,
         input: &RowReader,
+        added: &[AddedColumn],
         resume: bool,
-    ) -> Result<Self, CliError> {
+    ) -> Result<Opened, CliError> {
+        paths.make_folders()?;
         let there = paths.all().into_iter().find(|path| path.exists());
         match there {
             Some(_) if resume => manifest.check(&paths.manifest)?,
@@ -83,87 +84,219 @@ impl Ledger {
             }
             None => manifest.write(&paths.manifest)?,
         }
-        let open = |path: &Path| -> Result<(PathBuf, File), CliError> {
-            let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-            Ok((path.to_path_buf(), file.map_err(|source| unwritable(path, source))?))
-        };
+        if paths.output.exists() {
+            return finished(paths);
+        }
+        let report = Appended::open(&paths.report)?;
+        lock(&report)?;
+        // A split file that has its name is whole: only the output was not given its own.
+        let split = paths.split.as_ref().filter(|split| !split.exists());
+        let split = split.map(|split| RowFile::open(split, input, added.to_vec())).transpose()?;
         let mut ledger = Self {
-            rows: open(&paths.rows)?,
-            report: open(&paths.report)?,
-            separator: input.separator(),
-            bytes: 0,
+            paths: paths.clone(),
+            output: RowFile::open(&paths.output, input, added.to_vec())?,
+            split,
+            report,
+            errors: None,
+            keeps_all: !added.is_empty(),
+            synced: Instant::now(),
             summary: Summary::default(),
             done: None,
         };
         ledger.catch_up()?;
-        if ledger.done.is_none() {
-            ledger.append(input.head())?;
-        }
-        Ok(ledger)
+        Ok(Opened::Open(Box::new(ledger)))
     }
 
-    /// Reads what the report knows and cuts off what it does not.
+    /// Reads what the report knows, and cuts off what it does not.
     fn catch_up(&mut self) -> Result<(), CliError> {
-        let (path, file) = &mut self.report;
-        let (mut reader, mut whole, mut line) = (BufReader::new(&mut *file), 0, Vec::new());
-        let unreadable = |error: io::Error| CliError::File { path: path.clone(), message: error.to_string() };
+        let blocks = self.blocks().map_err(|error| CliError::File {
+            path: self.report.path.clone(),
+            message: format!("{error}: remove the output and its accounts"),
+        })?;
+        let mut known = None;
+        let mut report = 0;
+        for (entries, written, end) in blocks {
+            entries.iter().for_each(|entry| self.summary.add(entry));
+            self.done = entries.into_iter().next_back();
+            (known, report) = (Some(written), end);
+        }
+        self.report.cut(report)?;
+        self.output.start(known.map(|written| written.output))?;
+        if let Some(split) = &mut self.split {
+            split.start(known.map(|written| written.split))?;
+        }
+        self.cut_errors()
+    }
+
+    /// The rows that were written together, with the sizes of the other files behind them and that of the report. What the
+    /// other files do not have, because the machine stopped before the disk had it, is judged again.
+    fn blocks(&mut self) -> io::Result<Vec<(Vec<Entry>, Written, u64)>> {
+        let (mut reader, mut line) = (BufReader::new(&mut self.report.file), Vec::new());
+        let (mut blocks, mut block, mut end) = (Vec::new(), Vec::new(), 0);
+        while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+            let entry: Entry = serde_json::from_slice(&line)?;
+            end += line.len() as u64;
+            line.clear();
+            let written = entry.written;
+            block.push(entry);
+            let Some(written) = written else { continue };
+            let split = self.split.as_ref().is_none_or(|split| split.bytes() >= written.split.bytes);
+            if self.output.bytes() < written.output.bytes || !split {
+                break;
+            }
+            blocks.push((std::mem::take(&mut block), written, end));
+        }
+        Ok(blocks)
+    }
+
+    /// Cuts off the rows that the report does not know from the file with those that failed.
+    fn cut_errors(&mut self) -> Result<(), CliError> {
+        if !self.paths.errors.exists() {
+            return Ok(());
+        }
+        let mut errors = Appended::open(&self.paths.errors)?;
+        let last = self.done.as_ref().map_or(0, |done| done.row);
+        let (mut known, mut line) = (0, Vec::new());
+        let mut reader = BufReader::new(&mut errors.file);
+        let unreadable = |source| unwritable(&self.paths.errors, source);
         while reader.read_until(b'\n', &mut line).map_err(unreadable)? > 0 && line.ends_with(b"\n") {
-            let entry: Entry = serde_json::from_slice(&line).map_err(|error| unreadable(error.into()))?;
-            whole += line.len() as u64;
-            self.bytes = entry.output_bytes;
-            self.summary.add(&entry);
-            self.done = Some(entry);
+            if serde_json::from_slice::<Refused>(&line).is_ok_and(|refused| refused.row <= last) {
+                known += line.len() as u64;
+            }
             line.clear();
         }
-        cut(&mut self.report, whole)?;
-        let (path, file) = &self.rows;
-        let length = file.metadata().map_err(|source| unwritable(path, source))?.len();
-        if length < self.bytes {
-            let missing = self.bytes - length;
-            let message =
-                format!("{missing} bytes of rows are missing that the report says were kept: remove both");
-            return Err(CliError::File { path: path.clone(), message });
-        }
-        cut(&mut self.rows, self.bytes)
+        errors.cut(known)?;
+        self.errors = Some(errors);
+        Ok(())
     }
 
-    /// Writes the rows that stay, and then what became of all.
-    pub(crate) fn write(&mut self, rows: Vec<(Entry, Option<Vec<u8>>)>) -> Result<(), CliError> {
-        let (mut out, mut report) = (Vec::new(), Vec::new());
-        for (mut entry, row) in rows {
-            if let Some(row) = row {
-                if self.summary.count(Fate::Kept) + self.summary.count(Fate::Purified) > 0 {
-                    out.extend_from_slice(self.separator);
+    /// Writes rows that belong together, and then what became of them.
+    pub(crate) fn write(&mut self, decided: Vec<Decided>) -> Result<(), CliError> {
+        let (mut kept, mut split, mut refused, mut entries) = (vec![], vec![], vec![], vec![]);
+        for Decided { mut entry, row, edit } in decided {
+            match self.edited(entry.fate, row.as_ref().ok(), edit) {
+                Ok((to_output, to_split)) => {
+                    kept.extend(to_output);
+                    split.extend(to_split);
                 }
-                out.extend(row);
+                Err(error) => (entry.fate, entry.reason) = (Fate::Failed, error.to_string()),
             }
-            entry.output_bytes = self.bytes + out.len() as u64;
-            serde_json::to_writer(&mut report, &entry).expect("an entry is plain data");
-            report.push(b'\n');
-            self.summary.add(&entry);
-            self.done = Some(entry);
+            if entry.fate == Fate::Failed {
+                let (row, content) = (entry.row, content(&row));
+                refused.push(Refused { row, reason: entry.reason.clone(), content });
+            }
+            entries.push(entry);
         }
-        self.append(&out)?;
-        append(&mut self.report, &report)
+        self.output.append(&kept)?;
+        if let Some(file) = &mut self.split {
+            file.append(&split)?;
+        }
+        self.refuse(&refused)?;
+        self.account(entries)
     }
 
-    /// Writes bytes that are no row: those before the first one, and those behind the last one.
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), CliError> {
-        self.bytes += bytes.len() as u64;
-        append(&mut self.rows, bytes)
+    /// The row as it goes to the output, or to the file with the removed rows.
+    fn edited(
+        &self,
+        fate: Fate,
+        row: Option<&Row>,
+        edit: Edit,
+    ) -> Result<(Option<EditedRow>, Option<EditedRow>), FieldError> {
+        let Some(row) = row else { return Ok((None, None)) };
+        if self.keeps_all || matches!(fate, Fate::Kept | Fate::Purified) {
+            return Ok((Some(self.output.writer.edit(row, edit)?), None));
+        }
+        match (&self.split, fate) {
+            (Some(split), Fate::Dropped) => Ok((None, Some(split.writer.edit(row, Edit::default())?))),
+            _ => Ok((None, None)),
+        }
+    }
+
+    fn refuse(&mut self, refused: &[Refused]) -> Result<(), CliError> {
+        if refused.is_empty() {
+            return Ok(());
+        }
+        if self.errors.is_none() {
+            self.errors = Some(Appended::open(&self.paths.errors)?);
+        }
+        self.errors.as_mut().map_or(Ok(()), |errors| errors.append(&lines(refused)))
+    }
+
+    fn account(&mut self, mut entries: Vec<Entry>) -> Result<(), CliError> {
+        let Some(last) = entries.last_mut() else { return Ok(()) };
+        let split = self.split.as_ref().map_or_else(Size::default, RowFile::size);
+        last.written = Some(Written { output: self.output.size(), split });
+        if self.synced.elapsed() >= SYNC_EVERY {
+            self.sync()?;
+        }
+        self.report.append(&lines(&entries))?;
+        entries.iter().for_each(|entry| self.summary.add(entry));
+        self.done = entries.pop();
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), CliError> {
+        self.output.sync()?;
+        self.split.iter().try_for_each(RowFile::sync)?;
+        self.errors.iter().try_for_each(Appended::sync)?;
+        self.report.sync()?;
+        self.synced = Instant::now();
+        Ok(())
+    }
+
+    /// Gives the files their names, behind the last row of `input`: the output last, which says that all is done.
+    pub(crate) fn finish(mut self, input: &RowReader) -> Result<Summary, CliError> {
+        self.sync()?;
+        let summary = std::fs::write(&self.paths.summary, self.summary.json());
+        summary.map_err(|source| unwritable(&self.paths.summary, source))?;
+        self.split.map_or(Ok(()), |split| split.finish(input))?;
+        self.output.finish(input)?;
+        Ok(self.summary)
     }
 }
 
-fn append((path, file): &mut (PathBuf, File), bytes: &[u8]) -> Result<(), CliError> {
-    let written = file.write_all(bytes).and_then(|()| file.flush());
-    written.map_err(|source| unwritable(path, source))
+/// The account of a run that has written everything.
+fn finished(paths: &Paths) -> Result<Opened, CliError> {
+    let unusable = |path: &Path, error: io::Error| CliError::File {
+        path: path.to_path_buf(),
+        message: format!("{error}: remove the output and its accounts"),
+    };
+    let summary = Summary::read(&paths.summary).map_err(|error| unusable(&paths.summary, error))?;
+    let last = || -> io::Result<Option<Entry>> {
+        let lines = BufReader::new(File::open(&paths.report)?).lines();
+        let last = lines.last().transpose()?;
+        Ok(last.map(|line| serde_json::from_str(&line)).transpose()?)
+    };
+    let last = last().map_err(|error| unusable(&paths.report, error))?;
+    Ok(Opened::Finished { summary: Box::new(summary), last })
 }
 
-fn cut((path, file): &mut (PathBuf, File), bytes: u64) -> Result<(), CliError> {
-    let cut = file.set_len(bytes).and_then(|()| file.seek(SeekFrom::Start(bytes)));
-    cut.map(drop).map_err(|source| unwritable(path, source))
+/// Refuses to write what another run writes.
+fn lock(report: &Appended) -> Result<(), CliError> {
+    match report.file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let message = "another run writes it now: wait for that one, or choose another output".to_owned();
+            Err(CliError::File { path: report.path.clone(), message })
+        }
+        // Some file systems know no locks.
+        Err(TryLockError::Error(_)) => Ok(()),
+    }
 }
 
-fn unwritable(path: &Path, source: io::Error) -> CliError {
-    CliError::Write { to: path.display().to_string(), source }
+fn content(row: &Result<Row, Vec<u8>>) -> String {
+    match row {
+        Ok(row) if row.raw().is_empty() => row.to_json().into_owned(),
+        Ok(row) => String::from_utf8_lossy(row.raw()).into_owned(),
+        Err(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+fn lines(values: &[impl Serialize]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for value in values {
+        serde_json::to_writer(&mut lines, value).expect("what is written here is plain data");
+        lines.push(b'\n');
+    }
+    lines
 }

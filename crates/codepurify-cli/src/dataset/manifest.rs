@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use codepurify_data::file_sha256;
@@ -12,12 +12,21 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::account::Policy;
+use super::selection::Selection;
 use crate::error::CliError;
 use crate::guard::Guard;
 use crate::rows::{CodeRows, RowLanguage};
 use crate::settings::Settings;
 
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
+
+/// What is done with which rows.
+pub(crate) struct Choices {
+    pub(crate) policy: Policy,
+    /// The removed rows are kept in a file of their own.
+    pub(crate) split: bool,
+    pub(crate) selection: Selection,
+}
 
 /// Everything that a run depends on, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,36 +36,20 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// That of a run over these rows.
-    pub(crate) fn new(
-        rows: &CodeRows,
-        guard: &Guard,
-        settings: &Settings,
-        policy: Policy,
-    ) -> Result<Self, CliError> {
-        let reader = rows.reader();
-        let input = match reader.progress() {
-            (_, Some(_)) => format!("sha256 {}", file_sha256(reader.path())?),
-            // Its rows are compared one by one when they are skipped.
-            (_, None) => "a stream".to_owned(),
-        };
-        let language = match &rows.language {
-            RowLanguage::All(language) => language.to_string(),
-            RowLanguage::Field(field) => format!("field `{field}`"),
-        };
+    /// That of runs with this guard, before it is calibrated on the rows themselves.
+    pub(crate) fn new(guard: &Guard, settings: &Settings, choices: &Choices) -> Result<Self, CliError> {
         let mut fingerprints = guard.fingerprints()?.into_iter();
         let mut fingerprint = || fingerprints.next().unwrap_or_default();
         let identity = guard.profile().identity();
         let run = [
             ("program", concat!("codepurify ", env!("CARGO_PKG_VERSION")).to_owned()),
-            ("input", input),
-            ("format", format!("{:?}", reader.format())),
             ("model", fingerprint()),
             ("masked language model", fingerprint()),
-            ("fields", rows.fields.join(", ")),
-            ("language", language),
-            ("--poisoned", name(&policy.poisoned)),
-            ("--inconclusive", name(&policy.inconclusive)),
+            ("--poisoned", name(&choices.policy.poisoned)),
+            ("--inconclusive", name(&choices.policy.inconclusive)),
+            ("--columns", choices.policy.keep_all.to_string()),
+            ("--split", choices.split.to_string()),
+            ("selection", choices.selection.name()),
             ("--profile", name(&settings.profile)),
             ("--alpha", settings.alpha.to_string()),
             ("--budget", settings.budget.to_string()),
@@ -68,6 +61,38 @@ impl Manifest {
         ];
         let run = run.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(Self { schema_version: SCHEMA_VERSION, run })
+    }
+
+    /// That of a run with a guard that was calibrated on these files.
+    pub(crate) fn calibrated_on(mut self, files: &[PathBuf]) -> Result<Self, CliError> {
+        let mut digests =
+            files.iter().map(|path| Ok(file_sha256(path)?)).collect::<Result<Vec<_>, CliError>>()?;
+        digests.sort_unstable();
+        let all = Fingerprint::default().with(Some(digests.concat().as_bytes())).hex();
+        self.run.insert("rows of the calibration".to_owned(), all);
+        Ok(self)
+    }
+
+    /// That of a run over these rows.
+    pub(crate) fn of(mut self, rows: &CodeRows) -> Result<Self, CliError> {
+        let reader = rows.reader();
+        let input = match reader.progress() {
+            (_, Some(_)) => format!("sha256 {}", file_sha256(reader.path())?),
+            // Its rows are compared one by one when they are skipped.
+            (_, None) => "a stream".to_owned(),
+        };
+        let language = match &rows.language {
+            RowLanguage::All(language) => language.to_string(),
+            RowLanguage::Field(field) => format!("field `{field}`"),
+        };
+        let of_rows = [
+            ("input", input),
+            ("format", format!("{:?}", reader.format())),
+            ("fields", rows.fields.join(", ")),
+            ("language", language),
+        ];
+        self.run.extend(of_rows.map(|(name, value)| (name.to_owned(), value)));
+        Ok(self)
     }
 
     /// Writes it whole or not at all.

@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::guard::{Guard, PAIRS_FOR_A_REFERENCE};
 use crate::judge::Judge;
 use crate::output::{note, progress};
-use crate::rows::CodeRows;
+use crate::rows::CodeRow;
 use crate::settings::Settings;
 use crate::suspicion::description;
 
@@ -25,9 +25,13 @@ pub(crate) struct SelfCalibrated {
 impl SelfCalibrated {
     /// Calibrates `guard` on rows drawn from `rows`, which are read to the end. With too few rows it stays as it was,
     /// and says so.
-    pub(crate) fn new(guard: Guard, rows: CodeRows, settings: &Settings) -> Result<Self, CliError> {
+    pub(crate) fn new(
+        guard: Guard,
+        rows: impl Iterator<Item = CodeRow>,
+        settings: &Settings,
+    ) -> Result<Self, CliError> {
         let profile = guard.profile().clone();
-        let (guard, drawn) = with_references(guard, draw(rows)?, settings)?;
+        let (guard, drawn) = with_references(guard, draw(rows), settings)?;
         let guard = guard.calibrating();
         let (kept, families) = without_suspicious(scored(&guard, &drawn));
         let calibration = guard.calibration("rows of the data set itself", &kept);
@@ -65,15 +69,14 @@ fn with_references(
 }
 
 /// Draws rows by the digest that the reader computes of each: the same ones whenever the data set is the same.
-fn draw(rows: CodeRows) -> Result<Vec<Vec<Snippet>>, CliError> {
+fn draw(rows: impl Iterator<Item = CodeRow>) -> Vec<Vec<Snippet>> {
     let mut drawn: BTreeMap<String, Vec<Snippet>> = BTreeMap::new();
     for row in rows {
-        let row = row?;
         if drawn.len() == ROWS && drawn.last_key_value().is_some_and(|(last, _)| *last <= row.digest) {
             continue;
         }
         // Rows that cannot be read are accounted for when they are judged.
-        let Ok((_, files)) = row.read else { continue };
+        let Ok(files) = row.code else { continue };
         let Ok(snippets) = files.iter().map(SourceFile::whole).collect::<Result<Vec<_>, _>>() else {
             continue;
         };
@@ -85,7 +88,7 @@ fn draw(rows: CodeRows) -> Result<Vec<Vec<Snippet>>, CliError> {
             drawn.pop_last();
         }
     }
-    Ok(drawn.into_values().collect())
+    drawn.into_values().collect()
 }
 
 /// The verdicts that a calibration is made of; rows that fail are accounted for when they are judged.

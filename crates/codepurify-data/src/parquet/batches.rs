@@ -115,7 +115,9 @@ fn field(column: &AddedColumn) -> Field {
     let data_type = match column.kind {
         AddedKind::Text => DataType::Utf8,
         AddedKind::Number => DataType::Float64,
-        AddedKind::Records(names) => DataType::List(Arc::new(Field::new_list_field(DataType::Struct(fields(names)), true))),
+        AddedKind::Records(names) => {
+            DataType::List(Arc::new(Field::new_list_field(DataType::Struct(fields(names)), true)))
+        }
     };
     Field::new(&column.name, data_type, true)
 }
@@ -130,7 +132,9 @@ fn cells_of(kind: AddedKind, rows: &[EditedRecord<'_>], index: usize) -> ArrayRe
     match kind {
         AddedKind::Text => {
             let mut builder = StringBuilder::new();
-            cells.for_each(|cell| builder.append_option(if let AddedCell::Text(text) = cell { Some(text) } else { None }));
+            cells.for_each(|cell| {
+                builder.append_option(if let AddedCell::Text(text) = cell { Some(text) } else { None })
+            });
             Arc::new(builder.finish())
         }
         AddedKind::Number => {

@@ -93,7 +93,8 @@ fn number(column: &ArrayRef, index: usize) -> Option<String> {
     fn shown<T: ArrowPrimitiveType<Native: ToString>>(column: &ArrayRef, index: usize) -> Option<String> {
         Some(column.as_primitive_opt::<T>()?.value(index).to_string())
     }
-    let finite = |text: Option<String>| text.map(|text| if is_finite(&text) { text } else { "null".to_owned() });
+    let finite =
+        |text: Option<String>| text.map(|text| if is_finite(&text) { text } else { "null".to_owned() });
     match column.data_type() {
         DataType::Int8 => shown::<Int8Type>(column, index),
         DataType::Int16 => shown::<Int16Type>(column, index),
