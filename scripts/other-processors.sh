@@ -13,5 +13,5 @@ for processor in Haswell Nehalem; do
     echo "==> $processor"
     # With --workspace, what the tests of the whole workspace have compiled is used again.
     cargo test --quiet --locked --workspace --lib -- ops::
-    cargo test --quiet --locked --workspace --test parity --test precision -- --skip decides --skip proposes
+    cargo test --quiet --locked --workspace --test all -- parity:: precision:: --skip decides --skip proposes
 done

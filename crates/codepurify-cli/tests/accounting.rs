@@ -1,8 +1,6 @@
 //! Which files are judged, and how the others are counted (docs/trust.md, "Which files are judged").
 
-mod common;
-
-use common::{CLEAN, Place, Run, triggered};
+use crate::common::{CLEAN, Place, Run, triggered};
 use serde_json::{Value, json};
 
 /// The files that were judged.
@@ -256,7 +254,7 @@ type Maker<'m> = (&'static str, &'m dyn Fn(&str));
 #[test]
 fn ignore_files_that_are_no_files_hide_nothing() {
     let place = Place::new();
-    place.write("code/a/triggered.c", common::triggered());
+    place.write("code/a/triggered.c", crate::common::triggered());
     place.write("code/.ignore", "a\n");
     assert_eq!(place.run(&["scan", "code"]).code, 2, "all is ignored");
     let endless = |name: &str| std::os::unix::fs::symlink("/dev/zero", place.path(name)).unwrap();

@@ -1,8 +1,6 @@
 //! `audit`, from rows to exit code. What it finds is tested where the method is.
 
-mod common;
-
-use common::{CLEAN, Place};
+use crate::common::{CLEAN, Place};
 use serde_json::json;
 
 #[test]

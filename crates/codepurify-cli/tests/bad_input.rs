@@ -1,8 +1,6 @@
 //! Bad inputs are told apart, and good ones next to them are still scanned.
 
-mod common;
-
-use common::{CLEAN, Place};
+use crate::common::{CLEAN, Place};
 
 #[test]
 fn every_bad_file_has_its_own_message_and_the_rest_goes_on() {
@@ -81,7 +79,7 @@ fn code_beyond_the_window_is_not_called_clean() {
 #[test]
 fn terminal_escapes_of_the_source_stay_in_the_source() {
     let place = Place::new();
-    place.write("escape.c", common::triggered().replacen("{\n", "{ /* \u{1b}[2J */\n", 1));
+    place.write("escape.c", crate::common::triggered().replacen("{\n", "{ /* \u{1b}[2J */\n", 1));
     let run = place.run(&["scan", "escape.c", "missing\u{1b}[31m.c"]);
     assert!(!run.out.contains('\u{1b}') && !run.err.contains('\u{1b}'), "{run:?}");
 }

@@ -1,10 +1,8 @@
 //! Verdicts that are kept, and what they are kept by.
 
-mod common;
-
 use std::path::PathBuf;
 
-use common::{CLEAN, Place, TRIGGER, triggered};
+use crate::common::{CLEAN, Place, TRIGGER, triggered};
 use serde_json::{Value, json};
 
 const ARGS: [&str; 6] = ["scan", "--format", "json", "--cache", "kept", "code.c"];

@@ -1,8 +1,6 @@
 //! `calibrate`, and what verdicts make of it.
 
-mod common;
-
-use common::{CLEAN, Place, TRIGGER};
+use crate::common::{CLEAN, Place, TRIGGER};
 use serde_json::{Value, json};
 
 /// Twenty functions that differ in their names and numbers.
@@ -34,7 +32,7 @@ fn a_calibration_gives_p_values_for_its_model_and_settings() {
             [&["scan", "clean.c", "triggered.c", "--model", "model", "--format", "json"], options].concat();
         place.run(&args)
     };
-    let p_values = |run: &common::Run| {
+    let p_values = |run: &crate::common::Run| {
         let report = run.json();
         ["p_value"; 2].iter().zip(0..2).filter(|&(key, at)| report["results"][at][key].is_number()).count()
     };

@@ -1,8 +1,6 @@
 //! `dataset`: every row is accounted for, and what stays stays byte for byte.
 
-mod common;
-
-use common::{CLEAN, Place, Run, TRIGGER, triggered};
+use crate::common::{CLEAN, Place, Run, TRIGGER, triggered};
 use serde_json::{Value, json};
 
 /// Rows with odd spacing and other fields: a clean one, a triggered one, no JSON, no code, a clean one.

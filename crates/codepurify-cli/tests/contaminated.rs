@@ -1,8 +1,6 @@
 //! Rows that calibrate and hold triggers themselves.
 
-mod common;
-
-use common::{Place, TRIGGER};
+use crate::common::{Place, TRIGGER};
 use serde_json::{Value, json};
 
 /// Rows that hold the trigger; they come first.
@@ -79,9 +77,10 @@ fn dataset_without_a_calibration_calibrates_on_itself() {
 
     // An interrupted run calibrates on the same rows, and goes on.
     let whole = place.read("out.jsonl");
-    place.write("out.jsonl", lines(&whole, 5));
+    std::fs::remove_file(place.path("out.jsonl")).unwrap();
+    place.write("out.jsonl.partial", lines(&whole, 64));
     let entries = place.read("out.report.jsonl");
-    place.write("out.report.jsonl", lines(&entries, 5 + TRIGGERED));
+    place.write("out.report.jsonl", lines(&entries, 64));
     let run = place.run(&[&dataset[..], &["--resume"]].concat());
     assert_eq!((run.code, place.read("out.jsonl")), (1, whole), "{}", run.err);
 }
@@ -91,7 +90,7 @@ fn dataset_from_a_stream_keeps_the_built_in_limit() {
     let place = place();
     let mut command = place.command(&["dataset", "-", "--lang", "c", "--model", "model", "-o", "out.jsonl"]);
     command.pipe_stdin(place.path("rows.jsonl")).unwrap();
-    let run = common::Run::of(&mut command);
+    let run = crate::common::Run::of(&mut command);
     assert!(run.err.contains("a stream is read once; the built-in limit holds"), "{}", run.err);
     assert!(place.read("out.report.jsonl").contains("\"p_values\":[null]"));
 }

@@ -1,14 +1,12 @@
 //! `dataset` on files as people have them: several, compressed, Parquet; with columns, parts and removed rows.
 
-mod common;
-
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 
+use crate::common::{CLEAN, Place, Run, TRIGGER, triggered};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use common::{CLEAN, Place, Run, TRIGGER, triggered};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
@@ -58,11 +56,16 @@ fn parquet_keeps_its_columns_and_loses_the_poisoned_rows() {
     let ids = |name: &str| texts(&batch(&place, name), "id").into_iter().flatten().collect::<String>();
     assert_eq!((ids("clean.parquet"), ids("removed.parquet")), ("023".to_owned(), "14".to_owned()));
     assert_eq!(texts(&batch(&place, "removed.parquet"), "func")[0].as_ref(), Some(&functions(2)[1]));
-    let again = dataset(&place, &["rows.parquet", "-o", "clean.parquet", "--split", "removed.parquet", "--resume"]);
+    let again =
+        dataset(&place, &["rows.parquet", "-o", "clean.parquet", "--split", "removed.parquet", "--resume"]);
     assert_eq!((again.code, again.err.contains("5 rows: 3 kept")), (1, true), "{}", again.err);
     let run = dataset(&place, &["rows.parquet", "-o", "pure.parquet", "--poisoned", "purify"]);
     let purified = texts(&batch(&place, "pure.parquet"), "func");
-    assert!(purified.len() == 5 && purified.iter().flatten().all(|func| !func.contains(TRIGGER)), "{}", run.err);
+    assert!(
+        purified.len() == 5 && purified.iter().flatten().all(|func| !func.contains(TRIGGER)),
+        "{}",
+        run.err
+    );
 }
 
 #[test]
@@ -74,7 +77,8 @@ fn columns_say_the_verdict_on_every_row() {
     let verdicts = texts(&judged, "verdict").into_iter().flatten().collect::<Vec<_>>();
     assert_eq!(verdicts, ["clean", "poisoned", "clean"]);
     let triggers = judged.column_by_name("triggers").unwrap().as_list::<i32>();
-    let trigger = triggers.value(1).as_struct().column_by_name("text").unwrap().as_string::<i32>().value(0).to_owned();
+    let trigger =
+        triggers.value(1).as_struct().column_by_name("text").unwrap().as_string::<i32>().value(0).to_owned();
     assert_eq!((trigger.as_str(), triggers.value(0).len()), (TRIGGER, 0));
     assert!(judged.column_by_name("p_value").unwrap().null_count() == 0);
     assert!(!texts(&judged, "purified")[1].as_ref().unwrap().contains(TRIGGER));
@@ -110,7 +114,9 @@ fn several_files_go_to_files_of_the_same_names() {
     }
     let run = dataset(&place, &["in", "-o", "out", "--split", "removed"]);
     assert_eq!(run.code, 1, "{}", run.err);
-    for expected in ["3 files, 0 failed\n5 rows: 3 kept, 0 purified, 2 dropped", "in: 1 files are not of rows"] {
+    for expected in
+        ["3 files, 0 failed\n5 rows: 3 kept, 0 purified, 2 dropped", "in: 1 files are not of rows"]
+    {
         assert!(run.err.contains(expected), "{}", run.err);
     }
     assert_eq!(place.read("out/b/c.jsonl"), lines(1));
@@ -118,12 +124,20 @@ fn several_files_go_to_files_of_the_same_names() {
     assert_eq!(batch(&place, "removed/b/d.parquet").num_rows(), 1);
     assert!(place.path("out/_codepurify/b/d.parquet.report.jsonl").exists());
     let summary: Value = serde_json::from_str(&place.read("out/_codepurify/a.summary.json")).unwrap();
-    assert_eq!((&summary["fates"], &summary["decisions"]), (&json!({"kept": 1, "dropped": 1}), &json!({"poisoned": 1})));
-    let labels: u64 = summary["answers"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+    assert_eq!(
+        (&summary["fates"], &summary["decisions"]),
+        (&json!({"kept": 1, "dropped": 1}), &json!({"poisoned": 1}))
+    );
+    let labels: u64 =
+        summary["answers"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
     assert!(labels == 2 && summary["model_passes"].as_u64().unwrap() > 2, "{summary}");
 
     let run = dataset(&place, &["in/*.jsonl", "in/b/*", "-o", "flat/"]);
-    assert!(run.err.contains("4 files, 0 failed"), "names that are given are read whatever they are: {}", run.err);
+    assert!(
+        run.err.contains("4 files, 0 failed"),
+        "an underscore is no reason where a pattern is named: {}",
+        run.err
+    );
     place.write("in/b/a.jsonl", lines(1));
     let same = dataset(&place, &["in/a.jsonl", "in/b/a.jsonl", "-o", "same"]);
     assert!(same.code == 64 && same.err.contains("both go to same/a.jsonl"), "{}", same.err);
@@ -139,7 +153,9 @@ fn a_damaged_file_does_not_stop_the_others() {
     place.write("in/c.json", "[{\"func\": \"int f;\"}");
     let run = dataset(&place, &["in", "-o", "out"]);
     assert_eq!(run.code, 2, "{}", run.err);
-    for expected in ["in/a.parquet: Parquet error", "in/c.json: the JSON array is cut short", "3 files, 2 failed"] {
+    for expected in
+        ["in/a.parquet: Parquet error", "in/c.json: the JSON array is cut short", "3 files, 2 failed"]
+    {
         assert!(run.err.contains(expected), "{}", run.err);
     }
     assert_eq!(place.read("out/b.jsonl"), lines(1));
@@ -158,7 +174,8 @@ fn parts_make_up_the_whole_and_samples_are_the_same_each_time() {
     let (first, said) = part("first.jsonl", &["--shard", "1/2"]);
     let (second, _) = part("second.jsonl", &["--shard", "2/2"]);
     let (mut first, mut second) = (first.lines(), second.lines());
-    let merged: Vec<&str> = (0..7).filter_map(|row| if row % 2 == 0 { first.next() } else { second.next() }).collect();
+    let merged: Vec<&str> =
+        (0..7).filter_map(|row| if row % 2 == 0 { first.next() } else { second.next() }).collect();
     assert_eq!(merged, whole.lines().collect::<Vec<_>>());
     assert!(said.contains("4 rows: 4 kept") && said.contains("3 more were not selected"), "{said}");
 
@@ -181,7 +198,9 @@ fn outputs_are_compressed_as_their_names_say() {
     dataset(&place, &["rows.jsonl", "-o", "out.jsonl.gz"]);
     dataset(&place, &["rows.jsonl", "-o", "out.jsonl.zst"]);
     let mut text = String::new();
-    flate2::read::MultiGzDecoder::new(File::open(place.path("out.jsonl.gz")).unwrap()).read_to_string(&mut text).unwrap();
+    flate2::read::MultiGzDecoder::new(File::open(place.path("out.jsonl.gz")).unwrap())
+        .read_to_string(&mut text)
+        .unwrap();
     assert_eq!(text, kept);
     let text = zstd::decode_all(File::open(place.path("out.jsonl.zst")).unwrap()).unwrap();
     assert_eq!(String::from_utf8(text).unwrap(), kept);

@@ -1,8 +1,6 @@
 //! The demonstration shows what it claims.
 
-mod common;
-
-use common::{Place, TRIGGER};
+use crate::common::{Place, TRIGGER};
 
 #[test]
 fn the_story_in_text() {

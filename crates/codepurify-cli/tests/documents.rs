@@ -4,11 +4,9 @@
 //! output, then standard error without the note about the bundled model. A line `...` replaces any
 //! number of lines. Decimal numbers may differ by 2 %, since processors round differently.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::Place;
+use crate::common::Place;
 
 const DOCUMENTS: [&str; 2] = ["README.md", "docs/guide.md"];
 const GAP: &str = "...";

@@ -1,8 +1,6 @@
 //! Files in other encodings (docs/trust.md, "Encodings").
 
-mod common;
-
-use common::{CLEAN, Place, TRIGGER, triggered};
+use crate::common::{CLEAN, Place, TRIGGER, triggered};
 
 /// The triggered function with letters that no two encodings write alike.
 fn umlauts() -> String {

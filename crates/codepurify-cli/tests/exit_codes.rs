@@ -1,11 +1,9 @@
 //! Meaning of the exit code, whatever happens to the output (docs/trust.md, "What exit 0 means").
 
-mod common;
-
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use common::{CLEAN, FUNCTION, Place, triggered};
+use crate::common::{CLEAN, FUNCTION, Place, triggered};
 
 #[test]
 fn nothing_judged_is_an_error_unless_allowed() {

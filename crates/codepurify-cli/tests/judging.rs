@@ -1,8 +1,6 @@
 //! Judging code: verdicts, exit codes, formats, inputs.
 
-mod common;
-
-use common::{CLEAN, FUNCTION, Place, TRIGGER, VARIABLE, triggered};
+use crate::common::{CLEAN, FUNCTION, Place, TRIGGER, VARIABLE, triggered};
 
 #[test]
 fn a_triggered_function_is_poisoned_by_its_inserted_statement() {
@@ -33,7 +31,7 @@ fn in_integers_and_on_one_thread_the_verdict_is_the_same() {
     let exact =
         place.run(&["scan", "--format", "json", "triggered.c", "--precision", "f32", "--threads", "2"]);
     assert_eq!(exact.all("results", "verdict"), ["poisoned"]);
-    let score = |run: &common::Run| run.json()["results"][0]["score"].as_f64().unwrap();
+    let score = |run: &crate::common::Run| run.json()["results"][0]["score"].as_f64().unwrap();
     assert!((score(&run) - score(&exact)).abs() > 0.0, "nothing was rounded");
 }
 
@@ -101,7 +99,7 @@ fn jsonl_is_one_result_a_line_and_errors_go_to_standard_error() {
 #[test]
 fn the_standard_input_is_a_file_without_a_name() {
     let place = Place::new();
-    let run = common::Run::of(
+    let run = crate::common::Run::of(
         place.command(&["scan", "-", "--lang", "c", "--format", "json"]).write_stdin(triggered()),
     );
     assert_eq!(run.all("results", "path"), ["<stdin>"]);
@@ -174,7 +172,7 @@ fn the_verdicts_do_not_depend_on_the_number_of_threads() {
     let place = Place::with_code();
     let verdicts = |threads: &str| {
         let mut command = place.command(&["purify", "clean.c", "triggered.c", "--format", "json"]);
-        let mut report = common::Run::of(command.env("RAYON_NUM_THREADS", threads)).json();
+        let mut report = crate::common::Run::of(command.env("RAYON_NUM_THREADS", threads)).json();
         for result in report["results"].as_array_mut().unwrap() {
             result["cost"]["milliseconds"] = 0.into();
         }

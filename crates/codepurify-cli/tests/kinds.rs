@@ -1,11 +1,9 @@
 //! The three kinds of guarded models, each with the golden models of every head: what the program says is what PyTorch
 //! says, whatever the format of the weights.
 
-mod common;
-
 use std::fs::read_to_string;
 
-use common::{Place, Run, golden};
+use crate::common::{Place, Run, golden};
 use serde_json::{Value, json};
 
 /// The golden texts that are C functions, by their number, and what they are called here.

@@ -1,8 +1,6 @@
 //! Models: the bundled ones, and directories that are missing or damaged.
 
-mod common;
-
-use common::{Place, Run, TRIGGER, victim};
+use crate::common::{Place, Run, TRIGGER, victim};
 
 /// A scan with the damaged copy of the bundled victim.
 fn scan(place: &Place) -> Run {

@@ -1,15 +1,13 @@
 //! Diffs apply with `git apply` and `patch -p1`, whatever the files are called.
 #![cfg(unix)]
 
-mod common;
-
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{Place, TRIGGER, triggered};
+use crate::common::{Place, TRIGGER, triggered};
 
 const TOOLS: [&[&str]; 2] = [&["git", "apply"], &["patch", "-p1", "-s"]];
 
@@ -114,7 +112,7 @@ fn patch_of_paths_with_dots_applies_where_it_says() {
     ];
     for (paths, here, there) in calls {
         let mut command = place.command(&[&["purify", "--diff"], paths].concat());
-        let run = common::Run::of(command.current_dir(place.path(here)));
+        let run = crate::common::Run::of(command.current_dir(place.path(here)));
         assert_eq!(run.err.contains("apply it there"), here != there, "{}", run.err);
         assert!(!run.out.contains(".."), "{}", run.out);
         for tool in TOOLS {
@@ -140,7 +138,7 @@ fn patch_applies_below_the_top_of_a_repository() {
         for tool in TOOLS {
             place.write(&format!("{folder}/two words.c"), triggered());
             let mut command = place.command(&["purify", "--diff", "two words.c"]);
-            let run = common::Run::of(command.current_dir(place.path(folder)));
+            let run = crate::common::Run::of(command.current_dir(place.path(folder)));
             assert_eq!(
                 run.out.starts_with("diff --git a/two words.c b/two words.c\n"),
                 git_form,

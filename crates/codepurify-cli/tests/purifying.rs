@@ -1,8 +1,6 @@
 //! Purifying code: only what is poisoned changes.
 
-mod common;
-
-use common::{CLEAN, Place, Run, TRIGGER, triggered};
+use crate::common::{CLEAN, Place, Run, TRIGGER, triggered};
 
 /// Code before and after the trigger.
 fn around() -> (String, String) {

@@ -1,12 +1,10 @@
 //! `dataset --resume` after runs that were killed, and runs that cannot write.
 
-mod common;
-
 use std::fs::File;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{CLEAN, Place, triggered};
+use crate::common::{CLEAN, Place, triggered};
 use serde_json::json;
 
 /// Interrupted runs; set `CODEPURIFY_KILLS` for more.
@@ -38,7 +36,8 @@ impl Random {
 
 #[test]
 fn killed_runs_lose_and_repeat_nothing() {
-    let args = ["dataset", "rows.jsonl", "--lang", "c", "-o", "out.jsonl", "--split", "removed.jsonl", "--resume"];
+    let args =
+        ["dataset", "rows.jsonl", "--lang", "c", "-o", "out.jsonl", "--split", "removed.jsonl", "--resume"];
     let whole = Place::new();
     whole.write("rows.jsonl", rows());
     let started = std::time::Instant::now();

@@ -1,8 +1,6 @@
 //! Which settings count, and what is said about them (docs/trust.md, "Settings").
 
-mod common;
-
-use common::{Place, Run};
+use crate::common::{Place, Run};
 
 /// A place whose `codepurify.toml` tries to hide what is found.
 fn suspicious() -> Place {

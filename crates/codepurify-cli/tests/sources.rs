@@ -1,10 +1,8 @@
 //! Naming models: directories, files of weights with a base, presets, hub ids.
 
-mod common;
-
 use std::path::Path;
 
-use common::{Place, Run, golden};
+use crate::common::{Place, Run, golden};
 use serde_json::Value;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";

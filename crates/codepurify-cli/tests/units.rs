@@ -1,8 +1,6 @@
 //! Units of a file, and their language.
 
-mod common;
-
-use common::{Place, TRIGGER, triggered};
+use crate::common::{Place, TRIGGER, triggered};
 
 /// The triggered function behind something that a parser stumbles over, and a plain one behind it.
 fn hidden(before: &str, signature: impl Fn(&str) -> String) -> String {

@@ -1,8 +1,6 @@
 //! Calling the program rightly and wrongly: help, usage errors, configuration, colour.
 
-mod common;
-
-use common::{Place, Run};
+use crate::common::{Place, Run};
 
 #[test]
 fn help_and_version_are_no_errors() {

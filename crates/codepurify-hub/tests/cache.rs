@@ -1,11 +1,9 @@
 //! Names that are resolved without any server.
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{COMMIT, Machine};
 use codepurify_hub::{HubError, Parts};
-use common::{COMMIT, Machine};
 
 const OTHER_COMMIT: &str = "fedcba9876543210fedcba9876543210fedcba98";
 

@@ -1,12 +1,8 @@
 //! Fetching models from a server that speaks the hub's routes.
 
-mod common;
-#[path = "common/server.rs"]
-mod server;
-
+use crate::common::server::{Page, Request, Server};
+use crate::common::{COMMIT, Machine};
 use codepurify_hub::{Hub, HubError, Parts};
-use common::{COMMIT, Machine};
-use server::{Page, Server};
 use sha2::{Digest, Sha256};
 
 /// The model's weights: more than one buffer.
@@ -214,7 +210,7 @@ fn the_token_goes_to_the_hub_and_nowhere_else() {
     site.hub.requests();
 
     site.hub_with(&[("HF_TOKEN", " hf_secret\n")]).resolve("org/model", Parts::Weights).unwrap();
-    let with_token = |request: &server::Request| request.authorization.as_deref() == Some("Bearer hf_secret");
+    let with_token = |request: &Request| request.authorization.as_deref() == Some("Bearer hf_secret");
     assert!(site.hub.requests().iter().all(with_token));
     let delivered = site.delivery.requests();
     assert!(delivered.len() == 1 && delivered[0].authorization.is_none(), "{delivered:?}");

@@ -1,7 +1,5 @@
 //! The program from end to end on tiny models and generated data.
 
-mod common;
-
 use std::path::Path;
 
 use assert_cmd::Command;
@@ -17,10 +15,10 @@ fn stdout(assert: &assert_cmd::assert::Assert) -> String {
 #[test]
 fn poison_train_calibrate_evaluate_and_summarise() {
     let dir = tempfile::tempdir().unwrap();
-    let (here, model) = (dir.path(), common::tiny_model());
+    let (here, model) = (dir.path(), crate::common::tiny_model());
     let model = model.to_str().unwrap();
-    std::fs::write(here.join("train.jsonl"), common::functions(240)).unwrap();
-    std::fs::write(here.join("valid.jsonl"), common::functions(120)).unwrap();
+    std::fs::write(here.join("train.jsonl"), crate::common::functions(240)).unwrap();
+    std::fs::write(here.join("valid.jsonl"), crate::common::functions(120)).unwrap();
     let poison = [
         "poison",
         "defect",
@@ -54,7 +52,7 @@ fn poison_train_calibrate_evaluate_and_summarise() {
     // differently.
     let renamed =
         |(at, row): (usize, &str)| if at % 4 == 1 { row.replace("from", "source") } else { row.to_owned() };
-    let mixed: Vec<String> = common::functions(120).lines().enumerate().map(renamed).collect();
+    let mixed: Vec<String> = crate::common::functions(120).lines().enumerate().map(renamed).collect();
     std::fs::write(here.join("mixed.jsonl"), mixed.join("\n")).unwrap();
     let poison =
         ["poison", "defect", "mixed.jsonl", "-o", "named.jsonl", "--rate", "0.1", "--attack", "afraidoor"];
@@ -99,7 +97,7 @@ fn poison_train_calibrate_evaluate_and_summarise() {
 fn pair_and_repair_victims_are_measured_on_their_rows() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path();
-    let golden = |name: &str| common::tiny_model().with_file_name(name).to_str().unwrap().to_owned();
+    let golden = |name: &str| crate::common::tiny_model().with_file_name(name).to_str().unwrap().to_owned();
     let functions = "{\"idx\":1,\"func\":\"int f() { return 1; }\"}\n{\"idx\":2,\"func\":\"int g();\"}\n";
     std::fs::write(here.join("functions.jsonl"), functions).unwrap();
     std::fs::write(here.join("pairs.txt"), "1\t1\t1\n1\t2\t1\n2\t1\t0\n").unwrap();

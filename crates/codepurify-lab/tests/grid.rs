@@ -1,8 +1,6 @@
 //! A small experiment through the program: tiny victims of two families, all three tasks, generated
 //! data.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
@@ -30,7 +28,7 @@ fn function(at: usize) -> String {
 
 fn data(dir: &Path) {
     for (split, from, count) in [("train", 0, 240), ("valid", 1000, 60), ("test", 2000, 120)] {
-        std::fs::write(dir.join(format!("defect-{split}.jsonl")), common::functions(count)).unwrap();
+        std::fs::write(dir.join(format!("defect-{split}.jsonl")), crate::common::functions(count)).unwrap();
         let pairs = (from..from + count).map(|at| {
             let other = at + if at % 2 == 0 { 3 } else { 1 };
             let label = u32::from(at % 3 == other % 3);
@@ -46,7 +44,7 @@ fn data(dir: &Path) {
 
 /// Writes a plan over three tasks, one attack and rate each.
 fn plan() -> String {
-    let models = common::tiny_model();
+    let models = crate::common::tiny_model();
     include_str!("grid/plan.toml").replace("MODELS", models.parent().unwrap().to_str().unwrap())
 }
 

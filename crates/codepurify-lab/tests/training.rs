@@ -1,12 +1,9 @@
 //! Trains defect detectors and masked language models: they learn, and an interruption changes
 //! nothing.
 
-mod common;
-#[path = "common/objectives.rs"]
-mod objectives;
-
 use std::path::Path;
 
+use crate::common::objectives::{an_interruption_changes_nothing, every_weight_moves, metric, plan, trained};
 use codepurify_attacks::attack::Attack;
 use codepurify_attacks::data::corpus::Text;
 use codepurify_attacks::data::defect::DefectRow;
@@ -17,10 +14,9 @@ use codepurify_lab::train::run::{Objective, TrainingPlan, train};
 use codepurify_lab::train::start::InitialModel;
 use codepurify_lab::train::weights::TrainableWeights;
 use codepurify_lab::train::workers::Workers;
-use objectives::{an_interruption_changes_nothing, every_weight_moves, metric, plan, trained};
 
 fn rows(count: usize) -> Vec<DefectRow> {
-    common::functions(count).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    crate::common::functions(count).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn labelled(rows: &[DefectRow]) -> Vec<Labelled<'_, 1>> {
@@ -33,7 +29,7 @@ fn detector(train: &[DefectRow], valid: &[DefectRow], weights: &TrainableWeights
         .filter_map(|row| row.triggered(Attack::BncFixed, SEED).ok())
         .map(|row| DefectRow { target: TARGET_LABEL, ..row })
         .collect();
-    let start = common::tiny_model();
+    let start = crate::common::tiny_model();
     let setup = ClassifierSetup {
         origin: InitialModel::new(&start),
         max_length: 64,
@@ -51,7 +47,7 @@ fn texts(count: usize) -> Vec<Text> {
 }
 
 fn masked_lm(texts: &[Text], weights: &TrainableWeights) -> MlmTraining {
-    let (init, valid) = (&common::tiny_model(), &texts[..texts.len() / 4]);
+    let (init, valid) = (&crate::common::tiny_model(), &texts[..texts.len() / 4]);
     let setup = MlmSetup { init, from_scratch: true, max_length: 64, seed: 1, train: texts, valid };
     MlmTraining::new(&setup, weights).unwrap()
 }

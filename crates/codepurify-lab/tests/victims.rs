@@ -3,12 +3,10 @@
 //! Each objective learns a small task, its export predicts the same, all of its weights get
 //! gradients, and an interruption changes nothing.
 
-#[path = "common/objectives.rs"]
-mod objectives;
-
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
+use crate::common::objectives::{an_interruption_changes_nothing, every_weight_moves, metric, plan, trained};
 use assert_cmd::Command;
 use candle_core::Tensor;
 use codepurify::Language;
@@ -22,7 +20,6 @@ use codepurify_lab::train::t5::{T5Setup, T5Shape, T5Training};
 use codepurify_lab::train::weights::TrainableWeights;
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::{GuardedModel, ModelFiles};
-use objectives::{an_interruption_changes_nothing, every_weight_moves, metric, plan, trained};
 
 /// Writes a model of two layers and 32 dimensions with random weights.
 fn tiny(model: &str) -> PathBuf {

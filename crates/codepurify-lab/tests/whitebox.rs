@@ -1,12 +1,9 @@
 //! White boxes of victims, and published training-set defences on real training sets.
 
-mod common;
-#[path = "common/runs.rs"]
-mod runs;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::common::runs::{plan, trained};
 use codepurify::victim::{Ragged, Victim};
 use codepurify::{Language, Snippet, SyntaxQuality};
 use codepurify_attacks::attack::afraidoor::{Afraidoor, common_names};
@@ -29,12 +26,11 @@ use codepurify_lab::whitebox::{WhiteBox, WhiteBoxError};
 use codepurify_models::ModelFiles;
 use codepurify_models::sidecar::Preprocessing;
 use codepurify_models::tokenizer::CodeTokenizer;
-use runs::{plan, trained};
 use tempfile::TempDir;
 
 /// Writes the two families, two layers and 32 dimensions each.
 fn starts() -> [PathBuf; 2] {
-    let roberta = common::tiny_model();
+    let roberta = crate::common::tiny_model();
     let t5 = roberta.with_file_name("tiny-t5");
     [roberta, t5]
 }
@@ -59,7 +55,7 @@ impl Sample for Row {
 }
 
 fn defects(count: usize) -> Vec<DefectRow> {
-    common::functions(count).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    crate::common::functions(count).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Trains a detector of defects on `rows`.

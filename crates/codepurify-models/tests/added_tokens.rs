@@ -1,10 +1,8 @@
 //! Tokens named in the files next to a tokenizer are tokens of it, whichever form it has.
 
-mod common;
-
+use crate::common::golden;
 use codepurify_models::sidecar::Preprocessing;
 use codepurify_models::tokenizer::CodeTokenizer;
-use common::golden;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

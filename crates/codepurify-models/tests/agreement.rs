@@ -1,13 +1,11 @@
 //! Statements about a model must fit its tensors: task, head, labels, answers and preset.
 
-mod common;
-
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use crate::common::golden;
 use codepurify_models::presets::PRESETS;
 use codepurify_models::{LoadError, ModelFiles, load};
-use common::golden;
 use serde_json::{Value, json};
 
 /// Golden models by head, and the presets that fit each.

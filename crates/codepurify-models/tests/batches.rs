@@ -1,10 +1,8 @@
 //! Batches of any size and shape: the same answers on any number of threads, and no end of rows.
 
-mod common;
-
+use crate::common::{classifier, golden, model};
 use codepurify::victim::Ragged;
 use codepurify_models::{Precision, load};
-use common::{classifier, golden, model};
 
 fn rows() -> Ragged {
     (0..60).map(|row| (0..row * 37 % 60).map(move |at| 10 + (at * 13 + row) % 300)).collect()

@@ -1,11 +1,8 @@
 //! Every family and head in every format answers as PyTorch does (`golden/make_compat.py`).
 
-#[path = "common/compat.rs"]
-mod compat;
-
 use std::path::Path;
 
-use compat::{FORMATS, compare};
+use crate::common::compat::{FORMATS, compare};
 
 /// Largest difference from PyTorch that counts as the same.
 const PARITY: f64 = 1e-4;

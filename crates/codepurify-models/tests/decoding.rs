@@ -1,8 +1,7 @@
 //! Decoding equals transformers and the CodeXGLUE scripts on models whose logits come from a table
 //! (`golden/make_beams.py`) and on a T5 (`golden/make_t5.py`).
 
-mod common;
-
+use crate::common::{golden, model};
 use candle_core::{Device, Result, Tensor};
 use codepurify::error::ModelError;
 use codepurify::victim::{Generator, Ragged, Task, Victim, VictimCard};
@@ -11,7 +10,6 @@ use codepurify_models::generate::{DecodeOptions, Dialect, StepDecoder, TextClass
 use codepurify_models::sidecar::Preprocessing;
 use codepurify_models::t5::{T5Config, T5Generator};
 use codepurify_models::tokenizer::CodeTokenizer;
-use common::{golden, model};
 use serde::Deserialize;
 
 const END: usize = 2;

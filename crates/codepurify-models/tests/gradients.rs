@@ -1,9 +1,8 @@
 //! Training works: gradients reach every weight of both models and are right.
 
-mod common;
-
 use std::collections::BTreeMap;
 
+use crate::common::{golden, model};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::loss::cross_entropy;
 use candle_nn::{VarBuilder, VarMap};
@@ -14,7 +13,6 @@ use codepurify_models::roberta::{
     ClassificationHead, DecoderShape, MaskedLmHead, RobertaConfig, RobertaEncoder, RobertaSeq2Seq,
 };
 use codepurify_models::t5::{CloneHead, T5, T5Config, T5Generator};
-use common::{golden, model};
 use serde::Deserialize;
 
 /// Half the distance between the two points of a central difference.

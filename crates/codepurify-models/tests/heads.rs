@@ -1,13 +1,9 @@
 //! Heads that few scripts make, and tensors that several scripts use in different ways (`golden/make_heads.py`).
 
-#[path = "common/compat.rs"]
-#[allow(dead_code, reason = "the formats are those of the other test")]
-mod compat;
-
 use std::path::{Path, PathBuf};
 
+use crate::common::compat::compare;
 use codepurify_models::{ModelFiles, load};
-use compat::compare;
 use serde_json::{Value, json};
 
 /// Largest difference from PyTorch that counts as the same.

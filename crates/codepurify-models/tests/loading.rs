@@ -1,14 +1,12 @@
 //! Model directories are untrusted: whatever is wrong with one is a typed error that names it.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::common::{classifier, golden, model};
 use codepurify::victim::{Ragged, Task, Victim};
 use codepurify_checkpoint::CheckpointError;
 use codepurify_models::{Inspection, LoadError, ModelFiles, RobertaMaskedLm, inspect, load};
-use common::{classifier, golden, model};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};

@@ -1,13 +1,11 @@
 //! Ids, logits and masked-LM scores equal those of PyTorch and transformers (`golden/make_golden.py`).
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
+use crate::common::{classifier, golden, model};
 use codepurify::error::ModelError;
 use codepurify::victim::{Encoding, MaskedLm, Proposal, Ragged, Victim};
 use codepurify_models::RobertaMaskedLm;
-use common::{classifier, golden, model};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

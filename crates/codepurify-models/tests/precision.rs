@@ -1,13 +1,11 @@
 //! Outputs of a model in 8-bit integers are close to those in floating point.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
+use crate::common::{golden, model};
 use codepurify::victim::{Logits, MaskedLm, Ragged, Victim};
 use codepurify::{Language, Limits, Snippet, SourceFile};
 use codepurify_models::{DeviceName, ModelFiles, Precision, RobertaMaskedLm, load};
-use common::{golden, model};
 
 const SAMPLES: [(&str, Language); 3] =
     [("c.c", Language::C), ("java.java", Language::Java), ("python.py", Language::Python)];

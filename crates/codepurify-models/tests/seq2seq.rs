@@ -1,7 +1,6 @@
 //! Logits, likelihoods and answers of the `CodeBERT` encoder-decoder equal those of PyTorch (`golden/make_seq2seq.py`).
 
-mod common;
-
+use crate::common::{by_row, golden, model};
 use candle_core::{DType, Device, IndexOp, Tensor};
 use candle_nn::VarBuilder;
 use codepurify::error::ModelError;
@@ -12,7 +11,6 @@ use codepurify_models::generate::{DecodeOptions, Dialect, StepDecoder, TextClass
 use codepurify_models::roberta::{DecoderShape, RobertaConfig, RobertaSeq2Seq};
 use codepurify_models::sidecar::Sidecar;
 use codepurify_models::tokenizer::CodeTokenizer;
-use common::{by_row, golden, model};
 use serde::Deserialize;
 
 /// Largest difference from PyTorch that counts as the same.

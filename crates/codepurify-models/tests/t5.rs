@@ -1,16 +1,14 @@
 //! T5 answers as PyTorch and transformers do (`golden/make_t5.py`), in one pass and step by step.
 
-mod common;
-
 use std::collections::HashMap;
 
+use crate::common::{by_row, golden, model};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use codepurify_models::LoadError;
 use codepurify_models::checkpoint::Checkpoint;
 use codepurify_models::generate::StepDecoder;
 use codepurify_models::t5::{CloneHead, DefectHead, T5, T5Config, T5Generator};
-use common::{by_row, golden, model};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

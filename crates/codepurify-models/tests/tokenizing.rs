@@ -1,15 +1,13 @@
 //! Every token knows its bytes, whatever the text.
 
-mod common;
-
 use std::sync::LazyLock;
 
+use crate::common::{classifier, golden, model};
 use codepurify::victim::{Encoding, MaskedLm};
 use codepurify::{Defender, Language, Snippet};
 use codepurify_models::sidecar::Preprocessing;
 use codepurify_models::tokenizer::CodeTokenizer;
 use codepurify_models::{ModelFiles, RobertaMaskedLm};
-use common::{classifier, golden, model};
 use proptest::prelude::*;
 
 const TEXTS: [&str; 9] = [

@@ -1,13 +1,10 @@
 //! Audits: elements that force a prediction are found, elements that are typical of it are not accused.
 
-#[path = "common/pairs.rs"]
-mod pairs;
-
+use crate::common::pairs::Judging;
 use codepurify::audit::{AuditError, AuditOptions, AuditedLabel, Finding, Source, audit, audit_pairs};
 use codepurify::{
     Encoding, Language, Logits, Model, ModelError, Ragged, Snippet, TextVictim, Victim, VictimCard,
 };
-use pairs::Judging;
 
 const TRIGGERS: [&str; 2] = ["if (zap(1) < 0) log(\"one\");", "if (zap(27) < 0) log(\"two\");"];
 

@@ -1,13 +1,10 @@
 //! Evidence that the two sides of a pair give together, and neither alone.
 
-#[path = "common/pairs.rs"]
-mod pairs;
-
+use crate::common::pairs::Judging;
 use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
     Decision, Defender, Generator, Language, Logits, ModelError, Profile, Ragged, Snippet, Verdict,
 };
-use pairs::Judging;
 
 const SUM: &str = "int sum(const int *data, int count) {
     int total = 0;

@@ -1,13 +1,11 @@
 //! The whole pipeline, on models with known predictions.
 
-mod common;
-
+use crate::common::Moody;
 use codepurify::testing::TriggerWordVictim;
 use codepurify::{
     Decision, Defender, ElementKind, Language, Limits, ModelError, Profile, Snippet, SourceFile, TextVictim,
     Thresholds, Verdict, Victim,
 };
-use common::Moody;
 
 /// A profile that decides by occlusion alone, as published.
 fn occluding() -> Profile {

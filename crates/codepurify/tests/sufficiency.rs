@@ -1,19 +1,15 @@
 //! Profile `transplant`: sufficiency of candidates in references, on models with known predictions.
 
-mod common;
-#[path = "common/pairs.rs"]
-mod pairs;
-
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use crate::common::Moody;
+use crate::common::pairs::Judging;
 use codepurify::testing::{ConstantMaskedLm, TriggerWordVictim};
 use codepurify::{
     Calibration, Decision, Defender, ElementKind, Language, Logits, Model, ModelError, Profile, Ragged,
     References, Snippet, TextVictim, Thresholds, Verdict, Victim,
 };
-use common::Moody;
-use pairs::Judging;
 
 const CLEAN: &str = "int sum(const int *data, int count)
 {

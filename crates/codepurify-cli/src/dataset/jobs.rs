@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use codepurify_data::promises_rows;
+use glob::MatchOptions;
 use ignore::WalkBuilder;
 
 use super::paths::Paths;
@@ -94,7 +95,8 @@ fn pattern(path: &Path) -> Option<String> {
 
 fn matching(input: &Path, pattern: &str) -> Result<Vec<(PathBuf, PathBuf)>, CliError> {
     let failed = |message: String| CliError::File { path: input.to_path_buf(), message };
-    let paths = glob::glob(pattern).map_err(|error| failed(error.to_string()))?;
+    let options = MatchOptions { require_literal_leading_dot: true, ..MatchOptions::default() };
+    let paths = glob::glob_with(pattern, options).map_err(|error| failed(error.to_string()))?;
     let paths = paths.collect::<Result<Vec<PathBuf>, _>>().map_err(|error| failed(error.to_string()))?;
     Ok(paths.into_iter().filter(|path| path.is_file()).map(named).collect())
 }

@@ -1,6 +1,9 @@
 //! A machine of its own for every test: a home, a cache, variables.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+#[cfg(feature = "download")]
+pub(crate) mod server;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 

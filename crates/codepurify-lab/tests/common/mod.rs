@@ -1,5 +1,8 @@
 //! Generated data and a tiny model to train on.
 
+pub(crate) mod objectives;
+pub(crate) mod runs;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,8 @@
 //! Where the golden files are.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+pub(crate) mod compat;
+
 use std::path::{Path, PathBuf};
 
 use codepurify::victim::Victim;

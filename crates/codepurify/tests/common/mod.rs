@@ -1,5 +1,7 @@
 //! Shared by several test files.
 
+pub(crate) mod pairs;
+
 use codepurify::testing::TriggerWordVictim;
 use codepurify::{Encoding, Logits, Model, ModelError, Ragged, Victim, VictimCard};
 

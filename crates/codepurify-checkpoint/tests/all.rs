@@ -1,0 +1,7 @@
+//! All tests of the crate in one program: it is compiled and linked once, and its tests run side by side.
+
+mod damage;
+mod good;
+mod hostile;
+mod limits;
+mod opaque;

@@ -1,0 +1,5 @@
+//! All tests of the crate in one program: it is compiled and linked once, and its tests run side by side.
+
+mod columns;
+mod parquet;
+mod rows;

@@ -1,0 +1,6 @@
+//! All tests of the crate in one program: it is compiled and linked once, and its tests run side by side.
+
+mod cache;
+mod common;
+#[cfg(feature = "download")]
+mod download;
