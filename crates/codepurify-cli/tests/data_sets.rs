@@ -209,7 +209,7 @@ fn outputs_are_compressed_as_their_names_say() {
 #[test]
 fn rows_that_fail_are_kept_with_their_reasons() {
     let place = Place::new();
-    place.write("rows.jsonl", b"{\"func\": \xff}\n{\"code\": \"int f;\"}\n".to_vec());
+    place.write("rows.jsonl", b"{\"func\": \xff}\n{\"code\": \"int f;\"}\n");
     let run = dataset(&place, &["rows.jsonl", "--field", "func", "-o", "out.jsonl"]);
     assert_eq!(run.code, 2, "{}", run.err);
     let errors: Vec<Value> =

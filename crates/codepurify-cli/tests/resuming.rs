@@ -23,7 +23,7 @@ fn rows() -> String {
 
 const FILES: [&str; 4] = ["out.jsonl", "removed.jsonl", "out.report.jsonl", "out.errors.jsonl"];
 
-/// Pseudo-random numbers (SplitMix64).
+/// Pseudo-random numbers (`SplitMix64`).
 struct Random(u64);
 
 impl Random {

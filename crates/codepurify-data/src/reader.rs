@@ -240,13 +240,14 @@ impl RowReader {
                 return None;
             }
         };
-        let (number, digest) = (rows.taken(), rows.digest());
+        let (number, digest) = (rows.number(), rows.digest());
         // The bytes of the file that belong to these rows, about.
         let part = self.length.unwrap_or(0) / rows.about().rows.max(1) as u64;
         self.position.store(part * number as u64, Ordering::Relaxed);
-        let row = match record.size() > self.limit {
-            true => Err(RowError::TooLarge { limit: self.limit }),
-            false => Ok(Row::of_record(record)),
+        let row = if record.size() > self.limit {
+            Err(RowError::TooLarge { limit: self.limit })
+        } else {
+            Ok(Row::of_record(record))
         };
         Some(Ok(NumberedRow { number, row, refused: Vec::new(), digest }))
     }

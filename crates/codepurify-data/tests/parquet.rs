@@ -36,7 +36,7 @@ fn sample(path: &Path, count: usize) {
     let func: ArrayRef = Arc::new(
         (0..count).map(|row| (row % 5 != 4).then(|| format!("int f{row};"))).collect::<StringArray>(),
     );
-    let id: ArrayRef = Arc::new((0..count as i64).collect::<Int64Array>());
+    let id: ArrayRef = Arc::new((0_i64..).take(count).collect::<Int64Array>());
     let fields = vec![Field::new("func", DataType::Utf8, true), Field::new("id", DataType::Int64, false)];
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![func, id]).unwrap();
     let properties = WriterProperties::builder()
@@ -64,11 +64,11 @@ fn edit(number: usize) -> Edit {
     let records =
         (0..number % 3).map(|index| vec![Some("name".to_owned()), (index == 0).then(|| "x\"y".to_owned())]);
     Edit {
-        texts: if number % 3 == 0 { text(format!("new {number}")) } else { Vec::new() },
+        texts: if number.is_multiple_of(3) { text(format!("new {number}")) } else { Vec::new() },
         added: vec![
             AddedCell::Text("clean".to_owned()),
-            AddedCell::number((number % 2 == 0).then_some(number as f64 / 2.0)),
-            if number % 4 == 0 { AddedCell::Null } else { AddedCell::Records(records.collect()) },
+            AddedCell::number(number.is_multiple_of(2).then_some(number as f64 / 2.0)),
+            if number.is_multiple_of(4) { AddedCell::Null } else { AddedCell::Records(records.collect()) },
         ],
     }
 }
@@ -142,9 +142,9 @@ fn rows_are_written_with_their_changes_and_all_else_stays() {
         let (func, old_func) = (new.column(0).as_string::<i32>(), old.column(0).as_string::<i32>());
         let (p_value, triggers) =
             (new.column(3).as_primitive::<Float64Type>(), new.column(4).as_list::<i32>());
-        for row in 0..40 {
+        for row in 0..40_usize {
             let number = row + 1;
-            if number % 3 == 0 {
+            if number.is_multiple_of(3) {
                 assert_eq!(func.value(row), format!("new {number}"));
             } else {
                 assert_eq!(
@@ -152,9 +152,9 @@ fn rows_are_written_with_their_changes_and_all_else_stays() {
                     (old_func.is_null(row), old_func.value(row))
                 );
             }
-            assert_eq!(p_value.is_null(row), number % 2 != 0);
+            assert_eq!(p_value.is_null(row), !number.is_multiple_of(2));
             assert_eq!(triggers.is_null(row), number % 4 == 0);
-            if number % 4 != 0 {
+            if !number.is_multiple_of(4) {
                 assert_eq!(triggers.value(row).len(), number % 3);
             }
         }
@@ -180,7 +180,7 @@ fn damage_is_an_error_that_names_the_file() {
     let bytes = std::fs::read(golden("defect-snappy.parquet")).unwrap();
     let read = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        RowReader::open(&path, &ReadOptions::default()).map(|reader| reader.collect::<Vec<_>>())
+        RowReader::open(&path, &ReadOptions::default()).map(Iterator::collect::<Vec<_>>)
     };
     for length in [0, 3, 4, 8, bytes.len() / 2, bytes.len() - 1] {
         let error = read(&bytes[..length]).unwrap_err().to_string();

@@ -36,7 +36,7 @@ impl Frequent {
     /// The most frequent texts, of equally frequent ones the first in the alphabet.
     pub(crate) fn most(&self, limit: usize) -> impl Iterator<Item = (&str, usize)> {
         let mut texts: Vec<(&str, usize)> = self.iter().collect();
-        texts.sort_by(|a, b| b.1.cmp(&a.1));
+        texts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         texts.into_iter().take(limit)
     }
 }

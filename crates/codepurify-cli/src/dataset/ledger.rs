@@ -59,7 +59,7 @@ pub(crate) enum Opened {
     /// There are rows to be judged.
     Open(Box<Ledger>),
     /// All rows were judged before; this was the last one.
-    Finished { summary: Box<Summary>, last: Option<Entry> },
+    Finished { summary: Box<Summary>, last: Option<Box<Entry>> },
 }
 
 impl Ledger {
@@ -109,30 +109,24 @@ impl Ledger {
 
     /// Reads what the report knows, and cuts off what it does not.
     fn catch_up(&mut self) -> Result<(), CliError> {
-        let blocks = self.blocks().map_err(|error| CliError::File {
+        let known = self.read_report().map_err(|error| CliError::File {
             path: self.report.path.clone(),
             message: format!("{error}: remove the output and its accounts"),
         })?;
-        let mut known = None;
-        let mut report = 0;
-        for (entries, written, end) in blocks {
-            entries.iter().for_each(|entry| self.summary.add(entry));
-            self.done = entries.into_iter().next_back();
-            (known, report) = (Some(written), end);
-        }
-        self.report.cut(report)?;
-        self.output.start(known.map(|written| written.output))?;
+        self.report.cut(known)?;
+        let written = self.done.as_ref().and_then(|done| done.written);
+        self.output.start(written.map(|written| written.output))?;
         if let Some(split) = &mut self.split {
-            split.start(known.map(|written| written.split))?;
+            split.start(written.map(|written| written.split))?;
         }
         self.cut_errors()
     }
 
-    /// The rows that were written together, with the sizes of the other files behind them and that of the report. What the
-    /// other files do not have, because the machine stopped before the disk had it, is judged again.
-    fn blocks(&mut self) -> io::Result<Vec<(Vec<Entry>, Written, u64)>> {
-        let (mut reader, mut line) = (BufReader::new(&mut self.report.file), Vec::new());
-        let (mut blocks, mut block, mut end) = (Vec::new(), Vec::new(), 0);
+    /// Reads the rows that were written together, one block after the other, and returns the bytes of the report that they
+    /// take. What the other files do not have, because the machine stopped before the disk had it, is judged again.
+    fn read_report(&mut self) -> io::Result<u64> {
+        let (mut reader, mut line) = (BufReader::new(&self.report.file), Vec::new());
+        let (mut block, mut end, mut known) = (Vec::new(), 0, 0);
         while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             let entry: Entry = serde_json::from_slice(&line)?;
             end += line.len() as u64;
@@ -144,9 +138,10 @@ impl Ledger {
             if self.output.bytes() < written.output.bytes || !split {
                 break;
             }
-            blocks.push((std::mem::take(&mut block), written, end));
+            self.done = self.summary.add_all(std::mem::take(&mut block));
+            known = end;
         }
-        Ok(blocks)
+        Ok(known)
     }
 
     /// Cuts off the rows that the report does not know from the file with those that failed.
@@ -230,8 +225,7 @@ impl Ledger {
             self.sync()?;
         }
         self.report.append(&lines(&entries))?;
-        entries.iter().for_each(|entry| self.summary.add(entry));
-        self.done = entries.pop();
+        self.done = self.summary.add_all(entries);
         Ok(())
     }
 
@@ -268,19 +262,18 @@ fn finished(paths: &Paths) -> Result<Opened, CliError> {
         Ok(last.map(|line| serde_json::from_str(&line)).transpose()?)
     };
     let last = last().map_err(|error| unusable(&paths.report, error))?;
-    Ok(Opened::Finished { summary: Box::new(summary), last })
+    Ok(Opened::Finished { summary: Box::new(summary), last: last.map(Box::new) })
 }
 
 /// Refuses to write what another run writes.
 fn lock(report: &Appended) -> Result<(), CliError> {
     match report.file.try_lock() {
-        Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
             let message = "another run writes it now: wait for that one, or choose another output".to_owned();
             Err(CliError::File { path: report.path.clone(), message })
         }
         // Some file systems know no locks.
-        Err(TryLockError::Error(_)) => Ok(()),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 

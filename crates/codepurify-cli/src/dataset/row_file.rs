@@ -40,13 +40,11 @@ impl RowFile {
         self.written.cut(size.bytes)?;
         self.rows = size.rows;
         let head = self.writer.head().map_err(|source| unwritable(&self.output, source))?;
-        match from {
-            None => self.written.append(&head),
-            Some(_) => {
-                self.writer.go_on(size.rows > 0);
-                Ok(())
-            }
+        if from.is_none() {
+            return self.written.append(&head);
         }
+        self.writer.go_on(size.rows > 0);
+        Ok(())
     }
 
     pub(crate) fn append(&mut self, rows: &[EditedRow]) -> Result<(), CliError> {

@@ -43,7 +43,15 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    pub(crate) fn add(&mut self, entry: &Entry) {
+    /// Adds rows, and returns the last one.
+    pub(crate) fn add_all(&mut self, mut entries: Vec<Entry>) -> Option<Entry> {
+        for entry in &entries {
+            self.add(entry);
+        }
+        entries.pop()
+    }
+
+    fn add(&mut self, entry: &Entry) {
         *self.fates.entry(entry.fate).or_default() += 1;
         if entry.fate == Fate::Failed && self.failures.len() < FAILURES {
             self.failures.push(format!("row {}: {}", entry.row, visible(&entry.reason)));

@@ -133,7 +133,7 @@ fn cells_of(kind: AddedKind, rows: &[EditedRecord<'_>], index: usize) -> ArrayRe
         AddedKind::Text => {
             let mut builder = StringBuilder::new();
             cells.for_each(|cell| {
-                builder.append_option(if let AddedCell::Text(text) = cell { Some(text) } else { None })
+                builder.append_option(if let AddedCell::Text(text) = cell { Some(text) } else { None });
             });
             Arc::new(builder.finish())
         }

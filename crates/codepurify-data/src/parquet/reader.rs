@@ -14,7 +14,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, ParquetMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, ParquetMetaData};
 use sha2::{Digest, Sha256};
 
 use super::cells;
@@ -93,8 +93,8 @@ impl ParquetRows {
         &self.about
     }
 
-    /// Number of rows that were taken.
-    pub(crate) fn taken(&self) -> usize {
+    /// Number of the last row that was taken.
+    pub(crate) fn number(&self) -> usize {
         self.rows
     }
 
@@ -134,7 +134,7 @@ impl About {
         Self {
             schema,
             metadata: all.into_iter().filter(|pair| pair.key != ARROW_SCHEMA_META_KEY).collect(),
-            compression: first.map_or(Compression::SNAPPY, |column| column.compression()),
+            compression: first.map_or(Compression::SNAPPY, ColumnChunkMetaData::compression),
             rows: usize::try_from(metadata.file_metadata().num_rows()).unwrap_or_default(),
         }
     }

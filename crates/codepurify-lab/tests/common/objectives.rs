@@ -8,10 +8,7 @@ use codepurify_lab::train::run::{BatchPart, Objective, train};
 use codepurify_lab::train::weights::{Gradients, TrainableWeights};
 use codepurify_lab::train::workers::Workers;
 
-#[path = "runs.rs"]
-mod runs;
-
-pub(crate) use runs::{plan, trained};
+pub(crate) use super::runs::{plan, trained};
 
 /// Returns the current value of a metric.
 pub(crate) fn metric(objective: &dyn Objective, wanted: &str) -> f64 {
