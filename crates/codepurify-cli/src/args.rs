@@ -13,6 +13,7 @@ use crate::output::ColorMode;
 use crate::rows::{FieldArgs, RowArgs};
 use crate::settings::{Format, Options};
 use crate::source::ModelSource;
+use crate::values::share;
 
 /// Examples at the end of each command's help.
 mod examples {
@@ -292,12 +293,6 @@ pub(crate) struct DatasetArgs {
     /// Refused unless input, models, settings and version are those of that run.
     #[arg(long, help_heading = heading::OUTPUT)]
     pub(crate) resume: bool,
-}
-
-/// A number between 0 and 1, neither included.
-pub(crate) fn share(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if value > 0.0 && value < 1.0 { Ok(value) } else { Err("not between 0 and 1".to_owned()) }
 }
 
 #[derive(Debug, Args)]

@@ -25,6 +25,7 @@ mod settings;
 mod side_by_side;
 pub mod source;
 mod suspicion;
+mod values;
 
 use std::ffi::OsString;
 use std::io;

@@ -105,7 +105,7 @@ pub(crate) struct CodeRows {
     pub(crate) fields: Vec<String>,
     pub(crate) language: RowLanguage,
     limits: Limits,
-    /// What is read, for people.
+    /// Notes on what is read, for people.
     notes: Vec<String>,
 }
 

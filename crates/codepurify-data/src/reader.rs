@@ -172,7 +172,7 @@ impl RowReader {
         }
     }
 
-    /// What is known of a Parquet file.
+    /// Facts about a Parquet file.
     pub(crate) fn parquet(&self) -> Option<&Arc<About>> {
         if let Cutter::Parquet(rows) = &self.cutter { Some(rows.about()) } else { None }
     }

@@ -30,7 +30,7 @@ const BLOCK: usize = 64;
 /// Bytes of rows that are held at once, about.
 const HELD_BYTES: usize = 64 << 20;
 
-/// What all files of a run have in common.
+/// Everything that all files of a run share.
 struct Run<'r> {
     cleaner: Cleaner<'r>,
     manifest: Manifest,

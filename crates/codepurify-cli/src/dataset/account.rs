@@ -73,7 +73,7 @@ pub(crate) struct Entry {
     pub(crate) p_values: Vec<Option<f64>>,
     /// The triggers of all sides.
     pub(crate) triggers: Vec<Found>,
-    /// What the model answers: the name of a label, or the text that it generates.
+    /// Answer of the model: the name of a label, or the text that it generates.
     pub(crate) answer: Option<String>,
     /// Sequences that the model processed.
     pub(crate) passes: usize,
@@ -88,7 +88,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Written {
     pub(crate) output: Size,
-    /// Of the file with the removed rows.
+    /// Size of the file with the removed rows.
     #[serde(default)]
     pub(crate) split: Size,
 }

@@ -1,4 +1,4 @@
-//! What becomes of rows.
+//! Decisions about rows.
 
 use codepurify::contamination::{Family, family_of};
 use codepurify::verdict::Decision;
@@ -113,7 +113,7 @@ impl<'g> Cleaner<'g> {
         (entry, Edit { texts, added })
     }
 
-    /// What the model answers about the row.
+    /// Answer of the model about the row.
     fn answer(&self, verdicts: &[Verdict]) -> Option<String> {
         let prediction = verdicts.first()?.prediction.as_ref()?;
         let label = || Some(self.guard.label(prediction.label?));

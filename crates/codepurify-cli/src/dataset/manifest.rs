@@ -20,7 +20,7 @@ use crate::settings::Settings;
 
 const SCHEMA_VERSION: u32 = 2;
 
-/// What is done with which rows.
+/// Choice of rows, and what is done with them.
 pub(crate) struct Choices {
     pub(crate) policy: Policy,
     /// The removed rows are kept in a file of their own.

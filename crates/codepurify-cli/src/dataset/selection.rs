@@ -12,8 +12,8 @@ pub(crate) struct Selection {
     limit: Option<usize>,
     /// Share of the rows to judge, chosen by their content
     ///
-    /// The same rows are chosen whenever the data set is the same.
-    #[arg(long, value_name = "SHARE", value_parser = crate::args::share, help_heading = heading::INPUT)]
+    /// Every run on the same data set chooses the same rows.
+    #[arg(long, value_name = "SHARE", value_parser = crate::values::share, help_heading = heading::INPUT)]
     sample: Option<f64>,
     /// Part of the rows to judge, such as 2/8
     ///

@@ -10,7 +10,7 @@ use super::account::Entry;
 /// Fields of a trigger.
 const TRIGGER: [&str; 4] = ["kind", "text", "action", "replacement"];
 
-/// The columns for rows of so many sides.
+/// The columns for rows of one side or two.
 pub(crate) fn columns(sides: Sides) -> Vec<AddedColumn> {
     let kinds = [
         ("verdict", AddedKind::Text),

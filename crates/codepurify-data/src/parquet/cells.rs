@@ -13,7 +13,7 @@ use crate::json::quoted;
 /// The text of a cell. Bytes that are UTF-8 are a text, too: some writers do not mark texts as such.
 ///
 /// # Errors
-/// What the cell holds instead.
+/// The kind of value that the cell holds instead.
 pub(super) fn text(column: &dyn Array, index: usize) -> Result<&str, &'static str> {
     if column.is_null(index) {
         return Err("null");

@@ -43,7 +43,7 @@ fn write(from: impl io::Read, out: impl Write + Send, about: &About) -> Result<(
     writer.close().map(drop)
 }
 
-/// The same compression, if this build has it.
+/// Chooses the same compression, or Snappy if this build does not have it.
 fn writable(compression: Compression) -> Compression {
     match compression {
         Compression::LZO | Compression::LZ4 | Compression::BROTLI(_) => Compression::SNAPPY,

@@ -41,7 +41,7 @@ pub(crate) struct ParquetRows {
 #[derive(Debug)]
 pub(crate) struct About {
     pub(crate) schema: SchemaRef,
-    /// What the file says about itself, such as what pandas and `datasets` need to know; not its schema.
+    /// Metadata of the file, such as those of pandas and `datasets`, without its schema.
     pub(super) metadata: Vec<KeyValue>,
     /// Compression of its first column.
     pub(super) compression: Compression,
