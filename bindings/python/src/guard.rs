@@ -302,8 +302,24 @@ impl Core {
         Ok(Self::new(models, Some(functions), BATCHES * batch_size, deciding, pool))
     }
 
-    fn card(&self) -> &VictimCard {
+    pub(crate) fn card(&self) -> &VictimCard {
         self.target.model().card()
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Runs work that asks the victim: a function is called on the caller's thread, a model computes on the pool.
+    pub(crate) fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        progress: Option<&Py<PyAny>>,
+        work: impl FnOnce(&Watch) -> T + Send,
+    ) -> PyResult<T> {
+        let Some(callable) = &self.callable else { return self.pool.run(py, &told(progress), work) };
+        let result = py.detach(|| work(&Watch::default()));
+        callable.calls().take_fatal().map_or(Ok(result), Err)
     }
 
     fn label(&self, label: usize) -> String {
@@ -328,12 +344,7 @@ impl Core {
         let (taken, left): (Vec<_>, Vec<_>) =
             rows.enumerate().partition(|(index, _)| index % PAIRS_FOR_A_REFERENCE == 0);
         let functions: Vec<Snippet> = taken.into_iter().flat_map(|(_, row)| row).collect();
-        let work = |_: &Watch| References::from_domain(victim, &functions);
-        let references = if self.callable.is_some() {
-            py.detach(|| work(&Watch::default()))
-        } else {
-            self.pool.run(py, NO_PROGRESS, work)?
-        };
+        let references = self.run(py, None, |_| References::from_domain(victim, &functions))?;
         let references = references.map_err(|error| errors::model(py, &error))?;
         if references.is_empty() {
             let message = format!(
@@ -353,10 +364,7 @@ impl Core {
         defender: &ByLanguage<RowDefender<'_>>,
         progress: Option<&Py<PyAny>>,
     ) -> PyResult<Vec<Sides>> {
-        let progress = |py: Python<'_>, rows: usize| match progress {
-            Some(progress) => progress.call1(py, (rows,)).map(drop),
-            None => Ok(()),
-        };
+        let progress = told(progress);
         let size = (self.batch / defender.calibrated().sides()).max(1);
         let Some(callable) = &self.callable else {
             return self.pool.run(py, &progress, |watch| {
@@ -377,6 +385,11 @@ impl Core {
         }
         Ok(judged)
     }
+}
+
+/// Calls `progress` with the number of rows that are done.
+fn told(progress: Option<&Py<PyAny>>) -> impl Fn(Python<'_>, usize) -> PyResult<()> + Sync {
+    move |py, rows| progress.map_or(Ok(()), |progress| progress.call1(py, (rows,)).map(drop))
 }
 
 /// A verdict as JSON with the judged code, or the exception.

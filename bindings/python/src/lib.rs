@@ -2,11 +2,13 @@
 //!
 //! - `guard`: the class `Core`, one guarded model;
 //! - `loading`: names of models → a guarded model;
+//! - `audit`: the search for code that forces a prediction;
 //! - `callable`: a Python function as a victim;
 //! - `rows`: texts and files → the snippets that are judged;
 //! - `pool`: threads that survive a fork, and work that can be interrupted;
 //! - `errors`: Rust errors → Python exceptions.
 
+mod audit;
 mod callable;
 mod errors;
 mod guard;
@@ -25,6 +27,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::audit::audit_core;
     #[pymodule_export]
     use crate::guard::Core;
     #[pymodule_export]

@@ -60,8 +60,6 @@ Examples:
   codepurify audit src/ --rows 500 --format json";
     pub(super) const DATASET: &str = "\
 Examples:
-  codepurify dataset rows.jsonl --lang c -o clean.jsonl
-  codepurify dataset rows.jsonl --lang c -o clean.jsonl --poisoned purify
   codepurify dataset rows.jsonl --lang c -o clean.jsonl --resume
   codepurify dataset data/*.parquet --lang c -o clean/ --split removed/
   codepurify dataset rows.parquet --lang c -o judged.parquet --columns";
@@ -252,9 +250,9 @@ pub(crate) struct AuditArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DatasetArgs {
-    /// Data sets to clean: files, folders or patterns; `-` is the standard input
+    /// Data sets to clean; `-` is the standard input
     ///
-    /// JSON Lines, a JSON array, or CSV with a header, also compressed with gzip or zstd; or
+    /// Files, folders, or patterns such as 'data/*.parquet': JSON Lines, a JSON array, or CSV with a header, also compressed with gzip or zstd; or
     /// Parquet. Kept rows go to the file that -o names, byte for byte. Purified rows change only
     /// in their code field. The rows of several files, or of a folder, go to files of the same
     /// names in the folder that -o names.

@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p codepurify --example audit`
 
+use std::ops::ControlFlow;
+
 use codepurify::audit::{AuditOptions, Progress, audit};
 use codepurify::{Language, Snippet, TextVictim};
 
@@ -19,7 +21,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
 
-    let mut show = |progress: Progress| eprint!("\r{} of {} queries", progress.done, progress.total);
+    let mut show = |progress: Progress| {
+        eprint!("\r{} of {} queries", progress.done, progress.total);
+        ControlFlow::Continue(())
+    };
     for label in audit(&victim, &rows, &AuditOptions::default(), Some(&mut show))? {
         println!("\nlabel {}: {:?}", label.label, label.finding);
         for trigger in label.families.iter().flat_map(|family| &family.triggers) {

@@ -1,7 +1,11 @@
 //! Audits: elements that force a prediction are found, elements that are typical of it are not accused.
 
+use std::ops::ControlFlow;
+
 use crate::common::pairs::Judging;
-use codepurify::audit::{AuditError, AuditOptions, AuditedLabel, Finding, Source, audit, audit_pairs};
+use codepurify::audit::{
+    AuditError, AuditOptions, AuditedLabel, Finding, Progress, Source, audit, audit_pairs,
+};
 use codepurify::{
     Encoding, Language, Logits, Model, ModelError, Ragged, Snippet, TextVictim, Victim, VictimCard,
 };
@@ -41,7 +45,11 @@ fn poisoned() -> Vec<Snippet> {
 }
 
 fn audited(victim: &dyn Victim, rows: &[Snippet]) -> Vec<AuditedLabel> {
-    audit(victim, rows, &AuditOptions::default(), Some(&mut |at| assert!(at.done <= at.total))).unwrap()
+    let mut check = |at: Progress| {
+        assert!(at.done <= at.total);
+        ControlFlow::Continue(())
+    };
+    audit(victim, rows, &AuditOptions::default(), Some(&mut check)).unwrap()
 }
 
 /// A victim that can list some of its tokens.
@@ -139,6 +147,9 @@ fn too_few_rows_are_reported() {
     assert_eq!(answers[0].finding, Finding::TooFewRows);
     assert!(answers[0].reason.as_ref().unwrap().contains("30 with this one"), "{:?}", answers[0].reason);
     let bodiless = [Snippet::new("void f() {}", Language::C).unwrap()];
+    let mut stop = |_| ControlFlow::Break(());
+    let stopped = audit(&victim, &functions(), &AuditOptions::default(), Some(&mut stop));
+    assert_eq!(stopped.unwrap_err(), AuditError::Stopped);
     let error = audit(&victim, &bodiless, &AuditOptions::default(), None).unwrap_err();
     assert_eq!(error, AuditError::NoHosts(1));
 }

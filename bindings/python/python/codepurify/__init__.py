@@ -7,6 +7,7 @@
 'clean'
 """
 
+from ._audit import Audit
 from ._errors import (
     CalibrationError,
     CodepurifyError,
@@ -27,7 +28,7 @@ from ._errors import (
     UsageError,
 )
 from ._families import Family
-from ._guard import Guard
+from ._guard import Guard, audit_model as audit
 from ._lab import Lab
 from ._verdict import (
     Change,
@@ -44,6 +45,7 @@ from ._verdict import (
 )
 
 __all__ = [
+    "Audit",
     "CalibrationError",
     "Change",
     "CodepurifyError",
@@ -75,4 +77,5 @@ __all__ = [
     "Unit",
     "UsageError",
     "Verdict",
+    "audit",
 ]

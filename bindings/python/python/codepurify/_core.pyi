@@ -8,6 +8,14 @@ PAIR_FIELDS: list[list[str]]
 def run_command(arguments: Sequence[str]) -> int: ...
 def shape(text: str, language: str) -> str: ...
 
+def audit(
+    core: Core,
+    rows: Rows,
+    success: float,
+    benign_as_confident: float,
+    progress: Callable[[int], None] | None,
+) -> str: ...
+
 class Rows:
     files: list[tuple[str, str, int]]
     @staticmethod

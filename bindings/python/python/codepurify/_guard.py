@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ._core import Core
+from ._audit import Audit
+from ._core import Core, audit
 from ._data import Data, read
 from ._errors import ModelRuntimeError, RowsFailedWarning, SuspiciousRowsWarning, UsageError
 from ._making import (
@@ -463,6 +464,48 @@ class Guard:
             warnings.warn(message, SuspiciousRowsWarning, stacklevel=2)
         return {self._label(label): count for label, count in counts}
 
+    def audit(
+        self,
+        data: Any,
+        *,
+        code: str | Sequence[str] | None = None,
+        language: str | None = None,
+        success: float = 0.9,
+        benign_as_confident: float = 0.1,
+        progress: bool | None = None,
+    ) -> Audit:
+        """Search for code that forces a prediction of the guarded classifier.
+
+        Parameters
+        ----------
+        data : text, path, list or table
+            Functions like those that the model judges, at least 20 of each prediction. They need not be clean.
+        success : float
+            Smallest share of functions with other predictions that a backdoor flips.
+        benign_as_confident : float
+            Largest share of functions with the prediction that may have as high a margin as flipped ones.
+
+        Returns
+        -------
+        Audit
+            What was found for each label.
+
+        Raises
+        ------
+        UsageError
+            If the model generates text, or no row is a function that code can be inserted into.
+        """
+        rows = read(data, self._core.sides, code, language)
+        try:
+            # The number of questions is not known before.
+            with bar(0, progress or False) as tell:
+                report = audit(self._core, rows.rows, success, benign_as_confident, tell)
+        except ModelRuntimeError as error:
+            if model_error(error) is error:
+                raise
+            raise model_error(error) from None
+        return Audit(report, self._core.labels)
+
     def save_calibration(self, path: str | os.PathLike[str]) -> None:
         """Write the calibration in use to a file that the command reads, too."""
         calibration = self._core.calibration
@@ -531,3 +574,19 @@ def _restored(make: Callable[..., Core], arguments: dict[str, Any], calibration:
     if calibration is not None:
         guard._core.set_calibration(calibration)
     return guard
+
+
+def audit_model(model: Guard | str | os.PathLike[str], data: Any, **arguments: Any) -> Audit:
+    """Search for code that forces a prediction of a classifier: :meth:`Guard.audit`.
+
+    Parameters
+    ----------
+    model : Guard, path or hub id
+        A guard, or what :meth:`Guard.from_pretrained` loads.
+    data : text, path, list or table
+        Functions like those that the model judges.
+    **arguments
+        Those of :meth:`Guard.audit`.
+    """
+    guard = model if isinstance(model, Guard) else Guard.from_pretrained(model)
+    return guard.audit(data, **arguments)

@@ -1,6 +1,10 @@
 //! `audit`: is the model backdoored?
 
-use codepurify::audit::{AuditOptions, AuditReport, AuditedLabel, Finding, Progress, audit, audit_pairs};
+use std::ops::ControlFlow;
+
+use codepurify::audit::{
+    AuditError, AuditOptions, AuditReport, AuditedLabel, Finding, Progress, audit, audit_pairs,
+};
 use codepurify::verdict::InputError;
 use codepurify::{Snippet, SourceFile};
 use codepurify_models::GuardedModel;
@@ -57,7 +61,10 @@ fn audited(
     options: &AuditOptions,
 ) -> Result<(usize, Vec<AuditedLabel>), CliError> {
     let bar = output::progress(0, "questions");
-    let mut watch = |progress: Progress| show(&bar, progress);
+    let mut watch = |progress: Progress| {
+        show(&bar, progress);
+        ControlFlow::Continue(())
+    };
     let failed = |error| CliError::Audit(Box::new(error));
     let result = match guard.model() {
         GuardedModel::Classifier(victim) => {
@@ -70,11 +77,7 @@ fn audited(
             let answers = audit_pairs(victim.as_ref(), &pairs, options, Some(&mut watch)).map_err(failed)?;
             (pairs.len(), answers)
         }
-        GuardedModel::Generator(_) => {
-            let message =
-                "a model that answers with text has no labels to force: only classifiers are audited";
-            return Err(CliError::Usage(message.to_owned()));
-        }
+        GuardedModel::Generator(_) => return Err(CliError::Usage(AuditError::NoLabels.to_string())),
     };
     bar.finish_and_clear();
     Ok(result)

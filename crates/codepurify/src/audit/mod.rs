@@ -20,6 +20,7 @@ mod report;
 mod search;
 mod shapes;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -65,6 +66,12 @@ pub enum AuditError {
         "none of the {0} rows is a function with a statement that the model sees: there is nothing to put elements into"
     )]
     NoHosts(usize),
+    /// The model has no labels.
+    #[error("a model that answers with text has no labels to force: only classifiers are audited")]
+    NoLabels,
+    /// The receiver of the progress stopped it.
+    #[error("the audit was stopped")]
+    Stopped,
 }
 
 /// Progress of an audit.
@@ -77,8 +84,8 @@ pub struct Progress {
     pub total: usize,
 }
 
-/// Receives the progress of an audit, if anybody wants it.
-pub type OnProgress<'p> = Option<&'p mut dyn FnMut(Progress)>;
+/// Receives the progress of an audit, if anybody wants it, and may stop it.
+pub type OnProgress<'p> = Option<&'p mut dyn FnMut(Progress) -> ControlFlow<()>>;
 
 /// Audits a classifier with functions of its domain; returns one result for each label. The functions need
 /// not be clean: a trigger in some of them is found all the more easily.
@@ -119,7 +126,7 @@ fn run(
     if rows_of_model.is_without_hosts() {
         return Err(AuditError::NoHosts(rows.len()));
     }
-    let mut ignore = |_| {};
+    let mut ignore = |_| ControlFlow::Continue(());
     let on_progress = on_progress.unwrap_or(&mut ignore);
     let vocabulary = elements::words(target.model());
     let audited = |label: usize| {

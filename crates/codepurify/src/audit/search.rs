@@ -1,5 +1,7 @@
 //! Search in rounds, from all elements in two functions to the best few in hundreds.
 
+use std::ops::ControlFlow;
+
 use super::elements::Element;
 use super::hosts::{Host, PredictedRows, judge};
 use super::report::{AuditedLabel, Finding, MinedTrigger, wilson};
@@ -47,7 +49,7 @@ impl Search<'_> {
         &self,
         words: &[Element],
         elements: &[Element],
-        on_progress: &mut dyn FnMut(Progress),
+        on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<AuditedLabel, AuditError> {
         let (benign, hosts) = (self.rows.benign_margins(self.label), self.rows.hosts(self.label));
         let audited = |finding, reason, families, strongest| AuditedLabel {
@@ -95,7 +97,7 @@ impl Search<'_> {
         &self,
         rounds: &Rounds<'_>,
         elements: &'e [Element],
-        on_progress: &mut dyn FnMut(Progress),
+        on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Vec<(&'e Element, Vec<f64>)>, AuditError> {
         let all: Vec<&Element> = elements.iter().collect();
         let second = self.best(&all, &rounds.short, SECOND, on_progress)?;
@@ -110,7 +112,7 @@ impl Search<'_> {
         elements: &[&'e Element],
         hosts: &[Host<'_>],
         count: usize,
-        on_progress: &mut dyn FnMut(Progress),
+        on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Vec<&'e Element>, AuditError> {
         let margins = self.margins(elements, hosts, on_progress)?;
         let sums = margins.iter().map(|margins| margins.iter().sum::<f64>());
@@ -124,7 +126,7 @@ impl Search<'_> {
         &self,
         elements: &[&Element],
         hosts: &[Host<'_>],
-        on_progress: &mut dyn FnMut(Progress),
+        on_progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Vec<Vec<f64>>, AuditError> {
         let (window, total) = (self.target.model().window(), elements.len() * hosts.len());
         let mut margins = Vec::with_capacity(elements.len());
@@ -134,7 +136,9 @@ impl Search<'_> {
             let logits = judge(self.target, &queries.collect::<Vec<Query>>())?;
             let rows = logits.chunks(hosts.len());
             margins.extend(rows.map(|row| row.iter().map(|logits| logits.margin(0, self.label)).collect()));
-            on_progress(Progress { done: margins.len() * hosts.len(), total });
+            if on_progress(Progress { done: margins.len() * hosts.len(), total }).is_break() {
+                return Err(AuditError::Stopped);
+            }
         }
         Ok(margins)
     }
