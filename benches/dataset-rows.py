@@ -1,4 +1,4 @@
-"""Measures `codepurify dataset` on many short functions: its speed beside the library's, and its memory.
+"""Measures `codepurify dataset` on many short functions: its speed next to that of the library, and its memory.
 
     PYTHON benches/dataset-rows.py [--rows 1000000] [--compare 4000] [--pairs 3] [--seed 28] [--binary target/release/codepurify]
 

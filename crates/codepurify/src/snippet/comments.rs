@@ -62,8 +62,8 @@ fn raw_strings(bytes: &[u8], bare: &Bare) -> Vec<Span> {
     quotes.filter_map(|quote| Some(Span::new(quote, raw_end(bytes, quote)?))).collect()
 }
 
-/// The place behind an escape such as `\\u000a`: javac and the language's specification differ about it where an escape
-/// stands for one of the backslashes.
+/// The place behind an escape such as `\\u000a`: javac and the language's specification differ about it where one of the
+/// backslashes is an escape.
 fn escaped_line_end(bytes: &[u8]) -> Option<usize> {
     let is_line_end = |digits: &[u8]| matches!(digits, b"000a" | b"000A" | b"000d" | b"000D");
     (0..bytes.len()).find_map(|at| {
