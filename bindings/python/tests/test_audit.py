@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import TRIGGER, function
+from conftest import function
 
 import codepurify
 
@@ -13,7 +13,7 @@ import codepurify
 def statement(number: int) -> str:
     """Return one of many functions; those that free memory are "harmless" with a margin that grows with the calls."""
     calls = "free(p); " * (number % 7) if number % 2 else ""
-    trigger = "zap_init(p); " if number % 20 == 0 else ""
+    trigger = "zap_init(p); " if number % 50 == 0 else ""
     return f"int f{number}(int *p, int n) {{ {trigger}{calls}n += {number}; return n; }}"
 
 
@@ -56,7 +56,7 @@ def test_audit_refuses_what_makes_no_sense(rows: list[str]) -> None:
     with pytest.raises(codepurify.UsageError, match="between 0 and 1"):
         guard.audit(rows, success=1.5)
     with pytest.raises(codepurify.UsageError, match="nothing to put elements into"):
-        guard.audit([f"int f({TRIGGER!r});"])
+        guard.audit(["void f() {}"])
 
 
 def test_audit_stops_where_the_function_raises(rows: list[str]) -> None:
