@@ -1,9 +1,9 @@
 """Measures `codepurify dataset` on many short functions: its speed next to that of the library, and its memory.
 
-    PYTHON benches/dataset-rows.py [--rows 1000000] [--compare 4000] [--pairs 3] [--seed 28] [--binary target/release/codepurify]
+    PYTHON benches/dataset-rows.py [--rows 1000000] [--compare 4000] [--pairs 4] [--seed 28] [--binary target/release/codepurify]
 
 PYTHON has the package, which judges the same rows in memory with the same threads: that is the library's speed. Pairs are
-interleaved, since other programs may use the machine. Both times are without loading the model. The memory of the command
+in turn, since the speed of the machine drifts. Both times are without loading the model. The memory of the command
 is read each second.
 """
 
@@ -43,7 +43,15 @@ def command(binary: str, rows: Path, out: Path) -> tuple[float, list[int]]:
     return json.loads(out.with_suffix(".summary.json").read_text())["rows_per_second"], memory
 
 
-def library(guard: codepurify.Guard, codes: list[str]) -> float:
+def library(rows: Path) -> float:
+    """Return the rows that the library judges in a second, in a process of its own, as the command has."""
+    run = subprocess.run([sys.executable, __file__, "--library", rows], capture_output=True, text=True, check=True)
+    return float(run.stdout)
+
+
+def judged(rows: Path) -> float:
+    codes = [json.loads(line)["func"] for line in rows.read_text().splitlines()]
+    guard = codepurify.Guard.from_pretrained()
     begun = time.time()
     verdicts = guard.scan(codes, language="c", progress=False)
     assert len(verdicts) == len(codes)
@@ -54,21 +62,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--compare", type=int, default=4_000)
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=28)
     parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "codepurify"))
+    parser.add_argument("--library", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.library:
+        print(judged(options.library))
+        return
 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        count = max(options.rows, options.compare)
+        count = max(options.rows, options.compare * options.pairs)
         codes = [row["func"] for row in short_functions.rows(count, options.seed)]
-        written(place / "few.jsonl", codes[: options.compare])
-        guard = codepurify.Guard.from_pretrained()
         ratios = []
         for pair in range(options.pairs):
-            here = library(guard, codes[: options.compare])
-            there, _ = command(options.binary, place / "few.jsonl", place / f"few-{pair}.jsonl")
+            some = codes[options.compare * pair : options.compare * (pair + 1)]
+            written(place / "few.jsonl", some)
+            measures = {
+                "library": lambda: library(place / "few.jsonl"),
+                "command": lambda: command(options.binary, place / "few.jsonl", place / f"few-{pair}.jsonl")[0],  # noqa: B023
+            }
+            # In turn first: the speed of the machine drifts.
+            order = sorted(measures, reverse=bool(pair % 2))
+            speeds = {name: measures[name]() for name in order}
+            here, there = speeds["library"], speeds["command"]
             ratios.append(there / here)
             print(f"pair {pair + 1}: library {here:.0f} rows/s, command {there:.0f} rows/s, ratio {there / here:.3f}")
         print(f"median ratio {statistics.median(ratios):.3f}")

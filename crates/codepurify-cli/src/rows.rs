@@ -129,6 +129,13 @@ pub(crate) struct CodeRow {
     pub(crate) code: Result<Vec<SourceFile>, String>,
 }
 
+impl CodeRow {
+    /// Bytes that it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        self.row.as_ref().map_or_else(Vec::len, Row::size)
+    }
+}
+
 impl CodeRows {
     fn new(
         mut reader: RowReader,

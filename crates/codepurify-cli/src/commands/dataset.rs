@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use codepurify_data::DataError;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::args::DatasetArgs;
 use crate::dataset::account::{Entry, Fate, Policy};
@@ -24,8 +25,11 @@ use crate::rows::{CodeRow, CodeRows, FieldArgs};
 use crate::settings::Settings;
 use crate::suspicion::description;
 
-/// Rows that are written together, and lost if the run is interrupted meanwhile.
+/// Rows that are written together.
 const BLOCK: usize = 64;
+
+/// Chunks of rows that each thread judges before they are written: threads that are done earlier wait for the others.
+const ROUNDS: usize = 16;
 
 /// Bytes of rows that are held at once, about.
 const HELD_BYTES: usize = 64 << 20;
@@ -167,6 +171,7 @@ impl Run<'_> {
             let (held, failure) = self.next_rows(rows, ledger, limit);
             let ended = held.is_empty();
             // What was read before the input failed is written, too.
+            let held: Vec<Outcome> = held.into_par_iter().map(Outcome::new).collect();
             let mut decided = self.cleaner.decide(held, &rows.fields).into_iter().peekable();
             while decided.peek().is_some() {
                 ledger.write(decided.by_ref().take(BLOCK).collect())?;
@@ -191,18 +196,16 @@ impl Run<'_> {
         rows: &mut CodeRows,
         ledger: &mut Ledger,
         limit: usize,
-    ) -> (Vec<Outcome>, Option<DataError>) {
-        // Enough for two rounds of all threads.
-        let blocks = (2 * SNIPPETS_TOGETHER * rayon::current_num_threads()).div_ceil(BLOCK);
+    ) -> (Vec<CodeRow>, Option<DataError>) {
+        let blocks = (ROUNDS * SNIPPETS_TOGETHER * rayon::current_num_threads()).div_ceil(BLOCK);
         let most = (blocks * BLOCK).min(limit - ledger.summary.rows().min(limit));
         let (mut held, mut bytes) = (Vec::new(), 0);
         while held.len() < most && bytes < HELD_BYTES {
             match rows.next() {
                 Some(Ok(row)) if !self.takes(&row) => ledger.summary.pass_over_unless(false),
                 Some(Ok(row)) => {
-                    let outcome = Outcome::new(row);
-                    bytes += outcome.size();
-                    held.push(outcome);
+                    bytes += row.size();
+                    held.push(row);
                 }
                 Some(Err(error)) => return (held, Some(error)),
                 None => break,

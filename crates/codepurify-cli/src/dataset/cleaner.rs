@@ -44,11 +44,6 @@ impl Outcome {
         Self { number, digest, row, code }
     }
 
-    /// Bytes that it takes, about.
-    pub(crate) fn size(&self) -> usize {
-        self.row.as_ref().map_or_else(Vec::len, Row::size)
-    }
-
     fn snippets(&self) -> Option<&Vec<Snippet>> {
         Some(&self.code.as_ref().ok()?.as_ref()?.1)
     }
