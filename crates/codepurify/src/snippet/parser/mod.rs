@@ -4,6 +4,7 @@
 //! parser seconds. The limits are counts, not times, so that a text has the same result on every machine.
 
 mod allocated;
+mod deep;
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -16,12 +17,20 @@ use super::bare::Bare;
 use super::translated::translated;
 use crate::error::SnippetError;
 
-/// Parses `text`.
+/// Parses `text`. Where it is nested too deeply for the parser, the deepest parts are a call in the tree.
 ///
 /// # Errors
 /// [`SnippetError::ParserGaveUp`] if the parser needs far more work or memory than code of this size does.
 pub(super) fn parse(text: &str, language: Language) -> Result<Tree, SnippetError> {
-    parse_within(&shown(text, language), language, Limits::of(text.len()))
+    let text = shown(text, language);
+    let parse = |text: &str| parse_within(text, language, Limits::of(text.len()));
+    match parse(&text) {
+        Err(SnippetError::ParserGaveUp) => {
+            let shallow = deep::shallow(&text, language).ok_or(SnippetError::ParserGaveUp)?;
+            parse(&shallow)
+        }
+        result => result,
+    }
 }
 
 /// The text as the parser has to read it to find the comments and literals that the compiler finds. It is as long as `text`.
@@ -158,6 +167,11 @@ mod tests {
 
     #[test]
     fn deep_code_is_parsed() {
+        for (open, close) in [("(", ")"), ("!", ""), ("1+(", ")"), ("{", "}"), ("f(a[1 + ", "])")] {
+            let nested = format!("{}1{}", open.repeat(60_000), close.repeat(60_000));
+            let condition = if open == "{" { format!("{nested};") } else { format!("if ({nested}) b();") };
+            assert!(!gives_up(&format!("int f(int a) {{ {condition} return a; }}"), Language::C), "{open}");
+        }
         let nested = format!("int f() {{ x = {}1{}; }}", "(".repeat(2_500), ")".repeat(2_500));
         let branches = format!("int f() {{ {} ; }}", "if (a) x = 1; else ".repeat(700));
         let list = format!("int f() {{ int a[] = {{ {} }}; }}", "1, ".repeat(50_000));
