@@ -252,10 +252,10 @@ pub(crate) struct AuditArgs {
 pub(crate) struct DatasetArgs {
     /// Data sets to clean; `-` is the standard input
     ///
-    /// Files, folders, or patterns such as 'data/*.parquet': JSON Lines, a JSON array, or CSV with a header, also compressed with gzip or zstd; or
-    /// Parquet. Kept rows go to the file that -o names, byte for byte. Purified rows change only
-    /// in their code field. The rows of several files, or of a folder, go to files of the same
-    /// names in the folder that -o names.
+    /// Files, folders, or patterns such as 'data/*.parquet': JSON Lines, a JSON array, or CSV with
+    /// a header, also compressed with gzip or zstd; or Parquet. Kept rows go to the file that -o
+    /// names, byte for byte. Purified rows change only in their code field. The rows of several
+    /// files, or of a folder, go to files of the same names in the folder that -o names.
     #[arg(value_name = "ROWS", required = true)]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]

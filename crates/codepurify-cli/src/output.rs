@@ -286,8 +286,8 @@ pub(crate) fn progress(count: usize, what: &'static str) -> ProgressBar {
 /// A bar on standard error that counts rows, and bytes of an input of `length`; without a length only the rows.
 pub(crate) fn progress_through(length: Option<u64>) -> ProgressBar {
     let (bar, template) = match length {
-        Some(length) => (ProgressBar::new(length), "{bar:40} {percent} %, {msg} rows, {eta} left"),
-        None => (ProgressBar::no_length(), "{spinner} {msg} rows"),
+        Some(length) => (ProgressBar::new(length), "{bar:40} {percent} %, {msg}, {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {msg}"),
     };
     bar.with_style(ProgressStyle::with_template(template).expect("the template is well-formed"))
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use codepurify::{Language, Limits, SourceFile};
+use codepurify::{Language, Limits, Snippet, SnippetError, SourceFile};
 use codepurify_data::{
     Columns, DataError, Found, Input, NumberedRow, PAIR_FIELDS, ReadOptions, Row, RowReader, SINGLE_FIELDS,
     Sides,
@@ -134,6 +134,14 @@ impl CodeRow {
     pub(crate) fn size(&self) -> usize {
         self.row.as_ref().map_or_else(Vec::len, Row::size)
     }
+}
+
+/// The files of a row as snippets.
+///
+/// # Errors
+/// Why one of them cannot be judged.
+pub(crate) fn snippets(files: &[SourceFile]) -> Result<Vec<Snippet>, SnippetError> {
+    files.iter().map(SourceFile::whole).collect()
 }
 
 impl CodeRows {

@@ -50,6 +50,13 @@ fn pythonic() -> Vec<String> {
     ]
 }
 
+/// Removes what `dataset` writes for `-o out`.
+fn remove_results(place: &Place) {
+    for end in ["", ".partial", ".report.jsonl", ".errors.jsonl", ".summary.json", ".manifest.json"] {
+        let _ = std::fs::remove_file(place.path(&format!("out{end}")));
+    }
+}
+
 #[test]
 fn json_as_python_writes_it_is_kept_byte_for_byte() {
     let place = Place::new();
@@ -286,16 +293,7 @@ fn what_is_no_file_of_rows_is_refused_and_nothing_is_written() {
             let written = place.path("out").exists() || place.path("out.partial").exists();
             // Bad rows are in the account of a data set; what can be audited is.
             assert!(!written || name == "code.jsonl" && command == "dataset", "{command} {name}");
-            for file in [
-                "out",
-                "out.partial",
-                "out.report.jsonl",
-                "out.errors.jsonl",
-                "out.summary.json",
-                "out.manifest.json",
-            ] {
-                let _ = std::fs::remove_file(place.path(file));
-            }
+            remove_results(&place);
         }
     }
 }
@@ -352,16 +350,7 @@ fn rows_that_are_none_say_why_with_and_without_lang() {
             let run = dataset(&place, file, args);
             let told = run.err.contains("row 1: not JSON: something follows the object");
             assert!(run.code == 2 && told && run.err.contains("a line feed"), "{file}: {}", run.err);
-            for file in [
-                "out",
-                "out.partial",
-                "out.report.jsonl",
-                "out.errors.jsonl",
-                "out.summary.json",
-                "out.manifest.json",
-            ] {
-                let _ = std::fs::remove_file(place.path(file));
-            }
+            remove_results(&place);
         }
     }
     place.write("long.jsonl.gz", [gzip((row + "\n").as_bytes()), b"more".to_vec()].concat());

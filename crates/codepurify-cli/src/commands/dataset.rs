@@ -143,7 +143,7 @@ impl Run<'_> {
         };
         if let Some(last) = ledger.done.clone() {
             let summary = &mut ledger.summary;
-            skip(&mut rows, &last, |row| summary.pass_over_unless(self.takes(row)))?;
+            skip(&mut rows, &last, |row| summary.pass_over(usize::from(!self.takes(row))))?;
         }
         let before = ledger.summary.rows();
         let judged = self.judge(&mut rows, &mut ledger, limit);
@@ -202,7 +202,7 @@ impl Run<'_> {
         let (mut held, mut bytes) = (Vec::new(), 0);
         while held.len() < most && bytes < HELD_BYTES {
             match rows.next() {
-                Some(Ok(row)) if !self.takes(&row) => ledger.summary.pass_over_unless(false),
+                Some(Ok(row)) if !self.takes(&row) => ledger.summary.pass_over(1),
                 Some(Ok(row)) => {
                     bytes += row.size();
                     held.push(row);

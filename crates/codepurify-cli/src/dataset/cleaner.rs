@@ -10,7 +10,7 @@ use super::ledger::Decided;
 use super::verdict_columns;
 use crate::guard::Guard;
 use crate::judge::Judge;
-use crate::rows::CodeRow;
+use crate::rows::{CodeRow, snippets};
 
 /// Why a row without code stays.
 const NOTHING: &str = "empty: there is no code to judge";
@@ -37,8 +37,7 @@ impl Outcome {
     pub(crate) fn new(CodeRow { number, digest, row, code }: CodeRow) -> Self {
         let code = code.and_then(|files| {
             let language = files.first().map(SourceFile::language);
-            let snippets = files.iter().map(SourceFile::whole).collect::<Result<Vec<_>, _>>();
-            let snippets = snippets.map_err(|error| error.to_string())?;
+            let snippets = snippets(&files).map_err(|error| error.to_string())?;
             Ok(language.map(|language| (language, snippets)))
         });
         Self { number, digest, row, code }

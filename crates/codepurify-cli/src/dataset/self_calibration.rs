@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use codepurify::contamination::{Family, without_suspicious};
-use codepurify::{Calibration, Snippet, SourceFile, Verdict, rows_needed};
+use codepurify::{Calibration, Snippet, Verdict, rows_needed};
 
 use crate::error::CliError;
 use crate::guard::{Guard, PAIRS_FOR_A_REFERENCE};
 use crate::judge::Judge;
 use crate::output::{note, progress};
-use crate::rows::CodeRow;
+use crate::rows::{CodeRow, snippets};
 use crate::settings::Settings;
 use crate::suspicion::description;
 
@@ -77,9 +77,7 @@ fn draw(rows: impl Iterator<Item = CodeRow>) -> Vec<Vec<Snippet>> {
         }
         // Rows that cannot be read are accounted for when they are judged.
         let Ok(files) = row.code else { continue };
-        let Ok(snippets) = files.iter().map(SourceFile::whole).collect::<Result<Vec<_>, _>>() else {
-            continue;
-        };
+        let Ok(snippets) = snippets(&files) else { continue };
         if snippets.is_empty() {
             continue;
         }

@@ -68,9 +68,9 @@ impl Summary {
         self.model_passes += entry.passes;
     }
 
-    /// Counts a row that is not selected.
-    pub(crate) fn pass_over_unless(&mut self, selected: bool) {
-        self.not_selected += usize::from(!selected);
+    /// Counts rows that are not selected.
+    pub(crate) fn pass_over(&mut self, rows: usize) {
+        self.not_selected += rows;
     }
 
     /// Adds the account of another file.
