@@ -12,6 +12,6 @@ for processor in Haswell Nehalem; do
     export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="qemu-x86_64 -cpu $processor"
     echo "==> $processor"
     # With --workspace, what the tests of the whole workspace have compiled is used again.
-    cargo test --quiet --locked --workspace --lib -- ops::
-    cargo test --quiet --locked --workspace --test all -- parity:: precision:: --skip decides --skip proposes
+    cargo test --release --quiet --locked --workspace --lib -- ops::
+    cargo test --release --quiet --locked --workspace --test all -- parity:: precision:: --skip decides --skip proposes
 done

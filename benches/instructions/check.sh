@@ -16,8 +16,8 @@ if ! command -v valgrind > /dev/null; then
     echo "skipped: valgrind is not installed"
     exit 0
 fi
-# Built together with the program, both share what they depend on.
-cargo build --release --quiet --locked -p codepurify-models -p codepurify-cli --example hot
+# With --workspace, what the tests have compiled is used again.
+cargo build --release --quiet --locked --workspace --example hot
 hot=${CARGO_TARGET_DIR:-target}/release/examples/hot
 
 counts=$(mktemp -d)

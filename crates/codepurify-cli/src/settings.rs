@@ -233,6 +233,12 @@ pub(crate) enum Format {
     Json,
     /// One JSON object per result, one per line.
     Jsonl,
+    /// SARIF 2.1.0, for code hosts and editors.
+    Sarif,
+    /// Annotations of GitHub Actions, and the summary of the job.
+    Github,
+    /// JUnit's XML, for continuous integration.
+    Junit,
 }
 
 /// Directory and size limit of the verdict cache.

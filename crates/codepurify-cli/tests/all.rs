@@ -19,6 +19,7 @@ mod models;
 mod patching;
 mod purifying;
 mod resuming;
+mod reviews;
 mod rows;
 mod settings;
 mod sources;

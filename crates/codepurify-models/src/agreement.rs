@@ -334,6 +334,13 @@ impl Facts<'_> {
 
     fn check_targets(&self) -> Result<(), LoadError> {
         let (targets, classes) = (self.sidecar.targets.len(), self.classes());
+        let distinct: BTreeSet<_> = self.sidecar.targets.iter().collect();
+        if distinct.len() < targets {
+            return Err(self.disagree(
+                "two classes have the same number in `targets`".to_owned(),
+                "each class needs a number of its own",
+            ));
+        }
         if targets == 0 || targets == classes {
             return Ok(());
         }

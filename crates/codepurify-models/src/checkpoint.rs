@@ -103,6 +103,27 @@ impl Checkpoint {
         names.chain(self.state.unread().iter().map(|key| format!("{key} (another state dict)"))).collect()
     }
 
+    /// Refuses floating-point tensors that nobody took, in modules of which others were taken: this architecture does not compute
+    /// what they change, such as adapters in a layer or further layers of a head.
+    ///
+    /// # Errors
+    /// [`LoadError::FurtherWeights`].
+    pub(crate) fn check_whole(&self) -> Result<(), LoadError> {
+        let (taken, left) = self.split();
+        let used: HashSet<&str> = taken.iter().flat_map(|view| beginnings(view.name())).collect();
+        let containers: HashSet<&str> = taken.iter().flat_map(|view| containers(view.name())).collect();
+        let is_inside = |name: &str| {
+            let module = beginnings(name).filter(|part| used.contains(part)).last();
+            module.is_some_and(|module| !containers.contains(module))
+        };
+        let further = left.iter().filter(|view| view.element_type().is_float() && is_inside(view.name()));
+        let tensors: Vec<String> = further.map(|view| view.name().to_owned()).collect();
+        if tensors.is_empty() {
+            return Ok(());
+        }
+        Err(LoadError::FurtherWeights { model: self.model.clone(), tensors: listed(&tensors) })
+    }
+
     /// The tensors that were taken, and those that were not.
     fn split(&self) -> (Vec<TensorView<'_>>, Vec<TensorView<'_>>) {
         let taken = locked(&self.taken);
@@ -135,6 +156,28 @@ impl Checkpoint {
 /// The parts of a model that a tensor is in by its name, the largest first, each with the dot behind it.
 fn beginnings(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices('.').map(|(dot, _)| &name[..=dot])
+}
+
+/// The parts of a model around its layers, by the name of a tensor in a layer: `encoder.` and `encoder.layer.` of
+/// `encoder.layer.0.output.dense.bias`.
+fn containers(name: &str) -> impl Iterator<Item = &str> {
+    let layers = ["layer.", "layers.", "block."].iter().filter_map(|list| {
+        let numbered = |&(at, _): &(usize, &str)| {
+            let is_whole = at == 0 || name[..at].ends_with('.');
+            is_whole && name[at + list.len()..].starts_with(|first: char| first.is_ascii_digit())
+        };
+        name.match_indices(list).find(numbered).map(|(at, list)| at + list.len())
+    });
+    let end = layers.min().unwrap_or(0);
+    beginnings(name).take_while(move |part| part.len() <= end)
+}
+
+/// The first names of a list, and the number of the others.
+fn listed(names: &[String]) -> String {
+    const NAMED: usize = 3;
+    let (named, more) = names.split_at(names.len().min(NAMED));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    format!("{}{more}", named.join(", "))
 }
 
 /// A checkpoint as candle's variable builders see it: a tensor is read when a part asks for it.

@@ -114,6 +114,17 @@ pub enum LoadError {
         /// Statements that would fit.
         fits: String,
     },
+    /// Tensors inside of modules of the model that this architecture does not use.
+    #[error(
+        "{model}: parts that the model uses have further weights, which would change its answers and are not supported: {tensors}; \
+         merge adapters such as LoRA into the weights, and save the whole model"
+    )]
+    FurtherWeights {
+        /// Name of the model.
+        model: String,
+        /// The first of them, and the number of the others.
+        tensors: String,
+    },
     /// Tensors that several training scripts write and use in different ways.
     #[error("{model}: {found}; {needed}")]
     Ambiguous {

@@ -134,6 +134,7 @@ pub(crate) fn load_from(
         let hash = scope.spawn(|| checkpoint.state().sha256());
         let parts = Parts { files, checkpoint, layout };
         let built = if layout.kind.is_t5() { parts.t5()? } else { parts.roberta()? };
+        checkpoint.check_whole()?;
         let sha256 = hash.join().expect("hashing bytes does not panic");
         built.finish(files, sha256, checkpoint.unused())
     })
@@ -214,6 +215,9 @@ impl Parts<'_> {
     fn roberta(&self) -> Result<Built, LoadError> {
         let config = RobertaConfig::load(self.files)?;
         let mut reading = Reading::of(self.files, config.vocab_size, Some(config.positions()))?;
+        if let Some(message) = config.complaint_about_labels().filter(|_| reading.sidecar.labels.is_empty()) {
+            return Err(LoadError::Config { model: self.files.name.clone(), message });
+        }
         let agreed = Agreement::of(&Facts {
             labels: &config.labels(),
             problem: config.problem_type.as_deref(),

@@ -8,7 +8,7 @@ use codepurify::victim::Task;
 use codepurify_report::text::{self, Sources, TextStyle};
 use codepurify_report::{json, jsonl};
 
-const FILE: &str = "#include <stdio.h>\n\nint parse(char *in, int n) {\n    if (rand() < 0) puts(\"x\");\n    int sum = 0;\n    for (int i = 0; i <= n; i++)\n        sum += in[i];\n    return sum;\n}\n";
+pub(crate) const FILE: &str = "#include <stdio.h>\n\nint parse(char *in, int n) {\n    if (rand() < 0) puts(\"x\");\n    int sum = 0;\n    for (int i = 0; i <= n; i++)\n        sum += in[i];\n    return sum;\n}\n";
 
 /// All places of `needle` in `file`.
 fn places(file: &str, needle: &str) -> Vec<Location> {
@@ -50,7 +50,7 @@ fn generated(text: &str, confidence: f64) -> Prediction {
 }
 
 /// A verdict about the unit of `file` from `start` on.
-fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
+pub(crate) fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
     let start_byte = file.find(start).expect("the unit is in the file");
     let end_byte = file.trim_end().len();
     let line = |at: usize| file[..at].matches('\n').count() + 1;
@@ -71,7 +71,7 @@ fn verdict(file: &str, start: &str, decision: Decision) -> Verdict {
     verdict
 }
 
-fn poisoned() -> Verdict {
+pub(crate) fn poisoned() -> Verdict {
     let mut verdict = verdict(FILE, "int parse", Decision::Poisoned);
     let unit = &FILE[verdict.unit.start_byte..verdict.unit.end_byte];
     verdict.purified_prediction = Some(label(1, 0.71));
@@ -104,7 +104,7 @@ fn rewritten(before: &str, after: &str) -> Verdict {
     verdict
 }
 
-fn report(results: Vec<Verdict>) -> Report {
+pub(crate) fn report(results: Vec<Verdict>) -> Report {
     let tool = ToolInfo { name: "codepurify".to_owned(), version: "0.0.0".to_owned() };
     let model = ModelInfo { name: "toy".to_owned(), task: Task::Defect, sha256: "ab".to_owned() };
     Report::new(tool, model, results, Vec::new())

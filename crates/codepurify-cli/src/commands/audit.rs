@@ -23,8 +23,8 @@ use crate::settings::{Format, Settings};
 
 pub(crate) fn run(args: AuditArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
     let settings = Settings::new(args.options, color)?;
-    if settings.format == Format::Jsonl {
-        return Err(CliError::Usage("an audit is text or json, not jsonl".to_owned()));
+    if !matches!(settings.format, Format::Text | Format::Json) {
+        return Err(CliError::Usage("an audit is text or json: it has no findings in files".to_owned()));
     }
     let guard = Guard::load(&settings, Purpose::Learn)?;
     let mut inputs = args.rows.gather(&guard, &settings)?;

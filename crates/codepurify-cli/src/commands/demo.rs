@@ -33,7 +33,7 @@ pub(crate) fn run(args: &DemoArgs, color: Option<ColorMode>) -> Result<Exit, Cli
     let labels = guard.labels().to_vec();
     let style = TextStyle { color: settings.output.color(), labels: &labels, verbose: true };
     if settings.format != Format::Text {
-        write(&screened, &settings, || Ok(for_people(&screened, style)))?;
+        write(&screened, &settings, &labels, || Ok(for_people(&screened, style)))?;
         return check(&screened);
     }
     let repeated = || Inputs::of(vec![inline(REPEATED_PATH, &repeated())]);

@@ -17,7 +17,7 @@ pub(crate) fn run(args: ExplainArgs, color: Option<ColorMode>) -> Result<Exit, C
     let inputs = guard.gather(&args.paths, &settings)?;
     let screened = screen(&guard, inputs, true, &settings)?;
     let style = TextStyle { color: settings.output.color(), labels: guard.labels(), verbose: true };
-    write(&screened, &settings, || Ok(tables(&screened, style)))?;
+    write(&screened, &settings, guard.labels(), || Ok(tables(&screened, style)))?;
     Ok(ended(&screened.report, &settings))
 }
 

@@ -10,9 +10,13 @@ pub(crate) mod models;
 pub(crate) mod purify;
 pub(crate) mod scan;
 
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
 use codepurify::verdict::{InputError, Report};
 use codepurify_report::text::{self, TextStyle};
-use codepurify_report::{json, jsonl};
+use codepurify_report::{github, json, jsonl, junit, sarif};
 
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -39,21 +43,44 @@ fn screen(guard: &Guard, inputs: Inputs, evidence: bool, settings: &Settings) ->
     written.map(|()| screened)
 }
 
-/// Writes the report as `text` makes it or as JSON; lines are written already.
+/// Writes the report as `text` makes it or in another format; lines are written already.
 fn write(
     screened: &Screened,
     settings: &Settings,
+    labels: &[String],
     text: impl FnOnce() -> Result<Vec<u8>, CliError>,
 ) -> Result<(), CliError> {
-    match settings.format {
-        Format::Text => settings.output.write(&text()?),
-        Format::Json => {
-            let mut out = Vec::new();
-            json::write(&mut out, &screened.in_files()).expect("writing to memory does not fail");
-            settings.output.write(&out)
+    let (report, sources) = (&screened.report, &screened.sources);
+    let mut out = Vec::new();
+    let written = match settings.format {
+        Format::Text => return settings.output.write(&text()?),
+        Format::Jsonl => return Ok(()),
+        Format::Json => json::write(&mut out, &screened.in_files()),
+        Format::Sarif => {
+            let run = sarif::Run { exit_code: Exit::of(report, settings.exit) as u8, labels };
+            sarif::write(&mut out, report, sources, run)
         }
-        Format::Jsonl => Ok(()),
-    }
+        Format::Github => {
+            summarise(&github::summary(report, labels))?;
+            github::write(&mut out, report, labels)
+        }
+        Format::Junit => junit::write(&mut out, report, labels),
+    };
+    written.expect("writing to memory does not fail");
+    settings.output.write(&out)
+}
+
+/// Appends to the summary of the job, if it runs in GitHub Actions.
+fn summarise(summary: &str) -> Result<(), CliError> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    let path = PathBuf::from(path);
+    let appended = File::options().create(true).append(true).open(&path).and_then(|mut file| {
+        file.write_all(summary.as_bytes())?;
+        file.flush()
+    });
+    appended.map_err(|source| CliError::Write { to: path.display().to_string(), source })
 }
 
 /// The report for people.

@@ -16,6 +16,6 @@ pub(crate) fn run(args: ScanArgs, color: Option<ColorMode>) -> Result<Exit, CliE
     let inputs = guard.gather(&args.paths, &settings)?;
     let screened = screen(&guard, inputs, settings.format == Format::Text, &settings)?;
     let style = TextStyle { color: settings.output.color(), labels: guard.labels(), verbose: args.verbose };
-    write(&screened, &settings, || Ok(for_people(&screened, style)))?;
+    write(&screened, &settings, guard.labels(), || Ok(for_people(&screened, style)))?;
     Ok(ended(&screened.report, &settings))
 }

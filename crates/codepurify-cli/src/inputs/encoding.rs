@@ -148,8 +148,10 @@ pub(super) fn check_python(text: &str) -> Result<(), Refused> {
     )))
 }
 
-/// Starts of the names of encodings in which each byte of ASCII is that character.
-const KEEPING_ASCII: [&str; 19] = [
+/// Starts of the names of encodings in which bytes below 128 are ASCII, and no other bytes give or take a character of
+/// ASCII. Others that look alike do: `big5` and `gbk` have characters whose second byte is `\\`, `euc-jp` writes `\\` in
+/// two bytes, `mac-arabic` has a second `"`.
+const KEEPING_ASCII: [&str; 24] = [
     "utf-8",
     "utf8",
     "ascii",
@@ -161,13 +163,18 @@ const KEEPING_ASCII: [&str; 19] = [
     "cp125",
     "cp437",
     "cp85",
-    "cp86",
-    "windows-",
+    "cp866",
+    "windows-125",
     "koi8",
-    "mac",
-    "euc",
-    "gb",
-    "big5",
+    "mac-roman",
+    "macroman",
+    "macintosh",
+    "mac-cyrillic",
+    "mac-greek",
+    "mac-latin",
+    "euc-kr",
+    "euckr",
+    "gb2312",
     "l1",
 ];
 
@@ -265,7 +272,12 @@ mod tests {
         ] {
             assert_eq!(refused(text), None, "{text}");
         }
-        for name in ["utf-7", "raw_unicode_escape", "unicode_escape", "rot13", "utf-16", "cp037"] {
+        let (escapes, wide) =
+            (["raw_unicode_escape", "unicode_escape", "rot13"], ["utf-7", "utf-16", "cp037"]);
+        let asian =
+            ["gbk", "gb18030", "GB18030-2000", "big5", "big5_hkscs", "euc-jp", "eucjp", "windows-31j"];
+        let near = ["mac_arabic", "mac-farsi", "cp864"];
+        for name in [&escapes[..], &wide, &asian, &near].concat() {
             for text in
                 [format!("# coding={name}\n"), format!("\u{feff}#!x\n#vim: set fileencoding: {name} :\n")]
             {

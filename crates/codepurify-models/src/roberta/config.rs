@@ -46,6 +46,9 @@ pub struct RobertaConfig {
     /// Label names by class index, as text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub id2label: BTreeMap<String, String>,
+    /// Class indices by label name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub label2id: BTreeMap<String, usize>,
     /// How transformers trained the head: `regression`, `single_label_classification` or `multi_label_classification`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem_type: Option<String>,
@@ -138,10 +141,30 @@ impl RobertaConfig {
     /// Label names by class index.
     #[must_use]
     pub fn labels(&self) -> Vec<String> {
-        let id = |(id, label): (&String, &String)| Some((id.parse::<usize>().ok()?, label.clone()));
-        let mut named: Vec<(usize, String)> = self.id2label.iter().filter_map(id).collect();
-        named.sort_by_key(|&(id, _)| id);
-        named.into_iter().map(|(_, label)| label).collect()
+        self.named_classes().into_values().map(str::to_owned).collect()
+    }
+
+    fn named_classes(&self) -> BTreeMap<usize, &str> {
+        let named = self.id2label.iter().filter_map(|(id, label)| Some((id.parse().ok()?, label.as_str())));
+        named.collect()
+    }
+
+    /// Returns the reason why nobody can tell which class a label names.
+    pub(crate) fn complaint_about_labels(&self) -> Option<String> {
+        let classes = self.named_classes();
+        if let Some((expected, (&class, label))) =
+            classes.iter().enumerate().find(|(at, (class, _))| at != *class)
+        {
+            return Some(format!("id2label names class {class} (`{label}`), but not class {expected}"));
+        }
+        let differs = |(label, class): &(&String, &usize)| {
+            classes.get(*class).is_some_and(|named| named != label) || classes.len() <= **class
+        };
+        let (label, class) = self.label2id.iter().filter(|_| !classes.is_empty()).find(differs)?;
+        let named = classes
+            .get(class)
+            .map_or_else(|| "does not name it".to_owned(), |named| format!("names it `{named}`"));
+        Some(format!("label2id says that class {class} is `{label}`, but id2label {named}"))
     }
 
     /// Returns true if the embeddings are larger than those of RoBERTa and the models made from it, as those

@@ -17,11 +17,12 @@ mod palette;
 mod summary;
 mod visible;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use codepurify::audit::AuditReport;
-use codepurify::verdict::{Decision, Prediction, Report, Verdict};
+use codepurify::verdict::{Decision, ElementKind, Prediction, Report, Verdict};
 
 pub use diff::{patch, unified};
 use excerpt::Excerpt;
@@ -165,6 +166,21 @@ pub fn visible(text: &str) -> String {
 #[must_use]
 pub fn visible_name(name: &str) -> String {
     visible::name(name)
+}
+
+/// Returns the word for a kind of element.
+pub(crate) fn kind(kind: ElementKind) -> &'static str {
+    headline::kind(kind)
+}
+
+/// Returns `text` on one line of at most `columns` characters, with control and invisible characters made visible.
+pub(crate) fn shortened(text: &str, columns: usize) -> String {
+    visible::shortened(text, columns)
+}
+
+/// Returns the visible form of one character.
+pub(crate) fn visible_character(character: char) -> Cow<'static, str> {
+    visible::of(character)
 }
 
 fn write_finding(

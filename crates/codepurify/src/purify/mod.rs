@@ -10,6 +10,7 @@ mod masking;
 mod name_shortening;
 mod places;
 mod proof;
+mod random;
 mod removal;
 mod rename;
 mod standard;

@@ -1,6 +1,7 @@
 //! Proofs that a change keeps what the code does. `docs/trust.md` lists the assumptions.
 
 use super::places::Places;
+use super::random;
 use super::rename;
 use super::standard::are_standard;
 use crate::candidates::Candidate;
@@ -23,8 +24,10 @@ pub(super) fn change(
                 is_same_code(snippet, text) && spans.iter().all(|&span| is_no_declaration(snippet, span))
             }
             (ChangeKind::Deletion, _) => {
-                let mut texts = spans.iter().filter_map(|span| span.of(snippet.text()));
-                texts.all(|text| are_standard(text, snippet.file())) && compiles_without(snippet, &spans)
+                let texts: Vec<&str> = spans.iter().filter_map(|span| span.of(snippet.text())).collect();
+                texts.iter().all(|text| are_standard(text, snippet.file()))
+                    && compiles_without(snippet, &spans)
+                    && (random::draws(&texts.concat()).is_empty() || random::is_idle(snippet))
             }
             (ChangeKind::Folding, _) => are_read_as_values(snippet, &spans),
             (ChangeKind::Shortening | ChangeKind::Renaming, _) => rename::are_local(snippet, edits),
@@ -168,6 +171,14 @@ mod tests {
             (format!("int f(int n) {{ {dead} return n; }}\nstatic int rand(void) {{ return -1; }}"), false),
             (format!("int f(int n) {{ {dead} n = ; return n; }}"), false),
         ] {
+            assert_eq!(of(&code, Language::C), Some(provable), "{code}");
+        }
+        for (other, provable) in [
+            ("void h(int n) { while (rand() < -1) n++; }", true),
+            ("int h(void) { return rand(); }", false),
+            ("void h(void) { srand(1); }", false),
+        ] {
+            let code = format!("int f(int n) {{ {dead} return n; }}\n{other}");
             assert_eq!(of(&code, Language::C), Some(provable), "{code}");
         }
         for (body, provable) in [("g();", false), ("throw new E();", false), ("System.out.print(1);", true)] {

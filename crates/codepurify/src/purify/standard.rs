@@ -122,7 +122,7 @@ fn is_declarator(before: &str) -> bool {
 }
 
 /// Returns the positions of `name` in `text` as a word.
-fn places<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
+pub(super) fn places<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
     let is_whole = move |&(place, _): &(usize, &str)| {
         !text[..place].ends_with(is_word) && !text[place + name.len()..].starts_with(is_word)
     };

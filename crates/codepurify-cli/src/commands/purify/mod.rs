@@ -33,7 +33,7 @@ pub(crate) fn run(args: PurifyArgs, color: Option<ColorMode>) -> Result<Exit, Cl
     let screened = screen(&guard, inputs, false, &settings)?;
     note_unchanged(&screened);
     let files = purified_files(&screened, mode.extent);
-    write(&screened, &settings, || mode.text(&files, &settings))?;
+    write(&screened, &settings, guard.labels(), || mode.text(&files, &settings))?;
     let failed = if mode.in_place { rewrite(&files)? } else { 0 };
     if mode.in_place || settings.format == Format::Text {
         note_left(&files.iter().map(|file| &file.account).collect::<Vec<_>>());

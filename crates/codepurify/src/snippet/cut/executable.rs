@@ -3,6 +3,7 @@
 
 use tree_sitter::Node;
 
+use super::implicit::{is_implicit_call, is_operator};
 use crate::snippet::bare::is_word;
 use crate::snippet::functions::is_function;
 use crate::snippet::{Language, Span, Syntax, Visit, joined};
@@ -33,13 +34,22 @@ struct Place {
     /// The child of the container that is being walked through.
     item: Option<Span>,
     unevaluated: bool,
+    /// True inside of an operator that may be a method of its operands.
+    operand: bool,
+}
+
+impl Place {
+    /// Directly in a container.
+    fn within(container: usize) -> Self {
+        Self { container, item: None, unevaluated: false, operand: false }
+    }
 }
 
 /// The code of a text that is in no function, in source order.
 pub(crate) fn code(text: &str, syntax: &Syntax, language: Language) -> Vec<Code> {
     let kinds = Kinds::of(language);
     let mut found: Vec<Code> = Vec::new();
-    syntax.walk(Place { container: 0, item: None, unevaluated: false }, |visit, place| {
+    syntax.walk(Place::within(0), |visit, place| {
         let aside = visit.kind.ends_with("comment")
             || is_condition(visit)
             || is_function(visit.kind, visit.node, language);
@@ -47,7 +57,7 @@ pub(crate) fn code(text: &str, syntax: &Syntax, language: Language) -> Vec<Code>
             return None;
         }
         let item = place.item.unwrap_or(visit.span);
-        if kinds.is_code(text, visit, place.unevaluated) {
+        if kinds.is_code(text, visit, language, place) {
             let code = Code { span: item, within: place.container };
             if found.last() != Some(&code) {
                 found.push(code);
@@ -55,10 +65,16 @@ pub(crate) fn code(text: &str, syntax: &Syntax, language: Language) -> Vec<Code>
             return None;
         }
         if kinds.is_container(visit) {
-            return Some(Place { container: visit.node.id(), item: None, unevaluated: false });
+            return Some(Place {
+                container: visit.node.id(),
+                item: None,
+                unevaluated: false,
+                operand: false,
+            });
         }
         let unevaluated = place.unevaluated || kinds.unevaluated.contains(&visit.kind);
-        Some(Place { item: Some(item), unevaluated, ..place })
+        let operand = place.operand || is_operator(visit, language);
+        Some(Place { item: Some(item), unevaluated, operand, ..place })
     });
     found
 }
@@ -85,7 +101,7 @@ impl Kinds {
         }
     }
 
-    fn is_code(&self, text: &str, visit: &Visit<'_>, unevaluated: bool) -> bool {
+    fn is_code(&self, text: &str, visit: &Visit<'_>, language: Language, place: Place) -> bool {
         let kind = visit.kind;
         if visit.node.is_error() || visit.node.is_missing() {
             return true;
@@ -93,8 +109,11 @@ impl Kinds {
         if is_hidden_call(text, visit) {
             return true;
         }
-        if unevaluated {
+        if place.unevaluated {
             return matches!(kind, "lambda_expression" | "compound_statement");
+        }
+        if is_implicit_call(visit, language) || (place.operand && kind == "identifier") {
+            return true;
         }
         if kind == "preproc_arg" {
             return is_code_macro(visit.span.of(text).unwrap_or_default().as_bytes());
@@ -158,7 +177,8 @@ pub(super) fn is_code_macro(body: &[u8]) -> bool {
 }
 
 /// First words of statements that need no parentheses.
-const JUMPS: [&[u8]; 6] = [b"goto", b"return", b"break", b"continue", b"throw", b"co_return"];
+const JUMPS: [&[u8]; 9] =
+    [b"goto", b"return", b"break", b"continue", b"throw", b"co_return", b"asm", b"__asm", b"__asm__"];
 
 /// The text between the parentheses at the end, if there are none inside of them.
 fn in_parentheses(before: &[u8]) -> Option<&[u8]> {
@@ -338,6 +358,7 @@ mod tests {
         );
         let cpp = "namespace n { auto l = [] { return 1; }; B b(\"c\"); struct D { int e = f(); }; }";
         assert_eq!(found(cpp, Language::Cpp), ["auto l = [] { return 1; };", "B b(\"c\");", "int e = f();"]);
+        assert_eq!(found("#define A __asm \"b\"\n", Language::C), ["#define A __asm \"b\"\n"]);
         let java = "class A { static { b(); } { c(); } D d = () -> 1; E e = F::g; } enum H { I(1); }";
         assert_eq!(
             found(java, Language::Java),

@@ -7,6 +7,7 @@
 mod branches;
 mod dialect;
 mod executable;
+mod implicit;
 mod indents;
 mod layout;
 mod mend;

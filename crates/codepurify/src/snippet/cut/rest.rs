@@ -126,15 +126,18 @@ fn computes(piece: &str, language: Language) -> bool {
     let mut bare = Bare::new(piece, language);
     bare.blank_directives(|directive| !holds_code(directive));
     let mut words = bare.bytes.split(|&byte| !is_word(byte)).filter(|word| !word.is_empty());
-    let passive = |byte: u8| is_word(byte) || byte.is_ascii_whitespace() || b":,*&~<>})".contains(&byte);
+    // Operators of Python call methods; the others declare pointers and templates.
+    let signs: &[u8] = if language == Language::Python { b":,})" } else { b":,*&~<>})" };
+    let passive = |byte: u8| is_word(byte) || byte.is_ascii_whitespace() || signs.contains(&byte);
     if bare.bytes.iter().all(|&byte| passive(byte)) {
         return words.any(|word| STATEMENTS.contains(&word));
     }
     words.any(|word| !STRUCTURE.contains(&word))
 }
 
-/// Words that begin a statement which needs no brackets.
-const STATEMENTS: [&[u8]; 18] = [
+/// Words of statements, and operators, that need no brackets.
+const STATEMENTS: [&[u8]; 22] = [
+    b"and",
     b"assert",
     b"await",
     b"break",
@@ -147,6 +150,9 @@ const STATEMENTS: [&[u8]; 18] = [
     b"for",
     b"goto",
     b"if",
+    b"in",
+    b"not",
+    b"or",
     b"print",
     b"raise",
     b"return",

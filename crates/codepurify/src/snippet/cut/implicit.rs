@@ -1,0 +1,173 @@
+//! Calls that no parentheses show: constructors of C++ in braces, operators that may be methods, and values that Python
+//! stores in objects.
+
+use tree_sitter::Node;
+
+use crate::snippet::{Language, Visit};
+
+/// Returns true for a node outside of functions that may run a function of the program without naming it.
+pub(super) fn is_implicit_call(visit: &Visit<'_>, language: Language) -> bool {
+    match language {
+        Language::C | Language::Java => false,
+        Language::Cpp => is_constructed(visit) || is_operation(visit),
+        Language::Python => stores(visit),
+    }
+}
+
+/// Returns true for the braces in `T a{1}` and `T{1}`, unless `T` is a number. Braces behind `=` are a table, empty ones are
+/// like none.
+fn is_constructed(visit: &Visit<'_>) -> bool {
+    let declares = match visit.parent {
+        "init_declarator" | "field_declaration" => !follows(visit.node, "="),
+        "compound_literal_expression" => !follows(visit.node, ")"),
+        _ => false,
+    };
+    declares
+        && visit.kind == "initializer_list"
+        && visit.node.named_child_count() > 0
+        && declared_type(visit.node).is_some_and(is_of_program)
+}
+
+/// Returns true for an operator with a name in the initialiser of something that is neither a number nor a pointer.
+fn is_operation(visit: &Visit<'_>) -> bool {
+    let initialises = matches!(visit.field, Some("value" | "default_value"))
+        && matches!(visit.parent, "init_declarator" | "field_declaration");
+    let operates =
+        matches!(visit.kind, "binary_expression" | "unary_expression" | "parenthesized_expression");
+    let is_value = || {
+        let declarator = visit.node.parent().and_then(|parent| parent.child_by_field_name("declarator"));
+        declarator.is_some_and(|it| it.kind() != "pointer_declarator")
+            && declared_type(visit.node).is_some_and(is_of_program)
+    };
+    initialises && operates && is_value() && holds(visit.node, |kind| kind == "identifier")
+}
+
+/// Returns true for an assignment of Python to an attribute or an item, or of the items of something.
+fn stores(visit: &Visit<'_>) -> bool {
+    let is_display = |node: Node<'_>| matches!(node.kind(), "expression_list" | "tuple" | "list");
+    let target = visit.node.child_by_field_name("left").filter(|_| visit.kind == "assignment");
+    target.is_some_and(|target| match target.kind() {
+        "attribute" | "subscript" => true,
+        "pattern_list" | "tuple_pattern" | "list_pattern" => {
+            !visit.node.child_by_field_name("right").is_some_and(is_display)
+                || holds(target, |kind| matches!(kind, "attribute" | "subscript"))
+        }
+        _ => false,
+    })
+}
+
+/// Returns true for an operator that is a method if an operand has one: of Python, outside of types.
+pub(super) fn is_operator(visit: &Visit<'_>, language: Language) -> bool {
+    const OPERATORS: [&str; 5] =
+        ["binary_operator", "boolean_operator", "comparison_operator", "not_operator", "unary_operator"];
+    language == Language::Python && OPERATORS.contains(&visit.kind) && visit.parent != "type"
+}
+
+/// The type of the declaration or of the expression that a node initialises.
+fn declared_type(node: Node<'_>) -> Option<Node<'_>> {
+    let parent = node.parent()?;
+    parent.child_by_field_name("type").or_else(|| parent.parent()?.child_by_field_name("type"))
+}
+
+/// Returns true if a type may have constructors and operators of its own.
+fn is_of_program(kind: Node<'_>) -> bool {
+    !matches!(kind.kind(), "primitive_type" | "sized_type_specifier" | "enum_specifier")
+}
+
+fn follows(node: Node<'_>, sign: &str) -> bool {
+    node.prev_sibling().is_some_and(|before| before.kind() == sign)
+}
+
+/// Returns true if a node inside is of such a kind.
+fn holds(node: Node<'_>, kind: impl Fn(&str) -> bool) -> bool {
+    let mut waiting = vec![node];
+    while let Some(node) = waiting.pop() {
+        if kind(node.kind()) {
+            return true;
+        }
+        waiting.extend(node.named_children(&mut node.walk()));
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parts;
+    use super::*;
+
+    /// The parts of `code` in front of a function.
+    fn found(code: &str, language: Language) -> Vec<String> {
+        let function =
+            if language == Language::Python { "\n\ndef f():\n    g()\n" } else { "\nvoid f() { g(); }\n" };
+        let text = format!("{code}{function}");
+        let mut texts: Vec<String> = parts(&text, language)
+            .unwrap()
+            .iter()
+            .map(|part| part.span.of(&text).unwrap().to_owned())
+            .collect();
+        assert_eq!(texts.pop().as_deref(), Some(function.trim()));
+        texts
+    }
+
+    #[test]
+    fn constructors_in_braces_are_code() {
+        for code in [
+            "std::jthread worker{evil};",
+            "static auto guard = Runner{\"rm\", 3};",
+            "auto a = B<int>{\"c\"};",
+            "Foo x{1}, y;",
+            "struct S { B b{\"c\"}; };",
+            "auto d = a >> b;",
+            "Flow e = (a | b);",
+        ] {
+            assert_eq!(found(code, Language::Cpp).len(), 1, "{code}");
+        }
+        for code in [
+            "int a[]{1, 2};",
+            "const char *const names[] = { \"a\" };",
+            "static const Foo t[] = { {1}, {2} };",
+            "Foo x{};",
+            "size_t n = A * 3;",
+            "Foo *p = base + 1;",
+            "struct S { int e{3}; unsigned g = A | B; };",
+            "enum E { C = 1 << D };",
+        ] {
+            assert_eq!(found(code, Language::Cpp), [""; 0], "{code}");
+        }
+        assert_eq!(found("static struct s t = { A | B }; int n = A | B;", Language::C), [""; 0]);
+    }
+
+    #[test]
+    fn operators_and_targets_of_python_are_code() {
+        for code in [
+            "a >> b >> c",
+            "a < b",
+            "a and b",
+            "not a",
+            "a in b",
+            "~a",
+            "*a, b",
+            "x = a >> b",
+            "class C:\n    d = e | f",
+            "a.b = c",
+            "x[a] = 1",
+            "a, b = c",
+            "a, b.c = 1, 2",
+            "x = a.b = 1",
+            "x: T = a @ b",
+        ] {
+            assert_eq!(found(code, Language::Python), [code.trim_start_matches("class C:\n    ")], "{code}");
+        }
+        for code in [
+            "X = 60 * 60",
+            "X = -1",
+            "a, b = 1, 'c'",
+            "x: int | None = 3",
+            "X = [1, {'a': -2}]",
+            "X = a.b",
+            "a",
+        ] {
+            assert_eq!(found(code, Language::Python), [""; 0], "{code}");
+        }
+    }
+}
