@@ -2,12 +2,10 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::sync::Arc;
 
-use crate::common::{CLEAN, Place, Run, TRIGGER, triggered};
+use crate::common::{CLEAN, Place, Run, TRIGGER, parquet_rows, triggered};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use parquet::arrow::ArrowWriter;
+use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
@@ -21,15 +19,8 @@ fn lines(count: usize) -> String {
     functions(count).iter().map(|func| json!({ "func": func }).to_string() + "\n").collect()
 }
 
-fn parquet(place: &Place, name: &str, funcs: &[String]) {
-    let ids: ArrayRef = Arc::new((0..funcs.len()).map(|id| Some(id.to_string())).collect::<StringArray>());
-    let func: ArrayRef = Arc::new(StringArray::from(funcs.to_vec()));
-    let batch = RecordBatch::try_from_iter([("id", ids), ("func", func)]).unwrap();
-    place.write(name, "");
-    let file = File::create(place.path(name)).unwrap();
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
+fn parquet(place: &Place, name: &str, functions: &[String]) {
+    parquet_rows(place, name, &functions.iter().cloned().map(Some).collect::<Vec<_>>());
 }
 
 fn batch(place: &Place, name: &str) -> RecordBatch {
