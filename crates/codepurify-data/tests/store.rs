@@ -2,11 +2,12 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use codepurify_data::{DataError, ReadOptions, RowReader, StoreError, fingerprint, list, upload};
+use codepurify_data::{DataError, ReadOptions, RowReader, StoreError, exists, fingerprint, list, upload};
 use parquet::arrow::ArrowWriter;
 
 use crate::server::Server;
@@ -100,4 +101,70 @@ fn faults_of_urls_and_servers_are_told_apart() {
     assert!(folder.contains("on a web server: it has no lists of files"), "{folder}");
     let written = upload(Path::new("rows.jsonl"), Path::new(&url)).unwrap_err().to_string();
     assert!(written.contains("nothing is written there"), "{written}");
+}
+
+/// Runs one of the tests below in a process whose environment says that S3 is this server.
+fn with_s3(server: &Server, test: &str, folder: &Path) {
+    let mut run = Command::new(std::env::current_exe().unwrap());
+    run.args([test, "--exact", "--ignored", "--nocapture"]).current_dir(folder);
+    let credentials =
+        [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "here")];
+    run.envs(credentials).env("AWS_ENDPOINT", server.url("")).env("AWS_ALLOW_HTTP", "true");
+    let run = run.env("CODEPURIFY_STORE_RETRIES", "1").output().unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+}
+
+const FOLDER: &str = "s3://bucket/data/";
+
+#[test]
+fn a_store_of_s3_is_written_listed_and_read() {
+    let (server, dir) = (Server::start(), tempfile::tempdir().unwrap());
+    let large = lines().concat().repeat(6);
+    std::fs::write(dir.path().join("small.jsonl"), lines().concat()).unwrap();
+    std::fs::write(dir.path().join("large.jsonl"), &large).unwrap();
+    with_s3(&server, "store::in_s3_files_are_written_listed_and_read", dir.path());
+    assert!(server.get("bucket/data/b/large.jsonl").unwrap() == large.as_bytes());
+    assert_eq!(server.state.received.load(SeqCst), large.len().div_ceil(8 << 20), "parts of 8 MiB");
+    server.state.denies.store(true, SeqCst);
+    with_s3(&server, "store::in_s3_nothing_is_allowed", dir.path());
+    server.state.denies.store(false, SeqCst);
+    server.state.cuts.store(usize::MAX, SeqCst);
+    with_s3(&server, "store::in_s3_all_connections_are_cut", dir.path());
+}
+
+#[test]
+#[ignore = "run by `a_store_of_s3_is_written_listed_and_read`"]
+fn in_s3_files_are_written_listed_and_read() {
+    let url = |name: &str| format!("{FOLDER}{name}");
+    assert!(!exists(Path::new(&url("small.jsonl"))).unwrap());
+    upload(Path::new("small.jsonl"), Path::new(&url("small.jsonl"))).unwrap();
+    upload(Path::new("large.jsonl"), Path::new(&url("b/large.jsonl"))).unwrap();
+    assert!(exists(Path::new(&url("small.jsonl"))).unwrap());
+    assert_eq!(list(Path::new(FOLDER)).unwrap(), ["b/large.jsonl", "small.jsonl"]);
+    assert!(read(&url("small.jsonl")).unwrap() == texts());
+    assert_eq!(read(&url("b/large.jsonl")).unwrap().len(), 6 * texts().len());
+}
+
+#[test]
+#[ignore = "run by `a_store_of_s3_is_written_listed_and_read`"]
+fn in_s3_nothing_is_allowed() {
+    let url = format!("{FOLDER}small.jsonl");
+    assert!(matches!(error(&url), StoreError::Denied { .. }));
+    let refused = upload(Path::new("large.jsonl"), Path::new(&url)).unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Denied { .. }) && refused.to_string().contains("AWS_"),
+        "{refused}"
+    );
+}
+
+#[test]
+#[ignore = "run by `a_store_of_s3_is_written_listed_and_read`"]
+fn in_s3_all_connections_are_cut() {
+    let failed = read(&format!("{FOLDER}small.jsonl")).unwrap_err().to_string();
+    assert!(failed.contains("the store cannot be reached, or fails"), "{failed}");
 }

@@ -62,6 +62,7 @@ struct Place {
     store: Box<dyn ObjectStore>,
     key: Key,
     is_web_server: bool,
+    runtime: &'static Runtime,
 }
 
 impl RemoteFile {
@@ -245,9 +246,13 @@ impl Place {
         if parsed.query().is_some() {
             return Err(bad("a URL with a query is not read: download the file first".to_owned()));
         }
+        // It also chooses the cryptography, which clients need.
+        let runtime = RUNTIME
+            .as_ref()
+            .map_err(|error| StoreError::Failed { url: url.clone(), source: error.to_string().into() })?;
         let (scheme, key) = ObjectStoreScheme::parse(&parsed).map_err(|error| bad(error.to_string()))?;
         let store = store(&scheme, &parsed).map_err(|error| bad(error.to_string()))?;
-        Ok(Self { url, store, key, is_web_server: scheme == ObjectStoreScheme::Http })
+        Ok(Self { url, store, key, is_web_server: scheme == ObjectStoreScheme::Http, runtime })
     }
 
     fn reject_web_server(&self, message: &str) -> Result<(), StoreError> {
@@ -259,11 +264,7 @@ impl Place {
 
     /// Waits for a request.
     fn wait<T>(&self, request: impl Future<Output = object_store::Result<T>>) -> Result<T, StoreError> {
-        let runtime = RUNTIME.as_ref().map_err(|error| StoreError::Failed {
-            url: self.url.clone(),
-            source: error.to_string().into(),
-        })?;
-        runtime.block_on(request).map_err(|error| self.failed(error))
+        self.runtime.block_on(request).map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: object_store::Error) -> StoreError {
