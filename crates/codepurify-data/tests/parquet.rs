@@ -229,7 +229,7 @@ fn a_stream_and_a_compressed_file_are_refused() {
 }
 
 #[test]
-fn damage_in_a_column_without_code_does_not_matter_to_readers_of_code() {
+fn damage_in_columns_without_code_is_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("rows.parquet");
     sample(&path, 5);

@@ -1,6 +1,6 @@
 //! Files behind URLs: read in ranges, and uploaded whole.
 //!
-//! - `remote`: the client, with the feature `object-store`; `absent` stands in for it without the feature
+//! - `remote`: the client, with the feature `object-store`; `absent` refuses all URLs without it
 //! - `blocks`: ranges that were read, for readers that come back to them
 //! - `error`: why a store does not do what is asked
 
