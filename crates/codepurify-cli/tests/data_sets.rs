@@ -210,3 +210,17 @@ fn rows_that_fail_are_kept_with_their_reasons() {
     assert_eq!(errors[1]["content"], "{\"code\": \"int f;\"}\n");
     assert_eq!(errors.len(), 2);
 }
+
+#[cfg(not(feature = "object-store"))]
+#[test]
+fn urls_are_refused_without_their_feature() {
+    let place = Place::new();
+    place.write("rows.jsonl", lines(1));
+    for (input, output) in [("s3://bucket/rows.jsonl", "out.jsonl"), ("rows.jsonl", "s3://bucket/out.jsonl")]
+    {
+        let run = dataset(&place, &[input, "-o", output]);
+        let expected = "this build reads files only: build it with the feature `object-store` for URLs";
+        assert!(run.code == 2 && run.err.contains(expected), "{}", run.err);
+        assert!(!place.path("out.jsonl").exists() && !place.path("codepurify-staging").exists());
+    }
+}
