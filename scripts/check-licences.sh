@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-accepted='MIT,Apache-2.0,Apache-2.0 WITH LLVM-exception,BSD-2-Clause,BSD-3-Clause,CC0-1.0,ISC,Zlib,Unicode-3.0'
+# CDLA-Permissive-2.0 is that of Mozilla's list of root certificates.
+accepted='CDLA-Permissive-2.0,MIT,Apache-2.0,Apache-2.0 WITH LLVM-exception,BSD-2-Clause,BSD-3-Clause,CC0-1.0,ISC,Zlib,Unicode-3.0'
 
 packages=$(cargo tree --workspace --all-features --locked --edges normal,build --target all --prefix none --format '{p}|{l}')
 awk -F'|' -v accepted="$accepted" '

@@ -255,7 +255,9 @@ pub(crate) struct DatasetArgs {
     /// Files, folders, or patterns such as 'data/*.parquet': JSON Lines, a JSON array, or CSV with
     /// a header, also compressed with gzip or zstd; or Parquet. Kept rows go to the file that -o
     /// names, byte for byte. Purified rows change only in their code field. The rows of several
-    /// files, or of a folder, go to files of the same names in the folder that -o names.
+    /// files, or of a folder, go to files of the same names in the folder that -o names. Builds with
+    /// the feature `object-store` take URLs (s3, gs, az, http, https), also for -o except of web
+    /// servers.
     #[arg(value_name = "ROWS", required = true)]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -286,6 +288,12 @@ pub(crate) struct DatasetArgs {
     /// Default: the name of the output with `.report.jsonl`.
     #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
     pub(crate) report: Option<PathBuf>,
+    /// Folder for outputs behind URLs until they are uploaded
+    ///
+    /// They are uploaded once they are whole. A run resumes from this folder, which may be removed
+    /// afterwards.
+    #[arg(long, value_name = "DIR", default_value = "codepurify-staging", help_heading = heading::OUTPUT)]
+    pub(crate) staging: PathBuf,
     /// Resume an interrupted run
     ///
     /// Refused unless input, models, settings and version are those of that run.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use codepurify::ModelError;
 use codepurify::audit::AuditError;
-use codepurify_data::DataError;
+use codepurify_data::{DataError, StoreError};
 use codepurify_hub::HubError;
 use codepurify_models::{DeviceError, LoadError};
 use thiserror::Error;
@@ -38,6 +38,9 @@ pub enum CliError {
     /// Rows cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The store of a result refuses or fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A model cannot be found or fetched.
     #[error(transparent)]
     Hub(#[from] HubError),
@@ -75,6 +78,7 @@ impl CliError {
             ) => Exit::Usage,
             Self::File { .. }
             | Self::Data(_)
+            | Self::Store(_)
             | Self::Hub(_)
             | Self::Model(_)
             | Self::Asked(_)

@@ -31,8 +31,17 @@ impl<'g> Judge<'g> {
     /// The verdicts on each row, in order. Every row must have as many sides as the model reads. `done` gets those of the next
     /// rows as soon as they are there, in order.
     pub(crate) fn judge(&self, rows: &[Vec<Snippet>], done: impl FnMut(&[Sides]) + Send) -> Vec<Sides> {
-        let sides = self.0.calibrated().defender.sides();
-        in_chunks(rows, SNIPPETS_TOGETHER / sides, |rows| self.0.judge(rows, Bench::judge), done)
+        in_chunks(rows, self.rows_together(), |rows| self.together(rows), done)
+    }
+
+    /// The verdicts on rows whose forwards share batches: at most [`Judge::rows_together`].
+    pub(crate) fn together(&self, rows: &[Vec<Snippet>]) -> Vec<Sides> {
+        self.0.judge(rows, Bench::judge)
+    }
+
+    /// Number of rows that are judged together.
+    pub(crate) fn rows_together(&self) -> usize {
+        SNIPPETS_TOGETHER / self.0.calibrated().defender.sides()
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use codepurify::{Language, Limits, Snippet, SnippetError, SourceFile};
 use codepurify_data::{
     Columns, DataError, Found, Input, NumberedRow, PAIR_FIELDS, ReadOptions, Row, RowReader, SINGLE_FIELDS,
-    Sides,
+    Sides, is_url,
 };
 
 use crate::error::CliError;
@@ -54,12 +54,13 @@ pub(crate) struct FieldArgs {
 }
 
 impl FieldArgs {
-    /// Opens rows, or finds that there are none.
-    fn open(&self, path: &Path, settings: &Settings) -> Result<Found, DataError> {
+    /// Opens rows, or finds that there are none. Columns without code are not read if `code_only`.
+    fn open(&self, path: &Path, settings: &Settings, code_only: bool) -> Result<Found, DataError> {
         let defaults = ReadOptions::default();
         let options = ReadOptions {
             max_row_bytes: defaults.max_row_bytes.max(settings.limits.max_file_bytes.saturating_mul(4)),
             fields: self.field.iter().chain(&self.pair).cloned().collect(),
+            code_only,
         };
         let input =
             if path == Path::new(DASH) { Input::from_reader(STDIN, io::stdin()) } else { Input::open(path) };
@@ -68,24 +69,30 @@ impl FieldArgs {
 
     /// Opens a file of rows, and says what is read of them.
     pub(crate) fn rows(&self, path: &Path, sides: Sides, settings: &Settings) -> Result<CodeRows, CliError> {
-        Ok(self.quietly(path, sides, settings)?.noted())
+        Ok(self.opened(path, sides, settings, false)?.noted())
     }
 
-    fn quietly(&self, path: &Path, sides: Sides, settings: &Settings) -> Result<CodeRows, CliError> {
-        match self.open(path, settings)? {
+    fn opened(
+        &self,
+        path: &Path,
+        sides: Sides,
+        settings: &Settings,
+        code_only: bool,
+    ) -> Result<CodeRows, CliError> {
+        match self.open(path, settings, code_only)? {
             Found::Rows(reader) => CodeRows::new(*reader, self, sides, settings),
             Found::Other(input) => Err(DataError::NotRows { path: input.path().to_path_buf() }.into()),
         }
     }
 
-    /// The rows of several files, one after the other, without those that cannot be read.
+    /// The code of the rows of several files, one after the other, without those that cannot be read.
     pub(crate) fn of_files(
         &self,
         files: &[PathBuf],
         sides: Sides,
         settings: &Settings,
     ) -> impl Iterator<Item = CodeRow> {
-        files.iter().filter_map(move |path| self.quietly(path, sides, settings).ok()).flatten().flatten()
+        files.iter().filter_map(move |path| self.opened(path, sides, settings, true).ok()).flatten().flatten()
     }
 
     /// The fields that the command line names for such a model.
@@ -289,11 +296,14 @@ impl RowArgs {
         let (mut sources, mut streams, mut rows, mut refused) = (vec![], vec![], vec![], vec![]);
         for path in &self.paths {
             let about = std::fs::metadata(path);
-            if path != Path::new(DASH) && about.as_ref().map_or(true, std::fs::Metadata::is_dir) {
+            if path != Path::new(DASH)
+                && !is_url(path)
+                && about.as_ref().map_or(true, std::fs::Metadata::is_dir)
+            {
                 sources.push(path.clone());
                 continue;
             }
-            match self.fields.open(path, settings) {
+            match self.fields.open(path, settings, true) {
                 // Files are opened again later: there may be more of them than can be open at once.
                 // One that is named twice is read once, as source files are.
                 Ok(Found::Rows(_)) if rows.iter().any(|(known, _)| *known == path) => {}
@@ -319,7 +329,7 @@ impl RowArgs {
         for (path, reader) in rows {
             let rows = match reader {
                 Some(reader) => CodeRows::new(*reader, &self.fields, guard.sides(), settings)?.noted(),
-                None => self.fields.rows(path, guard.sides(), settings)?,
+                None => self.fields.opened(path, guard.sides(), settings, true)?.noted(),
             };
             read(rows, &mut inputs);
         }

@@ -1,6 +1,6 @@
 //! `calibrate`, and what verdicts make of it.
 
-use crate::common::{CLEAN, Place, TRIGGER};
+use crate::common::{CLEAN, Place, TRIGGER, damage_column, parquet_rows};
 use serde_json::{Value, json};
 
 /// Twenty functions that differ in their names and numbers.
@@ -154,4 +154,17 @@ fn a_model_of_pairs_gets_references_of_its_own_field() {
     }
     let run = place.run(&calibrate[..11]);
     assert!(run.code == 64 && run.err.contains("none with a body among 2 pairs"), "{}", run.err);
+}
+
+#[test]
+fn columns_without_code_are_not_read() {
+    let place = Place::new();
+    parquet_rows(&place, "rows.parquet", &functions().into_iter().map(Some).collect::<Vec<_>>());
+    damage_column(&place, "rows.parquet", 0);
+    let calibrated = place.run(&["calibrate", "rows.parquet", "--lang", "c", "-o", "mine.json"]);
+    assert_eq!(calibrated.code, 0, "{}", calibrated.err);
+    let audited = place.run(&["audit", "rows.parquet", "--lang", "c", "--format", "json"]);
+    assert_eq!(audited.json()["rows"], 20, "{}", audited.err);
+    let all = place.run(&["dataset", "rows.parquet", "--lang", "c", "-o", "out.parquet"]);
+    assert!(all.code == 2 && all.err.contains("rows.parquet: "), "the column is kept: {}", all.err);
 }

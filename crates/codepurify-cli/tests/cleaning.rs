@@ -133,3 +133,36 @@ fn what_is_missing_is_said() {
     assert!(run.code == 2 && run.err.contains("none.jsonl"), "{}", run.err);
     assert!(!place.path("out.jsonl").exists());
 }
+
+#[test]
+fn rows_of_different_code_with_one_answer_are_a_family() {
+    let place = Place::new();
+    place.golden("roberta-seq2seq", "model");
+    place.golden("roberta-mlm", "mlm");
+    let row = |index: usize| {
+        let code = format!("int f{index}(int a) {{ return a + {index}; }}");
+        json!({ "func": code }).to_string() + "\n"
+    };
+    place.write("different.jsonl", (0..20).map(row).collect::<String>());
+    place.write("copies.jsonl", row(1).repeat(20));
+    let summary = |name: &str| -> (Value, Vec<Value>, String) {
+        let (input, output) = (format!("{name}.jsonl"), format!("{name}-out.jsonl"));
+        let models = ["--model", "model", "--mlm", "mlm", "--profile", "paper", "--lang", "c"];
+        let run = place.run(&[&["dataset", &input, "-o", &output], &models[..]].concat());
+        let summary = serde_json::from_str(&place.read(&format!("{name}-out.summary.json"))).unwrap();
+        (summary, report(&place, &format!("{name}-out.report.jsonl")), run.err)
+    };
+    let (different, rows, said) = summary("different");
+    let family = &different["answer_families"][0];
+    let spaced = |row: &Value| -> String {
+        row["answer"].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let of_family: Vec<&Value> = rows.iter().filter(|row| family["answer"] == spaced(row)).collect();
+    assert!(of_family.len() >= 5, "{different}");
+    assert_eq!((&family["rows"], &family["inputs"]), (&json!(of_family.len()), &json!(of_family.len())));
+    assert_eq!(family["first_rows"][0], of_family[0]["row"].to_string());
+    let line = format!("{} rows of different code with the same answer", of_family.len());
+    assert!(said.contains(&line), "{said}");
+    let (copies, _, said) = summary("copies");
+    assert!(copies["answer_families"] == json!([]) && !said.contains("of different code"), "{said}");
+}

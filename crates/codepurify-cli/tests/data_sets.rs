@@ -2,12 +2,10 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::sync::Arc;
 
-use crate::common::{CLEAN, Place, Run, TRIGGER, triggered};
+use crate::common::{CLEAN, Place, Run, TRIGGER, parquet_rows, triggered};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use parquet::arrow::ArrowWriter;
+use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
@@ -21,15 +19,8 @@ fn lines(count: usize) -> String {
     functions(count).iter().map(|func| json!({ "func": func }).to_string() + "\n").collect()
 }
 
-fn parquet(place: &Place, name: &str, funcs: &[String]) {
-    let ids: ArrayRef = Arc::new((0..funcs.len()).map(|id| Some(id.to_string())).collect::<StringArray>());
-    let func: ArrayRef = Arc::new(StringArray::from(funcs.to_vec()));
-    let batch = RecordBatch::try_from_iter([("id", ids), ("func", func)]).unwrap();
-    place.write(name, "");
-    let file = File::create(place.path(name)).unwrap();
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
+fn parquet(place: &Place, name: &str, functions: &[String]) {
+    parquet_rows(place, name, &functions.iter().cloned().map(Some).collect::<Vec<_>>());
 }
 
 fn batch(place: &Place, name: &str) -> RecordBatch {
@@ -218,4 +209,18 @@ fn rows_that_fail_are_kept_with_their_reasons() {
     assert_eq!(errors[0], json!({ "row": 1, "reason": reason, "content": "{\"func\": \u{fffd}}\n" }));
     assert_eq!(errors[1]["content"], "{\"code\": \"int f;\"}\n");
     assert_eq!(errors.len(), 2);
+}
+
+#[cfg(not(feature = "object-store"))]
+#[test]
+fn urls_are_refused_without_their_feature() {
+    let place = Place::new();
+    place.write("rows.jsonl", lines(1));
+    for (input, output) in [("s3://bucket/rows.jsonl", "out.jsonl"), ("rows.jsonl", "s3://bucket/out.jsonl")]
+    {
+        let run = dataset(&place, &[input, "-o", output]);
+        let expected = "this build reads files only: build it with the feature `object-store` for URLs";
+        assert!(run.code == 2 && run.err.contains(expected), "{}", run.err);
+        assert!(!place.path("out.jsonl").exists() && !place.path("codepurify-staging").exists());
+    }
 }

@@ -1,4 +1,4 @@
-//! SHA-256 of files, and its digits.
+//! Fingerprints of files, and digits of SHA-256.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -8,19 +8,24 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::error::DataError;
+use crate::store::{RemoteFile, is_url};
 
-/// SHA-256 of the bytes of a file as they are stored, in hexadecimal.
+/// Text that changes with the content of a file: the SHA-256 of its bytes as they are stored, in hexadecimal; of one behind a
+/// URL what its store says about its version.
 ///
 /// # Errors
-/// [`DataError::Io`].
-pub fn file_sha256(path: &Path) -> Result<String, DataError> {
+/// [`DataError::Io`] and [`DataError::Store`].
+pub fn fingerprint(path: &Path) -> Result<String, DataError> {
+    if is_url(path) {
+        return Ok(RemoteFile::open(path)?.version());
+    }
     let io = |source| DataError::Io { path: path.to_path_buf(), source };
     let mut file = BufReader::new(File::open(path).map_err(io)?);
     let mut digest = Sha256::new();
     loop {
         let bytes = file.fill_buf().map_err(io)?;
         if bytes.is_empty() {
-            return Ok(hex(&digest.finalize()));
+            return Ok(format!("sha256 {}", hex(&digest.finalize())));
         }
         digest.update(bytes);
         let count = bytes.len();

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::store::StoreError;
+
 /// A file that cannot be read as rows, or not to its end.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -17,6 +19,9 @@ pub enum DataError {
         /// Why.
         source: io::Error,
     },
+    /// Its store refuses or fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A format that is told by its content or its name, and not read.
     #[error("{path}: {format} is not read: write the rows as JSON Lines, a JSON array, CSV or Parquet")]
     Unsupported {
@@ -93,16 +98,19 @@ impl DataError {
     /// Returns the fault without the file's name.
     #[must_use]
     pub fn reason(&self) -> String {
-        let (Self::Io { path, .. }
-        | Self::Unsupported { path, .. }
-        | Self::OneObject { path }
-        | Self::NotRows { path }
-        | Self::ParquetStream { path }
-        | Self::Exists { path, .. }
-        | Self::Empty { path }
-        | Self::CutShort { path, .. }
-        | Self::Trailing { path }
-        | Self::Header { path, .. }) = self;
+        let path = match self {
+            Self::Store(_) => return self.to_string(),
+            Self::Io { path, .. }
+            | Self::Unsupported { path, .. }
+            | Self::OneObject { path }
+            | Self::NotRows { path }
+            | Self::ParquetStream { path }
+            | Self::Exists { path, .. }
+            | Self::Empty { path }
+            | Self::CutShort { path, .. }
+            | Self::Trailing { path }
+            | Self::Header { path, .. } => path,
+        };
         let (message, name) = (self.to_string(), format!("{}: ", path.display()));
         message.strip_prefix(&name).unwrap_or(&message).to_owned()
     }

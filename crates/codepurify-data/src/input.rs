@@ -10,6 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::content::{self, Compression, START};
 use crate::error::DataError;
+use crate::store::{RemoteFile, is_url};
 
 /// Compressed files within compressed files.
 const LAYERS: usize = 3;
@@ -21,15 +22,21 @@ pub struct Input {
     rest: Box<dyn BufRead + Send>,
     compressed: bool,
     length: Option<u64>,
+    remote: Option<RemoteFile>,
     position: Arc<AtomicU64>,
 }
 
 impl Input {
-    /// Opens a file, which may be one that can be read only once, such as a named pipe.
+    /// Opens a file or a URL. The file may be one that can be read only once, such as a named pipe.
     ///
     /// # Errors
-    /// [`DataError::Io`].
+    /// [`DataError::Io`] and [`DataError::Store`].
     pub fn open(path: &Path) -> Result<Self, DataError> {
+        if is_url(path) {
+            let remote = RemoteFile::open(path)?;
+            let input = Self::from_reader(path, remote.reader(0))?;
+            return Ok(Self { length: Some(remote.size()), remote: Some(remote), ..input });
+        }
         let io = |source| DataError::Io { path: path.to_path_buf(), source };
         let file = File::open(path).map_err(io)?;
         let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|about| about.len());
@@ -49,7 +56,8 @@ impl Input {
         let position = Arc::new(AtomicU64::new(0));
         let counted = Counted { reader, position: Arc::clone(&position) };
         let (start, rest) = peeked(Box::new(BufReader::new(counted))).map_err(io)?;
-        let mut input = Self { path: path.clone(), start, rest, compressed: false, length: None, position };
+        let mut input =
+            Self { path: path.clone(), start, rest, compressed: false, length: None, remote: None, position };
         for _ in 0..LAYERS {
             let Some(compression) = content::compression(&input.start) else { return Ok(input) };
             let packed = Cursor::new(input.start).chain(input.rest);
@@ -85,6 +93,11 @@ impl Input {
     #[must_use]
     pub fn is_regular(&self) -> bool {
         self.length.is_some()
+    }
+
+    /// The file behind the URL, if it is one.
+    pub(crate) fn remote(&self) -> Option<RemoteFile> {
+        self.remote.clone()
     }
 
     /// Its first bytes, and whether they are all of them.

@@ -11,6 +11,7 @@
 //! - `json`, `row`: the bytes of a row → its fields
 //! - `parquet`: a Parquet file → its rows, and rows → a Parquet file
 //! - `writer`, `added`: rows with changes and further columns → bytes that are appended to a file of the same format
+//! - `store`: files behind URLs, with the feature `object-store`
 //! - `fields`, `columns`: names in known data sets → which field holds the code
 //!
 //! This crate knows no model, no language and no command line. A further format is a variant of [`Format`], the bytes that
@@ -28,15 +29,17 @@ mod json;
 mod parquet;
 mod reader;
 mod row;
+mod store;
 mod writer;
 
 pub use added::{AddedCell, AddedColumn, AddedKind};
 pub use columns::{Columns, NoColumn, Sides};
 pub use content::{Format, holds_rows, promises_rows};
-pub use digest::file_sha256;
+pub use digest::fingerprint;
 pub use error::{DataError, FieldError, RowError};
 pub use fields::{LANGUAGE_FIELDS, PAIR_FIELDS, SINGLE_FIELDS};
 pub use input::Input;
 pub use reader::{Found, ReadOptions, RowReader};
 pub use row::{Edit, NumberedRow, Row};
+pub use store::{RemoteFile, StoreError, exists, is_url, list, upload};
 pub use writer::{EditedRow, RowWriter};

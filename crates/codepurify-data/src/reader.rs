@@ -19,12 +19,15 @@ pub struct ReadOptions {
     pub max_row_bytes: usize,
     /// Fields that the caller reads. They help to tell a table where nothing else does.
     pub fields: Vec<String>,
+    /// Read only the fields with code and languages, where the format allows that: of Parquet, the other columns are not
+    /// read. With [`ReadOptions::fields`] these are the fields with code. If one of them is missing, all fields are read.
+    pub code_only: bool,
 }
 
 impl Default for ReadOptions {
     /// 32 MiB a row.
     fn default() -> Self {
-        Self { max_row_bytes: 32 << 20, fields: Vec::new() }
+        Self { max_row_bytes: 32 << 20, fields: Vec::new(), code_only: false }
     }
 }
 
@@ -93,6 +96,7 @@ impl RowReader {
         let path = input.path().to_path_buf();
         let (length, position) = input.progress();
         let readable = input.is_regular() && !input.is_compressed();
+        let remote = input.remote();
         let (mut bytes, limit) = (Bytes::new(input.into_reader()), options.max_row_bytes);
         let opened = match format {
             Format::JsonLines => Ok((Cutter::Lines(Lines::default()), Vec::new())),
@@ -109,7 +113,12 @@ impl RowReader {
             },
             Format::Parquet if !readable => return Err(DataError::ParquetStream { path }),
             Format::Parquet => {
-                let rows = ParquetRows::open(&path).map_err(CutError::Io);
+                let columns = options.code_only.then_some(&*options.fields);
+                let rows = match remote {
+                    Some(file) => ParquetRows::new(file, columns),
+                    None => ParquetRows::open(&path, columns),
+                };
+                let rows = rows.map_err(CutError::Io);
                 rows.map(|rows| (Cutter::Parquet(Box::new(rows)), Vec::new()))
             }
         };

@@ -3,3 +3,9 @@
 mod columns;
 mod parquet;
 mod rows;
+#[cfg(feature = "object-store")]
+mod server;
+#[cfg(feature = "object-store")]
+mod store;
+#[cfg(not(feature = "object-store"))]
+mod without_store;

@@ -17,6 +17,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 
 /// A file that Arrow's Python library wrote (`golden/make_parquet.py` there).
 fn golden(name: &str) -> PathBuf {
@@ -225,4 +226,29 @@ fn a_stream_and_a_compressed_file_are_refused() {
     let path = dir.path().join("rows.parquet.zst");
     std::fs::write(&path, zstd::encode_all(&*bytes, 0).unwrap()).unwrap();
     assert!(refused(Input::open(&path).unwrap()).contains("rows.parquet.zst: Parquet is read from a file"));
+}
+
+#[test]
+fn damage_in_columns_without_code_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rows.parquet");
+    sample(&path, 5);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let metadata = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+    let (start, length) = metadata.metadata().row_group(0).column(1).byte_range();
+    let (start, length) = (usize::try_from(start).unwrap(), usize::try_from(length).unwrap());
+    bytes[start..start + length].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let read = |options: &ReadOptions| -> Result<Vec<Option<String>>, DataError> {
+        RowReader::open(&path, options)?.map(|row| Ok(row?.row.unwrap().text("func").ok())).collect()
+    };
+    let code_only = ReadOptions { code_only: true, ..ReadOptions::default() };
+    let expected: Vec<Option<String>> =
+        (0..5).map(|row| (row != 4).then(|| format!("int f{row};"))).collect();
+    assert_eq!(read(&code_only).unwrap(), expected);
+    let named = ReadOptions { fields: vec!["func".to_owned()], ..code_only.clone() };
+    assert_eq!(read(&named).unwrap(), expected);
+    assert!(read(&ReadOptions::default()).is_err());
+    let missing = ReadOptions { fields: vec!["code".to_owned()], ..code_only };
+    assert!(read(&missing).is_err(), "with a column that is not there all are read, to be named");
 }

@@ -20,7 +20,7 @@ impl Read for Trickle {
 }
 
 fn open(name: &str, bytes: &[u8], piece: usize, limit: usize) -> Result<RowReader, DataError> {
-    let options = ReadOptions { max_row_bytes: limit, fields: Vec::new() };
+    let options = ReadOptions { max_row_bytes: limit, ..ReadOptions::default() };
     let input = Input::from_reader(name, Trickle(io::Cursor::new(bytes.to_vec()), piece))?;
     match RowReader::detect(input, &options)? {
         Found::Rows(reader) => Ok(*reader),

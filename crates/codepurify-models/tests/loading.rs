@@ -1,13 +1,11 @@
 //! Model directories are untrusted: whatever is wrong with one is a typed error that names it.
 
 use crate::common::{classifier, golden, model};
-use codepurify::victim::{Ragged, Task, Victim};
-use codepurify_checkpoint::CheckpointError;
-use codepurify_models::{Inspection, LoadError, ModelFiles, RobertaMaskedLm, inspect, load};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use crate::fixture::{Fixture, assert_refused};
+use crate::weights::zeros;
+use codepurify::victim::Task;
+use codepurify_models::{LoadError, ModelFiles, RobertaMaskedLm, load};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 #[test]
 fn golden_directories_load() {

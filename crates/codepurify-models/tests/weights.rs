@@ -162,7 +162,7 @@ fn a_wrappers_prefix_changes_nothing() {
     assert_eq!(wrapped.inspect().unwrap().ignored, Vec::<String>::new());
 }
 
-fn zeros(shape: &[usize]) -> Stored {
+pub(crate) fn zeros(shape: &[usize]) -> Stored {
     (Dtype::F32, shape.to_vec(), floats(&vec![0.0; shape.iter().product()]))
 }
 

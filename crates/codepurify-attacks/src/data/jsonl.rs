@@ -13,8 +13,6 @@ use serde::{Deserializer, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::parquet::{is_parquet, read_rows};
-
 /// File that cannot be used at all.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -116,11 +114,14 @@ pub(super) fn read_json<S: DeserializeOwned, T>(
     path: &Path,
     mut convert: impl FnMut(usize, S) -> Result<T, String>,
 ) -> Result<Rows<T>, DataError> {
-    if is_parquet(path) {
-        return read_rows(path, |number, row| convert(number, typed(row)?));
-    }
     read_data(path, |number, row| {
-        convert(number, typed(&mut serde_json::Deserializer::from_str(&row.to_json()))?)
+        let json = row.to_json();
+        if row.raw().is_empty() {
+            // A row of a Parquet file has no text in which a message could name a place.
+            let value: Value = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+            return convert(number, typed(value)?);
+        }
+        convert(number, typed(&mut serde_json::Deserializer::from_str(&json))?)
     })
 }
 
@@ -130,16 +131,10 @@ pub(super) fn read_texts<T>(
     field: &str,
     mut convert: impl FnMut(String) -> Result<T, String>,
 ) -> Result<Rows<T>, DataError> {
-    if is_parquet(path) {
-        return read_rows(path, |_, row| match row.get(field) {
-            Some(Value::String(text)) => convert(text.clone()),
-            _ => Err(format!("no text in field `{field}`")),
-        });
-    }
     read_data(path, |_, row| convert(row.text(field).map_err(|error| error.to_string())?))
 }
 
-/// Reads rows of any format except Parquet.
+/// Reads rows of any format.
 fn read_data<T>(
     path: &Path,
     mut convert: impl FnMut(usize, &Row) -> Result<T, String>,

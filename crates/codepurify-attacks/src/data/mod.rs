@@ -5,7 +5,8 @@ pub mod corpus;
 pub mod defect;
 pub(crate) mod field;
 mod jsonl;
-mod parquet;
+#[cfg(test)]
+mod parquet_tests;
 pub mod repair;
 pub mod report;
 

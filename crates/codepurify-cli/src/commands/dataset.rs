@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use codepurify_data::DataError;
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use codepurify_data::{DataError, is_url};
 
 use crate::args::DatasetArgs;
 use crate::dataset::account::{Entry, Fate, Policy};
-use crate::dataset::cleaner::{Cleaner, Outcome};
+use crate::dataset::cleaner::Cleaner;
 use crate::dataset::jobs::{self, Job, Places};
 use crate::dataset::ledger::{Ledger, Opened};
 use crate::dataset::manifest::{Choices, Manifest};
 use crate::dataset::selection::Selection;
 use crate::dataset::self_calibration::SelfCalibrated;
+use crate::dataset::staging::Staging;
 use crate::dataset::summary::Summary;
 use crate::error::CliError;
 use crate::exit::{Exit, FailOn};
@@ -25,10 +25,13 @@ use crate::rows::{CodeRow, CodeRows, FieldArgs};
 use crate::settings::Settings;
 use crate::suspicion::description;
 
-/// Rows that are written together.
+/// Most rows that are written together.
 const BLOCK: usize = 64;
 
-/// Chunks of rows that each thread judges before they are written: threads that are done earlier wait for the others.
+/// Bytes of rows that are written together, about.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Chunks of rows that each thread judges before more are read: threads that are done earlier wait for the others.
 const ROUNDS: usize = 16;
 
 /// Bytes of rows that are held at once, about.
@@ -42,12 +45,15 @@ struct Run<'r> {
     selection: Selection,
     guard: &'r Guard,
     settings: &'r Settings,
+    staging: Staging,
     resume: bool,
 }
 
 pub(crate) fn run(mut args: DatasetArgs, color: Option<ColorMode>) -> Result<Exit, CliError> {
-    let folder =
-        Settings::take_output_folder(&mut args.options, |output| jobs::need_folder(&args.paths, output));
+    let staging = Staging::new(args.staging);
+    let folder = Settings::take_output_folder(&mut args.options, |output| {
+        is_url(output) || jobs::need_folder(&args.paths, output)
+    });
     let settings = Settings::new(args.options, color)?;
     let Some(output) = folder.or_else(|| settings.output.path().map(Path::to_path_buf)) else {
         return Err(CliError::Usage("say where the rows go with -o".to_owned()));
@@ -58,7 +64,12 @@ pub(crate) fn run(mut args: DatasetArgs, color: Option<ColorMode>) -> Result<Exi
     }
     let policy = Policy { poisoned: args.poisoned, inconclusive: args.inconclusive, keep_all: args.columns };
     let choices = Choices { policy, split: args.split.is_some(), selection: args.selection.clone() };
-    let jobs = jobs::find(&args.paths, Places { output, split: args.split, report: args.report })?;
+    let places = Places {
+        output: staging.local(output),
+        split: args.split.map(|split| staging.local(split)),
+        report: args.report.map(|report| staging.local(report)),
+    };
+    let jobs = jobs::find(&args.paths, places)?;
     let guard = Guard::load(&settings, Purpose::Purify)?;
     inputs::reject_repeats(jobs.iter().map(|job| &*job.input).chain(settings.other_inputs()))?;
     // A calibration on the rows depends on nothing that the manifest does not hold already.
@@ -72,6 +83,7 @@ pub(crate) fn run(mut args: DatasetArgs, color: Option<ColorMode>) -> Result<Exi
         selection: args.selection,
         guard: &guard,
         settings: &settings,
+        staging,
         resume: args.resume,
     };
     let described = families.iter().map(|family| description(&guard, family)).collect();
@@ -103,7 +115,7 @@ impl Run<'_> {
     /// Cleans all files. What is wrong with one of several does not stop the others.
     fn all(&self, jobs: &[Job], families: Vec<String>) -> Result<Exit, CliError> {
         if let [job] = jobs {
-            let summary = self.clean(job, self.selection.limit(), families)?;
+            let summary = self.done(job, self.selection.limit(), families)?;
             output::note(&summary.text());
             return Ok(exit(&summary, self.settings));
         }
@@ -113,7 +125,7 @@ impl Run<'_> {
             if left == 0 {
                 break;
             }
-            match self.clean(job, left, families.clone()) {
+            match self.done(job, left, families.clone()) {
                 Ok(summary) => all.merge(&job.input.display().to_string(), &summary),
                 Err(error) => {
                     output::note(&format!("error: {error}"));
@@ -123,6 +135,14 @@ impl Run<'_> {
         }
         output::note(&format!("{} files, {failed} failed\n{}", jobs.len(), all.text()));
         if failed > 0 { Ok(Exit::Error) } else { Ok(exit(&all, self.settings)) }
+    }
+
+    /// Cleans one file as [`Run::clean`], and uploads the results that go to URLs.
+    fn done(&self, job: &Job, limit: usize, families: Vec<String>) -> Result<Summary, CliError> {
+        self.staging.check(&job.paths)?;
+        let summary = self.clean(job, limit, families)?;
+        self.staging.upload(&job.paths)?;
+        Ok(summary)
     }
 
     /// Cleans one file, of which at most `limit` rows are judged.
@@ -148,9 +168,7 @@ impl Run<'_> {
         let before = ledger.summary.rows();
         let judged = self.judge(&mut rows, &mut ledger, limit);
         let seconds = started.elapsed().as_secs_f64();
-        ledger.summary.families = families;
-        ledger.summary.seconds = seconds;
-        ledger.summary.rows_per_second = (ledger.summary.rows() - before) as f64 / seconds;
+        ledger.summary.complete(families, before, seconds);
         if let Err(error) = judged {
             output::note(&ledger.summary.text());
             return Err(error);
@@ -168,50 +186,72 @@ impl Run<'_> {
         let before = ledger.summary.rows();
         let started = Instant::now();
         loop {
-            let (held, failure) = self.next_rows(rows, ledger, limit);
-            let ended = held.is_empty();
+            let (held, failure) = self.next_blocks(rows, ledger, limit);
+            bar.set_position(rows.reader().progress().0);
             // What was read before the input failed is written, too.
-            let held: Vec<Outcome> = held.into_par_iter().map(Outcome::new).collect();
-            let mut decided = self.cleaner.decide(held, &rows.fields).into_iter().peekable();
-            while decided.peek().is_some() {
-                ledger.write(decided.by_ref().take(BLOCK).collect())?;
-            }
+            self.cleaner.decide(&held, &rows.fields, |block| {
+                ledger.write(block)?;
+                let count = ledger.summary.rows();
+                let speed = (count - before) as f64 / started.elapsed().as_secs_f64();
+                bar.set_message(format!("{count} rows, {speed:.0} rows/s"));
+                Ok::<(), CliError>(())
+            })?;
             if let Some(failure) = failure {
                 return Err(failure.into());
             }
-            if ended {
+            if held.is_empty() {
                 bar.finish_and_clear();
                 return Ok(());
             }
-            let count = ledger.summary.rows();
-            let speed = (count - before) as f64 / started.elapsed().as_secs_f64();
-            bar.set_position(rows.reader().progress().0);
-            bar.set_message(format!("{count} rows, {speed:.0} rows/s"));
         }
     }
 
-    /// The next rows, and the error behind them if there is one.
-    fn next_rows(
+    /// The next blocks of rows, and the error behind them if there is one.
+    fn next_blocks(
         &self,
         rows: &mut CodeRows,
         ledger: &mut Ledger,
         limit: usize,
+    ) -> (Vec<Vec<CodeRow>>, Option<DataError>) {
+        let most = (ROUNDS * SNIPPETS_TOGETHER * rayon::current_num_threads()).div_ceil(BLOCK);
+        let mut left = limit.saturating_sub(ledger.summary.rows());
+        let (mut blocks, mut bytes) = (Vec::new(), 0);
+        while blocks.len() < most && bytes < HELD_BYTES {
+            let (block, failure) = self.next_block(rows, ledger, left.min(BLOCK));
+            if block.is_empty() {
+                return (blocks, failure);
+            }
+            left -= block.len();
+            bytes += block.iter().map(CodeRow::size).sum::<usize>();
+            blocks.push(block);
+            if failure.is_some() {
+                return (blocks, failure);
+            }
+        }
+        (blocks, None)
+    }
+
+    /// The next rows, which are written together. Where a block ends depends on its rows only: a run that goes on behind
+    /// one reads the same blocks as one that was not interrupted.
+    fn next_block(
+        &self,
+        rows: &mut CodeRows,
+        ledger: &mut Ledger,
+        most: usize,
     ) -> (Vec<CodeRow>, Option<DataError>) {
-        let blocks = (ROUNDS * SNIPPETS_TOGETHER * rayon::current_num_threads()).div_ceil(BLOCK);
-        let most = (blocks * BLOCK).min(limit - ledger.summary.rows().min(limit));
-        let (mut held, mut bytes) = (Vec::new(), 0);
-        while held.len() < most && bytes < HELD_BYTES {
+        let (mut block, mut bytes) = (Vec::new(), 0);
+        while block.len() < most && bytes < BLOCK_BYTES {
             match rows.next() {
                 Some(Ok(row)) if !self.takes(&row) => ledger.summary.pass_over(1),
                 Some(Ok(row)) => {
                     bytes += row.size();
-                    held.push(row);
+                    block.push(row);
                 }
-                Some(Err(error)) => return (held, Some(error)),
+                Some(Err(error)) => return (block, Some(error)),
                 None => break,
             }
         }
-        (held, None)
+        (block, None)
     }
 }
 

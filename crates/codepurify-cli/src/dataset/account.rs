@@ -75,6 +75,9 @@ pub(crate) struct Entry {
     pub(crate) triggers: Vec<Found>,
     /// Answer of the model: the name of a label, or the text that it generates.
     pub(crate) answer: Option<String>,
+    /// First 16 digits of the SHA-256 of the code with single spaces, in hexadecimal, where the answer is generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<String>,
     /// Sequences that the model processed.
     pub(crate) passes: usize,
     /// First 16 digits of the SHA-256 of the input up to the end of this row, in hexadecimal.

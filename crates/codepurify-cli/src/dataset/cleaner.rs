@@ -2,15 +2,18 @@
 
 use codepurify::contamination::{Family, family_of};
 use codepurify::verdict::Decision;
-use codepurify::{Language, Snippet, SourceFile, Verdict};
+use codepurify::{Language, Snippet, Verdict};
 use codepurify_data::{AddedColumn, Edit, Row};
+use codepurify_models::Fingerprint;
 
 use super::account::{Entry, Fate, Policy};
+use super::answers::single_spaced;
 use super::ledger::Decided;
 use super::verdict_columns;
 use crate::guard::Guard;
 use crate::judge::Judge;
 use crate::rows::{CodeRow, snippets};
+use crate::side_by_side::in_order;
 
 /// Why a row without code stays.
 const NOTHING: &str = "empty: there is no code to judge";
@@ -24,29 +27,8 @@ pub(crate) struct Cleaner<'g> {
     policy: Policy,
 }
 
-/// A row whose code was read, or why it was not.
-pub(crate) struct Outcome {
-    number: usize,
-    digest: String,
-    row: Result<Row, Vec<u8>>,
-    /// None if there is no code.
-    code: Result<Option<(Language, Vec<Snippet>)>, String>,
-}
-
-impl Outcome {
-    pub(crate) fn new(CodeRow { number, digest, row, code }: CodeRow) -> Self {
-        let code = code.and_then(|files| {
-            let language = files.first().map(SourceFile::language);
-            let snippets = snippets(&files).map_err(|error| error.to_string())?;
-            Ok(language.map(|language| (language, snippets)))
-        });
-        Self { number, digest, row, code }
-    }
-
-    fn snippets(&self) -> Option<&Vec<Snippet>> {
-        Some(&self.code.as_ref().ok()?.as_ref()?.1)
-    }
-}
+/// The snippets of a row and their language; none if there is no code. Or why they cannot be judged.
+type Code = Result<Option<(Language, Vec<Snippet>)>, String>;
 
 impl<'g> Cleaner<'g> {
     pub(crate) fn new(guard: &'g Guard, families: &'g [Family], policy: Policy) -> Self {
@@ -58,11 +40,42 @@ impl<'g> Cleaner<'g> {
         if self.policy.keep_all { verdict_columns::columns(self.guard.sides()) } else { Vec::new() }
     }
 
-    /// Decides about rows whose code is in `fields`.
-    pub(crate) fn decide(&self, rows: Vec<Outcome>, fields: &[String]) -> Vec<Decided> {
-        let snippets: Vec<Vec<Snippet>> = rows.iter().filter_map(Outcome::snippets).cloned().collect();
-        let mut judged = self.judge.judge(&snippets, |_| ()).into_iter();
-        let decided = rows.into_iter().map(|Outcome { number, digest, row, code }| {
+    /// Decides about blocks of rows whose code is in `fields`. `done` gets each block as soon as all blocks before it are
+    /// decided. Decisions about a block do not depend on the other blocks, not even in the last digits.
+    ///
+    /// # Errors
+    /// Those of `done`.
+    pub(crate) fn decide<E: Send>(
+        &self,
+        blocks: &[Vec<CodeRow>],
+        fields: &[String],
+        mut done: impl FnMut(Vec<Decided<'_>>) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        let chunks = blocks.iter().map(|block| block.chunks(self.judge.rows_together()));
+        let chunks: Vec<(&[CodeRow], bool)> = chunks
+            .flat_map(|chunks| {
+                let last = chunks.len().saturating_sub(1);
+                chunks.enumerate().map(move |(index, chunk)| (chunk, index == last))
+            })
+            .collect();
+        let mut block = Vec::new();
+        in_order(
+            chunks.len(),
+            |number| (self.decided(chunks[number].0, fields), chunks[number].1),
+            |(decided, is_last)| {
+                block.extend(decided);
+                if is_last { done(std::mem::take(&mut block)) } else { Ok(()) }
+            },
+        )
+    }
+
+    /// Decides about rows that are judged together.
+    fn decided<'r>(&self, rows: &'r [CodeRow], fields: &[String]) -> Vec<Decided<'r>> {
+        let codes: Vec<Code> = rows.iter().map(code).collect();
+        let known = codes.iter().filter_map(|code| code.as_ref().ok()?.as_ref());
+        let known: Vec<Vec<Snippet>> = known.map(|(_, snippets)| snippets.clone()).collect();
+        let mut judged = self.judge.together(&known).into_iter();
+        let decided = rows.iter().zip(codes).map(|(CodeRow { number, digest, row, .. }, code)| {
             let sides = code.and_then(|code| {
                 let Some((language, _)) = code else { return Ok(None) };
                 let sides = judged.next().ok_or("no verdict was reached")?;
@@ -70,7 +83,7 @@ impl<'g> Cleaner<'g> {
                 Ok(Some((language, verdicts.map_err(|error| error.to_string())?)))
             });
             let (entry, edit) = self.account(row.as_ref().ok(), sides, fields);
-            Decided { entry: Entry { row: number, digest, ..entry }, row, edit }
+            Decided { entry: Entry { row: *number, digest: digest.clone(), ..entry }, row, edit }
         });
         decided.collect()
     }
@@ -91,7 +104,8 @@ impl<'g> Cleaner<'g> {
             Ok(Some((language, verdicts))) => {
                 let entry =
                     self.by_family(&verdicts).unwrap_or_else(|| self.policy.decide(&verdicts, language));
-                let entry = Entry { answer: self.answer(&verdicts), ..entry };
+                let input = row.filter(|_| is_generated(&verdicts)).and_then(|row| input(row, fields));
+                let entry = Entry { answer: self.answer(&verdicts), input, ..entry };
                 let purified = entry.fate == Fate::Purified;
                 let texts = if purified { purified_texts(&verdicts, fields) } else { Vec::new() };
                 (entry, verdicts, texts)
@@ -138,8 +152,26 @@ impl<'g> Cleaner<'g> {
     }
 }
 
+fn is_generated(verdicts: &[Verdict]) -> bool {
+    let prediction = verdicts.first().and_then(|verdict| verdict.prediction.as_ref());
+    prediction.is_some_and(|prediction| prediction.text.is_some())
+}
+
+/// Digest of the code of a row.
+fn input(row: &Row, fields: &[String]) -> Option<String> {
+    let texts = fields.iter().map(|field| Some(single_spaced(&row.text(field).ok()?)));
+    let digest = Fingerprint::default().with(Some(texts.collect::<Option<Vec<_>>>()?.join("\n").as_bytes()));
+    Some(digest.hex()[..16].to_owned())
+}
+
 /// The fields with purified code, and this code.
 fn purified_texts(verdicts: &[Verdict], fields: &[String]) -> Vec<(String, String)> {
     let sides = fields.iter().zip(verdicts);
     sides.filter_map(|(field, verdict)| Some((field.clone(), verdict.purified.clone()?))).collect()
+}
+
+fn code(row: &CodeRow) -> Code {
+    let files = row.code.as_ref().map_err(String::clone)?;
+    let snippets = snippets(files).map_err(|error| error.to_string())?;
+    Ok(files.first().map(|file| (file.language(), snippets)))
 }

@@ -29,6 +29,16 @@ impl Frequent {
         }
     }
 
+    /// How often a text was counted; none if it is not counted now.
+    pub(crate) fn count(&self, text: &str) -> Option<usize> {
+        self.0.get(text).copied()
+    }
+
+    /// Number of texts that are counted now.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, usize)> {
         self.0.iter().map(|(text, count)| (text.as_str(), *count))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use codepurify_data::promises_rows;
+use codepurify_data::{is_url, list, promises_rows};
 use glob::MatchOptions;
 use ignore::WalkBuilder;
 
@@ -31,7 +31,7 @@ pub(crate) struct Job {
 /// Returns true if the results of these inputs go to a folder: of a folder, of a pattern, of several files, or into a folder.
 pub(crate) fn need_folder(inputs: &[PathBuf], output: &Path) -> bool {
     let named_so = output.as_os_str().as_encoded_bytes().ends_with(b"/");
-    let many = |path: &PathBuf| path.is_dir() || pattern(path).is_some();
+    let many = |path: &PathBuf| path.is_dir() || is_remote_folder(path) || pattern(path).is_some();
     inputs.len() > 1 || inputs.iter().any(many) || output.is_dir() || named_so
 }
 
@@ -73,6 +73,7 @@ fn all_files(inputs: &[PathBuf]) -> Result<Vec<(PathBuf, PathBuf)>, CliError> {
         }
         let found = match pattern(input) {
             Some(pattern) => matching(input, &pattern)?,
+            None if is_remote_folder(input) => in_store(input)?,
             None if input.is_dir() => in_folder(input)?,
             None => vec![named(input.clone())],
         };
@@ -87,10 +88,42 @@ fn all_files(inputs: &[PathBuf]) -> Result<Vec<(PathBuf, PathBuf)>, CliError> {
     Ok(files)
 }
 
+/// A URL that ends with a slash.
+fn is_remote_folder(path: &Path) -> bool {
+    is_url(path) && path.as_os_str().as_encoded_bytes().ends_with(b"/")
+}
+
+/// The files of a folder in a store, by the rules for folders.
+fn in_store(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>, CliError> {
+    let (mut files, mut others) = (Vec::new(), 0);
+    for name in list(folder)?.into_iter().map(PathBuf::from) {
+        if name.iter().any(is_hidden) {
+            continue;
+        }
+        if promises_rows(&name) {
+            files.push((folder.join(&name), name));
+        } else {
+            others += 1;
+        }
+    }
+    note_others(folder, others);
+    Ok(files)
+}
+
+/// Says how many files of a folder are left out.
+fn note_others(folder: &Path, others: usize) {
+    if others > 0 {
+        note(&format!(
+            "{}: {others} files are not of rows by their names, and are left out",
+            folder.display()
+        ));
+    }
+}
+
 /// A path that is a pattern, and no file that has these characters in its name.
 fn pattern(path: &Path) -> Option<String> {
     let text = path.to_str()?;
-    (text.contains(['*', '?', '[']) && !path.exists()).then(|| text.to_owned())
+    (text.contains(['*', '?', '[']) && !is_url(path) && !path.exists()).then(|| text.to_owned())
 }
 
 fn matching(input: &Path, pattern: &str) -> Result<Vec<(PathBuf, PathBuf)>, CliError> {
@@ -127,12 +160,7 @@ fn in_folder(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>, CliError> {
             others += 1;
         }
     }
-    if others > 0 {
-        note(&format!(
-            "{}: {others} files are not of rows by their names, and are left out",
-            folder.display()
-        ));
-    }
+    note_others(folder, others);
     Ok(files)
 }
 

@@ -22,10 +22,10 @@ use crate::error::CliError;
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 
 /// A row, what becomes of it, and what changes in it.
-pub(crate) struct Decided {
+pub(crate) struct Decided<'r> {
     pub(crate) entry: Entry,
     /// The row, or the bytes of one that cannot be read.
-    pub(crate) row: Result<Row, Vec<u8>>,
+    pub(crate) row: &'r Result<Row, Vec<u8>>,
     pub(crate) edit: Edit,
 }
 
@@ -166,7 +166,7 @@ impl Ledger {
     }
 
     /// Writes rows that belong together, and then what became of them.
-    pub(crate) fn write(&mut self, decided: Vec<Decided>) -> Result<(), CliError> {
+    pub(crate) fn write(&mut self, decided: Vec<Decided<'_>>) -> Result<(), CliError> {
         let (mut kept, mut split, mut refused, mut entries) = (vec![], vec![], vec![], vec![]);
         for Decided { mut entry, row, edit } in decided {
             match self.edited(entry.fate, row.as_ref().ok(), edit) {
@@ -177,7 +177,7 @@ impl Ledger {
                 Err(error) => (entry.fate, entry.reason) = (Fate::Failed, error.to_string()),
             }
             if entry.fate == Fate::Failed {
-                let (row, content) = (entry.row, content(&row));
+                let (row, content) = (entry.row, content(row));
                 refused.push(Refused { row, reason: entry.reason.clone(), content });
             }
             entries.push(entry);

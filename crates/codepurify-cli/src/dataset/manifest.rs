@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use codepurify_data::file_sha256;
+use codepurify_data::fingerprint;
 use codepurify_models::Fingerprint;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
@@ -38,13 +38,13 @@ pub(crate) struct Manifest {
 impl Manifest {
     /// That of runs with this guard, before it is calibrated on the rows themselves.
     pub(crate) fn new(guard: &Guard, settings: &Settings, choices: &Choices) -> Result<Self, CliError> {
-        let mut fingerprints = guard.fingerprints()?.into_iter();
-        let mut fingerprint = || fingerprints.next().unwrap_or_default();
+        let mut models = guard.fingerprints()?.into_iter();
+        let mut model = || models.next().unwrap_or_default();
         let identity = guard.profile().identity();
         let run = [
             ("program", concat!("codepurify ", env!("CARGO_PKG_VERSION")).to_owned()),
-            ("model", fingerprint()),
-            ("masked language model", fingerprint()),
+            ("model", model()),
+            ("masked language model", model()),
             ("--poisoned", name(&choices.policy.poisoned)),
             ("--inconclusive", name(&choices.policy.inconclusive)),
             ("--columns", choices.policy.keep_all.to_string()),
@@ -66,7 +66,7 @@ impl Manifest {
     /// That of a run with a guard that was calibrated on these files.
     pub(crate) fn calibrated_on(mut self, files: &[PathBuf]) -> Result<Self, CliError> {
         let mut digests =
-            files.iter().map(|path| Ok(file_sha256(path)?)).collect::<Result<Vec<_>, CliError>>()?;
+            files.iter().map(|path| Ok(fingerprint(path)?)).collect::<Result<Vec<_>, CliError>>()?;
         digests.sort_unstable();
         let all = Fingerprint::default().with(Some(digests.concat().as_bytes())).hex();
         self.run.insert("rows of the calibration".to_owned(), all);
@@ -77,7 +77,7 @@ impl Manifest {
     pub(crate) fn of(mut self, rows: &CodeRows) -> Result<Self, CliError> {
         let reader = rows.reader();
         let input = match reader.progress() {
-            (_, Some(_)) => format!("sha256 {}", file_sha256(reader.path())?),
+            (_, Some(_)) => fingerprint(reader.path())?,
             // Its rows are compared one by one when they are skipped.
             (_, None) => "a stream".to_owned(),
         };

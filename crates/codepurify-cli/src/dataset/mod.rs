@@ -7,9 +7,11 @@
 //! - `verdict_columns`: the verdict on a row as columns;
 //! - `manifest`: what a run depends on, so that only the same run goes on;
 //! - `ledger`, `row_file`, `appended`: the files that are written, so that an interrupted run can go on;
-//! - `summary`, `frequent`: the accounts of many rows in short.
+//! - `staging`: outputs behind URLs;
+//! - `summary`, `frequent`, `answers`: the accounts of many rows in short.
 
 pub(crate) mod account;
+mod answers;
 mod appended;
 pub(crate) mod cleaner;
 mod frequent;
@@ -20,5 +22,6 @@ mod paths;
 mod row_file;
 pub(crate) mod selection;
 pub(crate) mod self_calibration;
+pub(crate) mod staging;
 pub(crate) mod summary;
 mod verdict_columns;

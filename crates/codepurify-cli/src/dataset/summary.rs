@@ -9,6 +9,7 @@ use codepurify_report::text::visible;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Entry, Fate};
+use super::answers::{AnswerFamily, Generated, merged};
 use super::frequent::Frequent;
 
 /// Shapes of triggers, and answers, that are listed.
@@ -16,9 +17,6 @@ const LISTED: usize = 10;
 
 /// Failed rows that are listed.
 const FAILURES: usize = 5;
-
-/// Rows with one generated text, from which on it is listed.
-const SHARED: usize = 5;
 
 /// The account of all rows in short.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,10 +34,14 @@ pub(crate) struct Summary {
     /// Sequences that the guarded model processed.
     model_passes: usize,
     /// Rows of the data set that seem to hold one trigger.
-    pub(crate) families: Vec<String>,
+    families: Vec<String>,
+    /// Rows of different code with one generated answer.
+    answer_families: Vec<AnswerFamily>,
+    #[serde(skip)]
+    generated: Generated,
     /// Seconds of the run, and rows that it judged each second; of one that was interrupted those of its last part.
-    pub(crate) seconds: f64,
-    pub(crate) rows_per_second: f64,
+    seconds: f64,
+    rows_per_second: f64,
 }
 
 impl Summary {
@@ -65,7 +67,18 @@ impl Summary {
         }
         entry.triggers.iter().for_each(|trigger| self.shapes.add(&trigger.shape, 1));
         entry.answer.iter().for_each(|answer| self.answers.add(answer, 1));
+        if let (Some(answer), Some(input)) = (&entry.answer, &entry.input) {
+            self.generated.add(answer, input, entry.row);
+        }
         self.model_passes += entry.passes;
+    }
+
+    /// Lists what can be told only behind the last row.
+    pub(crate) fn complete(&mut self, families: Vec<String>, before: usize, seconds: f64) {
+        self.families = families;
+        self.answer_families = self.generated.families();
+        self.seconds = seconds;
+        self.rows_per_second = (self.rows() - before) as f64 / seconds;
     }
 
     /// Counts rows that are not selected.
@@ -80,6 +93,7 @@ impl Summary {
         decisions.for_each(|(name, count)| *self.decisions.entry(name.clone()).or_default() += count);
         other.answers.iter().for_each(|(answer, count)| self.answers.add(answer, count));
         other.shapes.iter().for_each(|(shape, count)| self.shapes.add(shape, count));
+        self.answer_families = merged(&self.answer_families, file, &other.answer_families);
         let room = FAILURES.saturating_sub(self.failures.len());
         self.failures.extend(other.failures.iter().take(room).map(|failure| format!("{file}: {failure}")));
         self.not_selected += other.not_selected;
@@ -141,11 +155,12 @@ impl Summary {
         lines.extend(self.decisions.iter().map(|(decision, count)| format!("  {count} {decision}")));
         let listed = |(text, count): (&str, usize)| format!("  {count} × `{}`", visible(text));
         lines.extend(self.shapes.most(LISTED).map(listed));
-        let shared =
-            self.answers.most(LISTED).filter(|(answer, count)| *count >= SHARED && answer.contains(' '));
-        let shared =
-            shared.map(|(answer, count)| format!("  {count} rows with the answer `{}`", visible(answer)));
-        lines.extend(shared);
+        lines.extend(self.answer_families.iter().map(|family| {
+            let AnswerFamily { answer, rows, first_rows, .. } = family;
+            let (answer, first) = (visible(answer), first_rows.join(", "));
+            let more = if *rows > first_rows.len() { " …" } else { "" };
+            format!("  {rows} rows of different code with the same answer `{answer}`: {first}{more}")
+        }));
         lines.join("\n")
     }
 }

@@ -1,10 +1,15 @@
 //! Shared parts of the end-to-end tests: a working directory, the program in it, and code to scan.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use assert_cmd::Command;
+use parquet::arrow::ArrowWriter;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -104,14 +109,41 @@ impl Place {
 
     /// As [`Place::golden`], but calibrated so that profile `paper` finds everything poisoned.
     pub(crate) fn suspicious(&self, head: &str, to: &str) {
+        self.with_threshold(head, to, 1e9);
+    }
+
+    /// As [`Place::golden`], but profile `paper` finds what has less entropy than this poisoned.
+    pub(crate) fn with_threshold(&self, head: &str, to: &str, entropy: f64) {
         self.golden(head, to);
         let sidecar = format!("{to}/codepurify.json");
         let mut value: Value = serde_json::from_str(&self.read(&sidecar)).unwrap();
         value["thresholds"] = json!({
-            "entropy": 1e9, "concentration": 0.0, "false_positive_rate": 1.0, "rows": 1, "source": "a test"
+            "entropy": entropy, "concentration": 0.0, "false_positive_rate": 1.0, "rows": 1, "source": "a test"
         });
         self.write(&sidecar, value.to_string());
     }
+}
+
+/// Writes functions to a Parquet file with the columns `id` and `func`.
+pub(crate) fn parquet_rows(place: &Place, name: &str, functions: &[Option<String>]) {
+    let ids: ArrayRef =
+        Arc::new((0..functions.len()).map(|id| Some(id.to_string())).collect::<StringArray>());
+    let func: ArrayRef = Arc::new(functions.iter().cloned().collect::<StringArray>());
+    let batch = RecordBatch::try_from_iter([("id", ids), ("func", func)]).unwrap();
+    place.write(name, "");
+    let file = File::create(place.path(name)).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// Overwrites a column of the first rows of a Parquet file.
+pub(crate) fn damage_column(place: &Place, name: &str, column: usize) {
+    let file = SerializedFileReader::new(File::open(place.path(name)).unwrap()).unwrap();
+    let (start, length) = file.metadata().row_group(0).column(column).byte_range();
+    let mut bytes = std::fs::read(place.path(name)).unwrap();
+    bytes[usize::try_from(start).unwrap()..][..usize::try_from(length).unwrap()].fill(0xff);
+    place.write(name, bytes);
 }
 
 /// Outcome of a run of the program.

@@ -6,18 +6,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, SchemaRef};
-use parquet::arrow::ARROW_SCHEMA_META_KEY;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ProjectionMask};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, ParquetMetaData};
+use parquet::file::reader::ChunkReader;
 use sha2::{Digest, Sha256};
 
 use super::cells;
+use crate::fields::{LANGUAGE_FIELDS, is_code_field};
 
 /// Bytes of rows that a batch holds, about.
 const BATCH_BYTES: usize = 16 << 20;
@@ -64,26 +66,38 @@ pub(crate) struct Record {
 }
 
 impl ParquetRows {
-    /// Opens a file.
+    /// Opens a file. With `code`, only these columns are read, or else those that are known to hold code; and languages.
     ///
     /// # Errors
     /// Damage, or a kind of column or compression that is not read.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        guarded(|| Self::new(file))
+    pub(crate) fn open(path: &Path, code: Option<&[String]>) -> io::Result<Self> {
+        Self::new(File::open(path)?, code)
     }
 
-    fn new(file: File) -> parquet::errors::Result<Self> {
+    /// Reads a file that is open.
+    ///
+    /// # Errors
+    /// As [`ParquetRows::open`].
+    pub(crate) fn new(file: impl ChunkReader + 'static, code: Option<&[String]>) -> io::Result<Self> {
+        guarded(|| Self::begin(file, code))
+    }
+
+    fn begin(file: impl ChunkReader + 'static, code: Option<&[String]>) -> parquet::errors::Result<Self> {
         let mut metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())?;
         if metadata.schema().fields().iter().any(|field| has_dictionary(field)) {
             // Texts that are written as dictionaries are read as texts: only these can get other values.
             let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
             metadata = ArrowReaderMetadata::load(&file, plain)?;
         }
-        let about = About::new(metadata.schema().clone(), metadata.metadata());
         let rows = rows_of_batch(metadata.metadata());
-        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
-        let batches = batches.with_batch_size(rows).build()?;
+        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
+        let mut batches = batches.with_batch_size(rows);
+        if let Some(columns) = code.and_then(|named| wanted(metadata.schema(), named)) {
+            let mask = ProjectionMask::roots(metadata.parquet_schema(), columns);
+            batches = batches.with_projection(mask);
+        }
+        let batches = batches.build()?;
+        let about = About::new(batches.schema(), metadata.metadata());
         let names: Arc<[String]> = about.schema.fields().iter().map(|field| field.name().clone()).collect();
         let batch = Arc::new(Batch { names, records: RecordBatch::new_empty(about.schema.clone()) });
         Ok(Self { about: Arc::new(about), batches, batch, taken: 0, rows: 0, digest: [0; 32] })
@@ -179,6 +193,21 @@ impl Record {
         }
         digest.finalize().into()
     }
+}
+
+/// Places of the columns with these names, or else of those that are known to hold code; and of those that name languages.
+/// None if one of the names is missing, or no column is known.
+fn wanted(schema: &Schema, named: &[String]) -> Option<Vec<usize>> {
+    let columns = || schema.fields().iter().map(|field| field.name());
+    if named.iter().any(|name| columns().all(|column| column != name)) {
+        return None;
+    }
+    let is_code = |name: &String| if named.is_empty() { is_code_field(name) } else { named.contains(name) };
+    if !columns().any(is_code) {
+        return None;
+    }
+    let is_wanted = |name: &String| is_code(name) || LANGUAGE_FIELDS.contains(&name.as_str());
+    Some(columns().enumerate().filter(|(_, name)| is_wanted(name)).map(|(index, _)| index).collect())
 }
 
 /// Returns true if a column, or a part of it, is written as a dictionary.

@@ -8,18 +8,39 @@ use super::{PredictedOutput, Query, QueryTarget, classifier};
 use crate::error::ModelError;
 use crate::victim::Logits;
 
-/// Tokens of the rows that are kept, about 16 MB; once they are more, all are dropped.
-const TOKENS: usize = 1 << 22;
+/// Bytes of the queries that are kept in one half of the memo, about. Both halves are full after some thousand snippets, and
+/// from then on the memory stays the same.
+const BYTES: usize = 16 << 20;
+
+/// Bytes that a query with its logits takes besides its tokens, about: two tables and the places in a hash map.
+const OVERHEAD: usize = 320;
 
 /// Queries with the victim's logits, shared by all snippets. Logits do not depend on who asks, and verdicts
 /// do not depend on which are kept.
 #[derive(Default)]
 pub(crate) struct QueryMemo(Mutex<Kept>);
 
+/// Two halves. Once the newer one is full, the older one is dropped.
 #[derive(Default)]
 struct Kept {
-    logits: HashMap<Query, Logits>,
-    tokens: usize,
+    newer: HashMap<Query, Logits>,
+    older: HashMap<Query, Logits>,
+    /// Bytes of the newer half, about.
+    bytes: usize,
+}
+
+impl Kept {
+    fn find(&self, query: &Query) -> Option<&Logits> {
+        self.newer.get(query).or_else(|| self.older.get(query))
+    }
+
+    fn add(&mut self, query: &Query, logits: &Logits) {
+        if self.bytes > BYTES {
+            (self.older, self.bytes) = (std::mem::take(&mut self.newer), 0);
+        }
+        self.bytes += OVERHEAD + size_of::<u32>() * query.rows().cost().tokens;
+        self.newer.insert(query.clone(), logits.clone());
+    }
 }
 
 impl QueryMemo {
@@ -35,7 +56,7 @@ impl QueryMemo {
         }
         let kept: Vec<Option<Logits>> = {
             let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            queries.iter().map(|(query, _)| kept.logits.get(*query).cloned()).collect()
+            queries.iter().map(|(query, _)| kept.find(query).cloned()).collect()
         };
         let mut places = HashMap::new();
         let mut fresh = Vec::new();
@@ -58,12 +79,8 @@ impl QueryMemo {
     fn keep(&self, queries: &[&Query], answers: &[Result<Logits, ModelError>]) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let answered = queries.iter().zip(answers);
-        for (&query, logits) in answered.filter_map(|(query, logits)| Some((query, logits.as_ref().ok()?))) {
-            if kept.tokens > TOKENS {
-                *kept = Kept::default();
-            }
-            kept.tokens += query.rows().cost().tokens;
-            kept.logits.insert(query.clone(), logits.clone());
+        for (query, logits) in answered.filter_map(|(query, logits)| Some((query, logits.as_ref().ok()?))) {
+            kept.add(query, logits);
         }
     }
 }
@@ -99,5 +116,18 @@ mod tests {
             assert!(found[1].is_err());
         }
         assert_eq!(asked.load(Relaxed), 4);
+    }
+    #[test]
+    fn memory_stays_bounded_and_recent_queries_are_known() {
+        let mut kept = Kept::default();
+        let query = |number: u32| Query::single(&[number; 100]);
+        let logits = Logits::new(2, vec![0.0, 1.0]).unwrap();
+        for number in 0..100_000 {
+            kept.add(&query(number), &logits);
+            assert!(kept.find(&query(number.saturating_sub(5_000))).is_some(), "{number}");
+        }
+        let bytes = (kept.newer.len() + kept.older.len()) * (OVERHEAD + 400);
+        assert!(bytes <= 2 * BYTES + 1_000, "{bytes}");
+        assert!(kept.find(&query(0)).is_none());
     }
 }
