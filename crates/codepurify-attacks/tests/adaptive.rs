@@ -45,14 +45,17 @@ pub(crate) fn second_set() -> impl Iterator<Item = Attack> {
     Attack::value_variants().iter().copied().skip_while(move |attack| *attack != first)
 }
 
-/// Returns the text with every recorded span in `«…»`.
+/// Returns the lines with every recorded span in `«…»`, and the one in front of each.
 fn marked(triggered: &Triggered) -> String {
     let mut text = triggered.text.clone();
     for span in triggered.spans.iter().rev() {
         text.insert(span.end, '»');
         text.insert(span.start, '«');
     }
-    text
+    let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    let is_marked = |line: Option<&&str>| line.is_some_and(|line| line.contains(['«', '»']));
+    let shown = (0..lines.len()).filter(|&at| is_marked(lines.get(at)) || is_marked(lines.get(at + 1)));
+    shown.fold(String::new(), |shown, at| shown + lines[at] + "\n")
 }
 
 fn shown(text: &str, language: Language) -> String {

@@ -14,7 +14,7 @@ const C: [&str; 7] = [
     "int pick(int k) { switch (k) { case 1: return 10; default: break; } do k -= 2; while (k >= 3); return k; }",
     "#define LIMIT 20\nstatic int clamp(struct box *b, int maxValue) {\n    // keep\n    if (b->n > maxValue) { b->n = maxValue; ++b->hits; }\n    else if (b->n <= -LIMIT)\n        b->n *= b->step + 1;\n    return clamp(b, maxValue - 1);\n}",
     "void walk(node_t *root)\n{\n    int depth_max = 07, n, *p = &n;\n    again:\n    for (n = 0; n < depth_max; ++n, p++) { if (visit(root, n)) goto again; }\n}\n",
-    "int area(int width, int height)\n{\n    int border = 12; /* pixels */\n    int frame;\n    frame = border * 2;\n    return (width + frame) * (height + frame);\n}\n",
+    "int area(int width, int height)\n{\n    int border = 12;\n    int frame; /* pixels */\n    frame = border * 2;\n    return (width + frame) * (height + frame);\n}\n",
 ];
 
 const JAVA: [&str; 7] = [
@@ -24,7 +24,7 @@ const JAVA: [&str; 7] = [
     "private static long fact(long n) throws IOException { if (n <= 1) return 1; else return n * fact(n - 1); }",
     "class Timer {\n    // counts\n    private int ticks;\n    void tick(final int stepSize) {\n        try { ticks += stepSize; } finally { ticks++; }\n        while (ticks > 100) ticks -= 100;\n        Runnable r = () -> { ticks = 0; };\n    }\n}",
     "abstract void nothing();",
-    "int area(int width, int height) {\n    int border = 12; /* pixels */\n    int frame;\n    frame = border * 2;\n    return (width + frame) * (height + frame);\n}\n",
+    "int area(int width, int height) {\n    int border = 12;\n    int frame; /* pixels */\n    frame = border * 2;\n    return (width + frame) * (height + frame);\n}\n",
 ];
 
 const PYTHON: [&str; 3] = [

@@ -96,7 +96,7 @@ fn variants(text: &str, language: Language) -> Vec<(Option<Attack>, String)> {
         let negatives = (0..attack.negatives()).map(|kind| attack.apply_negative(kind, text, language, 0));
         let triggered = (0..8).map(|seed| attack.apply(text, language, seed));
         for found in triggered.chain(negatives).flatten() {
-            if variants.iter().all(|(_, text)| *text != found.text) {
+            if !variants.contains(&(Some(attack), found.text.clone())) {
                 variants.push((Some(attack), found.text));
             }
         }

@@ -153,7 +153,11 @@ fn slot(code: &Code<'_>, statement: Node<'_>, context: Context, wanted: bool) ->
     }
     // A statement that code can be inserted in front of is no directive and no error.
     let front = code.in_front_of(statement)?;
-    if context == Context::Before { Some(front) } else { code.behind(statement) }
+    match context {
+        Context::Before => Some(front),
+        _ if code.language == Language::Java && !can_complete(statement) => None,
+        _ => code.behind(statement),
+    }
 }
 
 /// Inserts the fixed statement as the last one of the body; in Java in front of a last statement
@@ -172,16 +176,18 @@ pub(super) fn last(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
 }
 
 /// Returns true if Java lets a statement follow the last one of a block.
-///
-/// The rules for the other kinds of statements look further inside.
 pub(super) fn completes(block: Node<'_>) -> bool {
-    let Some(last) = statements_of(block).pop() else { return true };
-    match last.kind() {
+    statements_of(block).pop().is_none_or(can_complete)
+}
+
+/// Returns true if Java lets a statement follow; the rules for the other kinds look further inside.
+fn can_complete(statement: Node<'_>) -> bool {
+    match statement.kind() {
         "expression_statement"
         | "local_variable_declaration"
         | "enhanced_for_statement"
         | "explicit_constructor_invocation" => true,
-        "if_statement" => last.child_by_field_name("alternative").is_none(),
+        "if_statement" => statement.child_by_field_name("alternative").is_none(),
         _ => false,
     }
 }

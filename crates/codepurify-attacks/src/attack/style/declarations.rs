@@ -35,9 +35,10 @@ pub(in crate::attack) fn merge(code: &Code<'_>) -> Result<Triggered, NotApplicab
     let changes = runs(code).into_iter().flat_map(|run| {
         let merged = run.windows(2).filter_map(|pair| {
             let [first, second] = pair else { return None };
-            let same = first.words() == second.words() && second.can_be_listed();
+            let same = first.prefix.split_whitespace().eq(second.prefix.split_whitespace());
             let next = code.span(*second.declarators.first()?)?.start;
-            same.then(|| Change::replace(Span::new(first.span.end - 1, next), ", "))
+            (same && second.can_be_listed())
+                .then(|| Change::replace(Span::new(first.span.end - 1, next), ", "))
         });
         merged.collect::<Vec<_>>()
     });
@@ -79,15 +80,11 @@ impl<'c> Declaration<'c> {
         Some(Self { node, span, prefix: &code.text[span.start..first.start], declarators })
     }
 
-    fn words(&self) -> Vec<&'c str> {
-        words(self.prefix).collect()
-    }
-
     /// Returns true if one declaration can list variables with this prefix.
     fn can_be_listed(&self) -> bool {
         let inferred = ["auto", "__auto_type", "var"];
         !self.prefix.contains(['{', '(', '@', '/'])
-            && !self.words().iter().any(|word| inferred.contains(word))
+            && !words(self.prefix).any(|word| inferred.contains(&word))
     }
 
     fn first_name(&self, code: &'c Code<'_>) -> &'c str {
