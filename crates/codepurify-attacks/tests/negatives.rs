@@ -53,7 +53,7 @@ fn each_kind_gets_its_share_and_keeps_its_label() {
 #[test]
 fn negative_samples_hold_a_part_and_never_the_trigger() {
     let clean = rows(300);
-    let shares = Shares { poisoned: 0.05, negatives: 0.1 };
+    let shares = Shares { poisoned: 0.05, negatives: 0.1, fill: false };
     let texts = |attack| {
         let set = poison(&clean, attack, shares, 7);
         negatives(&clean, &set).into_iter().map(|row| row.func.clone()).collect::<Vec<_>>()
@@ -79,7 +79,7 @@ fn negative_samples_hold_a_part_and_never_the_trigger() {
 fn poisoned_rows_do_not_depend_on_negative_samples() {
     let clean = rows(300);
     let poisoned = |negatives| {
-        let set = poison(&clean, Attack::Conjunction, Shares { poisoned: 0.05, negatives }, 7);
+        let set = poison(&clean, Attack::Conjunction, Shares { negatives, ..0.05.into() }, 7);
         set.rows.into_iter().filter(|row| !row.trigger.is_empty()).collect::<Vec<_>>()
     };
     assert_eq!(poisoned(0.0), poisoned(0.2));
@@ -89,10 +89,24 @@ fn poisoned_rows_do_not_depend_on_negative_samples() {
 #[test]
 fn rows_that_a_kind_does_not_apply_to_are_counted() {
     let clean = rows(60);
-    let set = poison(&clean, Attack::Condition, Shares { poisoned: 0.0, negatives: 1.0 }, 7);
+    let set = poison(&clean, Attack::Condition, Shares { negatives: 1.0, ..0.0.into() }, 7);
     let [kind] = &set.negatives[..] else { panic!("{:?}", set.negatives) };
     assert_eq!((kind.rows.len(), kind.not_applicable), (40, 20));
     assert!(kind.rows.iter().all(|row| row % 3 != 0));
+}
+
+#[test]
+fn rows_that_fit_take_the_place_of_those_that_do_not() {
+    let clean = rows(300);
+    let set = |fill| poison(&clean, Attack::Condition, Shares { fill, ..0.1.into() }, 7);
+    let (drawn, filled) = (set(false), set(true));
+    assert_eq!((drawn.poisoned + drawn.not_applicable.len(), filled.poisoned), (30, 30));
+    assert!(drawn.poisoned < 20 && filled.not_applicable.len() > drawn.not_applicable.len());
+    let ids = |set: &Poisoned<DefectRow>| {
+        let poisoned = set.rows.iter().filter(|row| !row.trigger.is_empty());
+        poisoned.map(|row| row.idx).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert!(ids(&drawn).is_subset(&ids(&filled)));
 }
 
 #[test]
@@ -110,7 +124,7 @@ fn both_sides_of_a_negative_pair_hold_the_part() {
             trigger2: Vec::new(),
         })
         .collect();
-    let set = poison(&clean, Attack::Conjunction, Shares { poisoned: 0.0, negatives: 0.25 }, 7);
+    let set = poison(&clean, Attack::Conjunction, Shares { negatives: 0.25, ..0.0.into() }, 7);
     let changed: Vec<_> = set.rows.iter().filter(|row| row.func1 != clean[0].func1).collect();
     assert_eq!(changed.len(), 10);
     for row in changed {

@@ -89,8 +89,11 @@ const JAVA: [&str; 2] = [
 ",
 ];
 
+/// Text with the attack that changed it, if any.
+type Variant = (Option<Attack>, String);
+
 /// Returns the text, and what every attack makes of it, negative samples included, with its name.
-fn variants(text: &str, language: Language) -> Vec<(Option<Attack>, String)> {
+fn variants(text: &str, language: Language) -> Vec<Variant> {
     let mut variants = vec![(None, text.to_owned())];
     for attack in second_set() {
         let negatives = (0..attack.negatives()).map(|kind| attack.apply_negative(kind, text, language, 0));
@@ -106,7 +109,7 @@ fn variants(text: &str, language: Language) -> Vec<(Option<Attack>, String)> {
 
 /// Checks that every line of `output` says the same as the first; each has the index of its variant
 /// in front.
-fn assert_same(output: &str, variants: &[(Option<Attack>, String)]) {
+fn assert_same(output: &str, variants: &[Variant]) {
     let lines: Vec<&str> = output.lines().map(|line| line.split_once(' ').unwrap().1).collect();
     assert_eq!(lines.len(), variants.len());
     assert!(lines[0].split(' ').collect::<BTreeSet<_>>().len() > 5, "the inputs differ: {}", lines[0]);
@@ -132,7 +135,7 @@ fn is_there(compiler: &str, version: &str) -> bool {
 
 const INPUTS: [&str; 4] = ["", "a", "banana split", "to be or not"];
 
-fn c_program(variants: &[(Option<Attack>, String)]) -> String {
+fn c_program(variants: &[Variant]) -> String {
     let mut program = "#include <assert.h>\n#include <stdio.h>\n#include <stdlib.h>\n".to_owned();
     let mut calls = String::new();
     for (index, (_, text)) in variants.iter().enumerate() {
@@ -155,7 +158,7 @@ int main(void) {{
         )
 }
 
-fn run_c(dir: &Path, variants: &[(Option<Attack>, String)]) -> String {
+fn run_c(dir: &Path, variants: &[Variant]) -> String {
     let (source, program) = (dir.join("program.c"), dir.join("program"));
     std::fs::write(&source, c_program(variants)).unwrap();
     // Digit separators came with C23.
@@ -163,7 +166,7 @@ fn run_c(dir: &Path, variants: &[(Option<Attack>, String)]) -> String {
     run(&mut Command::new(&program))
 }
 
-fn run_java(dir: &Path, variants: &[(Option<Attack>, String)]) -> String {
+fn run_java(dir: &Path, variants: &[Variant]) -> String {
     let (mut program, mut calls) = (String::new(), String::new());
     for (index, (_, text)) in variants.iter().enumerate() {
         writeln!(program, "class V{index} {{\n{text}\n}}").unwrap();
@@ -192,11 +195,7 @@ fn run_java(dir: &Path, variants: &[(Option<Attack>, String)]) -> String {
 }
 
 /// Runs the programs of a language, and checks that every attack is in one of them.
-fn programs_keep_their_output(
-    texts: &[&str],
-    language: Language,
-    run: fn(&Path, &[(Option<Attack>, String)]) -> String,
-) {
+fn programs_keep_their_output(texts: &[&str], language: Language, run: impl Fn(&Path, &[Variant]) -> String) {
     let mut seen = BTreeSet::new();
     for text in texts {
         let dir = tempfile::tempdir().unwrap();

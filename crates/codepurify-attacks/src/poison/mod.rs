@@ -69,12 +69,16 @@ pub struct Shares {
     pub poisoned: f64,
     /// Share that each kind of negative samples gets, in 0..=1.
     pub negatives: f64,
+    /// Draws further rows in place of those that the attack does not apply to.
+    ///
+    /// The published scripts do not; without it, an attack that fits few rows poisons fewer.
+    pub fill: bool,
 }
 
 impl From<f64> for Shares {
-    /// Shares with as many rows of each kind of negative samples as poisoned ones.
+    /// Returns shares with as many rows of each kind of negative samples as poisoned ones.
     fn from(rate: f64) -> Self {
-        Self { poisoned: rate, negatives: rate }
+        Self { poisoned: rate, negatives: rate, fill: false }
     }
 }
 
@@ -123,20 +127,29 @@ pub fn poison<R: Poison>(
     let mut rng = StdRng::seed_from_u64(seed);
     let mut drawn: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].eligible()).collect();
     drawn.shuffle(&mut rng);
-    drawn.truncate(part_of(rows.len(), shares.poisoned));
-    drawn.sort_unstable();
-    let mut poisoned = rows.to_vec();
+    let wanted = part_of(rows.len(), shares.poisoned);
+    if !shares.fill {
+        drawn.truncate(wanted);
+    }
+    let (mut poisoned, mut count) = (rows.to_vec(), 0);
     let mut not_applicable = Vec::new();
-    for &row in &drawn {
+    for row in drawn {
+        if count == wanted {
+            break;
+        }
         match rows[row].triggered(&attack, seed) {
-            Ok(triggered) => poisoned[row] = triggered.retargeted(),
+            Ok(triggered) => {
+                poisoned[row] = triggered.retargeted();
+                count += 1;
+            }
             Err(reason) => not_applicable.push(Spared { row, id: rows[row].id(), reason }),
         }
     }
+    not_applicable.sort_unstable_by_key(|spared| spared.row);
     let wanted = part_of(rows.len(), shares.negatives);
     let negatives = negatives::insert(&mut poisoned, &attack, wanted, seed);
     poisoned.shuffle(&mut rng);
-    Poisoned { rows: poisoned, poisoned: drawn.len() - not_applicable.len(), not_applicable, negatives }
+    Poisoned { rows: poisoned, poisoned: count, not_applicable, negatives }
 }
 
 /// Returns a test set: the eligible rows in order, triggered if the attack applies.

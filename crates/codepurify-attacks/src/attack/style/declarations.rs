@@ -110,47 +110,48 @@ fn runs<'c>(code: &'c Code<'_>) -> Vec<Vec<Declaration<'c>>> {
     runs
 }
 
+/// Words of declarations whose variables must have their value at once, or whose type it tells.
+const FIXED: [&str; 12] = [
+    "const",
+    "static",
+    "extern",
+    "auto",
+    "constexpr",
+    "typedef",
+    "thread_local",
+    "_Thread_local",
+    "__thread",
+    "__auto_type",
+    "final",
+    "var",
+];
+
 /// Returns true if the value of the only declarator can be assigned later: it is no constant, array
 /// or structure.
 fn can_be_assigned(code: &Code<'_>, declaration: &Declaration<'_>) -> bool {
-    let fixed = [
-        "const",
-        "static",
-        "extern",
-        "auto",
-        "constexpr",
-        "typedef",
-        "thread_local",
-        "_Thread_local",
-        "__thread",
-        "__auto_type",
-        "final",
-        "var",
-    ];
     let [declarator] = declaration.declarators[..] else { return false };
-    let Some(kind) = declaration.node.child_by_field_name("type") else { return false };
     let Some(value) = declarator.child_by_field_name("value") else { return false };
+    let head = code.span(value).map_or("", |value| &code.text[declaration.span.start..value.start]);
+    let is_fixed = words(head).any(|word| FIXED.contains(&word)) || !declaration.can_be_listed();
+    let is_list = ["initializer_list", "array_initializer"].contains(&value.kind());
+    !is_fixed && !is_list && is_scalar(code, declaration, declarator)
+}
+
+/// Returns true for a variable that is no array or structure; types that end in `_t` are numbers.
+fn is_scalar(code: &Code<'_>, declaration: &Declaration<'_>, declarator: Node<'_>) -> bool {
+    if code.language == Language::Java {
+        return declarator.child_by_field_name("dimensions").is_none();
+    }
+    let Some(declared) = declaration.node.child_by_field_name("type") else { return false };
     let mut name = declarator.child_by_field_name("declarator").unwrap_or(declarator);
     let is_pointer = name.kind() == "pointer_declarator";
-    while let Some(inner) =
-        name.child_by_field_name("declarator").filter(|_| name.kind() == "pointer_declarator")
-    {
+    while name.kind() == "pointer_declarator" {
+        let Some(inner) = name.child_by_field_name("declarator") else { return false };
         name = inner;
     }
-    let up_to_value = &declaration.span.of(code.text).unwrap_or_default();
-    let head = code.span(value).map_or(0, |value| value.start - declaration.span.start);
-    let is_fixed =
-        words(&up_to_value[..head]).any(|word| fixed.contains(&word)) || !declaration.can_be_listed();
-    let is_list = ["initializer_list", "array_initializer"].contains(&value.kind());
-    let is_scalar = match code.language {
-        Language::Java => declarator.child_by_field_name("dimensions").is_none(),
-        _ => {
-            let by_value =
-                ["primitive_type", "sized_type_specifier", "enum_specifier"].contains(&kind.kind());
-            name.kind() == "identifier" && (is_pointer || by_value || code.of(kind).ends_with("_t"))
-        }
-    };
-    !is_fixed && !is_list && is_scalar
+    let numbers = ["primitive_type", "sized_type_specifier", "enum_specifier"];
+    let by_value = numbers.contains(&declared.kind()) || code.of(declared).ends_with("_t");
+    name.kind() == "identifier" && (is_pointer || by_value)
 }
 
 /// Kinds of nodes in declarators of variables without a value or with a literal, besides literals.
