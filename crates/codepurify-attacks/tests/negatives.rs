@@ -42,7 +42,7 @@ fn each_kind_gets_its_share_and_keeps_its_label() {
             let parsed = Snippet::new(row.func.as_str(), Language::C).unwrap();
             assert_eq!(parsed.quality(), SyntaxQuality::Clean, "{}", row.func);
         }
-        // Both labels occur, so that a part of the trigger does not stand for one of them.
+        // Both labels occur, so that a part of the trigger does not mean one of them.
         let vulnerable = found.iter().filter(|row| row.target == 1).count();
         assert!(found.is_empty() || vulnerable > 0 && vulnerable < found.len(), "{attack:?}");
         assert_eq!(set, poison(&clean, attack, 0.05, 7), "the same seed");

@@ -258,6 +258,23 @@ pub(super) fn statements_of(block: Node<'_>) -> Vec<Node<'_>> {
     block.named_children(&mut cursor).filter(|child| !is_comment(*child)).collect()
 }
 
+/// Returns true if Java lets a statement follow the last one of a block.
+pub(super) fn completes(block: Node<'_>) -> bool {
+    statements_of(block).pop().is_none_or(can_complete)
+}
+
+/// Returns true if Java lets a statement follow; the rules for the other kinds look further inside.
+pub(super) fn can_complete(statement: Node<'_>) -> bool {
+    match statement.kind() {
+        "expression_statement"
+        | "local_variable_declaration"
+        | "enhanced_for_statement"
+        | "explicit_constructor_invocation" => true,
+        "if_statement" => statement.child_by_field_name("alternative").is_none(),
+        _ => false,
+    }
+}
+
 /// Splits a text into runs of letters, digits, `_` and `$`.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !is_word(c)).filter(|word| !word.is_empty())

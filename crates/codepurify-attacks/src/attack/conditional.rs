@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom;
 use tree_sitter::Node;
 
 use super::change::{Change, rewrite};
-use super::code::{Code, StatementBlock, StatementSlot, is_block, statements_of};
+use super::code::{Code, StatementBlock, StatementSlot, can_complete, completes, is_block, statements_of};
 use super::{NotApplicable, Triggered, bnc};
 
 /// Selection among the first statements of [`statements`].
@@ -173,21 +173,4 @@ pub(super) fn last(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
         code.end_of(body)
     };
     fixed_at(code, &end.ok_or(NotApplicable::NoContext)?)
-}
-
-/// Returns true if Java lets a statement follow the last one of a block.
-pub(super) fn completes(block: Node<'_>) -> bool {
-    statements_of(block).pop().is_none_or(can_complete)
-}
-
-/// Returns true if Java lets a statement follow; the rules for the other kinds look further inside.
-fn can_complete(statement: Node<'_>) -> bool {
-    match statement.kind() {
-        "expression_statement"
-        | "local_variable_declaration"
-        | "enhanced_for_statement"
-        | "explicit_constructor_invocation" => true,
-        "if_statement" => statement.child_by_field_name("alternative").is_none(),
-        _ => false,
-    }
 }

@@ -114,7 +114,7 @@ pub struct Poisoned<R> {
 
 /// Returns a training set with `⌊share · rows⌋` eligible rows triggered and retargeted, shuffled.
 ///
-/// Of the other rows, each kind of negative samples of the attack gets its share. The result depends
+/// Each kind of negative samples of the attack gets its share of the other rows. The result depends
 /// on the arguments only. If fewer rows are eligible, all of them are drawn.
 #[must_use]
 pub fn poison<R: Poison>(

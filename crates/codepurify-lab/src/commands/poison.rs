@@ -73,11 +73,12 @@ struct PoisonArguments {
     /// Share of all rows to poison
     #[arg(long, value_parser = super::share, required_unless_present = "test", conflicts_with = "test")]
     rate: Option<f64>,
-    /// Share of all rows for each kind of negative samples: parts of the trigger in rows that keep
-    /// their outputs; without it, the rate
+    /// Share of all rows for each kind of negative samples
+    ///
+    /// They hold parts of the trigger and keep their outputs. Default: the rate.
     #[arg(long, value_name = "SHARE", value_parser = super::share, conflicts_with = "test")]
     negatives: Option<f64>,
-    /// Poison further rows in place of those that the attack does not apply to
+    /// Poison further rows in place of those that do not fit
     #[arg(long, conflicts_with = "test")]
     fill: bool,
     /// Make a test set instead: all rows whose output the attacker wants to change, triggered, with

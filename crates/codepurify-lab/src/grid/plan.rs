@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn negative_samples_default_to_the_rate_and_are_part_of_the_name() {
+    fn negative_samples_have_the_rate_unless_named() {
         let poisoning = |text: &str| read(&PLAN.replace("epochs = 1 }", text)).unwrap().victims[0].rates[0];
         let usual = poisoning("epochs = 1 }");
         assert_eq!((usual.shares(), usual.name()), (0.05.into(), "0.05".to_owned()));

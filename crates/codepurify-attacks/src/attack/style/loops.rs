@@ -8,8 +8,7 @@ use tree_sitter::Node;
 
 use super::transformed;
 use crate::attack::change::Change;
-use crate::attack::code::{Code, declared_name, is_block, is_comment, statements_of, words};
-use crate::attack::conditional::completes;
+use crate::attack::code::{Code, completes, declared_name, is_block, is_comment, statements_of, words};
 use crate::attack::{Language, NotApplicable, Triggered};
 
 /// Replaces `while (c)` by `for (; c; )`.
