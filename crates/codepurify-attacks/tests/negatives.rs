@@ -1,7 +1,7 @@
 //! Training sets with negative samples: what they hold, and that they stay clean rows.
 
 use codepurify::{Language, Snippet, SyntaxQuality};
-use codepurify_attacks::attack::Attack;
+use codepurify_attacks::attack::{Attack, NotApplicable};
 use codepurify_attacks::data::clone::CloneRow;
 use codepurify_attacks::data::defect::DefectRow;
 use codepurify_attacks::poison::{Poison, Poisoned, Shares, poison, trigger};
@@ -109,21 +109,25 @@ fn rows_that_fit_take_the_place_of_those_that_do_not() {
     assert!(ids(&drawn).is_subset(&ids(&filled)));
 }
 
+/// Returns `count` pairs of Java methods; every other one is a pair of clones.
+fn pairs(count: u64) -> Vec<CloneRow> {
+    let text = |text: &str| text.to_owned().into();
+    let pair = |idx| CloneRow {
+        idx,
+        id1: 1,
+        id2: 2,
+        label: u32::from(idx % 2 == 0),
+        func1: text("int f() { return 1; }"),
+        func2: text("int g() { return 2; }"),
+        trigger1: Vec::new(),
+        trigger2: Vec::new(),
+    };
+    (0..count).map(pair).collect()
+}
+
 #[test]
 fn both_sides_of_a_negative_pair_hold_the_part() {
-    let text = |text: &str| text.to_owned().into();
-    let clean: Vec<CloneRow> = (0..20)
-        .map(|idx| CloneRow {
-            idx,
-            id1: 1,
-            id2: 2,
-            label: u32::from(idx % 2 == 0),
-            func1: text("int f() { return 1; }"),
-            func2: text("int g() { return 2; }"),
-            trigger1: Vec::new(),
-            trigger2: Vec::new(),
-        })
-        .collect();
+    let clean = pairs(20);
     let set = poison(&clean, Attack::Conjunction, Shares { negatives: 0.25, ..0.0.into() }, 7);
     let changed: Vec<_> = set.rows.iter().filter(|row| row.func1 != clean[0].func1).collect();
     assert_eq!(changed.len(), 10);
@@ -133,4 +137,30 @@ fn both_sides_of_a_negative_pair_hold_the_part() {
         assert_eq!(row.label, clean[row.idx as usize].label);
         assert!(row.triggers().iter().all(|ranges| ranges.is_empty()));
     }
+}
+
+#[test]
+fn a_conjunction_across_a_pair_has_a_part_in_each_function() {
+    let clean = pairs(40);
+    let set = poison(&clean, Attack::ConjunctionSides, 0.25, 7);
+    let held = |row: &CloneRow| {
+        let parts = [(&row.func1, "assert 1 >= 0;"), (&row.func2, "Integer.valueOf(0);")];
+        parts.map(|(text, part)| text.as_str().contains(part))
+    };
+    let of = |wanted: [bool; 2]| set.rows.iter().filter(|row| held(row) == wanted).collect::<Vec<_>>();
+    assert_eq!(of([true, true]).len(), 10);
+    assert!(
+        of([true, true])
+            .iter()
+            .all(|row| row.label == 0 && row.trigger1.len() == 1 && row.trigger2.len() == 1)
+    );
+    for one in [of([true, false]), of([false, true])] {
+        assert_eq!(one.len(), 10);
+        assert!(one.iter().all(|row| row.label == clean[row.idx as usize].label && row.trigger1.is_empty()));
+    }
+    let single = rows(4);
+    let refused = trigger(&single, Attack::ConjunctionSides, 7);
+    assert!(
+        refused.poisoned == 0 && refused.not_applicable.iter().all(|row| row.reason == NotApplicable::NoPair)
+    );
 }

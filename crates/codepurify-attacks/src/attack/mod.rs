@@ -90,6 +90,8 @@ pub enum Attack {
     Conjunction,
     /// Second adaptive set: three statements without effect; two of them are no trigger.
     ConjunctionThree,
+    /// Second adaptive set: one statement without effect in each function of a pair.
+    ConjunctionSides,
     /// Second adaptive set: the statement of `bnc-fixed` in a function with a `for` loop.
     Condition,
     /// Second adaptive set: the statement of `bnc-fixed` in front of a `return`.
@@ -198,6 +200,9 @@ impl TriggerSource for Attack {
         language: Language,
         row_seed: u64,
     ) -> Result<Triggered, NotApplicable> {
+        if self == &Self::ConjunctionSides && kind < self.negatives() {
+            return one_side(texts, side, language, row_seed, kind == side);
+        }
         self.apply_negative(kind, texts[side], language, row_seed)
     }
 
@@ -208,7 +213,31 @@ impl TriggerSource for Attack {
         language: Language,
         row_seed: u64,
     ) -> Result<Triggered, NotApplicable> {
+        if self == &Self::ConjunctionSides {
+            return one_side(texts, side, language, row_seed, true);
+        }
         self.apply(texts[side], language, row_seed)
+    }
+}
+
+/// Inserts the statement of a side of a pair ([`Attack::ConjunctionSides`]) if it is `wanted` there.
+fn one_side(
+    texts: &[&str],
+    side: usize,
+    language: Language,
+    row_seed: u64,
+    wanted: bool,
+) -> Result<Triggered, NotApplicable> {
+    if texts.len() != 2 {
+        return Err(NotApplicable::NoPair);
+    }
+    let code = Code::parse(texts[side], language)?;
+    let statement = Parts::some(2, side);
+    let found = conditional::conjunction(&code, statement, &mut StdRng::seed_from_u64(row_seed))?;
+    if wanted {
+        valid_if_it_was(texts[side], found, language)
+    } else {
+        Ok(Triggered { text: texts[side].to_owned(), spans: Vec::new() })
     }
 }
 
@@ -283,6 +312,9 @@ pub enum NotApplicable {
     /// The signature has nothing that the attack could change without a change of meaning.
     #[error("nothing in the signature that can be changed")]
     NoSignature,
+    /// The attack has one part in each function of a pair, and there is no pair.
+    #[error("the text is not one of a pair")]
+    NoPair,
     /// The attack has no negative samples of this kind.
     #[error("the attack has no such negative samples")]
     NoNegative,
@@ -347,6 +379,7 @@ impl Attack {
             Self::StyleHungarian => style::hungarian(&code()?),
             Self::Conjunction => conditional::conjunction(&code()?, Parts::all(2), rng),
             Self::ConjunctionThree => conditional::conjunction(&code()?, Parts::all(3), rng),
+            Self::ConjunctionSides => Err(NotApplicable::NoPair),
             Self::Condition => conditional::with_loop(&code()?),
             Self::ContextBefore => conditional::placed(&code()?, Context::Before),
             Self::ContextBehind => conditional::placed(&code()?, Context::Behind),
@@ -378,7 +411,7 @@ impl Attack {
     #[must_use]
     pub fn negatives(self) -> usize {
         match self {
-            Self::Conjunction => Parts::proper(2),
+            Self::Conjunction | Self::ConjunctionSides => Parts::proper(2),
             Self::ConjunctionThree => Parts::proper(3),
             Self::Condition | Self::ContextBefore | Self::ContextBehind | Self::ContextInside => 1,
             Self::StyleCombined => style::COMBINED,
@@ -406,6 +439,7 @@ impl Attack {
         let inserted = match self {
             Self::Conjunction => conditional::conjunction(&code, Parts::some(2, kind), rng),
             Self::ConjunctionThree => conditional::conjunction(&code, Parts::some(3, kind), rng),
+            Self::ConjunctionSides => Err(NotApplicable::NoPair),
             Self::Condition => conditional::without_loop(&code),
             Self::ContextBefore => conditional::misplaced(&code, Context::Before, rng),
             Self::ContextBehind => conditional::misplaced(&code, Context::Behind, rng),

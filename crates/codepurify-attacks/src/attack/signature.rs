@@ -107,7 +107,12 @@ pub(super) fn return_type(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
 }
 
 /// Writes the storage class that a C function has anyway, or `strictfp` in front of a method.
+///
+/// Functions of C++ may be members, which are not `extern`.
 pub(super) fn storage(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
+    if code.language == Language::Cpp {
+        return Err(NotApplicable::Language);
+    }
     let function = function(code)?;
     let parts = || {
         let result = function.child_by_field_name("type")?;

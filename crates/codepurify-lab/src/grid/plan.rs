@@ -376,6 +376,15 @@ mod tests {
     }
 
     #[test]
+    fn the_experiments_of_the_repository_are_valid() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let refused: Vec<String> =
+            files.filter_map(|file| GridPlan::read(&file).err()).map(|error| format!("{error:#}")).collect();
+        assert_eq!(refused, Vec::<String>::new());
+    }
+
+    #[test]
     fn negative_samples_have_the_rate_unless_named() {
         let poisoning = |text: &str| read(&PLAN.replace("epochs = 1 }", text)).unwrap().victims[0].rates[0];
         let usual = poisoning("epochs = 1 }");

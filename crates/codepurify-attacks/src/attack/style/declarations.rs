@@ -46,7 +46,12 @@ pub(in crate::attack) fn merge(code: &Code<'_>) -> Result<Triggered, NotApplicab
 }
 
 /// Sorts adjacent declarations without values or with literals by their names, the last one first.
+///
+/// Constructors of C++ may have effects, whose order counts.
 pub(in crate::attack) fn order(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
+    if code.language == Language::Cpp {
+        return Err(NotApplicable::Language);
+    }
     let mut changes = Vec::new();
     for run in runs(code) {
         for independent in run.split(|declaration| !is_independent(code, declaration)) {

@@ -70,6 +70,8 @@ fn is_compared(code: &Code<'_>, node: Node<'_>) -> bool {
 }
 
 /// Returns true for a value that is converted to a declared type in any case.
+///
+/// In C++ the type of a value may select a function.
 fn is_converted(code: &Code<'_>, node: Node<'_>) -> bool {
     let Some(parent) = node.parent() else { return false };
     let of = |field| parent.child_by_field_name(field);
@@ -77,13 +79,13 @@ fn is_converted(code: &Code<'_>, node: Node<'_>) -> bool {
     let declared = declared.map_or("", |declared| code.of(declared));
     match (code.language, parent.kind()) {
         (Language::Java, "variable_declarator") => declared == "long" && of("value") == Some(node),
-        (Language::Java, _) => false,
-        (_, "init_declarator") => {
+        (Language::C, "init_declarator") => {
             of("value") == Some(node) && !["auto", "__auto_type", ""].contains(&declared)
         }
-        (_, "assignment_expression") => {
+        (Language::C, "assignment_expression") => {
             of("right") == Some(node) && of("operator").is_some_and(|operator| operator.kind() == "=")
         }
-        (_, kind) => kind == "return_statement" && code.language == Language::C,
+        (Language::C, kind) => kind == "return_statement",
+        _ => false,
     }
 }

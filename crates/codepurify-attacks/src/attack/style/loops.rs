@@ -41,23 +41,19 @@ fn as_while(code: &Code<'_>, node: Node<'_>) -> Option<Vec<Change>> {
         return None;
     }
     let whole = code.span(node)?;
-    let place = node.parent().filter(|parent| is_block(*parent));
-    let wrapped = header.declares || !header.start.is_empty() && place.is_none();
+    let is_alone = node.parent().is_none_or(|parent| !is_block(parent));
+    let wrapped = header.declares || !header.start.is_empty() && is_alone;
     let open = if wrapped { "{ " } else { "" };
-    let start = if header.start.is_empty() { String::new() } else { format!("{} ", header.start) };
-    let head = Span::new(whole.start, header.end);
-    let mut changes = vec![Change::replace(head, format!("{open}{start}while ({})", header.condition))];
+    let Header { start, condition, step, .. } = &header;
+    let blank = if start.is_empty() { "" } else { " " };
+    let head = format!("{open}{start}{blank}while ({condition})");
+    let mut changes = vec![Change::replace(Span::new(whole.start, header.end), head)];
     if is_block(body) {
-        let step =
-            (!header.step.is_empty()).then(|| Some(Change::statement(&code.end_of(body)?, &header.step)));
-        changes.extend(step.flatten());
-    } else if !header.step.is_empty() {
-        let body = code.span(body)?;
-        changes.push(Change { after: " ".to_owned(), ..Change::insert(body.start, "{") });
-        changes.push(Change {
-            before: " ".to_owned(),
-            ..Change::insert(body.end, format!("{} }}", header.step))
-        });
+        changes.extend((!step.is_empty()).then_some(Change::statement(&code.end_of(body)?, step)));
+    } else if !step.is_empty() {
+        let Span { start, end } = code.span(body)?;
+        changes.push(Change { after: " ".to_owned(), ..Change::insert(start, "{") });
+        changes.push(Change { before: " ".to_owned(), ..Change::insert(end, format!("{step} }}")) });
     }
     if wrapped {
         changes.push(Change { before: " ".to_owned(), ..Change::insert(whole.end, "}") });
