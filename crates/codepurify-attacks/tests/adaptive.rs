@@ -42,11 +42,11 @@ const JAVA: &str = "public static String joinOdd(List<Integer> item_list, String
 /// Returns the attacks of the second set on single texts.
 pub(crate) fn second_set() -> impl Iterator<Item = Attack> {
     let first = Attack::Conjunction;
-    Attack::value_variants().iter().copied().skip_while(move |attack| *attack != first).filter(is_single)
-}
-
-fn is_single(attack: &Attack) -> bool {
-    *attack != Attack::ConjunctionSides
+    Attack::value_variants()
+        .iter()
+        .copied()
+        .skip_while(move |attack| *attack != first)
+        .filter(|attack| *attack != Attack::ConjunctionSides)
 }
 
 /// Returns the lines with every recorded span in `«…»`, and the one in front of each.
