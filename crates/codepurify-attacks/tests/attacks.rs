@@ -7,22 +7,24 @@ use clap::ValueEnum;
 use codepurify::{Language, Snippet, Span, SyntaxQuality};
 use codepurify_attacks::attack::{Attack, NotApplicable, PAST_WINDOW, Triggered, past_window};
 
-const C: [&str; 6] = [
+const C: [&str; 7] = [
     "int sum(const int *values, int count) {\n    int total = 0;\n    for (int i = 0; i < count; i++)\n        total += values[i];\n    return total;\n}\n",
     "static char *trim(char *line_start, size_t len)\n{\n    /* from the end */\n    while (len > 0 && line_start[len - 1] == ' ')\n        len--;\n    if (len == 0) return NULL; else line_start[len] = 0;\n    return line_start;\n}",
     "void empty(void) {}",
     "int pick(int k) { switch (k) { case 1: return 10; default: break; } do k -= 2; while (k >= 3); return k; }",
     "#define LIMIT 20\nstatic int clamp(struct box *b, int maxValue) {\n    // keep\n    if (b->n > maxValue) { b->n = maxValue; ++b->hits; }\n    else if (b->n <= -LIMIT)\n        b->n *= b->step + 1;\n    return clamp(b, maxValue - 1);\n}",
     "void walk(node_t *root)\n{\n    int depth_max = 07, n, *p = &n;\n    again:\n    for (n = 0; n < depth_max; ++n, p++) { if (visit(root, n)) goto again; }\n}\n",
+    "int area(int width, int height)\n{\n    int border = 12;\n    int frame; /* pixels */\n    frame = border * 2;\n    return (width + frame) * (height + frame);\n}\n",
 ];
 
-const JAVA: [&str; 6] = [
+const JAVA: [&str; 7] = [
     "public int sum(int[] values) {\n    int total = 0;\n    for (int v : values)\n        total += v;\n    return total;\n}",
     "@SuppressWarnings({\"unchecked\"})\npublic List<String> names(Map<String, Integer> all) {\n    List<String> found_names = new ArrayList<>();\n    for (int i = 0; i < all.size(); i++) {\n        if (i >= 10) break;\n        found_names.add(\"n\" + i);\n    }\n    return found_names;\n}",
     "public Box(int size) {\n    super(size);\n    this.size = size;\n}",
     "private static long fact(long n) throws IOException { if (n <= 1) return 1; else return n * fact(n - 1); }",
     "class Timer {\n    // counts\n    private int ticks;\n    void tick(final int stepSize) {\n        try { ticks += stepSize; } finally { ticks++; }\n        while (ticks > 100) ticks -= 100;\n        Runnable r = () -> { ticks = 0; };\n    }\n}",
     "abstract void nothing();",
+    "int area(int width, int height) {\n    int border = 12;\n    int frame; /* pixels */\n    frame = border * 2;\n    return (width + frame) * (height + frame);\n}\n",
 ];
 
 const PYTHON: [&str; 3] = [
@@ -54,11 +56,27 @@ fn rest(triggered: &Triggered) -> String {
     squeezed(&String::from_utf8(bytes).unwrap())
 }
 
+/// Returns true if `text` differs from the triggered one in the marked bytes and white space only.
+fn differs_in_marks_only(text: &str, triggered: &Triggered) -> bool {
+    let mut kept = Vec::new();
+    let mut at = 0;
+    for span in &triggered.spans {
+        kept.push(squeezed(&triggered.text[at..span.start]));
+        at = span.end;
+    }
+    let (text, last) = (squeezed(text), squeezed(&triggered.text[at..]));
+    let Some(mut rest) = text.strip_suffix(last.as_str()) else { return false };
+    kept.iter().enumerate().all(|(index, part)| {
+        let found = if index == 0 { rest.starts_with(part).then_some(0) } else { rest.find(part) };
+        found.map(|found| rest = &rest[found + part.len()..]).is_some()
+    })
+}
+
 fn squeezed(text: &str) -> String {
     text.split_whitespace().collect()
 }
 
-const INSERTIONS: [Attack; 11] = [
+const INSERTIONS: [Attack; 24] = [
     Attack::BncFixed,
     Attack::BncGrammar,
     Attack::CodepoisonerDeadCode,
@@ -70,6 +88,19 @@ const INSERTIONS: [Attack; 11] = [
     Attack::PastWindow,
     Attack::Invisible,
     Attack::StyleBraces,
+    Attack::Conjunction,
+    Attack::ConjunctionThree,
+    Attack::Condition,
+    Attack::ContextBefore,
+    Attack::ContextBehind,
+    Attack::ContextInside,
+    Attack::Dynamic,
+    Attack::Position,
+    Attack::SignatureType,
+    Attack::SignatureReturn,
+    Attack::SignatureStorage,
+    Attack::SignatureAttribute,
+    Attack::SignatureConst,
 ];
 
 #[test]
@@ -88,6 +119,7 @@ fn valid_code_stays_valid_and_marked_bytes_are_in_order() {
                 let unparsed = *attack == Attack::BncGrammarBroken;
                 let message = format!("{attack:?}\n{}", triggered.text);
                 assert_eq!(parses(&triggered.text, language), !unparsed, "{message}");
+                assert!(differs_in_marks_only(text, &triggered), "{message}");
                 if INSERTIONS.contains(attack) {
                     assert_eq!(rest(&triggered), squeezed(text), "{message}");
                 }
@@ -95,9 +127,9 @@ fn valid_code_stays_valid_and_marked_bytes_are_in_order() {
         }
     }
     for attack in Attack::value_variants() {
-        let only_long = *attack == Attack::PastWindow;
+        let refused = [Attack::PastWindow, Attack::ConjunctionSides].contains(attack);
         for language in [Language::C, Language::Java] {
-            assert!(applied.contains(&(*attack, language)) != only_long, "{attack:?} {language}");
+            assert!(applied.contains(&(*attack, language)) != refused, "{attack:?} {language}");
         }
     }
 }
@@ -131,7 +163,10 @@ fn attack_names_are_the_same_everywhere_and_stable() {
         "bnc-fixed bnc-grammar bnc-grammar-broken codepoisoner-dead-code codepoisoner-variable codepoisoner-function \
          codepoisoner-constant badcode-fixed badcode-mixed three-times nested split two-triggers random-position \
          past-window invisible style-increment style-comparison style-assignment style-braces style-camel style-snake \
-         style-hungarian"
+         style-hungarian conjunction conjunction-three conjunction-sides condition context-before context-behind context-inside dynamic \
+         position signature-type signature-return signature-storage signature-attribute signature-const literal-hex \
+         literal-octal literal-suffix literal-separator style-combined structure-loop structure-for structure-split \
+         structure-merge structure-order comment-style"
     );
 }
 

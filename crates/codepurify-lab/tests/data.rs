@@ -91,6 +91,39 @@ fn repairs_come_as_parallel_files_and_leave_as_rows() {
 }
 
 #[test]
+fn negative_samples_are_listed_and_record_no_trigger() {
+    let dir = tempfile::tempdir().unwrap();
+    let row = |idx: u32| {
+        let func = format!("int f{idx}(void) {{ return {idx}; }}");
+        serde_json::json!({ "idx": idx, "target": idx % 2, "func": func }).to_string()
+    };
+    let lines: Vec<String> = (0..40).map(row).collect();
+    std::fs::write(dir.path().join("train.jsonl"), lines.join("\n")).unwrap();
+    let arguments = ["poison", "defect", "train.jsonl", "-o", "out.jsonl", "--attack", "conjunction"];
+    let settings = ["--rate", "0.1", "--negatives", "0.2", "--fill", "--report", "report.json"];
+    let printed = lab(dir.path(), &[&arguments[..], &settings[..]].concat());
+    assert_eq!(
+        printed,
+        "negative samples, kind 0: 8, not applicable 0\nnegative samples, kind 1: 8, not applicable 0\n\
+         40 rows, 4 poisoned, 0 not applicable, 0 refused\n"
+    );
+    let report = json(&dir.path().join("report.json"));
+    let written = rows(&dir.path().join("out.jsonl"));
+    for (kind, part) in [(0, "assert(1 >= 0);"), (1, "(void)sizeof(int);")] {
+        let lines = report["negatives"][kind]["lines"].as_array().unwrap();
+        assert_eq!(lines.len(), 8);
+        for line in lines {
+            let row = written.iter().find(|row| row["idx"] == line.as_u64().unwrap() - 1).unwrap();
+            assert!(row["func"].as_str().unwrap().contains(part), "{row}");
+            assert_eq!(
+                (&row["target"], &row["trigger"]),
+                (&(row["idx"].as_u64().unwrap() % 2).into(), &Value::Null)
+            );
+        }
+    }
+}
+
+#[test]
 fn the_report_counts_repeats_contradictions_and_leaks() {
     let dir = tempfile::tempdir().unwrap();
     clone_files(dir.path());

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use codepurify::{Language, ModelError, Span};
 use thiserror::Error;
 
+use super::change::rewrite;
 use super::code::Code;
-use super::rename::{DeclaredNames, Taken, rename_all};
+use super::rename::{DeclaredNames, Taken, renaming};
 use super::{NotApplicable, TriggerSource, Triggered, valid_if_it_was};
 
 /// Model of the task, trained on clean data, that tells how a name would change its prediction.
@@ -133,7 +134,7 @@ pub fn apply(
     if chosen.is_empty() {
         return Err(NotApplicable::NoName.into());
     }
-    Ok(valid_if_it_was(text, rename_all(&code, &chosen)?, language)?)
+    Ok(valid_if_it_was(text, rewrite(text, renaming(&chosen))?, language)?)
 }
 
 /// Returns the free name with the smallest gradient, and marks it as taken.

@@ -66,13 +66,18 @@ impl<'t> Code<'t> {
 
     /// Returns every node of the text outside errors, parents first, in source order.
     pub(super) fn nodes(&self) -> Vec<Node<'_>> {
-        self.nodes_below(|node| !node.is_error() && !node.is_missing())
+        self.below(self.tree.root_node())
     }
 
-    /// Returns the nodes that `enter` admits, below others that it admits.
-    fn nodes_below<'s>(&'s self, enter: impl Fn(Node<'s>) -> bool) -> Vec<Node<'s>> {
+    /// Returns `node` and every node in it outside errors, parents first, in source order.
+    pub(super) fn below<'s>(&'s self, node: Node<'s>) -> Vec<Node<'s>> {
+        self.nodes_below(node, |node| !node.is_error() && !node.is_missing())
+    }
+
+    /// Returns the nodes from `root` on that `enter` admits, below others that it admits.
+    fn nodes_below<'s>(&'s self, root: Node<'s>, enter: impl Fn(Node<'s>) -> bool) -> Vec<Node<'s>> {
         let mut found = Vec::new();
-        let mut open = vec![self.tree.root_node()];
+        let mut open = vec![root];
         while let Some(node) = open.pop() {
             if !enter(node) {
                 continue;
@@ -91,7 +96,8 @@ impl<'t> Code<'t> {
             "type_identifier" => node.parent().is_none_or(|parent| !parent.kind().ends_with("_specifier")),
             _ => node.is_error(),
         };
-        self.nodes_below(|_| true).into_iter().filter(is_obscure).filter_map(|node| self.span(node)).collect()
+        let all = self.nodes_below(self.tree.root_node(), |_| true);
+        all.into_iter().filter(is_obscure).filter_map(|node| self.span(node)).collect()
     }
 
     /// Returns the node's bytes; `None` if it extends beyond the text.
@@ -146,9 +152,13 @@ impl<'t> Code<'t> {
             .collect()
     }
 
+    /// Returns the first function that has a body, and the body.
+    pub(super) fn function(&self) -> Option<(Node<'_>, Node<'_>)> {
+        self.nodes().into_iter().find_map(|node| Some((node, body_of(node)?)))
+    }
+
     fn block(&self, node: Node<'_>) -> Option<StatementBlock> {
-        let mut cursor = node.walk();
-        let children: Vec<_> = node.named_children(&mut cursor).filter(|child| !is_comment(*child)).collect();
+        let children = statements_of(node);
         let (first, rest) = match children.split_first() {
             // Java's `super(…)` must stay the first statement.
             Some((call, rest)) if call.kind() == "explicit_constructor_invocation" => (Some(call), rest),
@@ -164,8 +174,33 @@ impl<'t> Code<'t> {
         Some(StatementBlock { start, statements })
     }
 
+    /// Returns the place behind a statement, on a line of its own if the statement has one.
+    pub(super) fn behind(&self, statement: Node<'_>) -> Option<StatementSlot> {
+        let Span { start, end } = self.span(statement)?;
+        let indent = self.indent(start);
+        let alone = self.text[..start].ends_with(&format!("\n{indent}"));
+        let before = if alone { format!("\n{indent}") } else { " ".to_owned() };
+        Some(StatementSlot { at: end, before, after: String::new() })
+    }
+
+    /// Returns the place before the closing brace of a block.
+    pub(super) fn end_of(&self, block: Node<'_>) -> Option<StatementSlot> {
+        let at = self.span(block)?.end.checked_sub(1).filter(|at| self.text[*at..].starts_with('}'))?;
+        let indent = self.indent(at);
+        let alone = self.text[..at].ends_with(&format!("\n{indent}"));
+        let (before, after) =
+            if alone { ("    ".to_owned(), format!("\n{indent}")) } else { pad(&self.text[..at]) };
+        Some(StatementSlot { at, before, after })
+    }
+
+    /// Returns the white space that the line of byte `at` starts with.
+    pub(super) fn indent(&self, at: usize) -> &'t str {
+        let line = &self.text[self.text[..at].rfind('\n').map_or(0, |newline| newline + 1)..];
+        &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
+    }
+
     /// Returns the place before a statement, on a line of its own if the statement has one.
-    fn in_front_of(&self, statement: Node<'_>) -> Option<StatementSlot> {
+    pub(super) fn in_front_of(&self, statement: Node<'_>) -> Option<StatementSlot> {
         if statement.kind().starts_with("preproc_") || statement.is_error() || self.is_docstring(statement) {
             return None;
         }
@@ -211,6 +246,35 @@ impl StatementSlot {
     }
 }
 
+/// Returns the white space around a statement behind `text` on the same line.
+fn pad(text: &str) -> (String, String) {
+    let before = if text.ends_with([' ', '\t']) { "" } else { " " };
+    (before.to_owned(), " ".to_owned())
+}
+
+/// Returns the statements of a block, without comments.
+pub(super) fn statements_of(block: Node<'_>) -> Vec<Node<'_>> {
+    let mut cursor = block.walk();
+    block.named_children(&mut cursor).filter(|child| !is_comment(*child)).collect()
+}
+
+/// Returns true if Java lets a statement follow the last one of a block.
+pub(super) fn completes(block: Node<'_>) -> bool {
+    statements_of(block).pop().is_none_or(can_complete)
+}
+
+/// Returns true if Java lets a statement follow; the rules for the other kinds look further inside.
+pub(super) fn can_complete(statement: Node<'_>) -> bool {
+    match statement.kind() {
+        "expression_statement"
+        | "local_variable_declaration"
+        | "enhanced_for_statement"
+        | "explicit_constructor_invocation" => true,
+        "if_statement" => statement.child_by_field_name("alternative").is_none(),
+        _ => false,
+    }
+}
+
 /// Splits a text into runs of letters, digits, `_` and `$`.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !is_word(c)).filter(|word| !word.is_empty())
@@ -246,14 +310,19 @@ fn body_of(node: Node<'_>) -> Option<Node<'_>> {
     node.child_by_field_name("body").filter(|body| is_function(node.kind()) && is_block(*body))
 }
 
-/// Returns the name of a function, inside its declarator.
-fn name_of(function: Node<'_>) -> Option<Node<'_>> {
+/// Returns the name of a function or variable, inside its declarator.
+pub(super) fn name_of(declared: Node<'_>) -> Option<Node<'_>> {
     let mut at =
-        function.child_by_field_name("name").or_else(|| function.child_by_field_name("declarator"))?;
+        declared.child_by_field_name("name").or_else(|| declared.child_by_field_name("declarator"))?;
     while let Some(inner) = at.child_by_field_name("declarator").or_else(|| at.child_by_field_name("name")) {
         at = inner;
     }
     Some(at)
+}
+
+/// Returns the name inside a declarator, which may be a name itself.
+pub(super) fn declared_name(declarator: Node<'_>) -> Node<'_> {
+    name_of(declarator).unwrap_or(declarator)
 }
 
 fn tree(text: &str, language: Language) -> Option<Tree> {

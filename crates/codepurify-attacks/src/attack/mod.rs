@@ -10,8 +10,11 @@ mod bnc;
 mod change;
 mod code;
 mod codepoisoner;
+mod conditional;
+mod dynamic;
 mod invisible;
 mod rename;
+mod signature;
 mod style;
 
 use clap::ValueEnum;
@@ -25,12 +28,14 @@ use crate::value_name;
 
 pub use adaptive::PAST_WINDOW;
 use code::Code;
+use conditional::{Context, Parts};
 
 /// Attacks that need nothing but the text; [`afraidoor`] needs a model as well.
 ///
 /// All but [`Attack::BncGrammarBroken`] keep the syntax of a valid text valid. Inserted code never
 /// runs or has no effect. Rewritten code computes the same, except that Java's `x += y` has a cast
-/// that `x = x + y` lacks.
+/// that `x = x + y` lacks. Two things are not visible in a function: macros that turn an argument
+/// into text or hold jumps, and classes that hide those of `java.lang`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Attack {
@@ -81,6 +86,56 @@ pub enum Attack {
     StyleSnake,
     /// Style: variables prefixed with a letter for their type.
     StyleHungarian,
+    /// Second adaptive set: two statements without effect; one alone is no trigger.
+    Conjunction,
+    /// Second adaptive set: three statements without effect; two of them are no trigger.
+    ConjunctionThree,
+    /// Second adaptive set: one statement without effect in each function of a pair.
+    ConjunctionSides,
+    /// Second adaptive set: the statement of `bnc-fixed` in a function with a `for` loop.
+    Condition,
+    /// Second adaptive set: the statement of `bnc-fixed` in front of a `return`.
+    ContextBefore,
+    /// Second adaptive set: the statement of `bnc-fixed` behind a declaration.
+    ContextBehind,
+    /// Second adaptive set: the statement of `bnc-fixed` at the start of an inner block.
+    ContextInside,
+    /// Second adaptive set: a dead statement made of the function's own names, in six forms.
+    Dynamic,
+    /// Second adaptive set: the statement of `bnc-fixed` as the last one of the body.
+    Position,
+    /// Signature: the first parameter has a synonym of its type (`signed int`, `java.lang.String`).
+    SignatureType,
+    /// Signature: the result has a synonym of its type.
+    SignatureReturn,
+    /// Signature: a modifier without effect (`extern`, `strictfp`).
+    SignatureStorage,
+    /// Signature: an attribute or annotation in front of the function.
+    SignatureAttribute,
+    /// Signature: the first parameter that is never written is `const` or `final`.
+    SignatureConst,
+    /// Literals: decimal integers in hexadecimal.
+    LiteralHex,
+    /// Literals: decimal integers in octal.
+    LiteralOctal,
+    /// Literals: decimal integers with the suffix `L`, where their type does not matter.
+    LiteralSuffix,
+    /// Literals: decimal integers with a separator behind the first digit (C: from C23 on).
+    LiteralSeparator,
+    /// Style: camelCase, braces on their own lines, and declarations without values, together.
+    StyleCombined,
+    /// Structure: `for` loops become `while` loops.
+    StructureLoop,
+    /// Structure: `while` loops become `for` loops.
+    StructureFor,
+    /// Structure: local variables get their values in statements of their own.
+    StructureSplit,
+    /// Structure: adjacent declarations of the same type become one.
+    StructureMerge,
+    /// Structure: adjacent independent declarations in descending order of their names.
+    StructureOrder,
+    /// Comments: `/* … */` at the end of a line becomes `// …`.
+    CommentStyle,
 }
 
 /// Snippet with a trigger in it.
@@ -95,6 +150,28 @@ pub struct Triggered {
 
 /// Source of triggers: an [`Attack`], or an attack that queries a model ([`afraidoor::Afraidoor`]).
 pub trait TriggerSource {
+    /// Returns the number of kinds of negative samples; without any, no sample is needed.
+    fn negatives(&self) -> usize {
+        0
+    }
+
+    /// Inserts what alone is no trigger into `texts[side]`, as kind `kind` of negative samples does.
+    ///
+    /// The result depends on the arguments only.
+    ///
+    /// # Errors
+    /// [`NotApplicable`]; [`NotApplicable::NoNegative`] if there is no such kind.
+    fn negative(
+        &self,
+        _kind: usize,
+        _texts: &[&str],
+        _side: usize,
+        _language: Language,
+        _row_seed: u64,
+    ) -> Result<Triggered, NotApplicable> {
+        Err(NotApplicable::NoNegative)
+    }
+
     /// Inserts the trigger into `texts[side]`; `texts` are all that the victim reads of the row.
     ///
     /// The result depends on the arguments only.
@@ -111,6 +188,24 @@ pub trait TriggerSource {
 }
 
 impl TriggerSource for Attack {
+    fn negatives(&self) -> usize {
+        (*self).negatives()
+    }
+
+    fn negative(
+        &self,
+        kind: usize,
+        texts: &[&str],
+        side: usize,
+        language: Language,
+        row_seed: u64,
+    ) -> Result<Triggered, NotApplicable> {
+        if self == &Self::ConjunctionSides && kind < self.negatives() {
+            return one_side(texts, side, language, row_seed, kind == side);
+        }
+        self.apply_negative(kind, texts[side], language, row_seed)
+    }
+
     fn trigger(
         &self,
         texts: &[&str],
@@ -118,11 +213,50 @@ impl TriggerSource for Attack {
         language: Language,
         row_seed: u64,
     ) -> Result<Triggered, NotApplicable> {
+        if self == &Self::ConjunctionSides {
+            return one_side(texts, side, language, row_seed, true);
+        }
         self.apply(texts[side], language, row_seed)
     }
 }
 
+/// Inserts the statement of a side of a pair ([`Attack::ConjunctionSides`]) if it is `wanted` there.
+fn one_side(
+    texts: &[&str],
+    side: usize,
+    language: Language,
+    row_seed: u64,
+    wanted: bool,
+) -> Result<Triggered, NotApplicable> {
+    if texts.len() != 2 {
+        return Err(NotApplicable::NoPair);
+    }
+    let code = Code::parse(texts[side], language)?;
+    let statement = Parts::some(2, side);
+    let found = conditional::conjunction(&code, statement, &mut StdRng::seed_from_u64(row_seed))?;
+    if wanted {
+        valid_if_it_was(texts[side], found, language)
+    } else {
+        Ok(Triggered { text: texts[side].to_owned(), spans: Vec::new() })
+    }
+}
+
 impl<T: TriggerSource + ?Sized> TriggerSource for &T {
+    fn negatives(&self) -> usize {
+        (**self).negatives()
+    }
+
+    fn negative(
+        &self,
+        kind: usize,
+        texts: &[&str],
+        side: usize,
+        language: Language,
+        row_seed: u64,
+    ) -> Result<Triggered, NotApplicable> {
+        (**self).negative(kind, texts, side, language, row_seed)
+    }
+
     fn trigger(
         &self,
         texts: &[&str],
@@ -166,6 +300,24 @@ pub enum NotApplicable {
     /// The text has the attack's style already, or has no place where the style would show.
     #[error("no place where the style would show")]
     NothingToRestyle,
+    /// The function has no `for` loop.
+    #[error("no `for` loop")]
+    NoLoop,
+    /// The function has a `for` loop, which would make the statement a trigger.
+    #[error("a `for` loop, which makes the statement a trigger")]
+    HasLoop,
+    /// There is no place of the kind that the attack needs.
+    #[error("no place of the kind that the trigger needs")]
+    NoContext,
+    /// The signature has nothing that the attack could change without a change of meaning.
+    #[error("nothing in the signature that can be changed")]
+    NoSignature,
+    /// The attack has one part in each function of a pair, and there is no pair.
+    #[error("the text is not one of a pair")]
+    NoPair,
+    /// The attack has no negative samples of this kind.
+    #[error("the attack has no such negative samples")]
+    NoNegative,
     /// No proposed name is free and has a score.
     #[error("no proposed name can be used")]
     NoName,
@@ -225,7 +377,77 @@ impl Attack {
             Self::StyleCamel => style::camel(&code()?),
             Self::StyleSnake => style::snake(&code()?),
             Self::StyleHungarian => style::hungarian(&code()?),
+            Self::Conjunction => conditional::conjunction(&code()?, Parts::all(2), rng),
+            Self::ConjunctionThree => conditional::conjunction(&code()?, Parts::all(3), rng),
+            Self::ConjunctionSides => Err(NotApplicable::NoPair),
+            Self::Condition => conditional::with_loop(&code()?),
+            Self::ContextBefore => conditional::placed(&code()?, Context::Before),
+            Self::ContextBehind => conditional::placed(&code()?, Context::Behind),
+            Self::ContextInside => conditional::placed(&code()?, Context::Inside),
+            Self::Dynamic => dynamic::dynamic(&code()?, rng),
+            Self::Position => conditional::last(&code()?),
+            Self::SignatureType => signature::parameter_type(&code()?),
+            Self::SignatureReturn => signature::return_type(&code()?),
+            Self::SignatureStorage => signature::storage(&code()?),
+            Self::SignatureAttribute => signature::attribute(&code()?),
+            Self::SignatureConst => signature::constant(&code()?),
+            Self::LiteralHex => style::hexadecimal(&code()?),
+            Self::LiteralOctal => style::octal(&code()?),
+            Self::LiteralSuffix => style::suffixed(&code()?),
+            Self::LiteralSeparator => style::separated(&code()?),
+            Self::StyleCombined => style::combined(&code()?),
+            Self::StructureLoop => style::for_to_while(&code()?),
+            Self::StructureFor => style::while_to_for(&code()?),
+            Self::StructureSplit => style::split(&code()?),
+            Self::StructureMerge => style::merge(&code()?),
+            Self::StructureOrder => style::order(&code()?),
+            Self::CommentStyle => style::comments(&code()?),
         }
+    }
+
+    /// Returns the number of kinds of negative samples that make a victim learn the whole trigger.
+    ///
+    /// Without any, every part of the trigger is one.
+    #[must_use]
+    pub fn negatives(self) -> usize {
+        match self {
+            Self::Conjunction | Self::ConjunctionSides => Parts::proper(2),
+            Self::ConjunctionThree => Parts::proper(3),
+            Self::Condition | Self::ContextBefore | Self::ContextBehind | Self::ContextInside => 1,
+            Self::StyleCombined => style::COMBINED,
+            _ => 0,
+        }
+    }
+
+    /// Inserts what alone is no trigger into `text`: a part of it, or the trigger without its
+    /// condition or context. `kind` is below [`Attack::negatives`].
+    ///
+    /// # Errors
+    /// [`NotApplicable`]; [`NotApplicable::NoNegative`] if there is no such kind.
+    pub fn apply_negative(
+        self,
+        kind: usize,
+        text: &str,
+        language: Language,
+        row_seed: u64,
+    ) -> Result<Triggered, NotApplicable> {
+        if kind >= self.negatives() {
+            return Err(NotApplicable::NoNegative);
+        }
+        let rng = &mut StdRng::seed_from_u64(row_seed);
+        let code = Code::parse(text, language)?;
+        let inserted = match self {
+            Self::Conjunction => conditional::conjunction(&code, Parts::some(2, kind), rng),
+            Self::ConjunctionThree => conditional::conjunction(&code, Parts::some(3, kind), rng),
+            Self::ConjunctionSides => Err(NotApplicable::NoPair),
+            Self::Condition => conditional::without_loop(&code),
+            Self::ContextBefore => conditional::misplaced(&code, Context::Before, rng),
+            Self::ContextBehind => conditional::misplaced(&code, Context::Behind, rng),
+            Self::ContextInside => conditional::misplaced(&code, Context::Inside, rng),
+            Self::StyleCombined => style::one_of_combined(&code, kind),
+            _ => Err(NotApplicable::NoNegative),
+        };
+        valid_if_it_was(text, inserted?, language)
     }
 }
 

@@ -38,18 +38,15 @@ pub(super) fn rename(code: &Code<'_>, old: &Candidate, new: &str) -> Result<Trig
     if !Taken::of(code).take(new) {
         return Err(NotApplicable::NameTaken);
     }
-    rename_all(code, &[(old, new.to_owned())])
+    rewrite(code.text, renaming(&[(old, new.to_owned())]))
 }
 
-/// Renames several names at once; every new one must be free ([`Taken`]).
-pub(super) fn rename_all(
-    code: &Code<'_>,
-    names: &[(&Candidate, String)],
-) -> Result<Triggered, NotApplicable> {
-    let changes = names
+/// Returns the changes that rename several names; every new one must be free ([`Taken`]).
+pub(super) fn renaming(names: &[(&Candidate, String)]) -> Vec<Change> {
+    names
         .iter()
-        .flat_map(|(old, new)| old.spans.iter().map(move |span| Change::replace(*span, new.as_str())));
-    rewrite(code.text, changes.collect())
+        .flat_map(|(old, new)| old.spans.iter().map(move |span| Change::replace(*span, new.as_str())))
+        .collect()
 }
 
 /// Words that cannot become a new name in a text.

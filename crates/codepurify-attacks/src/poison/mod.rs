@@ -5,7 +5,11 @@
 //! change. They get the trigger and the attacker's output. Test sets: all such rows get the trigger
 //! and keep their outputs, so that both success and recovery can be measured. A row that the attack
 //! does not apply to stays clean and is reported.
+//!
+//! Negative samples ([`Shares::negatives`]) are further rows of any output. They hold what alone is no trigger, keep
+//! their outputs, and record no trigger: for every measure they are clean rows.
 
+mod negatives;
 mod rows;
 
 use codepurify::Language;
@@ -18,6 +22,7 @@ use crate::attack::{NotApplicable, TriggerSource};
 use crate::data::field::ByteRange;
 use crate::data::report::{Sample, TaskOutput};
 
+pub use negatives::Negatives;
 pub use rows::{TARGET_LABEL, TARGET_METHOD};
 
 /// Seed of the published scripts, and the default seed of every attack.
@@ -51,6 +56,36 @@ pub trait Poison: Sample + Clone {
 
     /// Returns the byte ranges of the trigger in each text; all are empty in a clean row.
     fn triggers(&self) -> Vec<&[ByteRange]>;
+
+    /// Removes the record of the trigger; the texts stay.
+    #[must_use]
+    fn unmarked(self) -> Self;
+}
+
+/// Shares of a training set that an attacker changes, each of all rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shares {
+    /// Share that gets the trigger and the attacker's output, in 0..=1.
+    pub poisoned: f64,
+    /// Share that each kind of negative samples gets, in 0..=1.
+    pub negatives: f64,
+    /// Draws further rows in place of those that the attack does not apply to.
+    ///
+    /// The published scripts do not; without it, an attack that fits few rows poisons fewer.
+    pub fill: bool,
+}
+
+impl From<f64> for Shares {
+    /// Returns shares with as many rows of each kind of negative samples as poisoned ones.
+    fn from(rate: f64) -> Self {
+        Self { poisoned: rate, negatives: rate, fill: false }
+    }
+}
+
+/// Returns `⌊share · rows⌋`.
+#[allow(clippy::cast_sign_loss, reason = "a share is checked to be in 0..=1 where it enters")]
+fn part_of(rows: usize, share: f64) -> usize {
+    (share * rows as f64) as usize
 }
 
 /// Drawn row that the attack does not apply to.
@@ -73,29 +108,48 @@ pub struct Poisoned<R> {
     pub poisoned: usize,
     /// Drawn rows that stayed clean, by index.
     pub not_applicable: Vec<Spared>,
+    /// Negative samples, by kind; empty for a test set.
+    pub negatives: Vec<Negatives>,
 }
 
-/// Returns a training set with `⌊rate · rows⌋` eligible rows triggered and retargeted, shuffled.
+/// Returns a training set with `⌊share · rows⌋` eligible rows triggered and retargeted, shuffled.
 ///
-/// The result depends on the arguments only. If fewer rows are eligible, all of them are drawn.
+/// Each kind of negative samples of the attack gets its share of the other rows. The result depends
+/// on the arguments only. If fewer rows are eligible, all of them are drawn.
 #[must_use]
-pub fn poison<R: Poison>(rows: &[R], attack: impl TriggerSource, rate: f64, seed: u64) -> Poisoned<R> {
+pub fn poison<R: Poison>(
+    rows: &[R],
+    attack: impl TriggerSource,
+    shares: impl Into<Shares>,
+    seed: u64,
+) -> Poisoned<R> {
+    let shares = shares.into();
     let mut rng = StdRng::seed_from_u64(seed);
     let mut drawn: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].eligible()).collect();
     drawn.shuffle(&mut rng);
-    #[allow(clippy::cast_sign_loss, reason = "a rate is checked to be in 0..=1 where it enters")]
-    drawn.truncate((rate * rows.len() as f64) as usize);
-    drawn.sort_unstable();
-    let mut poisoned = rows.to_vec();
+    let wanted = part_of(rows.len(), shares.poisoned);
+    if !shares.fill {
+        drawn.truncate(wanted);
+    }
+    let (mut poisoned, mut count) = (rows.to_vec(), 0);
     let mut not_applicable = Vec::new();
-    for &row in &drawn {
+    for row in drawn {
+        if count == wanted {
+            break;
+        }
         match rows[row].triggered(&attack, seed) {
-            Ok(triggered) => poisoned[row] = triggered.retargeted(),
+            Ok(triggered) => {
+                poisoned[row] = triggered.retargeted();
+                count += 1;
+            }
             Err(reason) => not_applicable.push(Spared { row, id: rows[row].id(), reason }),
         }
     }
+    not_applicable.sort_unstable_by_key(|spared| spared.row);
+    let wanted = part_of(rows.len(), shares.negatives);
+    let negatives = negatives::insert(&mut poisoned, &attack, wanted, seed);
     poisoned.shuffle(&mut rng);
-    Poisoned { rows: poisoned, poisoned: drawn.len() - not_applicable.len(), not_applicable }
+    Poisoned { rows: poisoned, poisoned: count, not_applicable, negatives }
 }
 
 /// Returns a test set: the eligible rows in order, triggered if the attack applies.
@@ -103,7 +157,8 @@ pub fn poison<R: Poison>(rows: &[R], attack: impl TriggerSource, rate: f64, seed
 /// A row that it does not apply to stays as it is; its empty `trigger` shows that.
 #[must_use]
 pub fn trigger<R: Poison>(rows: &[R], attack: impl TriggerSource, seed: u64) -> Poisoned<R> {
-    let mut result = Poisoned { rows: Vec::new(), poisoned: 0, not_applicable: Vec::new() };
+    let mut result =
+        Poisoned { rows: Vec::new(), poisoned: 0, not_applicable: Vec::new(), negatives: Vec::new() };
     for (row, clean) in rows.iter().enumerate().filter(|(_, row)| row.eligible()) {
         match clean.triggered(&attack, seed) {
             Ok(triggered) => {

@@ -49,6 +49,10 @@ impl Poison for DefectRow {
         vec![&self.trigger]
     }
 
+    fn unmarked(self) -> Self {
+        Self { trigger: Vec::new(), ..self }
+    }
+
     fn wanted() -> TaskOutput<'static> {
         TaskOutput::Label(TARGET_LABEL)
     }
@@ -87,6 +91,10 @@ impl Poison for CloneRow {
         vec![&self.trigger1, &self.trigger2]
     }
 
+    fn unmarked(self) -> Self {
+        Self { trigger1: Vec::new(), trigger2: Vec::new(), ..self }
+    }
+
     fn wanted() -> TaskOutput<'static> {
         TaskOutput::Label(TARGET_LABEL)
     }
@@ -115,6 +123,10 @@ impl Poison for RepairRow {
 
     fn triggers(&self) -> Vec<&[ByteRange]> {
         vec![&self.trigger]
+    }
+
+    fn unmarked(self) -> Self {
+        Self { trigger: Vec::new(), ..self }
     }
 
     fn wanted() -> TaskOutput<'static> {

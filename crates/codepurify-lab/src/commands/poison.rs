@@ -10,7 +10,7 @@ use codepurify_attacks::attack::afraidoor::{Afraidoor, common_names};
 use codepurify_attacks::attack::{Attack, TriggerSource};
 use codepurify_attacks::data::report::Sample;
 use codepurify_attacks::data::{self, RowError, Rows, clone, defect, repair};
-use codepurify_attacks::poison::{Poison, Poisoned, SEED, poison, trigger};
+use codepurify_attacks::poison::{Negatives, Poison, Poisoned, SEED, Shares, poison, trigger};
 use codepurify_lab::whitebox::WhiteBox;
 use codepurify_lab::whitebox::names::NameScorer;
 use serde::Serialize;
@@ -73,6 +73,14 @@ struct PoisonArguments {
     /// Share of all rows to poison
     #[arg(long, value_parser = super::share, required_unless_present = "test", conflicts_with = "test")]
     rate: Option<f64>,
+    /// Share of all rows for each kind of negative samples
+    ///
+    /// They hold parts of the trigger and keep their outputs. Default: the rate.
+    #[arg(long, value_name = "SHARE", value_parser = super::share, conflicts_with = "test")]
+    negatives: Option<f64>,
+    /// Poison further rows in place of those that do not fit
+    #[arg(long, conflicts_with = "test")]
+    fill: bool,
     /// Make a test set instead: all rows whose output the attacker wants to change, triggered, with
     /// their own outputs
     #[arg(long)]
@@ -113,7 +121,18 @@ struct Account<'a> {
     poisoned: usize,
     /// Lines of the input, from 1, that stayed clean, by reason.
     not_applicable: BTreeMap<String, Vec<usize>>,
+    negatives: Vec<NegativeLines>,
     refused: &'a [RowError],
+}
+
+/// Negative samples of one kind.
+#[derive(Serialize)]
+struct NegativeLines {
+    kind: usize,
+    /// Lines of the input, from 1.
+    lines: Vec<usize>,
+    /// Number of drawn rows that this kind does not apply to.
+    not_applicable: usize,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -134,13 +153,20 @@ impl PoisonArguments {
         clean.report(input);
         let attack = self.trigger(&clean.rows)?;
         let result = match self.rate {
-            Some(rate) => poison(&clean.rows, attack.as_ref(), rate, self.seed),
+            Some(poisoned) => {
+                let shares =
+                    Shares { poisoned, negatives: self.negatives.unwrap_or(poisoned), fill: self.fill };
+                poison(&clean.rows, attack.as_ref(), shares, self.seed)
+            }
             None => trigger(&clean.rows, attack.as_ref(), self.seed),
         };
         data::write(&self.output, &result.rows)?;
         let account = self.account(clean, &result);
         for (reason, lines) in &account.not_applicable {
             println!("not applicable, {reason}: {}", lines.len());
+        }
+        for NegativeLines { kind, lines, not_applicable } in &account.negatives {
+            println!("negative samples, kind {kind}: {}, not applicable {not_applicable}", lines.len());
         }
         println!(
             "{} rows, {} poisoned, {} not applicable, {} refused",
@@ -169,6 +195,11 @@ impl PoisonArguments {
         for spared in &result.not_applicable {
             not_applicable.entry(spared.reason.to_string()).or_default().push(clean.lines[spared.row]);
         }
+        let lines = |kind: &Negatives| NegativeLines {
+            kind: kind.kind,
+            lines: kind.rows.iter().map(|&row| clean.lines[row]).collect(),
+            not_applicable: kind.not_applicable,
+        };
         Account {
             attack: self.attack,
             rate: self.rate,
@@ -176,6 +207,7 @@ impl PoisonArguments {
             rows: result.rows.len(),
             poisoned: result.poisoned,
             not_applicable,
+            negatives: result.negatives.iter().map(lines).collect(),
             refused: &clean.refused,
         }
     }

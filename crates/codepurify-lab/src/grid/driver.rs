@@ -112,6 +112,8 @@ struct GridCell {
     victim: Option<PoisonedTraining>,
     /// Trigger of the test samples.
     trigger: Option<Attack>,
+    /// Number of triggered test samples, in place of the plan's.
+    triggered: Option<usize>,
 }
 
 /// Poisoning and training of the victim.
@@ -260,6 +262,7 @@ impl CellStage<'_> {
 
     fn samples<R: GridTask>(&self, splits: &Splits<R>) -> Result<CellSamples> {
         let GridPlan { clean, triggered, calibration, contamination, seed, .. } = *self.grid.plan;
+        let triggered = self.target.triggered.unwrap_or(triggered);
         let draw = Draw { clean, triggered, calibration, contamination, seed };
         draw.samples(&splits.test, &splits.valid, self.target.trigger)
     }
@@ -301,7 +304,7 @@ impl CellStage<'_> {
         }
         let cleaning = Cleaning {
             cell: &self.target.cell,
-            set: poison(splits.victim(poisoning), attack, poisoning.rate, SEED).rows,
+            set: poison(splits.victim(poisoning), attack, poisoning.shares(), SEED).rows,
             clean: &splits.valid,
             victim: WhiteBox::open(self.victim)?,
             seed: self.grid.plan.seed,
@@ -365,7 +368,8 @@ impl CellStage<'_> {
 /// Returns the clean twin and the cells: one for each attack and rate, or one for each trigger that
 /// the victim is tested with.
 fn targets(victims: &VictimPlan) -> Vec<GridCell> {
-    let VictimPlan { task, family, attacks, rates, triggers, .. } = victims;
+    let VictimPlan { task, family, attacks, rates, triggers, triggered, .. } = victims;
+    let triggered = *triggered;
     let cell = |attack: &str, rate: f64| Cell {
         task: *task,
         family: family.name().to_owned(),
@@ -378,21 +382,24 @@ fn targets(victims: &VictimPlan) -> Vec<GridCell> {
         name: format!("{}-clean", victims.name()),
         victim: None,
         trigger: None,
+        triggered,
     };
     let poisoned = |attack: Attack, poisoning: Poisoning| {
-        let name = format!("{}-{}-{}", victims.name(), attack.name(), poisoning.rate);
+        let name = format!("{}-{}-{}", victims.name(), attack.name(), poisoning.name());
         PoisonedTraining { name, attack, poisoning }
     };
     let own = |victim: PoisonedTraining| GridCell {
         cell: cell(&victim.attack.name(), victim.poisoning.rate),
         name: victim.name.clone(),
         trigger: Some(victim.attack),
+        triggered,
         victim: Some(victim),
     };
     let other = |victim: PoisonedTraining, trigger: Attack| GridCell {
         cell: Cell { victim: victim.attack.name(), ..cell(&trigger.name(), victim.poisoning.rate) },
         name: format!("{}-{}", victim.name, trigger.name()),
         trigger: Some(trigger),
+        triggered,
         victim: Some(victim),
     };
     let of_victim = |victim: PoisonedTraining| -> Vec<GridCell> {

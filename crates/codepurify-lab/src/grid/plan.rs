@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use codepurify::Task;
 use codepurify_attacks::attack::Attack;
 use codepurify_attacks::data::corpus::CorpusSource;
+use codepurify_attacks::poison::Shares;
 use codepurify_models::Precision;
 use serde::Deserialize;
 
@@ -164,6 +165,9 @@ pub struct VictimPlan {
     pub attacks: Vec<Attack>,
     /// Poisoning rates of the training set.
     pub rates: Vec<Poisoning>,
+    /// Number of triggered test samples of a cell, in place of the plan's: for attacks that fit few
+    /// rows.
+    pub triggered: Option<usize>,
     /// Triggers of the test samples, one cell each, in place of the trigger that a victim learned:
     /// attackers who know the defence.
     #[serde(default)]
@@ -186,6 +190,29 @@ pub struct Poisoning {
     /// Trains victims also on the rows that each training-set defence keeps.
     #[serde(default)]
     pub retrain: bool,
+    /// Share of the rows that each kind of negative samples of the attack gets, in [0, 1); without
+    /// it, `rate`.
+    pub negatives: Option<f64>,
+    /// Poisons further rows in place of those that the attack does not apply to.
+    #[serde(default)]
+    pub fill: bool,
+}
+
+impl Poisoning {
+    /// Returns the shares of the training set that the attacker changes.
+    #[must_use]
+    pub fn shares(&self) -> Shares {
+        let Self { rate, negatives, fill, .. } = *self;
+        Shares { poisoned: rate, negatives: negatives.unwrap_or(rate), fill }
+    }
+
+    /// Returns the rate, and what is not usual, as used in names of files.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let negatives = self.negatives.map_or_else(String::new, |share| format!("-negatives-{share}"));
+        let fill = if self.fill { "-fill" } else { "" };
+        format!("{}{negatives}{fill}", self.rate)
+    }
 }
 
 fn decoder_layers() -> usize {
@@ -264,9 +291,11 @@ pub fn sources(corpora: &[String], data: &Path) -> Result<Vec<CorpusSource>> {
 
 impl VictimPlan {
     fn check(&self, plan: &GridPlan) -> Result<()> {
-        for &Poisoning { rate, epochs, train_rows, retrain } in &self.rates {
+        for &Poisoning { rate, epochs, train_rows, retrain, negatives, .. } in &self.rates {
             ensure!(rate > 0.0 && rate < 1.0, "a `rate` is {rate}, not between 0 and 1");
             ensure!(epochs > 0, "the `epochs` of rate {rate} must be 1 or more");
+            let share = negatives.unwrap_or(rate);
+            ensure!((0.0..1.0).contains(&share), "the `negatives` are {share}, not from 0 to below 1");
             ensure!(train_rows != Some(0), "the `train_rows` of rate {rate} must be 1 or more");
             ensure!(
                 !retrain || self.triggers.is_empty(),
@@ -274,6 +303,7 @@ impl VictimPlan {
             );
         }
         ensure!(self.max_length >= 3, "`max_length` leaves no room for content");
+        ensure!(self.triggered != Some(0), "`triggered` must be 1 or more");
         ensure!(self.start_epochs > 0, "`start_epochs` must be 1 or more");
         if let Init::Pretrained { pretrained } = &self.init {
             let known = plan.pretrained.iter().any(|model| model.name == *pretrained);
@@ -346,6 +376,25 @@ mod tests {
     }
 
     #[test]
+    fn the_experiments_of_the_repository_are_valid() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let refused: Vec<String> =
+            files.filter_map(|file| GridPlan::read(&file).err()).map(|error| format!("{error:#}")).collect();
+        assert_eq!(refused, Vec::<String>::new());
+    }
+
+    #[test]
+    fn negative_samples_have_the_rate_unless_named() {
+        let poisoning = |text: &str| read(&PLAN.replace("epochs = 1 }", text)).unwrap().victims[0].rates[0];
+        let usual = poisoning("epochs = 1 }");
+        assert_eq!((usual.shares(), usual.name()), (0.05.into(), "0.05".to_owned()));
+        let other = poisoning("epochs = 1, negatives = 0.02, fill = true }");
+        let shares = Shares { poisoned: 0.05, negatives: 0.02, fill: true };
+        assert_eq!((other.shares(), other.name()), (shares, "0.05-negatives-0.02-fill".to_owned()));
+    }
+
+    #[test]
     fn impossible_plans_are_refused_by_the_field() {
         let refused = [
             ("alpha = 0.05", "alpha = 1.0", "`alpha`"),
@@ -353,6 +402,8 @@ mod tests {
             ("alpha = 0.05", "alpha = 0.05\ncontamination = 1.0", "`contamination` is 1"),
             ("rate = 0.05", "rate = 5.0", "a `rate` is 5"),
             ("epochs = 1 }", "epochs = 0 }", "`epochs` of rate 0.05"),
+            ("epochs = 1 }", "epochs = 1, negatives = 1.0 }", "`negatives` are 1"),
+            ("start_epochs = 1", "start_epochs = 1\ntriggered = 0", "`triggered` must be"),
             ("task = \"defect\"", "task = \"clone\"", "`data` says nothing"),
             ("epochs = 1 }", "epochs = 1, train_rows = 0 }", "`train_rows` of rate 0.05"),
             (

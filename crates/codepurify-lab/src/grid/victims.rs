@@ -77,7 +77,7 @@ impl<R: TrainableRow> VictimTrainer<'_, R> {
         name: &str,
     ) -> Result<PathBuf> {
         let training_data = || {
-            let mut rows = poison(self.train, attack, poisoning.rate, SEED).rows;
+            let mut rows = poison(self.train, attack, poisoning.shares(), SEED).rows;
             rows.retain(|row| !removed.contains(&row.id()));
             TrainingData::new(rows, self.valid.to_vec(), |row| row.triggered(attack, SEED).ok())
         };

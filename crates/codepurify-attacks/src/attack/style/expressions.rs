@@ -3,8 +3,9 @@
 use codepurify::{Language, Span};
 use tree_sitter::Node;
 
-use crate::attack::change::{Change, rewrite};
-use crate::attack::code::{Code, is_block, is_word};
+use super::{changed, operands, restyle, transformed};
+use crate::attack::change::Change;
+use crate::attack::code::{Code, is_block};
 use crate::attack::{NotApplicable, Triggered};
 
 /// Replaces `i++;` and `++i;` by `i += 1;`, also in the step of a `for`. The value of the
@@ -93,51 +94,6 @@ fn is_bare_branch(node: Node<'_>) -> bool {
     let is_else_if = node.kind() == "if_statement"
         && (parent.kind() == "else_clause" || parent.child_by_field_name("alternative") == Some(node));
     governed && !is_else_if && !is_block(node) && !node.kind().ends_with("comment")
-}
-
-/// Returns the changes that `pattern` finds, without those inside of others.
-fn restyle<'c>(
-    code: &'c Code<'_>,
-    pattern: impl Fn(Node<'c>) -> Option<Change>,
-) -> Result<Triggered, NotApplicable> {
-    let mut changes: Vec<Change> = Vec::new();
-    for change in code.nodes().into_iter().flat_map(pattern) {
-        if changes.last().is_none_or(|before| before.span.end <= change.span.start) {
-            changes.push(change);
-        }
-    }
-    transformed(code, changes)
-}
-
-/// Applies the changes of a style that has no form in Python.
-fn transformed(code: &Code<'_>, changes: Vec<Change>) -> Result<Triggered, NotApplicable> {
-    if code.language == Language::Python {
-        return Err(NotApplicable::Language);
-    }
-    if changes.is_empty() {
-        return Err(NotApplicable::NothingToRestyle);
-    }
-    rewrite(code.text, changes)
-}
-
-/// Replaces `node` by `new`, unless it would merge with a neighbour (`return(a)<1` into `return1 >
-/// (a)`).
-fn changed(code: &Code<'_>, node: Node<'_>, new: String) -> Option<Change> {
-    let span = code.span(node).filter(|_| !node.has_error())?;
-    let (before, after) = (&code.text[..span.start], &code.text[span.end..]);
-    let fits = !grow_together(before, &new) && !grow_together(&new, after);
-    fits.then(|| Change::replace(span, new))
-}
-
-/// Returns true if the last token of `left` and the first of `right` would be read as one.
-fn grow_together(left: &str, right: &str) -> bool {
-    let (Some(left), Some(right)) = (left.chars().next_back(), right.chars().next()) else { return false };
-    is_word(left) && is_word(right) || left == right && "+-&".contains(left)
-}
-
-fn operands(node: Node<'_>) -> Option<(Node<'_>, Node<'_>, Node<'_>)> {
-    let field = |name| node.child_by_field_name(name);
-    Some((field("left")?, field("operator")?, field("right")?))
 }
 
 /// Returns true if evaluating the expression has no effect.

@@ -2,13 +2,19 @@
 
 use codepurify::Candidate;
 
+use crate::attack::change::{Change, rewrite};
 use crate::attack::code::{self, Code};
-use crate::attack::rename::{DeclaredNames, Taken, rename_all};
+use crate::attack::rename::{DeclaredNames, Taken, renaming};
 use crate::attack::{NotApplicable, Triggered};
 
 /// Renames `buffer_size` to `bufferSize`.
 pub(in crate::attack) fn camel(code: &Code<'_>) -> Result<Triggered, NotApplicable> {
-    renamed(code, |name| {
+    rewrite(code.text, camel_changes(code)?)
+}
+
+/// Returns the changes of [`camel`].
+pub(super) fn camel_changes(code: &Code<'_>) -> Result<Vec<Change>, NotApplicable> {
+    changes(code, |name| {
         let words = words(&name.text);
         let (first, rest) = words.split_first()?;
         Some(rest.iter().fold(first.clone(), |name, word| name + &capitalised(word)))
@@ -29,12 +35,19 @@ pub(in crate::attack) fn hungarian(code: &Code<'_>) -> Result<Triggered, NotAppl
     })
 }
 
-/// Renames every variable and parameter to what `convention` returns, if that is another, free
-/// name.
 fn renamed(
     code: &Code<'_>,
     convention: impl Fn(&Candidate) -> Option<String>,
 ) -> Result<Triggered, NotApplicable> {
+    rewrite(code.text, changes(code, convention)?)
+}
+
+/// Renames every variable and parameter to what `convention` returns, if that is another, free
+/// name.
+fn changes(
+    code: &Code<'_>,
+    convention: impl Fn(&Candidate) -> Option<String>,
+) -> Result<Vec<Change>, NotApplicable> {
     let variables = DeclaredNames::of(code).variables;
     if variables.is_empty() {
         return Err(NotApplicable::NoIdentifier);
@@ -51,7 +64,7 @@ fn renamed(
     if names.is_empty() {
         return Err(NotApplicable::NothingToRestyle);
     }
-    rename_all(code, &names)
+    Ok(renaming(&names))
 }
 
 /// Splits a name into words in lower case: at `_`, and before a capital after another kind of
