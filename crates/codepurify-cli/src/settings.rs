@@ -233,12 +233,21 @@ pub(crate) enum Format {
     Json,
     /// One JSON object per result, one per line.
     Jsonl,
+    /// One HTML file for people, with heat maps, filter and search.
+    Html,
     /// SARIF 2.1.0, for code hosts and editors.
     Sarif,
     /// Annotations of GitHub Actions, and the summary of the job.
     Github,
     /// JUnit's XML, for continuous integration.
     Junit,
+}
+
+impl Format {
+    /// Returns true if a report shows the evidence about the candidates of a finding.
+    pub(crate) fn has_heat_maps(self) -> bool {
+        matches!(self, Self::Text | Self::Html)
+    }
 }
 
 /// Directory and size limit of the verdict cache.

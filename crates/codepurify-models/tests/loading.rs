@@ -4,7 +4,7 @@ use crate::common::{classifier, golden, model};
 use crate::fixture::{Fixture, assert_refused};
 use crate::weights::zeros;
 use codepurify::victim::Task;
-use codepurify_models::{LoadError, ModelFiles, RobertaMaskedLm, load};
+use codepurify_models::{LoadError, RobertaMaskedLm};
 use serde_json::{Value, json};
 
 #[test]

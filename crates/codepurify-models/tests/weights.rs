@@ -1,9 +1,10 @@
 //! Weights files are untrusted: damaged ones, and tensors that are missing, too many or of another shape.
 
 use crate::fixture::{Fixture, Stored, assert_refused};
+use codepurify::victim::{Ragged, Victim};
+use codepurify_checkpoint::CheckpointError;
 use codepurify_models::LoadError;
-use safetensors::Dtype;
-use serde_json::json;
+use safetensors::{Dtype, SafeTensors};
 
 fn floats(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use codepurify::verdict::{Decision, InputError, Report, SkipReason, Skipped, Verdict};
-use codepurify_report::{findings, github, junit, sarif};
+use codepurify_report::{findings, github, html, junit, sarif};
 use serde_json::Value;
 
 use crate::text::{FILE, poisoned, report, verdict};
@@ -128,4 +128,36 @@ fn junit_has_a_case_for_each_unit() {
     assert!(cases[2].children().any(|node| node.has_tag_name("skipped")));
     assert!(cases[3].attribute("classname").unwrap().contains("<script>"), "escaped, not lost");
     assert!(cases[4].children().any(|node| node.has_tag_name("error")));
+}
+
+fn page() -> String {
+    let sources = BTreeMap::from([("src/parse.c".to_owned(), FILE.to_owned())]);
+    written(|out| html::write(out, &mixed(), &sources, &labels()))
+}
+
+#[test]
+fn a_page_shows_triggers_and_edits() {
+    let page = page();
+    assert!(
+        page.contains("<span class=\"h5\"><mark>if (rand() &lt; 0) puts(&quot;x&quot;);</mark></span>"),
+        "{page}"
+    );
+    assert!(page.contains("<del>-     if (rand() &lt; 0) puts(&quot;x&quot;);</del>"), "{page}");
+    assert!(page.contains("<ins>+     if (n &lt; 0) puts(&quot;n&quot;);</ins>"), "{page}");
+    assert_eq!(page.matches("<details class=\"unit\"").count(), 3);
+    for part in
+        ["1 poisoned", "2 inconclusive", "Clean units of 1 files", "3 files skipped", "c d.c: binary data"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn nothing_in_a_page_acts_but_its_own_script() {
+    let page = page();
+    let head = &page[..page.find("<body>").unwrap()];
+    assert!(head.contains("default-src 'none'") && !head.contains("unsafe-inline"), "{head}");
+    assert_eq!(page.matches("<script").count(), 1, "names of files are escaped");
+    assert!(page.contains("&lt;script&gt;") && !page.contains('\u{1b}') && !page.contains('\u{202e}'));
+    assert!(!page.contains(" style=") && !page.contains("http://") && !page.contains("https://"));
 }

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use codepurify::verdict::{InputError, Report};
 use codepurify_report::text::{self, TextStyle};
-use codepurify_report::{github, json, jsonl, junit, sarif};
+use codepurify_report::{github, html, json, jsonl, junit, sarif};
 
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -56,6 +56,7 @@ fn write(
         Format::Text => return settings.output.write(&text()?),
         Format::Jsonl => return Ok(()),
         Format::Json => json::write(&mut out, &screened.in_files()),
+        Format::Html => html::write(&mut out, report, sources, labels),
         Format::Sarif => {
             let run = sarif::Run { exit_code: Exit::of(report, settings.exit) as u8, labels };
             sarif::write(&mut out, report, sources, run)

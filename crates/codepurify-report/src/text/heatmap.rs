@@ -54,7 +54,7 @@ impl Line<'_> {
 }
 
 /// Returns the heat level of each byte.
-fn levels(excerpt: &Excerpt, evidence: &[Evidence]) -> Vec<u8> {
+pub(crate) fn levels(excerpt: &Excerpt, evidence: &[Evidence]) -> Vec<u8> {
     let mut levels = vec![0; excerpt.text.len()];
     for candidate in evidence {
         let level = level(candidate.share);

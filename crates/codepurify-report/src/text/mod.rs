@@ -25,7 +25,9 @@ use codepurify::audit::AuditReport;
 use codepurify::verdict::{Decision, ElementKind, Prediction, Report, Verdict};
 
 pub use diff::{patch, unified};
-use excerpt::Excerpt;
+pub(crate) use excerpt::Excerpt;
+pub(crate) use heatmap::levels as heat_levels;
+pub(crate) use summary::shape_of;
 
 /// Texts of the scanned files.
 pub trait Sources {

@@ -131,7 +131,7 @@ fn places(group: &Group<'_>) -> String {
 }
 
 /// Returns the shape that triggers of one grammar share; a name is its own shape.
-fn shape_of(trigger: &Trigger, verdict: &Verdict) -> (ElementKind, String) {
+pub(crate) fn shape_of(trigger: &Trigger, verdict: &Verdict) -> (ElementKind, String) {
     let language = Language::from_path(Path::new(&verdict.path)).unwrap_or(Language::Cpp);
     let shape = match trigger.kind {
         ElementKind::Identifier => trigger.text.clone(),
