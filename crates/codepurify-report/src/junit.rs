@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use codepurify::verdict::{Decision, InputError, Report, Verdict};
 
 use crate::finding::{Finding, findings};
+use crate::markup::escaped;
 
 /// Writes `report`: a poisoned unit is a failure, an inconclusive one is skipped, an input that failed is an error.
 ///
@@ -72,20 +73,4 @@ fn suite<'r>(
         };
     }
     out + "  </testsuite>\n"
-}
-
-/// Text for XML 1.0, which has no place for control characters.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            other => out.push_str(&crate::text::visible_character(other)),
-        }
-    }
-    out
 }

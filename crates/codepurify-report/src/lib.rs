@@ -9,6 +9,7 @@ pub mod html;
 pub mod json;
 pub mod jsonl;
 pub mod junit;
+mod markup;
 mod position;
 pub mod sarif;
 pub mod text;

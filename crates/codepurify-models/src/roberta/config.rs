@@ -157,10 +157,12 @@ impl RobertaConfig {
         {
             return Some(format!("id2label names class {class} (`{label}`), but not class {expected}"));
         }
+        // Names that `id2label` lacks are those that transformers gave before it was edited: `LABEL_0`.
         let differs = |(label, class): &(&String, &usize)| {
-            classes.get(*class).is_some_and(|named| named != label) || classes.len() <= **class
+            classes.values().any(|named| named == label)
+                && classes.get(*class).is_none_or(|named| named != label)
         };
-        let (label, class) = self.label2id.iter().filter(|_| !classes.is_empty()).find(differs)?;
+        let (label, class) = self.label2id.iter().find(differs)?;
         let named = classes
             .get(class)
             .map_or_else(|| "does not name it".to_owned(), |named| format!("names it `{named}`"));

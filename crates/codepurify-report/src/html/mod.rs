@@ -17,7 +17,8 @@ use sha2::{Digest, Sha256};
 
 use crate::Sources;
 use crate::finding::findings;
-use crate::text::{self, visible, visible_character, visible_name};
+use crate::markup::escaped;
+use crate::text::{self, visible, visible_name};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -160,26 +161,4 @@ fn not_judged(report: &Report) -> String {
         );
     }
     out + "</ul>\n"
-}
-
-/// Text for HTML, also in attributes, with control and invisible characters made visible; line ends and tabs stay.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(character),
-            other => out.push_str(&escaped_sign(&visible_character(other))),
-        }
-    }
-    out
-}
-
-/// Signs of invisible characters are written in brackets that HTML would read.
-fn escaped_sign(sign: &str) -> String {
-    sign.replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -6,8 +6,8 @@ use codepurify::snippet::Span;
 use codepurify::verdict::{Trigger, Verdict};
 use similar::{ChangeTag, TextDiff};
 
-use super::escaped;
 use crate::finding::Finding;
+use crate::markup::escaped;
 use crate::text::{Excerpt, heat_levels, visible_name};
 
 /// Unchanged lines shown around an edit.
