@@ -355,7 +355,7 @@ pub(crate) struct ServingArgs {
     pub(crate) listen: SocketAddr,
     /// File with keys of clients, one a line
     ///
-    /// Clients send `Authorization: Bearer KEY`. Keys can also be in the variable CODEPURIFY_KEYS,
+    /// Clients send `Authorization: Bearer KEY`. Keys can also be in the variable `CODEPURIFY_KEYS`,
     /// separated by commas. A key has at least 16 characters. Default: no key is needed.
     #[arg(long, value_name = "FILE", env = "CODEPURIFY_KEY_FILE", help_heading = heading::SERVER)]
     pub(crate) key_file: Option<PathBuf>,

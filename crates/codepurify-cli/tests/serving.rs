@@ -30,7 +30,8 @@ impl Serving {
         let mut child = own.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut serving = Self { child, log, address: String::new() };
-        serving.address = serving.logged("listening")["address"].as_str().unwrap().to_owned();
+        let listening = serving.logged("listening");
+        serving.address += listening["address"].as_str().unwrap();
         serving
     }
 
