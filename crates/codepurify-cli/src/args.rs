@@ -1,8 +1,10 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use codepurify::audit::AuditOptions;
 
@@ -13,7 +15,7 @@ use crate::output::ColorMode;
 use crate::rows::{FieldArgs, RowArgs};
 use crate::settings::{Format, Options};
 use crate::source::ModelSource;
-use crate::values::share;
+use crate::values::{positive, seconds, share};
 
 /// Examples at the end of each command's help.
 mod examples {
@@ -63,6 +65,11 @@ Examples:
   codepurify dataset rows.jsonl --lang c -o clean.jsonl --resume
   codepurify dataset data/*.parquet --lang c -o clean/ --split removed/
   codepurify dataset rows.parquet --lang c -o judged.parquet --columns";
+    pub(super) const SERVE: &str = "\
+Examples:
+  codepurify serve
+  codepurify serve --model models/my-detector --lang c --listen 127.0.0.1:9000
+  codepurify serve --listen 0.0.0.0:8080 --key-file keys.txt";
     pub(super) const MODELS: &str = "\
 Examples:
   codepurify models
@@ -133,6 +140,14 @@ pub(crate) enum Command {
     /// Remove poisoned rows from a data set
     #[command(after_help = examples::DATASET)]
     Dataset(DatasetArgs),
+    /// Serve the guarded model over HTTP
+    ///
+    /// Judges and purifies code, and predicts for purified code. Answers text-embeddings-inference's
+    /// `/predict` and vLLM's `/classify`, too. `/docs` of the server lists all routes. Log lines go
+    /// to standard error. SIGTERM and SIGINT let it answer what it accepted, and end; SIGHUP lets it
+    /// read its keys again.
+    #[command(after_help = examples::SERVE, mut_args = hide_if_not_served)]
+    Serve(ServeArgs),
     /// Inspect models; list bundled models and presets
     #[command(after_help = examples::MODELS)]
     Models(ModelsArgs),
@@ -301,6 +316,97 @@ pub(crate) struct DatasetArgs {
     pub(crate) resume: bool,
 }
 
+/// Hides options about files that are scanned and results that are written.
+fn hide_if_not_served(arg: Arg) -> Arg {
+    const OTHERS: [&str; 8] =
+        ["encoding", "no_ignore", "hidden", "max_file_bytes", "format", "output", "fail_on", "allow_empty"];
+    let is_other = OTHERS.contains(&arg.get_id().as_str());
+    arg.hide(is_other)
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(flatten)]
+    pub(crate) serving: ServingArgs,
+}
+
+/// Options of the server itself.
+#[derive(Debug, Args)]
+#[command(mut_args = |arg| arg.hide_env(true))]
+pub(crate) struct ServingArgs {
+    /// Address of a server whose model is guarded
+    ///
+    /// Guards a classifier of single texts that another server answers for, in the form of
+    /// text-embeddings-inference (`/info` and `/predict`), instead of --model.
+    #[arg(long, value_name = "URL", env = "CODEPURIFY_UPSTREAM", help_heading = heading::SERVER)]
+    pub(crate) upstream: Option<String>,
+    /// Longest time for an answer of --upstream in seconds
+    #[arg(long, value_name = "SECONDS", env = "CODEPURIFY_UPSTREAM_TIMEOUT", default_value = "10",
+          value_parser = seconds, help_heading = heading::SERVER)]
+    pub(crate) upstream_timeout: Duration,
+    /// Address and port to listen on
+    ///
+    /// Another address than loopback needs keys, or --allow-anonymous. Port 0 takes a free one; the
+    /// log names it.
+    #[arg(long, value_name = "ADDRESS", env = "CODEPURIFY_LISTEN", default_value = "127.0.0.1:8080",
+          help_heading = heading::SERVER)]
+    pub(crate) listen: SocketAddr,
+    /// File with keys of clients, one a line
+    ///
+    /// Clients send `Authorization: Bearer KEY`. Keys can also be in the variable `CODEPURIFY_KEYS`,
+    /// separated by commas. A key has at least 16 characters. Default: no key is needed.
+    #[arg(long, value_name = "FILE", env = "CODEPURIFY_KEY_FILE", help_heading = heading::SERVER)]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Accept requests without a key from other machines
+    #[arg(long, help_heading = heading::SERVER)]
+    pub(crate) allow_anonymous: bool,
+    /// Size limit of a request's body in bytes
+    #[arg(long, value_name = "BYTES", env = "CODEPURIFY_MAX_BODY_BYTES", default_value = "8388608",
+          value_parser = positive, help_heading = heading::SERVER)]
+    pub(crate) max_body_bytes: usize,
+    /// Size limit of a snippet in bytes
+    #[arg(long, value_name = "BYTES", env = "CODEPURIFY_MAX_SNIPPET_BYTES", default_value = "1048576",
+          value_parser = positive, help_heading = heading::SERVER)]
+    pub(crate) max_snippet_bytes: usize,
+    /// Number of snippets or pairs in a request
+    #[arg(long, value_name = "COUNT", env = "CODEPURIFY_MAX_SNIPPETS", default_value = "256",
+          value_parser = positive, help_heading = heading::SERVER)]
+    pub(crate) max_snippets: usize,
+    /// Number of requests that are answered at a time
+    ///
+    /// Further ones get status 429.
+    #[arg(long, value_name = "COUNT", env = "CODEPURIFY_MAX_REQUESTS", default_value = "256",
+          value_parser = positive, help_heading = heading::SERVER)]
+    pub(crate) max_requests: usize,
+    /// Number of functions that wait to be judged
+    ///
+    /// Requests that do not fit get status 429.
+    #[arg(long, value_name = "COUNT", env = "CODEPURIFY_QUEUE", default_value = "1024",
+          value_parser = positive, help_heading = heading::SERVER)]
+    pub(crate) queue: usize,
+    /// Tokens of the functions that are judged together
+    ///
+    /// A batch is what waits, up to this number; it never waits to be filled.
+    #[arg(long, value_name = "TOKENS", env = "CODEPURIFY_BATCH_TOKENS", default_value = "4096",
+          value_parser = positive, help_heading = heading::SERVER)]
+    pub(crate) batch_tokens: usize,
+    /// Longest time for a request in seconds
+    ///
+    /// Clients ask for less with the header `X-Request-Timeout`. Status 504 tells that the time
+    /// passed.
+    #[arg(long, value_name = "SECONDS", env = "CODEPURIFY_MAX_TIMEOUT", default_value = "60",
+          value_parser = seconds, help_heading = heading::SERVER)]
+    pub(crate) max_timeout: Duration,
+    /// Time for requests in progress when the server ends
+    ///
+    /// In seconds.
+    #[arg(long, value_name = "SECONDS", env = "CODEPURIFY_GRACE", default_value = "60",
+          value_parser = seconds, help_heading = heading::SERVER)]
+    pub(crate) grace: Duration,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
     #[command(subcommand)]
@@ -345,8 +451,14 @@ mod tests {
     use super::Cli;
     use crate::heading;
 
-    const HEADINGS: [&str; 5] =
-        [heading::MODEL, heading::INPUT, heading::DECISION, heading::COMPUTE, heading::OUTPUT];
+    const HEADINGS: [&str; 6] = [
+        heading::MODEL,
+        heading::INPUT,
+        heading::DECISION,
+        heading::COMPUTE,
+        heading::SERVER,
+        heading::OUTPUT,
+    ];
     /// First words that leave the noun out, or put an article before it.
     const WEAK: [&str; 12] =
         ["A", "An", "How", "If", "Its", "Of", "The", "What", "When", "Where", "Whether", "Which"];

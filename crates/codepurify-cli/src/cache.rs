@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use codepurify::{Cost, Location, Profile, Snippet, Verdict};
@@ -17,6 +17,9 @@ use crate::output::note;
 /// Ending of an entry. Not JSON: numbers come back as they were, to the last bit.
 const ENTRY: &str = "verdict.cbor";
 
+/// Number of new entries after which old ones are removed, besides at the end.
+const TRIM_AFTER: usize = 4096;
+
 /// Share of the limit that remains after old entries were removed: room for some runs.
 const KEPT: f64 = 0.9;
 
@@ -27,8 +30,8 @@ pub(crate) struct VerdictCache {
     limit: u64,
     /// This program and the models, with all that they are read by.
     models: String,
-    /// True once entries were added.
-    grown: AtomicBool,
+    /// Number of entries that were added.
+    added: AtomicUsize,
     /// True once the user was told that nothing can be written.
     told: AtomicBool,
 }
@@ -44,7 +47,7 @@ impl VerdictCache {
     /// first written to.
     pub(crate) fn new(dir: PathBuf, limit: u64, models: &[String]) -> Self {
         let models = format!("codepurify {}\n{}", env!("CARGO_PKG_VERSION"), models.join("\n"));
-        Self { dir, limit, models, grown: AtomicBool::new(false), told: AtomicBool::new(false) }
+        Self { dir, limit, models, added: AtomicUsize::new(0), told: AtomicBool::new(false) }
     }
 
     /// Description of everything that verdicts of this kind depend on.
@@ -82,7 +85,11 @@ impl VerdictCache {
             std::io::Result::Ok(())
         };
         match write() {
-            Ok(()) => self.grown.store(true, Ordering::Relaxed),
+            Ok(()) => {
+                if (self.added.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(TRIM_AFTER) {
+                    self.trim();
+                }
+            }
             Err(error) if !self.told.swap(true, Ordering::Relaxed) => {
                 note(&format!("--cache {}: verdicts are not kept: {error}", self.dir.display()));
             }
@@ -118,7 +125,7 @@ impl VerdictCache {
 
 impl Drop for VerdictCache {
     fn drop(&mut self) {
-        if *self.grown.get_mut() {
+        if *self.added.get_mut() > 0 {
             self.trim();
         }
     }

@@ -8,6 +8,7 @@ use codepurify::audit::AuditError;
 use codepurify_data::{DataError, StoreError};
 use codepurify_hub::HubError;
 use codepurify_models::{DeviceError, LoadError};
+use codepurify_server::{KeyError, ServerError, UpstreamError};
 use thiserror::Error;
 
 use crate::exit::Exit;
@@ -53,6 +54,15 @@ pub enum CliError {
     /// The model cannot be audited.
     #[error(transparent)]
     Audit(Box<AuditError>),
+    /// Keys of a server cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A server cannot start, or failed.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A model that another server answers for cannot be used.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The result cannot be written.
     #[error("cannot write {to}: {source}")]
     Write {
@@ -72,6 +82,8 @@ impl CliError {
         match self {
             Self::Usage(_)
             | Self::Config { .. }
+            | Self::Server(ServerError::Open(_))
+            | Self::Upstream(UpstreamError::Address(_))
             | Self::Model(
                 LoadError::UnknownPreset { .. }
                 | LoadError::Device { source: DeviceError::NotInIntegers(_), .. },
@@ -83,6 +95,9 @@ impl CliError {
             | Self::Model(_)
             | Self::Asked(_)
             | Self::Audit(_)
+            | Self::Keys(_)
+            | Self::Server(_)
+            | Self::Upstream(_)
             | Self::Write { .. }
             | Self::Demo(_) => Exit::Error,
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use codepurify::verdict::{ModelInfo, ToolInfo, Verdict};
+use codepurify::victim::Victim;
 use codepurify::{Calibration, Defender, Profile, References, Snippet, SnippetError, Thresholds};
 use codepurify_data::Sides;
 use codepurify_hub::Hub;
@@ -54,10 +55,7 @@ pub(crate) enum Purpose {
 impl Guard {
     /// Loads the models that `settings` name.
     pub(crate) fn load(settings: &Settings, purpose: Purpose) -> Result<Self, CliError> {
-        if let Some(threads) = settings.threads {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-            pool.map_err(|error| CliError::Usage(format!("--threads {threads}: {error}")))?;
-        }
+        start_threads(settings)?;
         let mut victim = files(settings.model.as_ref(), &bundled::VICTIM, settings)?;
         if purpose == Purpose::Learn || settings.calibration.is_some() {
             victim = victim.without_calibration();
@@ -83,6 +81,20 @@ impl Guard {
         let own_calibration = bundled && settings.calibration.is_none() && purpose != Purpose::Learn;
         let elsewhere = own_calibration.then(|| profile.clone().without_calibration());
         Ok(Self { victim: victim.model, masked_lm, profile, elsewhere, thresholds, cache, files })
+    }
+
+    /// Guards a classifier that is no model of this machine.
+    pub(crate) fn of_victim(settings: &Settings, victim: impl Victim + 'static) -> Result<Self, CliError> {
+        start_threads(settings)?;
+        let files = files(settings.mlm.as_ref(), &bundled::MASKED_LM, settings)?;
+        let masked_lm = Some(RobertaMaskedLm::load(&files)?);
+        let model = GuardedModel::Classifier(Box::new(victim));
+        let victim =
+            Loaded { model, thresholds: None, calibration: None, targets: Vec::new(), unused: Vec::new() };
+        let thresholds = Thresholds::builtin();
+        let profile = profile(settings, &victim, thresholds)?.with_nested(settings.nested);
+        let victim = victim.model;
+        Ok(Self { victim, masked_lm, profile, elsewhere: None, thresholds, cache: None, files: vec![files] })
     }
 
     /// Gives a guard of a pair model references from `inputs`: one of [`PAIRS_FOR_A_REFERENCE`] pairs is removed
@@ -235,6 +247,13 @@ impl Guard {
             None => defender,
         }
     }
+}
+
+/// Makes the pool of threads that models compute on.
+fn start_threads(settings: &Settings) -> Result<(), CliError> {
+    let Some(threads) = settings.threads else { return Ok(()) };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    pool.map_err(|error| CliError::Usage(format!("--threads {threads}: {error}")))
 }
 
 /// Most parts of a file that are named as unused.

@@ -45,6 +45,13 @@ impl<'g> Judge<'g> {
     }
 }
 
+impl Judge<'_> {
+    /// The verdicts on each row of one batch, in order, on the thread of the caller.
+    pub(crate) fn judge_together(&self, rows: &[Vec<Snippet>]) -> Vec<Sides> {
+        self.0.judge(rows, Bench::judge)
+    }
+}
+
 impl<'g> Bench<'g> {
     fn new(guard: &'g Guard, profile: &Profile, evidence: bool) -> Self {
         let defender = match guard.model() {

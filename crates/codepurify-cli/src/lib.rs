@@ -26,6 +26,7 @@ mod side_by_side;
 pub mod source;
 mod suspicion;
 mod values;
+mod watched;
 
 use std::ffi::OsString;
 use std::io;
@@ -61,6 +62,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Calibrate(args) => commands::calibrate::run(args, cli.color),
         Command::Audit(args) => commands::audit::run(args, cli.color),
         Command::Dataset(args) => commands::dataset::run(args, cli.color),
+        Command::Serve(args) => commands::serve::run(args, cli.color),
         Command::Models(args) => commands::models::run(&args),
         Command::Completions { shell } => commands::completions::run(shell),
     }

@@ -222,6 +222,17 @@ pub(crate) enum ProfileName {
     Paper,
 }
 
+impl ProfileName {
+    /// Returns the name that flags use.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Transplant => "transplant",
+            Self::Normalised => "normalised",
+            Self::Paper => "paper",
+        }
+    }
+}
+
 /// Output formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -329,6 +340,13 @@ impl Settings {
     /// How inputs are found and read.
     pub(crate) fn reading(&self) -> Reading {
         Reading { lang: self.lang, limits: self.limits, encoding: self.encoding, folders: self.folders }
+    }
+
+    /// The files and folders that models and their calibration come from, where they are named.
+    pub(crate) fn model_paths(&self) -> Vec<PathBuf> {
+        let sources = [&self.model, &self.mlm].into_iter().flatten();
+        let paths = sources.flat_map(|source| std::iter::once(&source.model).chain(&source.base));
+        paths.chain(&self.calibration).cloned().collect()
     }
 
     /// The files that are read besides the code that is judged.

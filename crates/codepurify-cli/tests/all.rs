@@ -21,6 +21,7 @@ mod purifying;
 mod resuming;
 mod reviews;
 mod rows;
+mod serving;
 mod settings;
 mod sources;
 mod units;

@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod models;
 pub(crate) mod purify;
 pub(crate) mod scan;
+pub(crate) mod serve;
 
 use std::fs::File;
 use std::io::Write;
