@@ -250,7 +250,7 @@ pub(crate) enum Format {
     Sarif,
     /// Annotations of GitHub Actions, and the summary of the job.
     Github,
-    /// JUnit's XML, for continuous integration.
+    /// XML of JUnit, for continuous integration.
     Junit,
 }
 

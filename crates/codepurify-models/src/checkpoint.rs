@@ -103,7 +103,7 @@ impl Checkpoint {
         names.chain(self.state.unread().iter().map(|key| format!("{key} (another state dict)"))).collect()
     }
 
-    /// Refuses floating-point tensors that nobody took, in modules of which others were taken: this architecture does not compute
+    /// Refuses tensors that nobody took, in modules of which others were taken: this architecture does not compute
     /// what they change, such as adapters in a layer or further layers of a head.
     ///
     /// # Errors
@@ -116,7 +116,10 @@ impl Checkpoint {
             let module = beginnings(name).filter(|part| used.contains(part)).last();
             module.is_some_and(|module| !containers.contains(module))
         };
-        let further = left.iter().filter(|view| view.element_type().is_float() && is_inside(view.name()));
+        // Numbers of positions are no weights.
+        let is_buffer =
+            |name: &str| [".position_ids", ".token_type_ids"].iter().any(|end| name.ends_with(end));
+        let further = left.iter().filter(|view| is_inside(view.name()) && !is_buffer(view.name()));
         let tensors: Vec<String> = further.map(|view| view.name().to_owned()).collect();
         if tensors.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What a review looks at: units that are poisoned or undecided, each with a message and a fingerprint.
+//! Findings of a report: units that are poisoned or undecided, each with a message and a fingerprint.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::text::{self, answer, visible};
 
-/// Bytes of a fingerprint, of which two hexadecimal digits show one each.
+/// Bytes of a fingerprint; two hexadecimal digits show each.
 const FINGERPRINT_BYTES: usize = 16;
 
 /// A unit that somebody should look at.
@@ -52,7 +52,7 @@ pub fn findings<'r>(report: &'r Report, labels: &[String]) -> Vec<Finding<'r>> {
     seen.map(finding).collect()
 }
 
-/// What makes a finding the same one after an edit elsewhere: file, function, and triggers without their white space.
+/// Returns what stays the same after an edit elsewhere: file, function, and triggers without their white space.
 fn identity(verdict: &Verdict) -> String {
     let name = verdict.unit.name.as_deref().unwrap_or_default();
     let mut identity = format!("{}\n{}\n{name}", text::decision(verdict.verdict), verdict.path);
@@ -65,7 +65,9 @@ fn identity(verdict: &Verdict) -> String {
 
 fn hash(identity: &str) -> String {
     let digest = Sha256::digest(identity);
-    digest.iter().take(FINGERPRINT_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    let first =
+        digest.iter().take(FINGERPRINT_BYTES).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    format!("{first:032x}")
 }
 
 fn message(verdict: &Verdict, labels: &[String]) -> String {

@@ -23,13 +23,13 @@ pub fn write(out: &mut dyn Write, report: &Report, labels: &[String]) -> io::Res
         let end = if finding.is_poisoned() { finding.line() } else { end };
         let place = format!(
             "file={},line={},endLine={end},title={title}",
-            property(&finding.verdict.path),
+            property(&visible_name(&finding.verdict.path)),
             finding.line(),
         );
         writeln!(out, "::{level} {place}::{}", data(&finding.message))?;
     }
     for error in &report.errors {
-        let file = property(&error.path);
+        let file = property(&visible_name(&error.path));
         writeln!(out, "::error file={file},title=not judged::{}", data(&visible(&error.message)))?;
     }
     Ok(())

@@ -7,6 +7,9 @@ pub(crate) struct Position {
     pub(crate) column: usize,
 }
 
+/// A byte order mark.
+const MARK: char = '\u{feff}';
+
 /// The lines of a text.
 pub(crate) struct Lines<'t> {
     text: &'t str,
@@ -25,6 +28,8 @@ impl<'t> Lines<'t> {
         let byte = self.text.floor_char_boundary(byte.min(self.text.len()));
         let line = self.starts.partition_point(|&start| start <= byte);
         let start = self.starts[line - 1];
+        // Editors do not show a byte order mark.
+        let start = if line == 1 && self.text.starts_with(MARK) { MARK.len_utf8().min(byte) } else { start };
         let column = self.text[start..byte].chars().map(char::len_utf16).sum::<usize>() + 1;
         Position { line, column }
     }
@@ -39,6 +44,7 @@ mod tests {
         let lines = Lines::new("ab\né🦀c\n");
         let positions = [0, 2, 3, 5, 9, 10, 11, 99].map(|byte| lines.position(byte));
         let expected = [(1, 1), (1, 3), (2, 1), (2, 2), (2, 4), (2, 5), (3, 1), (3, 1)];
+        assert_eq!(Lines::new("\u{feff}ab").position(4), Position { line: 1, column: 2 });
         assert_eq!(positions, expected.map(|(line, column)| Position { line, column }));
     }
 }

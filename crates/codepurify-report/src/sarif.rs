@@ -11,7 +11,7 @@ use crate::finding::{Finding, findings};
 use crate::position::Lines;
 use crate::text::{visible, visible_name};
 
-/// What a report does not say about its run.
+/// Facts about the run that are not in a report.
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'r> {
     /// Exit code of the program.

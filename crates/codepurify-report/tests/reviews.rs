@@ -102,7 +102,8 @@ fn annotations_are_one_line_each() {
         "{text}"
     );
     assert!(lines[1].starts_with("::notice file=b.c,line=3,"), "{text}");
-    assert!(lines[2].starts_with("::notice file=a%0A%3A%3Aerror%3A%3Ab%2C<script>"), "{text}");
+    assert!(lines[2].starts_with("::notice file=a\u{240a}%3A%3Aerror%3A%3Ab%2C<script>"), "{text}");
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
     assert_eq!(lines[3], "::error file=c d.c,title=not judged::binary data");
 }
 

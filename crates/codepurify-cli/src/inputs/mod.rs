@@ -262,7 +262,7 @@ pub(crate) fn reject_overwriting<'p>(
     output: &Output,
     read: impl Iterator<Item = &'p Path>,
 ) -> Result<(), CliError> {
-    let Some(file) = output.existing_file() else { return Ok(()) };
+    let Some(file) = output.existing_file().filter(|file| !is_device(file)) else { return Ok(()) };
     let has_rules = file.file_name().is_some_and(|name| walk::RULES.iter().any(|rules| name == *rules));
     let mut read = read.chain([Path::new(STDIN_PATHS[0])]);
     if !has_rules && !read.any(|other| other.canonicalize().is_ok_and(|other| other == file)) {
@@ -270,6 +270,18 @@ pub(crate) fn reject_overwriting<'p>(
     }
     let message = format!("-o {}: this file is read; write the result to another one", name(&file));
     Err(CliError::Usage(message))
+}
+
+/// Returns true for a device such as `/dev/null`, which keeps nothing of what is written to it.
+#[cfg(unix)]
+fn is_device(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    path.metadata().is_ok_and(|about| about.file_type().is_char_device())
+}
+
+#[cfg(not(unix))]
+fn is_device(_: &Path) -> bool {
+    false
 }
 
 /// Returns true if the content of this path is gone once it is read.

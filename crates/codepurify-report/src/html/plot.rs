@@ -62,8 +62,8 @@ fn plot(name: &str, values: &[f64], (low, high): (f64, f64)) -> String {
 fn counts(values: &[f64], low: f64, high: f64) -> [usize; BARS] {
     let mut counts = [0; BARS];
     for value in values.iter().filter(|value| value.is_finite()) {
-        let share = if high > low { (value - low) / (high - low) } else { 0.0 };
-        counts[((share * BARS as f64) as usize).min(BARS - 1)] += 1;
+        let bar = (1..BARS).take_while(|&bar| *value >= edge(bar, low, high) && high > low).count();
+        counts[bar] += 1;
     }
     counts
 }

@@ -177,6 +177,9 @@ mod tests {
             ("void h(int n) { while (rand() < -1) n++; }", true),
             ("int h(void) { return rand(); }", false),
             ("void h(void) { srand(1); }", false),
+            ("int h(void) { return ra\\\nnd(); }", false),
+            ("#define H(x) x##nd()", false),
+            ("void h(int *a) { std::random_shuffle(a, a + 9); }", false),
         ] {
             let code = format!("int f(int n) {{ {dead} return n; }}\n{other}");
             assert_eq!(of(&code, Language::C), Some(provable), "{code}");

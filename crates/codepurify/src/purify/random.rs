@@ -2,10 +2,10 @@
 
 use super::dead_code::dead_around;
 use super::standard::places;
-use crate::snippet::{Snippet, Span};
+use crate::snippet::{Snippet, Span, joined};
 
 /// Functions, and a module of Python, that share the state of the standard generator with the ones that proofs know.
-const GENERATOR: [&str; 4] = ["rand", "random", "srand", "srandom"];
+const GENERATOR: [&str; 5] = ["rand", "random", "random_shuffle", "srand", "srandom"];
 
 /// Uses of the standard generator in a text, also in comments.
 pub(super) fn draws(text: &str) -> Vec<Span> {
@@ -21,6 +21,14 @@ pub(super) fn draws(text: &str) -> Vec<Span> {
 /// Returns true if all random numbers in the file of a snippet are drawn by statements that do nothing, so that it
 /// makes no difference how many they are.
 pub(super) fn is_idle(snippet: &Snippet) -> bool {
-    let file = Snippet::new(snippet.file(), snippet.language());
-    file.is_ok_and(|file| dead_around(&file, &draws(file.text())).is_some())
+    let file = snippet.file();
+    // Names may be pasted, or split over lines.
+    let is_plain = !file.contains("##")
+        && !file.contains("??/")
+        && draws(&String::from_utf8_lossy(&joined(file.as_bytes()))).len() == draws(file).len();
+    let all_idle = || {
+        let file = Snippet::new(file, snippet.language());
+        file.is_ok_and(|file| dead_around(&file, &draws(file.text())).is_some())
+    };
+    is_plain && all_idle()
 }

@@ -3,7 +3,7 @@
 
 use tree_sitter::Node;
 
-use super::implicit::{is_implicit_call, is_operator};
+use super::implicit::{is_constant, is_implicit_call, is_operator};
 use crate::snippet::bare::is_word;
 use crate::snippet::functions::is_function;
 use crate::snippet::{Language, Span, Syntax, Visit, joined};
@@ -34,6 +34,8 @@ struct Place {
     /// The child of the container that is being walked through.
     item: Option<Span>,
     unevaluated: bool,
+    /// True where a compiler evaluates operators.
+    constant: bool,
     /// True inside of an operator that may be a method of its operands.
     operand: bool,
 }
@@ -41,7 +43,7 @@ struct Place {
 impl Place {
     /// Directly in a container.
     fn within(container: usize) -> Self {
-        Self { container, item: None, unevaluated: false, operand: false }
+        Self { container, item: None, unevaluated: false, constant: false, operand: false }
     }
 }
 
@@ -65,16 +67,12 @@ pub(crate) fn code(text: &str, syntax: &Syntax, language: Language) -> Vec<Code>
             return None;
         }
         if kinds.is_container(visit) {
-            return Some(Place {
-                container: visit.node.id(),
-                item: None,
-                unevaluated: false,
-                operand: false,
-            });
+            return Some(Place::within(visit.node.id()));
         }
         let unevaluated = place.unevaluated || kinds.unevaluated.contains(&visit.kind);
-        let operand = place.operand || is_operator(visit, language);
-        Some(Place { item: Some(item), unevaluated, operand, ..place })
+        let constant = place.constant || is_constant(visit, text);
+        let operand = !constant && (place.operand || is_operator(visit, language));
+        Some(Place { item: Some(item), unevaluated, constant, operand, ..place })
     });
     found
 }
@@ -173,12 +171,34 @@ pub(super) fn is_code_macro(body: &[u8]) -> bool {
         (name && !NO_CALLS.contains(&word)) || in_parentheses(before).is_some_and(is_callee)
     });
     let jumps = body.split(|&byte| !is_word(byte)).any(|word| JUMPS.contains(&word));
-    (calls && !attribute) || jumps || assigns(body) || body.contains(&b'{') || body.contains(&b';')
+    (calls && !attribute)
+        || jumps
+        || assigns(body)
+        || puts(body)
+        || body.contains(&b'{')
+        || body.contains(&b';')
 }
 
-/// First words of statements that need no parentheses.
-const JUMPS: [&[u8]; 9] =
-    [b"goto", b"return", b"break", b"continue", b"throw", b"co_return", b"asm", b"__asm", b"__asm__"];
+/// Returns true if a text puts a string somewhere, as `<<` of C++ does, or has a string with a suffix of the program's own.
+fn puts(body: &[u8]) -> bool {
+    let has = |two: &[u8]| body.windows(2).any(|pair| pair == two);
+    (body.contains(&b'"') && (has(b"<<") || has(b">>"))) || has(b"\"_")
+}
+
+/// Words of statements and expressions that need no parentheses.
+const JUMPS: [&[u8]; 11] = [
+    b"goto",
+    b"return",
+    b"break",
+    b"continue",
+    b"throw",
+    b"co_return",
+    b"asm",
+    b"__asm",
+    b"__asm__",
+    b"new",
+    b"delete",
+];
 
 /// The text between the parentheses at the end, if there are none inside of them.
 fn in_parentheses(before: &[u8]) -> Option<&[u8]> {
@@ -320,7 +340,9 @@ static PYTHON: Kinds = Kinds {
         "generator_expression",
         "interpolation",
         "lambda",
+        "dictionary_splat",
         "list_comprehension",
+        "list_splat",
         "named_expression",
         "set_comprehension",
         "yield",

@@ -9,7 +9,7 @@ use crate::snippet::{Language, Visit};
 pub(super) fn is_implicit_call(visit: &Visit<'_>, language: Language) -> bool {
     match language {
         Language::C | Language::Java => false,
-        Language::Cpp => is_constructed(visit) || is_operation(visit),
+        Language::Cpp => is_constructed(visit) || is_conversion(visit),
         Language::Python => stores(visit),
     }
 }
@@ -28,18 +28,13 @@ fn is_constructed(visit: &Visit<'_>) -> bool {
         && declared_type(visit.node).is_some_and(is_of_program)
 }
 
-/// Returns true for an operator with a name in the initialiser of something that is neither a number nor a pointer.
-fn is_operation(visit: &Visit<'_>) -> bool {
-    let initialises = matches!(visit.field, Some("value" | "default_value"))
-        && matches!(visit.parent, "init_declarator" | "field_declaration");
-    let operates =
-        matches!(visit.kind, "binary_expression" | "unary_expression" | "parenthesized_expression");
-    let is_value = || {
-        let declarator = visit.node.parent().and_then(|parent| parent.child_by_field_name("declarator"));
-        declarator.is_some_and(|it| it.kind() != "pointer_declarator")
-            && declared_type(visit.node).is_some_and(is_of_program)
-    };
-    initialises && operates && is_value() && holds(visit.node, |kind| kind == "identifier")
+/// Returns true for a conversion of C++ to a type that is neither a number nor a pointer.
+fn is_conversion(visit: &Visit<'_>) -> bool {
+    let to = visit.node.child_by_field_name("type").filter(|_| visit.kind == "cast_expression");
+    to.is_some_and(|to| {
+        to.child_by_field_name("declarator").is_none_or(|it| it.kind() != "abstract_pointer_declarator")
+            && to.child_by_field_name("type").is_some_and(is_of_program)
+    })
 }
 
 /// Returns true for an assignment of Python to an attribute or an item, or of the items of something.
@@ -56,11 +51,39 @@ fn stores(visit: &Visit<'_>) -> bool {
     })
 }
 
-/// Returns true for an operator that is a method if an operand has one: of Python, outside of types.
+/// Returns true for an operator that is a function if an operand has one. A union of types and the address of something are none.
 pub(super) fn is_operator(visit: &Visit<'_>, language: Language) -> bool {
-    const OPERATORS: [&str; 5] =
-        ["binary_operator", "boolean_operator", "comparison_operator", "not_operator", "unary_operator"];
-    language == Language::Python && OPERATORS.contains(&visit.kind) && visit.parent != "type"
+    let operator = || visit.node.child_by_field_name("operator").map(|node| node.kind());
+    match (language, visit.kind) {
+        (Language::Cpp, "binary_expression" | "unary_expression") => true,
+        (Language::Cpp, "pointer_expression") => operator() == Some("*"),
+        (Language::Python, "binary_operator") => visit.parent != "type" || operator() != Some("|"),
+        (
+            Language::Python,
+            "boolean_operator" | "comparison_operator" | "not_operator" | "unary_operator",
+        ) => true,
+        _ => false,
+    }
+}
+
+/// Returns true for a node of C++ whose operators the compiler evaluates: a value of an enumeration, a size, an argument of a
+/// template, or a declaration with `constexpr`.
+pub(super) fn is_constant(visit: &Visit<'_>, text: &str) -> bool {
+    match visit.kind {
+        "enumerator" | "bitfield_clause" | "template_argument_list" | "array_declarator" => true,
+        "declaration" | "field_declaration" => {
+            let mut cursor = visit.node.walk();
+            let qualifiers =
+                visit.node.named_children(&mut cursor).filter(|it| it.kind() == "type_qualifier");
+            let first = visit.node.start_byte();
+            let words = qualifiers.filter_map(|it| {
+                let start = visit.span.start + it.start_byte().checked_sub(first)?;
+                text.get(start..start + (it.end_byte() - it.start_byte()))
+            });
+            words.into_iter().any(|word| matches!(word, "constexpr" | "constinit"))
+        }
+        _ => false,
+    }
 }
 
 /// The type of the declaration or of the expression that a node initialises.
@@ -119,6 +142,13 @@ mod tests {
             "struct S { B b{\"c\"}; };",
             "auto d = a >> b;",
             "Flow e = (a | b);",
+            "int f = reg << \"a\";",
+            "bool g = reg == 3;",
+            "auto h = (T)\"a\";",
+            "auto i = (const n::T &)a;",
+            "int j = *reg;",
+            "#define K reg << \"a\"",
+            "#define L new M",
         ] {
             assert_eq!(found(code, Language::Cpp).len(), 1, "{code}");
         }
@@ -127,10 +157,15 @@ mod tests {
             "const char *const names[] = { \"a\" };",
             "static const Foo t[] = { {1}, {2} };",
             "Foo x{};",
-            "size_t n = A * 3;",
-            "Foo *p = base + 1;",
-            "struct S { int e{3}; unsigned g = A | B; };",
+            "size_t n = 4 * 3;",
+            "Foo *p = &base;",
+            "struct S { int e{3}; unsigned h : A + 1; };",
             "enum E { C = 1 << D };",
+            "constexpr int m = A | B;",
+            "int b[A * 2];",
+            "std::array<int, A + 1> c;",
+            "Foo *q = (Foo *)base;",
+            "#define N (A << 3)",
         ] {
             assert_eq!(found(code, Language::Cpp), [""; 0], "{code}");
         }
