@@ -55,13 +55,13 @@ fn stores(visit: &Visit<'_>) -> bool {
 pub(super) fn is_operator(visit: &Visit<'_>, language: Language) -> bool {
     let operator = || visit.node.child_by_field_name("operator").map(|node| node.kind());
     match (language, visit.kind) {
-        (Language::Cpp, "binary_expression" | "unary_expression") => true,
-        (Language::Cpp, "pointer_expression") => operator() == Some("*"),
-        (Language::Python, "binary_operator") => visit.parent != "type" || operator() != Some("|"),
-        (
+        (Language::Cpp, "binary_expression" | "unary_expression")
+        | (
             Language::Python,
             "boolean_operator" | "comparison_operator" | "not_operator" | "unary_operator",
         ) => true,
+        (Language::Cpp, "pointer_expression") => operator() == Some("*"),
+        (Language::Python, "binary_operator") => visit.parent != "type" || operator() != Some("|"),
         _ => false,
     }
 }
