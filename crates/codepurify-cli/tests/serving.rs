@@ -83,12 +83,22 @@ impl Drop for Serving {
     }
 }
 
-/// A report without the one field that differs from run to run.
-fn timeless(mut report: Value) -> Value {
-    for result in report["results"].as_array_mut().unwrap() {
-        result["cost"]["milliseconds"] = json!(0);
+/// Rounds all numbers that are not whole, since batches of other sizes add in another order, and sets times to 0.
+fn rounded(mut value: Value) -> Value {
+    match &mut value {
+        Value::Number(number) if number.is_f64() => {
+            let places = number.as_f64().map(|number| (number * 1e4).round() / 1e4);
+            value = json!(places);
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = rounded(item.take())),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                *field = if name == "milliseconds" { json!(0) } else { rounded(field.take()) };
+            }
+        }
+        _ => {}
     }
-    report
+    value
 }
 
 #[test]
@@ -97,12 +107,17 @@ fn server_gives_the_verdicts_of_scan() {
     place.write("two.java", "class A { int f(int n) { return n; } int g() { return 1; } }");
     let server = Serving::start(&place, &[]);
     for path in ["triggered.c", "clean.c", "two.java"] {
-        let scanned = timeless(place.run(&["scan", path, "--format", "json"]).json());
+        let scanned = rounded(place.run(&["scan", path, "--format", "json"]).json());
         let served = server.post("/v1/scan", &json!({ "code": place.read(path), "path": path }));
-        assert_eq!(timeless(served), scanned, "{path}");
+        assert_eq!(rounded(served), scanned, "{path}");
         // `explain` loads no masked language model, so it purifies nothing.
         let evidence = |report: &Value| -> Vec<Value> {
-            report["results"].as_array().unwrap().iter().map(|result| result["evidence"].clone()).collect()
+            report["results"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|result| rounded(result["evidence"].clone()))
+                .collect()
         };
         let explained = place.run(&["explain", path, "--format", "json"]).json();
         let body = json!({ "inputs": [{ "code": place.read(path), "path": path }], "evidence": true });
@@ -144,7 +159,7 @@ fn pair_model_is_served_as_it_scans() {
     let side = |path: &str| json!({ "code": place.read(path), "path": path });
     let body = json!({ "left": side("clean.c"), "right": side("triggered.c") });
     let scanned = place.run(&["scan", "clean.c", "triggered.c", "--model", "model", "--format", "json"]);
-    assert_eq!(timeless(server.post("/v1/scan", &body)), timeless(scanned.json()));
+    assert_eq!(rounded(server.post("/v1/scan", &body)), rounded(scanned.json()));
 }
 
 #[test]
@@ -154,12 +169,12 @@ fn changed_model_keeps_answering_and_is_told() {
     place.copy_of_victim();
     let server = Serving::start(&place, &["--model", "model", "--lang", "c"]);
     let body = json!({ "code": triggered() });
-    let before = timeless(server.post("/v1/scan", &body));
+    let before = rounded(server.post("/v1/scan", &body));
     let ready = |changed: bool| (200, json!({ "ready": true, "model_changed": changed }));
     assert_eq!(server.asked("GET", "/ready", "", ""), ready(false));
     std::fs::remove_file(place.path("model/model.safetensors")).unwrap();
     assert_eq!(server.asked("GET", "/ready", "", ""), ready(true));
-    assert_eq!(timeless(server.post("/v1/scan", &body)), before);
+    assert_eq!(rounded(server.post("/v1/scan", &body)), before);
     assert!(before["results"][0]["triggers"][0]["text"].as_str().unwrap().contains(TRIGGER));
 }
 
