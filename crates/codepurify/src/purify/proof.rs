@@ -179,6 +179,9 @@ mod tests {
             ("void h(void) { srand(1); }", false),
             ("int h(void) { return ra\\\nnd(); }", false),
             ("#define H(x) x##nd()", false),
+            ("#define H(x) x%:%:nd()", false),
+            ("#define H(x) x#\\\n#nd()", false),
+            ("#define H(x) x??=??=nd()", false),
             ("void h(int *a) { std::random_shuffle(a, a + 9); }", false),
         ] {
             let code = format!("int f(int n) {{ {dead} return n; }}\n{other}");

@@ -1,7 +1,7 @@
 //! Checks that nobody sees the sequence of random numbers that a deletion shortens.
 
 use super::dead_code::dead_around;
-use super::standard::places;
+use super::standard::{places, plain};
 use crate::snippet::{Snippet, Span, joined};
 
 /// Functions, and a module of Python, that share the state of the standard generator with the ones that proofs know.
@@ -23,9 +23,9 @@ pub(super) fn draws(text: &str) -> Vec<Span> {
 pub(super) fn is_idle(snippet: &Snippet) -> bool {
     let file = snippet.file();
     // Names may be pasted, or split over lines.
-    let is_plain = !file.contains("##")
-        && !file.contains("??/")
-        && draws(&String::from_utf8_lossy(&joined(file.as_bytes()))).len() == draws(file).len();
+    let whole = plain(&String::from_utf8_lossy(&joined(file.as_bytes())));
+    let is_plain =
+        !whole.contains("##") && !whole.contains("??/") && draws(&whole).len() == draws(file).len();
     let all_idle = || {
         let file = Snippet::new(file, snippet.language());
         file.is_ok_and(|file| dead_around(&file, &draws(file.text())).is_some())

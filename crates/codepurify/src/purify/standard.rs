@@ -59,10 +59,15 @@ const BEFORE_USE: &[&str] = &[
 /// declarations where there are none, but hardly misses one.
 pub(super) fn are_standard(code: &str, file: &str) -> bool {
     let joined = joined(file.as_bytes());
-    let joined = String::from_utf8_lossy(&joined);
+    let joined = plain(&String::from_utf8_lossy(&joined));
     let uncommented = uncommented(&joined);
     // A comment may hold what looks like one, so each text counts.
     [file, &joined, &uncommented].iter().all(|text| are_standard_in(code, text))
+}
+
+/// The text with `#` in place of the other ways to write it.
+pub(super) fn plain(text: &str) -> String {
+    text.replace("??=", "#").replace("%:", "#")
 }
 
 /// The text with a blank in place of each comment between `/*` and `*/`.
@@ -175,6 +180,9 @@ mod tests {
             "for rand in gs: f(rand())",
             "#define f(x) n++; f(x)",
             "# undef f",
+            "%:define f(x) x;",
+            "??=define f(x) x;",
+            "%:\\\ndefine f(x) x;",
             "#define \\\n rand() (-1)",
             "#define ra\\\r\nnd() (-1)",
             "#def\\ \nine f g",

@@ -127,7 +127,7 @@ impl Kinds {
 /// Words that only statements begin with.
 const STATEMENTS: [&str; 8] = ["if", "while", "for", "switch", "return", "goto", "throw", "do"];
 
-/// Returns true for a call or a statement that the parser of C and C++ takes for a part of a prototype: `f()` in `int a(f());`,
+/// Returns true for a call or a statement that the parser takes for something else, in C and C++ for a part of a prototype: `f()` in `int a(f());`,
 /// which declares a function only if `f` is a type, and `if (f()) ;` behind a macro.
 fn is_hidden_call(text: &str, visit: &Visit<'_>) -> bool {
     match visit.kind {
@@ -138,6 +138,8 @@ fn is_hidden_call(text: &str, visit: &Visit<'_>) -> bool {
             visit.node.child_by_field_name("declarator").is_none()
                 && !visit.node.parent().is_some_and(is_type)
         }
+        // Backticks of Python 2, which are a string to the parser.
+        "string" => visit.span.of(text).is_some_and(|string| string.ends_with('`')),
         "identifier" | "type_identifier" | "field_identifier" => {
             visit.span.of(text).is_some_and(|name| STATEMENTS.contains(&name))
         }

@@ -190,6 +190,12 @@ mod tests {
             "a, b.c = 1, 2",
             "x = a.b = 1",
             "x: T = a @ b",
+            "x: a >> b = 1",
+            "x = [*a]",
+            "x = {**a}",
+            "x = `a()`",
+            "x = [`a`, 1]",
+            "`a`",
         ] {
             assert_eq!(found(code, Language::Python), [code.trim_start_matches("class C:\n    ")], "{code}");
         }
