@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use codepurify::verdict::{Decision, Report};
 
 use crate::finding::{Finding, findings};
-use crate::text::{visible, visible_name};
+use crate::text::{count, visible, visible_name};
 
 /// Findings in the table of a summary.
 const IN_TABLE: usize = 100;
@@ -19,8 +19,7 @@ pub fn write(out: &mut dyn Write, report: &Report, labels: &[String]) -> io::Res
     for finding in findings(report, labels) {
         let (level, title) =
             if finding.is_poisoned() { ("error", "backdoor trigger") } else { ("notice", "not decided") };
-        let end = finding.verdict.unit.end_line.max(finding.line());
-        let end = if finding.is_poisoned() { finding.line() } else { end };
+        let end = if finding.is_poisoned() { finding.line() } else { finding.verdict.unit.end_line };
         let place = format!(
             "file={},line={},endLine={end},title={title}",
             property(&visible_name(&finding.verdict.path)),
@@ -38,8 +37,8 @@ pub fn write(out: &mut dyn Write, report: &Report, labels: &[String]) -> io::Res
 /// Renders the summary of a job in Markdown: numbers, and a table of the findings.
 #[must_use]
 pub fn summary(report: &Report, labels: &[String]) -> String {
-    let count = |decision| report.results.iter().filter(|verdict| verdict.verdict == decision).count();
-    let (poisoned, open) = (count(Decision::Poisoned), count(Decision::Inconclusive));
+    let (poisoned, open) =
+        (count(&report.results, Decision::Poisoned), count(&report.results, Decision::Inconclusive));
     let units = report.results.len();
     let mut out = format!(
         "### codepurify\n\n{units} units: {poisoned} poisoned, {open} inconclusive; {} inputs failed\n",

@@ -7,6 +7,7 @@ use codepurify::verdict::{Decision, InputError, Report, Verdict};
 
 use crate::finding::{Finding, findings};
 use crate::markup::escaped;
+use crate::text::count;
 
 /// Writes `report`: a poisoned unit is a failure, an inconclusive one is skipped, an input that failed is an error.
 ///
@@ -30,15 +31,14 @@ pub fn write(out: &mut dyn Write, report: &Report, labels: &[String]) -> io::Res
             path = escaped(path),
         );
     }
-    let count = |decision| results.iter().filter(|verdict| verdict.verdict == decision).count();
     writeln!(
         out,
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"codepurify\" tests=\"{}\" failures=\"{}\" errors=\"{}\" \
          skipped=\"{}\">\n{suites}</testsuites>",
         results.len() + errors.len(),
-        count(Decision::Poisoned),
+        count(results, Decision::Poisoned),
         errors.len(),
-        count(Decision::Inconclusive),
+        count(results, Decision::Inconclusive),
     )
 }
 
@@ -47,13 +47,12 @@ fn suite<'r>(
     verdicts: &'r [Verdict],
     mut finding: impl FnMut(&'r Verdict) -> Option<Finding<'r>>,
 ) -> String {
-    let count = |decision| verdicts.iter().filter(|verdict| verdict.verdict == decision).count();
     let mut out = format!(
         "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\">\n",
         escaped(path),
         verdicts.len(),
-        count(Decision::Poisoned),
-        count(Decision::Inconclusive),
+        count(verdicts, Decision::Poisoned),
+        count(verdicts, Decision::Inconclusive),
     );
     for verdict in verdicts {
         let name = verdict.unit.name.as_deref().unwrap_or("code outside of functions");

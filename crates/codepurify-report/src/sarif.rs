@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use codepurify::verdict::{InputError, Location, Report, Skipped, Unit, Verdict};
+use codepurify::verdict::{InputError, Location, Report, Unit, Verdict};
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
 use crate::Sources;
 use crate::finding::{Finding, findings};
 use crate::position::Lines;
-use crate::text::{visible, visible_name};
+use crate::text::{self, visible, visible_name};
 
 /// Facts about the run that are not in a report.
 #[derive(Debug, Clone, Copy)]
@@ -202,16 +202,7 @@ fn notifications(report: &Report) -> Vec<Value> {
             "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri(path)}}}],
         })
     });
-    let skipped = report.skipped.iter().filter(|skipped| !skipped.reason.is_error());
-    let skipped = skipped.map(|Skipped { reason, files, examples }| {
-        let reason = serde_json::to_value(reason).unwrap_or_default();
-        let examples: Vec<String> = examples.iter().map(|path| visible_name(path)).collect();
-        let reason = reason.as_str().unwrap_or_default();
-        json!({
-            "level": "note",
-            "message": {"text": format!("{files} files skipped ({reason}), such as {}", examples.join(", "))},
-        })
-    });
+    let skipped = text::skipped(report).map(|text| json!({"level": "note", "message": {"text": text}}));
     failed.chain(skipped).collect()
 }
 

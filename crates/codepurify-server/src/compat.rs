@@ -47,7 +47,7 @@ pub(crate) async fn scored<T: Send + 'static>(
     let scores = outcomes.into_iter().map(|mut outcome| {
         let scores = outcome.rows.first_mut().and_then(|(_, judgement)| judgement.scores.take());
         let (_, errors) = outcome.verdicts();
-        // What could not be judged is not guarded: it gets no prediction.
+        // Code that could not be judged is not guarded, so it gets no prediction.
         if let Some(error) = errors.into_iter().next() {
             return Err(Problem::new(Kind::Model, error.message));
         }

@@ -169,7 +169,7 @@ pub(crate) async fn limit(
     };
     let time = time(request.headers(), state.timeouts.request)?;
     request.extensions_mut().insert(Deadline(Instant::now() + time));
-    // What is dropped here frees the work that waits.
+    // Dropping the request frees its rows that wait.
     let passed = |_| {
         let detail = format!("there was no answer within {} seconds", time.as_secs_f64());
         Problem::new(Kind::Deadline, detail)

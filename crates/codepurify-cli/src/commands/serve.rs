@@ -112,7 +112,7 @@ impl Served for ServedGuard<'_> {
 
     fn tokens(&self, row: &[Snippet]) -> usize {
         let model = self.guard.model().model();
-        // What cannot be tokenised costs nothing, and is an error of its row later.
+        // A text that cannot be tokenised counts as no tokens here; its row gets the error later.
         let tokens =
             |snippet: &Snippet| model.encode(snippet.text()).map_or(0, |encoding| encoding.ids.len());
         row.iter().map(|snippet| tokens(snippet).min(model.window())).sum()

@@ -61,7 +61,7 @@ impl Generated {
         if seen.first_rows.len() < NAMED {
             seen.first_rows.push(row.to_string());
         }
-        // What is no longer counted is no family.
+        // An answer that is no longer counted forms no family.
         if self.seen.len() > self.counted.len() {
             self.seen.retain(|answer, _| self.counted.count(answer).is_some());
         }

@@ -231,7 +231,7 @@ pub fn upload(file: &Path, url: &Path) -> Result<(), StoreError> {
             Ok(())
         });
         if let Err(error) = sent {
-            // What was sent is of no use; the first error says why.
+            // The parts that were sent are of no use; the first error says why.
             let _ = place.wait(parts.abort());
             return Err(error);
         }

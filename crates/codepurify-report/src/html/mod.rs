@@ -70,7 +70,6 @@ fn hash(content: &str) -> String {
 }
 
 fn header(report: &Report) -> String {
-    let count = |decision| report.results.iter().filter(|verdict| verdict.verdict == decision).count();
     let mut out = format!(
         "<h1>codepurify report</h1>\n<p>Model {} <span class=\"faint\">{}</span></p>\n<p>{} units: ",
         escaped(&visible(&report.model.name)),
@@ -79,7 +78,7 @@ fn header(report: &Report) -> String {
     );
     let counts = [Decision::Poisoned, Decision::Clean, Decision::Inconclusive].map(|decision| {
         let name = text::decision(decision);
-        format!("<span class=\"{name}\">{} {name}</span>", count(decision))
+        format!("<span class=\"{name}\">{} {name}</span>", text::count(&report.results, decision))
     });
     let _ = writeln!(
         out,
@@ -148,17 +147,8 @@ fn not_judged(report: &Report) -> String {
         let (path, message) = (escaped(&visible_name(&error.path)), escaped(&visible(&error.message)));
         let _ = writeln!(out, "<li class=\"poisoned\">{path}: {message}</li>");
     }
-    for skipped in report.skipped.iter().filter(|skipped| !skipped.reason.is_error()) {
-        let examples: Vec<String> =
-            skipped.examples.iter().map(|path| escaped(&visible_name(path))).collect();
-        let reason = serde_json::to_value(skipped.reason).unwrap_or_default();
-        let reason = reason.as_str().unwrap_or_default().to_owned();
-        let _ = writeln!(
-            out,
-            "<li>{} files skipped ({reason}), such as {}</li>",
-            skipped.files,
-            examples.join(", ")
-        );
+    for skipped in text::skipped(report) {
+        let _ = writeln!(out, "<li>{}</li>", escaped(&skipped));
     }
     out + "</ul>\n"
 }

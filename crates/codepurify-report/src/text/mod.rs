@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use codepurify::audit::AuditReport;
-use codepurify::verdict::{Decision, ElementKind, Prediction, Report, Verdict};
+use codepurify::verdict::{Decision, ElementKind, Prediction, Report, Skipped, Verdict};
 
 pub use diff::{patch, unified};
 pub(crate) use excerpt::Excerpt;
@@ -168,6 +168,22 @@ pub fn visible(text: &str) -> String {
 #[must_use]
 pub fn visible_name(name: &str) -> String {
     visible::name(name)
+}
+
+/// Returns the number of verdicts with this decision.
+pub(crate) fn count(verdicts: &[Verdict], decision: Decision) -> usize {
+    verdicts.iter().filter(|verdict| verdict.verdict == decision).count()
+}
+
+/// Describes the files that were skipped without being errors, one text for each reason.
+pub(crate) fn skipped(report: &Report) -> impl Iterator<Item = String> {
+    let skipped = report.skipped.iter().filter(|skipped| !skipped.reason.is_error());
+    skipped.map(|Skipped { reason, files, examples }| {
+        let reason = serde_json::to_value(reason).unwrap_or_default();
+        let examples: Vec<String> = examples.iter().map(|path| visible_name(path)).collect();
+        let reason = reason.as_str().unwrap_or_default();
+        format!("{files} files skipped ({reason}), such as {}", examples.join(", "))
+    })
 }
 
 /// Returns the word for a kind of element.

@@ -9,7 +9,7 @@ use codepurify::audit::shape;
 use codepurify::verdict::{Decision, ElementKind, Report, Trigger, Verdict};
 
 use super::palette::{self, paint};
-use super::{TextStyle, headline, visible};
+use super::{TextStyle, count, headline, visible};
 
 /// Number of groups listed.
 const SHOWN: usize = 20;
@@ -157,11 +157,10 @@ fn without_numbers(text: &str) -> String {
 
 /// Renders the number of units by decision, and what was left out.
 fn units(report: &Report) -> String {
-    let count = |decision| report.results.iter().filter(|verdict| verdict.verdict == decision).count();
     let units = report.results.len();
     let mut out = format!("{units} {}: ", if units == 1 { "unit" } else { "units" });
     let counts = [Decision::Poisoned, Decision::Clean, Decision::Inconclusive]
-        .map(|decision| format!("{} {}", count(decision), headline::name(decision)));
+        .map(|decision| format!("{} {}", count(&report.results, decision), headline::name(decision)));
     out.push_str(&counts.join(", "));
     if report.code_bytes_outside_units > 0 {
         let _ = write!(out, "; {} bytes of code are in no unit", report.code_bytes_outside_units);

@@ -70,7 +70,7 @@ pub(crate) fn code(text: &str, syntax: &Syntax, language: Language) -> Vec<Code>
             return Some(Place::within(visit.node.id()));
         }
         let unevaluated = place.unevaluated || kinds.unevaluated.contains(&visit.kind);
-        let constant = place.constant || is_constant(visit, text);
+        let constant = place.constant || is_constant(visit);
         let operand = !constant && (place.operand || is_operator(visit, language));
         Some(Place { item: Some(item), unevaluated, constant, operand, ..place })
     });

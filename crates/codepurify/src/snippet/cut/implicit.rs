@@ -68,19 +68,15 @@ pub(super) fn is_operator(visit: &Visit<'_>, language: Language) -> bool {
 
 /// Returns true for a node of C++ whose operators the compiler evaluates: a value of an enumeration, a size, an argument of a
 /// template, or a declaration with `constexpr`.
-pub(super) fn is_constant(visit: &Visit<'_>, text: &str) -> bool {
+pub(super) fn is_constant(visit: &Visit<'_>) -> bool {
     match visit.kind {
         "enumerator" | "bitfield_clause" | "template_argument_list" | "array_declarator" => true,
         "declaration" | "field_declaration" => {
             let mut cursor = visit.node.walk();
-            let qualifiers =
+            let mut qualifiers =
                 visit.node.named_children(&mut cursor).filter(|it| it.kind() == "type_qualifier");
-            let first = visit.node.start_byte();
-            let words = qualifiers.filter_map(|it| {
-                let start = visit.span.start + it.start_byte().checked_sub(first)?;
-                text.get(start..start + (it.end_byte() - it.start_byte()))
-            });
-            words.into_iter().any(|word| matches!(word, "constexpr" | "constinit"))
+            let is_constant = |word: Node<'_>| matches!(word.kind(), "constexpr" | "constinit");
+            qualifiers.any(|it| it.child(0).is_some_and(is_constant))
         }
         _ => false,
     }
